@@ -1,0 +1,35 @@
+"""sgdsim: Monte Carlo of SGD in two-layer networks, held against exact theory."""
+
+import importlib
+from typing import Any
+
+from sgdsim import _startup
+
+_startup.configure()
+
+__version__ = "0.1.0"
+
+# Public names are looked up on first use, so that `sgdsim --help` does not pay for importing JAX.
+_HOMES = {
+    "simulate": "sgdsim.api",
+    "solve": "sgdsim.api",
+    "linear_times": "sgdsim.ensemble.times",
+    "log_times": "sgdsim.ensemble.times",
+    "ArgumentError": "sgdsim.errors",
+    "ExperimentError": "sgdsim.errors",
+}
+_ROOMS = ("committee",)
+
+__all__ = [*_HOMES, *_ROOMS, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"sgdsim.{name}")
+    raise AttributeError(f"module 'sgdsim' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

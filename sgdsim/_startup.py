@@ -1,0 +1,53 @@
+"""Settings of JAX that sgdsim needs, made without importing JAX (which takes two seconds)."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def _cache_folder() -> Path:
+    """The user's cache folder for compiled programs."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "sgdsim" / "compiled"
+
+
+def _settings() -> dict[str, bool | int | float | str]:
+    settings: dict[str, bool | int | float | str] = {
+        # Theory, observation and statistics are float64; every hot loop states its own precision.
+        "jax_enable_x64": True,
+        "jax_compilation_cache_dir": str(_cache_folder()),
+        "jax_persistent_cache_min_compile_time_secs": 0.2,
+    }
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        # One fused loop runs on one core only: one CPU device per core lets the replicas use them all.
+        settings["jax_num_cpu_devices"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return settings
+
+
+def configure() -> None:
+    """Switches x64 on, uses every core, and keeps compiled programs between sessions.
+
+    A variable of the environment (JAX_NUM_CPU_DEVICES, JAX_COMPILATION_CACHE_DIR, ...) has the last word, except on x64.
+    """
+    for name, value in _settings().items():
+        variable = name.upper()
+        if name == "jax_enable_x64":
+            os.environ[variable] = "1"
+        if "jax" in sys.modules:
+            _update(name, value, overridden=variable in os.environ and name != "jax_enable_x64")
+        else:
+            os.environ.setdefault(variable, str(value))
+
+
+def _update(name: str, value: bool | int | float | str, overridden: bool) -> None:
+    """The same setting where the user has imported JAX first."""
+    import jax
+
+    if overridden:
+        return
+    try:
+        jax.config.update(name, value)
+    except RuntimeError:
+        # The number of devices is fixed once JAX has started; one device is slower, not wrong.
+        if name != "jax_num_cpu_devices":
+            raise

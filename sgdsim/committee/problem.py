@@ -1,0 +1,149 @@
+"""The teacher-student problem: one-pass SGD of a two-layer network with p hidden units, taught by one with k."""
+
+import math
+from typing import ClassVar, Self
+
+import equinox as eqx
+
+from sgdsim.committee.activations import Activation, Erf
+from sgdsim.committee.scaling import Region, Scaling
+from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.errors import ArgumentError
+
+
+class Committee(Problem):
+    """One-pass SGD in a teacher-student problem (Saad & Solla 1995; Veiga et al. 2022, section 2).
+
+    With x ~ N(0, I_d), zeta ~ N(0, 1), local fields lambda*_r = w*_r.x/sqrt(d) and lambda_i = w_i.x/sqrt(d):
+
+        y = (1/k) sum_r sigma(lambda*_r) + sqrt(noise) zeta,    f = (1/p) sum_i sigma(lambda_i),    e = y - f
+        w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
+
+    **Arguments:**
+
+    - `d`: input dimension.
+    - `p`: width of the student.
+    - `k`: width of the teacher.
+    - `gamma`: learning rate.
+    - `noise`: variance Delta of the label noise.
+    - `activation`: sigma, of teacher and student.
+    - `batch`: fresh samples per step.
+    - `scaling`: how p and gamma grow with d. Without it they do not (kappa = delta = 0), and dt = 1/d.
+
+    **Raises:** ArgumentError where a value is out of range.
+    """
+
+    system: ClassVar[str] = "committee"
+
+    d: int
+    gamma: float
+    noise: float
+    p: int = eqx.field(static=True)
+    k: int = eqx.field(static=True)
+    batch: int = eqx.field(static=True)
+    activation: Activation
+    scaling: Scaling
+
+    def __init__(
+        self,
+        *,
+        d: int,
+        p: int,
+        k: int,
+        gamma: float,
+        noise: float = 0.0,
+        activation: Activation | None = None,
+        batch: int = 1,
+        scaling: Scaling | None = None,
+    ) -> None:
+        for name, count, least in (("d", d, 2), ("p", p, 1), ("k", k, 1), ("batch", batch, 1)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < least:
+                raise ArgumentError(name, f"be an integer >= {least}", count)
+        if not (math.isfinite(gamma) and gamma > 0):
+            raise ArgumentError("gamma", "be finite and > 0", gamma)
+        if not (math.isfinite(noise) and noise >= 0):
+            raise ArgumentError("noise", "be finite and >= 0", noise)
+        self.d, self.p, self.k, self.batch = d, p, k, batch
+        self.gamma, self.noise = float(gamma), float(noise)
+        self.activation = Erf() if activation is None else activation
+        self.scaling = scaling or Scaling(kappa=0.0, delta=0.0, p0=float(p), gamma0=float(gamma))
+
+    @classmethod
+    def from_scaling(
+        cls,
+        *,
+        d: int,
+        k: int,
+        kappa: float = 0.0,
+        delta: float = 0.0,
+        p0: float = 1.0,
+        gamma0: float | None = None,
+        noise: float = 0.0,
+        activation: Activation | None = None,
+        batch: int = 1,
+    ) -> Self:
+        """The problem at dimension d of the scaling p = round(p0 d^kappa), gamma = gamma0 d^-delta.
+
+        gamma0 defaults to p0, the choice of Veiga et al. The exponents that p and gamma realise are in `parameters()`.
+        """
+        for name, exponent in (("kappa", kappa), ("delta", delta)):
+            if not math.isfinite(exponent):
+                raise ArgumentError(name, "be finite", exponent)
+        gamma0 = p0 if gamma0 is None else gamma0
+        for name, prefactor in (("p0", p0), ("gamma0", gamma0)):
+            if not (math.isfinite(prefactor) and prefactor > 0):
+                raise ArgumentError(name, "be finite and > 0", prefactor)
+        if isinstance(d, bool) or not isinstance(d, int) or d < 2:
+            raise ArgumentError("d", "be an integer >= 2", d)
+        p = round(p0 * float(d) ** kappa)
+        if p < 1:
+            raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
+        return cls(
+            d=d,
+            p=p,
+            k=k,
+            gamma=gamma0 * float(d) ** -delta,
+            noise=noise,
+            activation=activation,
+            batch=batch,
+            scaling=Scaling(kappa=float(kappa), delta=float(delta), p0=float(p0), gamma0=float(gamma0)),
+        )
+
+    @property
+    def dt(self) -> float:
+        """Time of one step; see `Scaling`."""
+        return self.scaling.time_step(self.d)
+
+    @property
+    def region(self) -> Region:
+        """Region of the phase diagram."""
+        return self.scaling.region
+
+    @property
+    def step_size(self) -> float:
+        """c = gamma/(p d): the size of one step's change of M."""
+        return self.gamma / (self.p * self.d)
+
+    def parameters(self) -> dict[str, Scalar]:
+        """Constants, realised exponents and time scale, by name.
+
+        `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p.
+        """
+        scaling = self.scaling
+        return {
+            "d": self.d,
+            "p": self.p,
+            "k": self.k,
+            "gamma": self.gamma,
+            "noise": self.noise,
+            "batch": self.batch,
+            "activation": self.activation.name,
+            "kappa": scaling.kappa,
+            "delta": scaling.delta,
+            "theta": scaling.theta,
+            "p0": scaling.p0,
+            "gamma0": scaling.gamma0,
+            "kappa_realised": math.log(self.p / scaling.p0) / math.log(self.d),
+            "dt": self.dt,
+            "region": str(self.region),
+        }

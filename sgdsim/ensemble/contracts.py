@@ -1,0 +1,167 @@
+"""The contracts between a system (problem, start, simulator, theory) and everything that is common to all systems.
+
+A system is one problem, one or more simulators of it, and its theory. The ensemble, the sweep, the analysis and the
+report know these classes only, so a new system moves in without a change to any of them.
+"""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt32
+from pydantic import BaseModel
+
+Scalar = int | float | str
+"""A plain parameter value, as it stands in a table of results."""
+
+Observables = dict[str, Any]
+"""Named observables, float64. A simulator's carry a trailing lane axis, a theory's a leading time axis."""
+
+Initial = Any
+"""The state at t = 0 as a pytree of arrays; from `Start.draw` every leaf has a leading replica axis."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """How one observable is named, shaped and drawn.
+
+    `dims` names the axes of one value, e.g. ("student", "teacher"); `units` is "1" for a pure number;
+    `order_parameter` says whether the distance |Omega - Omega_bar|_inf runs over it.
+    """
+
+    long_name: str
+    symbol: str
+    dims: tuple[str, ...] = ()
+    units: str = "1"
+    order_parameter: bool = True
+
+
+class Problem(eqx.Module):
+    """All constants of the physics. Simulator and theory take the same object, so they cannot disagree."""
+
+    system: ClassVar[str]
+
+    @property
+    @abc.abstractmethod
+    def dt(self) -> float:
+        """Time of one step of SGD, in the units of the theory's time t = nu dt."""
+
+    @abc.abstractmethod
+    def parameters(self) -> dict[str, Scalar]:
+        """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""
+
+    def steps(self, times: Float[np.ndarray, " times"]) -> Int[np.ndarray, " times"]:
+        """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
+        return np.rint(np.asarray(times, np.float64) / self.dt).astype(np.int64)
+
+
+class Start(abc.ABC):
+    """The law of the state at t = 0."""
+
+    per_replica: bool
+
+    @abc.abstractmethod
+    def check(self, problem: Any) -> None:
+        """Raises ArgumentError where this start does not fit the problem."""
+
+    @abc.abstractmethod
+    def draw(self, problem: Any, rng: np.random.Generator, size: int) -> Initial:
+        """`size` states, stacked along a leading axis: all equal, unless `per_replica`.
+
+        `rng` is used only by a per-replica start; a shared one depends on its own seed alone.
+        """
+
+
+class Kernel(eqx.Module):
+    """A simulator bound to a problem: pure functions of an explicit state, on tiles of `lanes` replicas.
+
+    Fields that are not static are traced, so one compilation serves every problem of the same shapes.
+    """
+
+    lanes: eqx.AbstractVar[int]
+    segment: eqx.AbstractVar[Int[Array, ""] | int]
+    """Advancing by n steps is bitwise the same as advancing by n1, then by n - n1, where n1 is a multiple of this."""
+
+    @abc.abstractmethod
+    def init(self, initial: Initial, keys: UInt32[Array, "2 lanes"]) -> Any:
+        """The state of a tile at step 0, from initial values with a leading axis of `lanes`, and a key per replica."""
+
+    @abc.abstractmethod
+    def advance(self, state: Any, n_steps: Int[Array, ""]) -> Any:
+        """The state after n_steps more steps of SGD."""
+
+    @abc.abstractmethod
+    def observe(self, state: Any) -> Observables:
+        """The observables of every replica, float64, lanes last."""
+
+
+class Simulator(abc.ABC):
+    """The choice of a simulator: a small frozen object, e.g. Chain(precision="float32")."""
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def check(self, problem: Any) -> None:
+        """Raises ArgumentError where this simulator cannot run the problem, with what to do instead."""
+
+    @abc.abstractmethod
+    def bind(self, problem: Any) -> Kernel:
+        """The kernel that runs this problem."""
+
+    @abc.abstractmethod
+    def bytes_per_replica(self, problem: Any) -> int:
+        """Device memory that one replica holds while it runs, in bytes."""
+
+    @abc.abstractmethod
+    def flops_per_step(self, problem: Any) -> float:
+        """A rough count of operations of one step of one replica, for the time estimate of a plan."""
+
+
+class Curve(eqx.Module):
+    """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid."""
+
+    @abc.abstractmethod
+    def __call__(self, initial: Initial, times: Float[Array, " times"]) -> Observables:
+        """Observables at `times` (increasing, > 0), float64, time axis first, for one start without a replica axis.
+
+        Pure JAX: the ensemble maps it over replicas where each has a start of its own.
+        """
+
+
+class Theory(abc.ABC):
+    """The deterministic limit of a problem."""
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def check(self, problem: Any) -> None:
+        """Raises ArgumentError where the problem has no such theory."""
+
+    @abc.abstractmethod
+    def bind(self, problem: Any) -> Curve:
+        """The theory's curve for this problem."""
+
+
+@dataclass(frozen=True)
+class System:
+    """What a system hands to the common rooms.
+
+    The sections are pydantic models of the tables [problem], [start], [theory], [simulator] of an experiment file; each
+    has `build()`, which returns the object and raises ArgumentError where the values do not fit together.
+    """
+
+    name: str
+    variables: Mapping[str, Variable]
+    problem_section: type[BaseModel]
+    start_section: type[BaseModel]
+    theory_section: type[BaseModel]
+    simulator_section: type[BaseModel]
+    default_simulator: Simulator
+    default_theory: Theory
+    expected_slope: Any = None
+    """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
+    regions: Mapping[str, str] | None = None
+    """Colour of each value of the parameter `region`, where the system has a phase diagram."""

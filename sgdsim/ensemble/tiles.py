@@ -1,0 +1,58 @@
+"""Tiles: the fixed groups of replicas that are simulated, averaged and stored together."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, Int
+
+PARTS = ("mean", "m2", "theory")
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Statistics of consecutive tiles of one ensemble: everything a block file holds.
+
+    - `count`: replicas averaged in each tile (finite at every save time), shape (tiles,).
+    - `diverged`: replicas left out because they became non-finite, shape (tiles,).
+    - `mean`, `m2`: per observable, mean over the tile's replicas and sum of squared deviations from that mean,
+      shape (tiles, times, *dims).
+    - `theory`: per observable, the theory's curve averaged over the same replicas (for a shared start: the curve),
+      shape (tiles, times, *dims); empty without a theory.
+    - `sup_deviation`, `final_deviation`: |Omega - Omega_bar|_inf of every replica, its maximum over the save times and
+      its value at the last, shape (replicas,); NaN for a diverged replica and without a theory.
+    """
+
+    count: Int[np.ndarray, " tiles"]
+    diverged: Int[np.ndarray, " tiles"]
+    mean: dict[str, Float[np.ndarray, "tiles times ..."]]
+    m2: dict[str, Float[np.ndarray, "tiles times ..."]]
+    theory: dict[str, Float[np.ndarray, "tiles times ..."]]
+    sup_deviation: Float[np.ndarray, " replicas"]
+    final_deviation: Float[np.ndarray, " replicas"]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All arrays under flat names ("count", "mean.Q", ...), as a block file stores them."""
+        flat = {name: value for name, value in vars(self).items() if name not in PARTS}
+        for part in PARTS:
+            flat |= {f"{part}.{name}": value for name, value in getattr(self, part).items()}
+        return flat
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_arrays`."""
+        nested: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
+        plain = {}
+        for name, value in arrays.items():
+            part, _, variable = name.partition(".")
+            if variable:
+                nested[part][variable] = value
+            else:
+                plain[name] = value
+        return cls(**plain, **nested)
+
+    @classmethod
+    def concatenate(cls, parts: list[Self]) -> Self:
+        """Consecutive pieces of one ensemble, in order, as one."""
+        flats = [part.to_arrays() for part in parts]
+        return cls.from_arrays({name: np.concatenate([flat[name] for flat in flats]) for name in flats[0]})

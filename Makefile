@@ -1,0 +1,61 @@
+# Everything runs in .venv, made here from any Python >= 3.11. `make PYTHON=...` picks the interpreter.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+PYTEST_ARGS ?=
+DEMO := runs/scaling_law
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: help demo test lint bench clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+
+demo: $(VENV)/.run  ## Measure the finite-size law of one-pass SGD (about a minute), with figures and a report
+	$(BIN)/sgdsim run configs/committee/scaling_law.toml -o $(DEMO)
+	@echo "Report: $(CURDIR)/$(DEMO)/report.html"
+
+test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev  ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+bench: $(VENV)/.run  ## Measure speed on this machine
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove the environment, caches and build products (runs/ stays)
+	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist
+	find sgdsim tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.run: pyproject.toml $(BIN)/python
+	@echo "Installing sgdsim into $(VENV) (once; a minute or two) ..."
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(BIN)/python
+	@echo "Installing sgdsim and its test tools into $(VENV) (once; a minute or two) ..."
+	@$(PIP_INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.dev: pyproject.toml $(BIN)/python
+	@echo "Installing sgdsim and its development tools into $(VENV) (once; a minute or two) ..."
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.run $(VENV)/.test
+
+# A version manager's stub may be on the path without the version behind it, and a distribution's Python may lack venv:
+# each candidate is tried, not only looked up.
+$(BIN)/python:
+	@for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3.14 python3); do \
+	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	        "$$python" -m venv --clear $(VENV) && touch $@ && exit 0; \
+	        rm -rf $(VENV); exit 1; \
+	    fi; \
+	done; \
+	echo "No Python >= 3.11 with its venv module was found. Install one (on Debian or Ubuntu also its -venv package)," >&2; \
+	echo "or name one: make PYTHON=/path/to/python3.12" >&2; exit 1

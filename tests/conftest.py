@@ -1,0 +1,18 @@
+"""A strict session: float64, no silent broadcasting between ranks, and (in pyproject.toml) warnings are errors and
+every annotated shape of sgdsim is checked."""
+
+import os
+from pathlib import Path
+
+CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for this process and those that tests start
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile("sgdsim", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("sgdsim")

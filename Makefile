@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 PYTEST_ARGS ?=
 DEMO := runs/scaling_law
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
 .PHONY: help demo test lint bench clean
 .DEFAULT_GOAL := help
@@ -18,7 +18,7 @@ demo: $(VENV)/.run  ## Measure the finite-size law of one-pass SGD (about a minu
 	@echo "Report: $(CURDIR)/$(DEMO)/report.html"
 
 test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(strip $(BIN)/python -m pytest $(PYTEST_ARGS))
 
 lint: $(VENV)/.dev  ## Check style, format and types
 	$(BIN)/ruff check
@@ -53,7 +53,7 @@ $(BIN)/python:
 	@for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3.14 python3); do \
 	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	        echo "Making $(VENV) with $$("$$python" --version) ..."; \
-	        "$$python" -m venv --clear $(VENV) && touch $@ && exit 0; \
+	        "$$python" -m venv --clear $(VENV) && exit 0; \
 	        rm -rf $(VENV); exit 1; \
 	    fi; \
 	done; \

@@ -1,7 +1,6 @@
 """Tiles: the fixed groups of replicas that are simulated, averaged and stored together."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,7 +38,7 @@ class Tiles:
         return flat
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Tiles":
         """The inverse of `to_arrays`."""
         nested: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
         plain = {}
@@ -52,7 +51,7 @@ class Tiles:
         return cls(**plain, **nested)
 
     @classmethod
-    def concatenate(cls, parts: list[Self]) -> Self:
+    def concatenate(cls, parts: list["Tiles"]) -> "Tiles":
         """Consecutive pieces of one ensemble, in order, as one."""
         flats = [part.to_arrays() for part in parts]
         return cls.from_arrays({name: np.concatenate([flat[name] for flat in flats]) for name in flats[0]})

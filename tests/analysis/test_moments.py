@@ -1,5 +1,7 @@
 """Moments merged from tiles against one-shot NumPy."""
 
+import itertools
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -71,7 +73,7 @@ def test_merge_is_bitwise_independent_of_the_grouping_into_blocks(cuts):
                 for name, value in flat.items()
             }
         )
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     ]
     whole, regrouped = merge(tiles), merge(Tiles.concatenate(blocks))
     for part in ("mean", "std", "sem", "theory"):

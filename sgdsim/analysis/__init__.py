@@ -1,0 +1,1 @@
+"""Statistics of an ensemble: moments, datasets, and fits with error bars."""

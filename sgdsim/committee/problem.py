@@ -1,7 +1,7 @@
 """The teacher-student problem: one-pass SGD of a two-layer network with p hidden units, taught by one with k."""
 
 import math
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import equinox as eqx
 
@@ -81,7 +81,7 @@ class Committee(Problem):
         noise: float = 0.0,
         activation: Activation | None = None,
         batch: int = 1,
-    ) -> Self:
+    ) -> "Committee":
         """The problem at dimension d of the scaling p = round(p0 d^kappa), gamma = gamma0 d^-delta.
 
         gamma0 defaults to p0, the choice of Veiga et al. The exponents that p and gamma realise are in `parameters()`.

@@ -1,0 +1,100 @@
+"""Results as xarray datasets: one cell, and all cells of a sweep side by side."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from sgdsim.analysis.moments import Moments
+from sgdsim.ensemble.contracts import Problem, Scalar, System, Variable
+from sgdsim.ensemble.tiles import Tiles
+
+DEVIATIONS = {
+    "sup_deviation": "maximum over the save times of |Omega - Omega_bar|_inf",
+    "final_deviation": "|Omega - Omega_bar|_inf at the last save time",
+}
+
+
+def to_dataset(
+    system: System,
+    problem: Problem,
+    times: Float[np.ndarray, " times"],
+    steps: Int[np.ndarray, " times"],
+    moments: Moments,
+    tiles: Tiles,
+) -> xr.Dataset:
+    """The ensemble of one problem as a Dataset.
+
+    - `time` (coordinate): the requested save times; `t`: the realised ones, step * dt; `step`: steps of SGD done.
+    - for each observable V, dims (time, *dims of V): `V` the mean over replicas, `V_sem` its standard error, `V_std`
+      the standard deviation of one replica, `V_theory` the theory (absent without one).
+    - `sup_deviation`, `final_deviation` (replica): distance from the theory of every replica, NaN where it diverged.
+    - `n_replicas`: replicas simulated, of which `n_diverged` became non-finite and are in no average.
+
+    All have `long_name` and `units`; observables also `symbol`. The problem's parameters are the attributes.
+    """
+    data: dict[str, tuple] = {
+        "t": ("time", steps * problem.dt, _attrs("realised time, step * dt", "t")),
+        "step": ("time", steps, _attrs("steps of SGD", "nu")),
+    }
+    for name in moments.mean:
+        data |= _observable(name, system.variables[name], moments)
+    for name, long_name in DEVIATIONS.items():
+        data[name] = ("replica", getattr(tiles, name), _attrs(long_name))
+    data["n_replicas"] = ((), moments.count + moments.diverged, _attrs("replicas simulated"))
+    data["n_diverged"] = ((), moments.diverged, _attrs("replicas left out because they became non-finite"))
+    time = ("time", np.asarray(times, np.float64), _attrs("requested save time", "t"))
+    return xr.Dataset(data, {"time": time}, {"system": system.name, **problem.parameters()})
+
+
+def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tuple]:
+    """The mean of an observable with its error, its spread, and the theory."""
+    dims = ("time", *variable.dims)
+    long_name = variable.long_name
+    parts = {
+        name: (moments.mean, f"{long_name}, mean over replicas"),
+        f"{name}_sem": (moments.sem, f"{long_name}, standard error of the mean"),
+        f"{name}_std": (moments.std, f"{long_name}, standard deviation over replicas"),
+        f"{name}_theory": (moments.theory, f"{long_name}, theory"),
+    }
+    return {
+        key: (dims, values[name], _attrs(text, variable.symbol, variable.units))
+        for key, (values, text) in parts.items()
+        if name in values
+    }
+
+
+def _attrs(long_name: str, symbol: str | None = None, units: str = "1") -> dict[str, str]:
+    return {"long_name": long_name, "units": units} | ({"symbol": symbol} if symbol else {})
+
+
+def merge_cells(datasets: Sequence[xr.Dataset], axes: Sequence[Mapping[str, Scalar]]) -> xr.Dataset:
+    """The datasets of all cells of a sweep along a new leading dimension `cell`.
+
+    Every parameter, and every axis of the grid, becomes a coordinate over `cell`; attributes common to all the cells
+    stay attributes. Where a dimension is longer in one cell than in another (the width p), the shorter is padded with
+    NaN. The names of the axes are in the attribute `axes`.
+
+    - `axes`: for each cell, its coordinates in the grid by name.
+    """
+    sizes = {dim: max(data.sizes[dim] for data in datasets) for dim in datasets[0].dims}
+    merged = xr.concat(
+        [_padded(data, sizes).drop_attrs(deep=False) for data in datasets],
+        dim="cell",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="exact",
+        combine_attrs="override",
+    )
+    table = [{**data.attrs, **cell} for data, cell in zip(datasets, axes, strict=True)]
+    system = {row.pop("system") for row in table}.pop()
+    columns = {name: ("cell", np.array([row[name] for row in table]), _attrs(name)) for name in table[0]}
+    cells = {"cell": ("cell", np.arange(len(datasets)), _attrs("point of the grid"))}
+    return merged.assign_coords(cells | columns).assign_attrs(system=system, axes=" ".join(axes[0]))
+
+
+def _padded(data: xr.Dataset, sizes: Mapping[Hashable, int]) -> xr.Dataset:
+    """The dataset with NaN appended along every dimension that is shorter than in `sizes`."""
+    return data.pad({dim: (0, size - data.sizes[dim]) for dim, size in sizes.items() if size > data.sizes[dim]})

@@ -1,0 +1,109 @@
+"""Datasets of one cell and of a sweep: names, shapes, attributes, and a round trip through netCDF."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sgdsim.analysis.dataset import merge_cells, to_dataset
+from sgdsim.analysis.moments import merge
+from sgdsim.ensemble.tiles import Tiles
+from tests.toy import SYSTEM, Walk
+
+TIMES = np.array([0.1, 0.2, 0.5])
+
+
+def cell(d, p, replicas=(5, 4), theory=True, seed=0):
+    """One cell's dataset with its tiles: normal numbers in every place."""
+    rng = np.random.default_rng(seed)
+    shapes = {"x": (len(TIMES), p), "risk": (len(TIMES),)}
+
+    def draw():
+        return {name: rng.normal(size=(len(replicas), *shape)) for name, shape in shapes.items()}
+
+    tiles = Tiles(
+        count=np.array(replicas),
+        diverged=np.array([0] * (len(replicas) - 1) + [1]),
+        mean=draw(),
+        m2={name: value**2 for name, value in draw().items()},
+        theory=draw() if theory else {},
+        sup_deviation=np.append(rng.random(sum(replicas)), np.nan),
+        final_deviation=np.append(rng.random(sum(replicas)), np.nan),
+    )
+    problem = Walk(d=d, p=p)
+    steps = problem.steps(TIMES)
+    moments = merge(tiles)
+    return to_dataset(SYSTEM, problem, TIMES, steps, moments, tiles), moments, tiles
+
+
+def test_one_cell():
+    data, moments, tiles = cell(d=1000, p=3)
+    assert dict(data.sizes) == {"time": 3, "component": 3, "replica": 10}
+    assert set(data.data_vars) == {
+        *("t", "step", "sup_deviation", "final_deviation", "n_replicas", "n_diverged"),
+        *(f"{name}{suffix}" for name in ("x", "risk") for suffix in ("", "_sem", "_std", "_theory")),
+    }
+    np.testing.assert_array_equal(data.time, TIMES)
+    np.testing.assert_array_equal(data.step, [100, 200, 500])
+    np.testing.assert_array_equal(data.t, data.step * 1e-3)
+    assert data.x.dims == ("time", "component")
+    for suffix, part in (("", "mean"), ("_sem", "sem"), ("_std", "std"), ("_theory", "theory")):
+        np.testing.assert_array_equal(data[f"x{suffix}"], getattr(moments, part)["x"])
+    np.testing.assert_array_equal(data.sup_deviation, tiles.sup_deviation)
+    assert (int(data.n_replicas), int(data.n_diverged)) == (10, 1)
+    assert data.attrs["d"] == 1000
+    assert data.attrs["region"] == "blue"
+    assert data.x_sem.attrs["symbol"] == "x_i"
+
+
+def test_every_variable_says_what_it_is():
+    data = merge_cells([cell(100, 2)[0], cell(300, 2)[0]], [{"d": 100}, {"d": 300}])
+    for name, variable in data.variables.items():
+        assert variable.attrs.get("long_name"), name
+        assert variable.attrs.get("units"), name
+
+
+def test_without_a_theory_there_is_no_theory_variable():
+    assert not [name for name in cell(100, 2, theory=False)[0] if str(name).endswith("_theory")]
+
+
+def test_cells_side_by_side_are_padded_where_the_width_differs():
+    cells = [cell(100, 2, seed=1)[0], cell(300, 4, seed=2)[0]]
+    data = merge_cells(cells, [{"d": 100, "noise": 0.0}, {"d": 300, "noise": 0.0}])
+    assert data.x.dims == ("cell", "time", "component")
+    assert data.x.shape == (2, 3, 4)
+    np.testing.assert_array_equal(data.x[0, :, :2], cells[0].x)
+    assert np.isnan(data.x[0, :, 2:]).all()
+    np.testing.assert_array_equal(data.x[1], cells[1].x)
+    np.testing.assert_array_equal(data.sup_deviation[1], cells[1].sup_deviation)
+    np.testing.assert_array_equal(data.time, TIMES)
+    assert data.time.dims == ("time",)
+    assert data.t.dims == ("cell", "time")
+    for name in ("step", "n_replicas", "n_diverged"):
+        assert data[name].dtype.kind == "i"
+    np.testing.assert_array_equal(data.d, [100, 300])
+    np.testing.assert_array_equal(data.p, [2, 4])
+    np.testing.assert_array_equal(data.region, ["blue", "blue"])
+    assert data.attrs == {"system": "walk", "axes": "d noise"}
+
+
+def test_ensembles_of_different_times_cannot_stand_side_by_side():
+    first, second = cell(100, 2)[0], cell(300, 2)[0].isel(time=slice(2))
+    second = second.assign_coords(time=[1.0, 2.0])
+    with pytest.raises(ValueError, match="time"):
+        merge_cells([first, second], [{"d": 100}, {"d": 300}])
+
+
+def test_netcdf_round_trip_is_bitwise(tmp_path):
+    data = merge_cells([cell(100, 2)[0], cell(300, 4)[0]], [{"d": 100}, {"d": 300}])
+    data.to_netcdf(tmp_path / "results.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as back:
+        xr.testing.assert_identical(back.load(), data)
+        for name in data.variables:
+            if data[name].dtype.kind == "f":
+                assert back[name].values.tobytes() == data[name].values.tobytes()
+
+
+def test_it_prints_itself():
+    text = str(cell(1000, 3)[0])
+    assert "sup_deviation" in text
+    assert "noise" in text

@@ -1,0 +1,129 @@
+"""A system small enough to know by heart, for the rooms that are common to all systems.
+
+A random walk with a pull to the origin, in p components: x <- x - dt x + dt sqrt(noise) xi, dt = 1/d, whose limit is
+x(t) = x(0) exp(-t). Its distance from the limit is proportional to sqrt(dt).
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from pydantic import BaseModel
+
+from sgdsim.ensemble.contracts import Curve, Kernel, Problem, Simulator, Start, System, Theory, Variable
+
+LANES = 4
+
+
+class Walk(Problem):
+    system: ClassVar[str] = "walk"
+    d: int
+    noise: float = 1.0
+    p: int = eqx.field(static=True, default=2)
+
+    @property
+    def dt(self):
+        return 1 / self.d
+
+    def parameters(self):
+        return {"d": self.d, "noise": self.noise, "p": self.p, "dt": self.dt, "region": "blue"}
+
+
+@dataclass(frozen=True)
+class Origin(Start):
+    """x(0) = height in every component."""
+
+    height: float = 1.0
+    per_replica: ClassVar[bool] = False
+
+    def check(self, problem):
+        pass
+
+    def draw(self, problem, rng, size):
+        return np.full((size, problem.p), self.height)
+
+
+class WalkKernel(Kernel):
+    dt: Any
+    noise: Any
+    lanes: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True, default=1)
+
+    def init(self, initial, keys):
+        return initial.T, keys, jnp.zeros((), jnp.int64)
+
+    def advance(self, state, n_steps):
+        x, keys, done = state
+
+        def step(i, x):
+            def draw(key):
+                return jax.random.normal(jax.random.fold_in(jax.random.wrap_key_data(key), done + i), x.shape[:1])
+
+            return x * (1 - self.dt) + self.dt * jnp.sqrt(self.noise) * jax.vmap(draw, 1, 1)(keys)
+
+        return jax.lax.fori_loop(0, n_steps, step, x), keys, done + n_steps
+
+    def observe(self, state):
+        x = state[0]
+        return {"x": x, "risk": (x**2).sum(0) / 2}
+
+
+@dataclass(frozen=True)
+class Walker(Simulator):
+    name: ClassVar[str] = "walker"
+
+    def check(self, problem):
+        pass
+
+    def bind(self, problem):
+        return WalkKernel(dt=jnp.asarray(problem.dt), noise=jnp.asarray(problem.noise), lanes=LANES)
+
+    def bytes_per_replica(self, problem):
+        return 8 * problem.p
+
+    def flops_per_step(self, problem):
+        return 4.0 * problem.p
+
+
+class Decay(Curve):
+    def __call__(self, initial, times):
+        x = initial[None, :] * jnp.exp(-times)[:, None]
+        return {"x": x, "risk": (x**2).sum(1) / 2}
+
+
+@dataclass(frozen=True)
+class DecayTheory(Theory):
+    name: ClassVar[str] = "exact"
+
+    def check(self, problem):
+        pass
+
+    def bind(self, problem):
+        return Decay()
+
+
+class Section(BaseModel):
+    """Stands for the sections of an experiment file: the toy's experiments are built in Python."""
+
+
+def expected_slope(quantity, against, problems):
+    return {("sup_deviation", "dt"): 0.5, ("sup_deviation", "d"): -0.5}.get((quantity, against))
+
+
+SYSTEM = System(
+    name="walk",
+    variables={
+        "x": Variable("position", "x_i", ("component",)),
+        "risk": Variable("excess risk", "R", order_parameter=False),
+    },
+    problem_section=Section,
+    start_section=Section,
+    theory_section=Section,
+    simulator_section=Section,
+    default_simulator=Walker(),
+    default_theory=DecayTheory(),
+    expected_slope=expected_slope,
+)

@@ -53,14 +53,14 @@ def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tu
     dims = ("time", *variable.dims)
     long_name = variable.long_name
     parts = {
-        name: (moments.mean, f"{long_name}, mean over replicas"),
-        f"{name}_sem": (moments.sem, f"{long_name}, standard error of the mean"),
-        f"{name}_std": (moments.std, f"{long_name}, standard deviation over replicas"),
-        f"{name}_theory": (moments.theory, f"{long_name}, theory"),
+        name: (moments.mean, long_name, {"cell_methods": "replica: mean"}),
+        f"{name}_sem": (moments.sem, f"{long_name}, standard error of the mean", {}),
+        f"{name}_std": (moments.std, f"{long_name}, spread", {"cell_methods": "replica: standard_deviation"}),
+        f"{name}_theory": (moments.theory, f"{long_name}, theory", {}),
     }
     return {
-        key: (dims, values[name], _attrs(text, variable.symbol, variable.units))
-        for key, (values, text) in parts.items()
+        key: (dims, values[name], _attrs(text, variable.symbol, variable.units) | extra)
+        for key, (values, text, extra) in parts.items()
         if name in values
     }
 

@@ -52,7 +52,7 @@ def test_one_cell():
     assert (int(data.n_replicas), int(data.n_diverged)) == (10, 1)
     assert data.attrs["d"] == 1000
     assert data.attrs["region"] == "blue"
-    assert data.x_sem.attrs["symbol"] == "x_i"
+    assert data.x.attrs == {"long_name": "position", "units": "1", "symbol": "x_i", "cell_methods": "replica: mean"}
 
 
 def test_every_variable_says_what_it_is():

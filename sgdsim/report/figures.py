@@ -1,0 +1,8 @@
+"""The figures that an experiment may ask for, by name."""
+
+from sgdsim.report.kinds import FigureKind
+from sgdsim.report.scaling import ScalingFigure
+from sgdsim.report.trajectories import TrajectoriesFigure
+
+FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in (ScalingFigure(), TrajectoriesFigure())}
+"""A new figure is a new class and one more entry here; the page and the files follow."""

@@ -1,0 +1,97 @@
+"""The report of a run directory: its figures as files, and one self-contained page."""
+
+import html
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from sgdsim.errors import ExperimentError
+from sgdsim.report import tables
+from sgdsim.report.figures import FIGURES
+from sgdsim.report.stored import Stored
+from sgdsim.report.style import REGIONS, inline_svg, save, styled
+from sgdsim.sweep.files import write_text
+
+_EXPONENT = re.compile(r"^(.*\d\)?)e(-?\d+)$")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A figure on the page: its drawing, or the reason why there is none."""
+
+    name: str
+    svg: Markup
+    caption: str
+    lacks: str
+
+
+def write_report(directory: Path) -> list[Path]:
+    """Writes figures/*.png, figures/*.pdf and report.html into a run directory; returns the paths, the page last.
+
+    Reads results.nc, summary.json, provenance.json and experiment.toml only. The same files give the same bytes.
+
+    **Raises:** ExperimentError where a file is missing or the experiment asks for a figure that does not exist.
+    """
+    run = Stored.load(directory)
+    unknown = [name for name in run.figures if name not in FIGURES]
+    if unknown:
+        where = f"{directory / 'experiment.toml'}: report.figures"
+        raise ExperimentError([f"{where}: unknown figure `{name}`; known: {', '.join(FIGURES)}" for name in unknown])
+    written: list[Path] = []
+    sections = [_section(run, name, directory / "figures", written) for name in run.figures]
+    page = directory / "report.html"
+    write_text(page, _render(run, sections))
+    return [*written, page]
+
+
+def _section(run: Stored, name: str, folder: Path, written: list[Path]) -> Section:
+    kind = FIGURES[name]
+    lacks = kind.lacks(run)
+    if lacks:
+        return Section(name, Markup(), "", lacks)
+    figure = styled(lambda: kind.draw(run))
+    folder.mkdir(exist_ok=True)
+    written += save(figure, folder / name)
+    caption = kind.caption(run)
+    return Section(name, Markup(inline_svg(figure, html.escape(caption))), caption, "")
+
+
+def _render(run: Stored, sections: list[Section]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sgdsim.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _typeset
+    return environment.get_template("report.html.j2").render(
+        title=run.summary["title"],
+        system=run.summary["system"],
+        name=run.summary["experiment"],
+        laws=tables.headline(run),
+        counts=tables.counts(run),
+        sections=sections,
+        fits=tables.fits(run),
+        unfitted=tables.unfitted(run),
+        cells=tables.cells(run),
+        constants=tables.constants(run),
+        regions=REGIONS,
+        provenance=tables.provenance(run),
+        experiment=run.experiment,
+    )
+
+
+def _typeset(text: str) -> Markup:
+    """A number for a reader: 1.35(1)e-3 with a raised exponent, and real minus signs. Other text stays as it is."""
+    minus = "&minus;"
+    exponent = _EXPONENT.match(text)
+    if exponent:
+        mantissa, power = (part.replace("-", minus) for part in exponent.groups())
+        return Markup(f"{mantissa}&thinsp;&times;&thinsp;10<sup>{power}</sup>")
+    if text == "-":
+        return Markup("&ndash;")
+    return Markup(re.sub(r"^-(?=\d)", minus, html.escape(text)))

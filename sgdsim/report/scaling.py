@@ -1,0 +1,99 @@
+"""The finite-size law: deviation from theory against dt, with the fitted power law and the exponent of theory."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sgdsim.report.kinds import FigureKind
+from sgdsim.report.numbers import plain, rounded
+from sgdsim.report.stored import DEVIATIONS, Stored
+from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
+
+PANEL = 3.9
+"""Width of one panel, inches."""
+
+
+@dataclass(frozen=True)
+class ScalingFigure(FigureKind):
+    """Every fit of the run on logarithmic axes, with the ratio of the points to the fitted law below."""
+
+    name: ClassVar[str] = "scaling"
+
+    def lacks(self, run: Stored) -> str:
+        """At least one fit with a finite slope."""
+        return "" if _panels(run) else "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
+
+    def caption(self, run: Stored) -> str:
+        """Measured points, laws and the ratio."""
+        fit = next(iter(next(iter(_panels(run).values())).values()))
+        expected = fit.get("expected_slope")
+        theory = f"; the dashed line has the exponent of theory, {plain(expected)}" if expected is not None else ""
+        return (
+            f"Mean over replicas with its standard error, against {fit['against'].replace('_', ' ')}. Solid: power law "
+            f"fitted by weighted least squares, errors by bootstrap over the replicas{theory}. Below: the same, "
+            "divided by the fitted law."
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """One column of two panels for each named fit."""
+        panels = _panels(run)
+        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(panels)), 4.4), layout="constrained")
+        axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=(3, 1))
+        for column, series in enumerate(panels.values()):
+            _draw_panel(axes[0, column], axes[1, column], series)
+            first = next(iter(series.values()))
+            quantity, against = first["quantity"], first["against"]
+            axes[0, column].set_ylabel(_axis_label(run, quantity))
+            axes[1, column].set_xlabel(math_name(against))
+        axes[1, 0].set_ylabel("measured / fit")
+        return figure
+
+
+def _panels(run: Stored) -> dict[str, dict[str, dict[str, Any]]]:
+    """Fits by name, then by the group of the other axes ("" where there is one group only)."""
+    panels: dict[str, dict[str, dict[str, Any]]] = {}
+    for label, fit in run.fits.items():
+        name, _, group = label.partition("[")
+        panels.setdefault(name, {})[group.rstrip("]")] = fit
+    return panels
+
+
+def _axis_label(run: Stored, quantity: str) -> str:
+    return (
+        DEVIATIONS[quantity][1] if quantity in DEVIATIONS else f"final {run.words(quantity)}, ${run.symbol(quantity)}$"
+    )
+
+
+def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> None:
+    for index, (group, fit) in enumerate(series.items()):
+        colour, marker = CATEGORIES[index % len(CATEGORIES)], MARKERS[index % len(MARKERS)]
+        x, mean, sem = np.array(fit["points"], np.float64).T
+        span = np.geomspace(x.min() / 1.3, x.max() * 1.3, 64)
+        law = fit["constant"] * x ** fit["slope"]
+        slope = rounded(fit["slope"], fit.get("slope_error"))
+        points = {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
+        upper.errorbar(x, mean, sem, label=f"{group or 'simulation'}: slope {slope}", **points)
+        upper.plot(span, fit["constant"] * span ** fit["slope"], color=colour)
+        lower.errorbar(x, mean / law, sem / law, **points)
+        if fit.get("expected_slope") is not None:
+            _draw_guide(upper, lower, fit, span, INK if len(series) == 1 else colour)
+    lower.axhline(1.0, color=INK, linewidth=0.8)
+    upper.set(xscale="log", yscale="log")
+    handles, labels = upper.get_legend_handles_labels()
+    guides = [index for index, label in enumerate(labels) if label.startswith("theory")]
+    order = [index for index in range(len(labels)) if index not in guides] + guides[:1]
+    upper.legend([handles[index] for index in order], [labels[index] for index in order], loc="upper left")
+
+
+def _draw_guide(upper: Axes, lower: Axes, fit: dict[str, Any], span: np.ndarray, colour: str) -> None:
+    """The law with the exponent of theory that agrees with the fit in the middle of the points."""
+    excess = fit["expected_slope"] - fit["slope"]
+    middle = np.sqrt(span[0] * span[-1])
+    ratio = (span / middle) ** excess
+    guide = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
+    label = f"theory: slope {plain(fit['expected_slope'])}"
+    upper.plot(span, ratio * fit["constant"] * span ** fit["slope"], label=label, **guide)
+    lower.plot(span, ratio, **guide)

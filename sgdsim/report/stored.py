@@ -1,0 +1,95 @@
+"""What a run directory holds, as the figures and the page read it."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+
+from sgdsim.errors import ExperimentError
+from sgdsim.report.numbers import plain
+
+DEVIATIONS = {
+    "sup_deviation": ("largest deviation", r"$\max_t\, |\Omega - \bar\Omega|_\infty$"),
+    "final_deviation": ("final deviation", r"$|\Omega - \bar\Omega|_\infty$ at the final time"),
+}
+"""The distances of a replica from theory that every system has, in words and as mathematics."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A finished run: `results` has a leading `cell` axis, the rest is as in the files of the same names."""
+
+    results: xr.Dataset
+    summary: dict[str, Any]
+    provenance: dict[str, Any]
+    experiment: str
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Reads results.nc, summary.json, provenance.json and experiment.toml.
+
+        **Raises:** ExperimentError naming the files that are not there.
+        """
+        names = ("results.nc", "summary.json", "provenance.json", "experiment.toml")
+        absent = [name for name in names if not (directory / name).is_file()]
+        if absent:
+            what = f"no {', '.join(absent)}" if directory.is_dir() else "there is no such folder"
+            raise ExperimentError([f"{directory}: {what}; a report needs a finished run: sgdsim run CONFIG -o DIR"])
+        with xr.open_dataset(directory / "results.nc", engine="h5netcdf") as results:
+            loaded = results.load()
+        return cls(
+            results=loaded,
+            summary=json.loads((directory / "summary.json").read_text()),
+            provenance=json.loads((directory / "provenance.json").read_text()),
+            experiment=(directory / "experiment.toml").read_text(),
+        )
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of the figures that the experiment asks for."""
+        return tuple(tomllib.loads(self.experiment).get("report", {}).get("figures", ()))
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """Names of the variables that have a mean and a standard error at every save time, scalars first."""
+        names = [str(name) for name in self.results.data_vars if f"{name}_sem" in self.results]
+        return tuple(sorted(names, key=lambda name: self.results[name].ndim > 2))
+
+    @property
+    def fits(self) -> dict[str, dict[str, Any]]:
+        """The fits that could be made, by name."""
+        return {name: fit for name, fit in self.summary.get("fits", {}).items() if fit.get("slope") is not None}
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether the simulation was compared with a theory."""
+        return any(f"{name}_theory" in self.results for name in self.observables)
+
+    def words(self, name: str) -> str:
+        """A quantity in words."""
+        if name in DEVIATIONS:
+            return DEVIATIONS[name][0]
+        return self.results[name].attrs["long_name"] if name in self.observables else name.replace("_", " ")
+
+    def symbol(self, name: str) -> str:
+        """An observable as mathematics, without the dollars."""
+        return self.results[name].attrs["symbol"].strip("$")
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """Names of the grid axes that take more than one value."""
+        cells = [cell["axes"] for cell in self.summary["cells"]]
+        return tuple(name for name in cells[0] if len({cell[name] for cell in cells}) > 1) if cells else ()
+
+    def cell_label(self, cell: int) -> str:
+        """What sets a cell apart from the others, e.g. "d = 1000"."""
+        axes = self.summary["cells"][cell]["axes"]
+        return ", ".join(f"{name} = {plain(axes[name])}" for name in self.varying)
+
+    def times(self, cell: int) -> np.ndarray:
+        """The realised save times of a cell, shape (times,)."""
+        return self.results["t"].isel(cell=cell).to_numpy()

@@ -1,0 +1,127 @@
+"""The tables of the report page, as rows of finished text."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sgdsim.report.numbers import duration, plain, rounded
+from sgdsim.report.stored import Stored
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading for each column, and rows of the same length."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def headline(run: Stored) -> list[dict[str, str]]:
+    """For each fitted law: what it is of, and its constant, exponent and expected exponent."""
+    return [
+        {
+            "name": name,
+            "quantity": run.words(fit["quantity"]),
+            "against": fit["against"],
+            "constant": rounded(fit["constant"], fit.get("constant_error")),
+            "slope": rounded(fit["slope"], fit.get("slope_error")),
+            "expected": plain(fit.get("expected_slope")),
+        }
+        for name, fit in run.fits.items()
+    ]
+
+
+def counts(run: Stored) -> list[tuple[str, str]]:
+    """The size of the run: (what, how many)."""
+    summary = run.summary
+    rate = summary.get("steps_per_second")
+    return [
+        ("cells", plain(len(summary["cells"]))),
+        ("replicas", plain(summary["n_replicas"])),
+        ("diverged", plain(summary["n_diverged"])),
+        ("simulated in", duration(summary.get("wall_seconds"))),
+        ("steps per second", "-" if rate is None else f"{rate:.2g}".replace("e+0", "e").replace("e+", "e")),
+    ]
+
+
+def fits(run: Stored) -> Table:
+    """Every fitted number with its error, beside what theory predicts."""
+    columns = ("fit", "of", "against", "exponent", "theory", "off by", "constant", "chi2 / dof", "points")
+    return Table(columns, tuple(_fit_row(run, name, fit) for name, fit in run.fits.items()))
+
+
+def _fit_row(run: Stored, name: str, fit: dict[str, Any]) -> tuple[str, ...]:
+    slope, error, expected = fit["slope"], fit.get("slope_error"), fit.get("expected_slope")
+    off = "-" if expected is None or not error else f"{(slope - expected) / error:+.1f} s.e."
+    chi2 = "-" if fit.get("chi2") is None else f"{fit['chi2']:.1f} / {fit['dof']}"
+    return (
+        name,
+        run.words(fit["quantity"]),
+        fit["against"],
+        rounded(slope, error),
+        plain(expected),
+        off,
+        rounded(fit["constant"], fit.get("constant_error")),
+        chi2,
+        str(len(fit["points"])),
+    )
+
+
+def unfitted(run: Stored) -> list[tuple[str, str]]:
+    """Fits that were asked for and could not be made: (name, why)."""
+    fits = run.summary.get("fits", {})
+    return [(name, fit.get("problem", "no fit")) for name, fit in fits.items() if name not in run.fits]
+
+
+def cells(run: Stored) -> Table:
+    """One row per cell: what sets it apart, counts, deviations from theory, and final values beside theory's."""
+    apart = run.varying + tuple(name for name in _varying_parameters(run) if name not in run.varying)
+    deviations = tuple(name for name in ("sup_deviation", "final_deviation") if _any(run, name))
+    finals = tuple(run.summary["cells"][0].get("final", {}))
+    columns = ["cell", *apart, "replicas", "diverged", *map(run.words, deviations)]
+    for name in finals:
+        columns += [f"final {run.words(name)}", "theory"]
+    rows = []
+    for cell in run.summary["cells"]:
+        values = cell["parameters"] | cell["axes"]
+        row = [plain(cell["cell"]), *(plain(values.get(name)) for name in apart)]
+        row += [plain(cell["n_replicas"]), plain(cell["n_diverged"])]
+        row += [rounded(cell[name]["mean"], cell[name]["sem"]) for name in deviations]
+        for name in finals:
+            final = cell["final"][name]
+            row += [rounded(final["mean"], final["sem"]), rounded(final.get("theory"))]
+        rows.append(tuple(row))
+    return Table(tuple(columns), tuple(rows))
+
+
+def _any(run: Stored, deviation: str) -> bool:
+    """Whether any cell was compared with a theory."""
+    return any((cell.get(deviation) or {}).get("mean") is not None for cell in run.summary["cells"])
+
+
+def _varying_parameters(run: Stored) -> tuple[str, ...]:
+    rows = [cell["parameters"] for cell in run.summary["cells"]]
+    return tuple(name for name in rows[0] if len({row.get(name) for row in rows}) > 1)
+
+
+def constants(run: Stored) -> list[tuple[str, str]]:
+    """Parameters that are the same in all cells."""
+    varying = {*_varying_parameters(run), *run.varying}
+    first = run.summary["cells"][0]
+    return [
+        (name, plain(value)) for name, value in (first["parameters"] | first["axes"]).items() if name not in varying
+    ]
+
+
+def provenance(run: Stored) -> list[tuple[str, str]]:
+    """Everything that is known of where the numbers come from, nested names joined by dots."""
+    return list(_flat("", run.provenance))
+
+
+def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        return [row for key, inner in value.items() for row in _flat(f"{prefix}.{key}" if prefix else key, inner)]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [(prefix, f"{len(value)}, listed in provenance.json")]
+    if isinstance(value, list):
+        return [(prefix, ", ".join(plain(item) for item in value) or "-")]
+    return [(prefix, plain(value))]

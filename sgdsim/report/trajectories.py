@@ -1,0 +1,197 @@
+"""Observables against time: the simulation's mean with its bands over the curve of theory, and the difference."""
+
+import textwrap
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sgdsim.report.kinds import FigureKind
+from sgdsim.report.stored import Stored
+from sgdsim.report.style import CATEGORIES, INK, WIDTH, series_colours
+
+CELLS = 4
+"""Cells drawn at most; of more, these many are picked evenly."""
+COMPONENTS = 3
+"""Components of a matrix drawn at most, from the largest at the final time to the smallest."""
+COLUMNS = 3
+TITLE = 34
+"""Characters of a title that fit over a panel."""
+THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
+BANDS = {"std": 0.16, "sem": 0.45}
+"""Opacity of the bands: one standard deviation of a replica, one standard error of the mean."""
+
+Component = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TrajectoriesFigure(FigureKind):
+    """For each observable a panel of curves and, where there is a theory, one of the difference; colours are cells."""
+
+    name: ClassVar[str] = "trajectories"
+
+    def lacks(self, run: Stored) -> str:
+        """An observable that moves, in a cell with replicas."""
+        if not _chosen_cells(run):
+            return "a cell with a replica that stayed finite"
+        return "" if _chosen_observables(run) else "an observable that changes between two save times"
+
+    def caption(self, run: Stored) -> str:
+        """Bands, curves, and what was left out."""
+        cells, shown = run.results.sizes["cell"], len(_chosen_cells(run))
+        theory = " Dashed: theory. Below: simulation minus theory." if run.has_theory else ""
+        some = f" {shown} of the {cells} cells are drawn." if shown < cells else ""
+        matrices = any(run.results[name].ndim > 2 for name in _chosen_observables(run))
+        parts = f" Of a matrix, at most {COMPONENTS} components are drawn, largest to smallest." if matrices else ""
+        return (
+            "Mean over replicas (line) with its standard error (dark band) and the standard deviation of one replica "
+            f"(light band).{theory}{some}{parts}"
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """A grid of panels with one legend above them."""
+        names, cells = _chosen_observables(run), _chosen_cells(run)
+        colours = dict(zip(cells, series_colours(len(cells)) if len(cells) > 1 else CATEGORIES, strict=False))
+        columns, storeys = min(COLUMNS, len(names)), 2 if run.has_theory else 1
+        rows = -(-len(names) // columns)
+        size = (max(3.6, WIDTH * columns / COLUMNS), (1.3 + 1.2 * storeys) * rows + 0.45)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(rows * storeys, columns, squeeze=False, height_ratios=[5, 3][:storeys] * rows)
+        panels = axes.reshape(rows, storeys, columns).swapaxes(1, 2).reshape(rows * columns, storeys)
+        for panel, name in zip(panels, names, strict=False):
+            _draw_observable(panel, run, name, colours)
+        for axis in panels[len(names) :].flat:
+            axis.remove()
+        if run.has_theory:
+            for row in panels[::columns]:
+                row[1].set_ylabel("simulation - theory".replace("-", "\N{MINUS SIGN}"))
+        figure.legend(handles=_legend(run, colours), loc="outside upper center", ncols=4)
+        return figure
+
+
+def _chosen_cells(run: Stored) -> list[int]:
+    """At most CELLS of the cells that have finite replicas, first and last included."""
+    alive = np.flatnonzero(run.results["n_replicas"].to_numpy() > run.results["n_diverged"].to_numpy())
+    picks = np.linspace(0, len(alive) - 1, min(CELLS, len(alive))).round().astype(int)
+    return [int(cell) for cell in alive[picks]]
+
+
+def _chosen_observables(run: Stored) -> list[str]:
+    """Those that change in time; a constant needs no panel."""
+    values = {name: run.results[name].isel(cell=_chosen_cells(run)) for name in run.observables}
+    return [name for name, value in values.items() if bool((value.max("time") > value.min("time")).any())]
+
+
+def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[int, str]) -> None:
+    """Curves of one observable in panel[0] and, with a theory, the difference in panel[1]."""
+    cells = list(colours)
+    components = _chosen_components(run, name, cells)
+    for cell, colour in colours.items():
+        for component in components:
+            _draw_curve(panel[0], run, name, cell, component, colour)
+    panel[0].set_title(textwrap.fill(run.words(name), TITLE), parse_math=False)
+    if components != [()]:
+        _label_components(panel[0], run, name, cells, components)
+    elif float(run.results[name].isel(cell=cells).min()) > 0:
+        panel[0].set_yscale("log")
+    if run.has_theory:
+        panel[0].tick_params(labelbottom=False)
+        _draw_differences(panel[1], run, name, colours, components)
+    if _is_logarithmic(run.times(cells[0])):
+        for axes in panel:
+            axes.set_xscale("log")
+    panel[-1].set_xlabel("$t$")
+
+
+def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str], components: list[Component]) -> None:
+    """Simulation minus theory, for the component that fluctuates most."""
+    first = next(iter(colours))
+    loudest = max(components, key=lambda component: float(_series(run, f"{name}_std", first, component).sum()))
+    for cell, colour in colours.items():
+        difference = _series(run, name, cell, loudest) - _series(run, f"{name}_theory", cell, loudest)
+        _draw_bands(axes, run, name, cell, loudest, colour, difference)
+        axes.plot(run.times(cell), difference, color=colour, linewidth=1.0)
+    axes.axhline(0.0, **THEORY, zorder=3)
+    axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
+    axes.yaxis.get_offset_text().set_fontsize(7)
+    if loudest:
+        label = _component_label(run, name, loudest)
+        axes.annotate(label, (0.04, 0.86), xycoords="axes fraction", fontsize=8, va="center")
+
+
+def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str) -> None:
+    times, mean = run.times(cell), _series(run, name, cell, component)
+    _draw_bands(axes, run, name, cell, component, colour, mean)
+    axes.plot(times, mean, color=colour, linewidth=1.8)
+    if run.has_theory:
+        axes.plot(times, _series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
+
+
+def _draw_bands(
+    axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str, centre: np.ndarray
+) -> None:
+    for part, alpha in BANDS.items():
+        width = _series(run, f"{name}_{part}", cell, component)
+        axes.fill_between(run.times(cell), centre - width, centre + width, color=colour, alpha=alpha, linewidth=0)
+
+
+def _series(run: Stored, variable: str, cell: int, component: Component) -> np.ndarray:
+    values = run.results[variable].isel(cell=cell).to_numpy()  # (times, *dims)
+    return values[(slice(None), *component)]
+
+
+def _chosen_components(run: Stored, name: str, cells: list[int]) -> list[Component]:
+    """At most COMPONENTS indices that every drawn cell has, the mirror images of a symmetric matrix left out."""
+    final = run.results[name].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
+    symmetric = final.ndim == 3 and final.shape[1] == final.shape[2] and _equal(final, final.swapaxes(1, 2))
+    indices = [
+        index
+        for index in np.ndindex(final.shape[1:])
+        if np.isfinite(final[(slice(None), *index)]).all() and not (symmetric and index[0] > index[1])
+    ]
+    indices.sort(key=lambda index: -final[(-1, *index)])
+    picks = np.linspace(0, len(indices) - 1, min(COMPONENTS, len(indices))).round().astype(int)
+    return [indices[pick] for pick in picks]
+
+
+def _equal(left: np.ndarray, right: np.ndarray) -> bool:
+    return bool(np.allclose(left, right, rtol=1e-12, atol=1e-300, equal_nan=True))
+
+
+def _is_logarithmic(times: np.ndarray) -> bool:
+    """Whether the save times grow by factors and not by equal steps."""
+    steps = np.diff(times)
+    return len(times) > 2 and times[0] > 0 and steps[-1] > 3 * steps[0]
+
+
+def _component_label(run: Stored, name: str, component: Component) -> str:
+    """M_12, or M_{3,12} where an index has two digits; counted from 1 as in the papers."""
+    separator = "," if max(component) > 8 else ""
+    return f"${run.symbol(name)}_{{{separator.join(str(index + 1) for index in component)}}}$"
+
+
+def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], components: list[Component]) -> None:
+    """Names of the components at the right end of their curves, pushed apart where they would overlap."""
+    bottom, top = axes.get_ylim()
+    gap = 0.1 * (top - bottom)
+    ceiling = np.inf
+    for component in components:  # largest first
+        height = min(_series(run, name, cells[-1], component)[-1], ceiling)
+        ceiling = height - gap
+        place = (run.times(cells[-1])[-1], height)
+        label = _component_label(run, name, component)
+        axes.annotate(label, place, xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def _legend(run: Stored, colours: dict[int, str]) -> list[Line2D | Patch]:
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=colour, label=run.cell_label(cell) or "simulation") for cell, colour in colours.items()
+    ]
+    if run.has_theory:
+        handles.append(Line2D([], [], **THEORY, label="theory"))
+    names = {"std": "standard deviation", "sem": "standard error"}
+    return handles + [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]

@@ -34,6 +34,7 @@ class Committee(Problem):
     """
 
     system: ClassVar[str] = "committee"
+    order_parameters: ClassVar[tuple[str, ...]] = ("M", "Q")
 
     d: int
     gamma: float

@@ -28,21 +28,21 @@ Initial = Any
 class Variable:
     """How one observable is named, shaped and drawn.
 
-    `dims` names the axes of one value, e.g. ("student", "teacher"); `units` is "1" for a pure number;
-    `order_parameter` says whether the distance |Omega - Omega_bar|_inf runs over it.
+    `dims` names the axes of one value, e.g. ("student", "teacher"); `units` is "1" for a pure number.
     """
 
     long_name: str
     symbol: str
     dims: tuple[str, ...] = ()
     units: str = "1"
-    order_parameter: bool = True
 
 
 class Problem(eqx.Module):
     """All constants of the physics. Simulator and theory take the same object, so they cannot disagree."""
 
     system: ClassVar[str]
+    order_parameters: ClassVar[tuple[str, ...]]
+    """The observables that |Omega - Omega_bar|_inf runs over."""
 
     @property
     @abc.abstractmethod
@@ -108,8 +108,8 @@ class Simulator(abc.ABC):
         """Raises ArgumentError where this simulator cannot run the problem, with what to do instead."""
 
     @abc.abstractmethod
-    def bind(self, problem: Any) -> Kernel:
-        """The kernel that runs this problem."""
+    def bind(self, problem: Any, replicas: int) -> Kernel:
+        """The kernel that runs this problem, with tiles of a size that suits so many replicas."""
 
     @abc.abstractmethod
     def bytes_per_replica(self, problem: Any) -> int:

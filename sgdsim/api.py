@@ -1,0 +1,76 @@
+"""Simulate an ensemble and solve its theory from Python: one problem in, one xarray Dataset out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from sgdsim.analysis.dataset import theory_dataset, to_dataset
+from sgdsim.analysis.moments import merge
+from sgdsim.ensemble.contracts import Problem, Simulator, Start, Theory
+from sgdsim.ensemble.replicas import Ensemble, Progress, silent
+from sgdsim.errors import ArgumentError
+from sgdsim.systems import load_system
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def simulate(
+    problem: Problem,
+    start: Start,
+    times: Float[np.ndarray, " times"],
+    *,
+    replicas: int,
+    seed: int = 0,
+    simulator: Simulator | None = None,
+    theory: Theory | None = None,
+    compare: bool = True,
+    batch: int | None = None,
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Runs `replicas` trajectories of SGD and compares them with theory.
+
+    **Arguments:**
+
+    - `problem`: e.g. `sgdsim.committee.Committee`.
+    - `start`: the law of the state at t = 0, e.g. `sgdsim.committee.OverlapStart`.
+    - `times`: save times, increasing, > 0; realised as nu dt, nu = round(t/dt).
+    - `replicas`: independent trajectories.
+    - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
+    - `simulator`, `theory`: defaults of the system (`committee`: the exact chain in float32, and the exact ODE).
+    - `compare`: False for a simulation without theory.
+    - `batch`: replicas simulated at once; by default what the memory holds.
+    - `progress`: called with the number of replica-steps just done.
+
+    **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; sup_deviation and
+    final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts.
+
+    **Raises:** ArgumentError where something does not fit.
+    """
+    system = load_system(problem.system)
+    if compare:
+        theory = theory or system.default_theory
+    elif theory is not None:
+        raise ArgumentError("compare", "be True where a theory is given", compare)
+    ensemble = Ensemble(
+        problem, start, simulator or system.default_simulator, theory, times, replicas, seed, batch=batch
+    )
+    tiles = ensemble.run(progress=progress)
+    return to_dataset(system, problem, np.asarray(times, np.float64), ensemble.steps, merge(tiles), tiles)
+
+
+def solve(
+    problem: Problem, start: Start, times: Float[np.ndarray, " times"], *, theory: Theory | None = None
+) -> xr.Dataset:
+    """The deterministic theory of a problem at `times`, as a Dataset with every observable against `time`.
+
+    Unlike in `simulate`, the times are taken as they are, not rounded to steps.
+
+    **Raises:** ArgumentError where the theory or the start does not fit, or the solver does not reach the last time.
+    """
+    system = load_system(problem.system)
+    theory = theory or system.default_theory
+    return theory_dataset(system, problem, np.asarray(times, np.float64), theory.solve(problem, start, times))

@@ -1,0 +1,71 @@
+"""The exact low-dimensional chain: the simulator whose cost per step does not depend on d."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import jax.numpy as jnp
+
+from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.recursion import block_steps
+from sgdsim.ensemble.contracts import Kernel, Simulator
+from sgdsim.errors import ArgumentError
+
+WIDEST_LANES = 8
+"""Largest p (and k) of the unrolled form."""
+_BLOCK = 16
+"""Samples of a block, where d allows."""
+
+
+@dataclass(frozen=True)
+class Chain(Simulator):
+    """The law of (Omega^0, Omega^1, ...) itself, without weights: exact for Gaussian inputs and d >= k + p + batch.
+
+    - `precision`: of the loop. States are float64 between segments, so that float32 loses no increment at any d.
+    """
+
+    precision: Literal["float32", "float64"] = "float32"
+
+    name: ClassVar[str] = "chain"
+
+    def check(self, problem: Committee) -> None:
+        """Raises ArgumentError where d < k + p + batch."""
+        least = problem.k + problem.p + problem.batch
+        if problem.d < least:
+            raise ArgumentError(
+                "d",
+                f"be >= k + p + batch = {least} for the simulator `chain`",
+                problem.d,
+                "Use the simulator `weights`, which takes any d.",
+            )
+
+    def bind(self, problem: Committee, replicas: int) -> Kernel:
+        """The unrolled form for small p, matrix products otherwise."""
+        dtype = jnp.dtype(self.precision)
+        if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
+            return ChainLanes.of(problem, dtype, _lanes(replicas, 256, 1024))
+        room = problem.d - problem.k - problem.p
+        steps = min(block_steps(problem.batch, _BLOCK), room // problem.batch)
+        return ChainBlocks.of(problem, dtype, _lanes(replicas, 16, 64), steps)
+
+    def bytes_per_replica(self, problem: Committee) -> int:
+        """A few copies of the state, and the inputs of a block."""
+        k, p, samples = problem.k, problem.p, max(_BLOCK, problem.batch)
+        return 8 * (4 * p * (p + k) + 2 * samples * (p + k + 2 * samples))
+
+    def flops_per_step(self, problem: Committee) -> float:
+        """About 30 operations to draw a normal, the root of S, and updates of M and S."""
+        k, p, samples = problem.k, problem.p, max(_BLOCK, problem.batch)
+        if problem.batch == 1 and max(p, k) <= WIDEST_LANES:
+            return 30.0 * (k + p + 2) + p**3 / 3 + 4 * p * (k + p) + 20 * (k + p)
+        root = 3.0 * p**3 / samples * problem.batch
+        return root + problem.batch * (30.0 * (k + p + samples) + 6 * p * (k + p + samples))
+
+
+def _lanes(replicas: int, least: int, most: int) -> int:
+    """Replicas of a tile: as many as stay in the cache, but several tiles for several devices where there are few."""
+    lanes = least
+    while lanes < most and replicas >= 8 * lanes:
+        lanes *= 2
+    return lanes

@@ -1,0 +1,136 @@
+"""The exact low-dimensional chain for any p and batch: n samples at once, by matrix products.
+
+In an orthonormal frame of the teacher's span (k), the rest of the student's span (p) and n fresh directions, the inputs of n
+consecutive samples are X = (Z_t, Z_s, T): Z_t and Z_s standard normal, and T the lower-triangular Bartlett factor of a Wishart
+matrix with d - k - p degrees of freedom, since T T^T has the law of the Gram matrix of the inputs' components outside both
+spans. One root B of S serves n samples. With E (n, p) the back-propagated errors and c = gamma/(p d), c' = c/batch:
+
+    dm = c' E^T Z_t
+    dS = c' (E^T Z_s B^T + B Z_s^T E) + c'^2 E^T (Z_s Z_s^T + T T^T) E
+"""
+
+from typing import Any, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt32
+
+from sgdsim.committee.activations import Activation
+from sgdsim.committee.chain_lanes import ChainState, chain_observables, chain_state
+from sgdsim.committee.linear_algebra import batched_root
+from sgdsim.committee.overlaps import Overlaps
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
+from sgdsim.committee.recursion import backpropagated_errors
+from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.random import Key, block_normals, fold
+from sgdsim.ensemble.segments import run_segments
+
+
+class ChainBlocks(Kernel):
+    """The chain of one problem, `segment` steps to a block. `small` says that a chi^2 has fewer than 32 degrees."""
+
+    lanes: int = eqx.field(static=True)
+    k: int = eqx.field(static=True)
+    p: int = eqx.field(static=True)
+    batch: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True)
+    small: bool = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    activation: Activation
+    step_size: float
+    noise_root: float
+    freedom: Int[np.ndarray, " samples"]
+    radius: Float[np.ndarray, "degree_1 samples"]
+
+    @classmethod
+    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> Self:
+        """The kernel of a problem, with blocks of `steps` steps; needs d - k - p >= steps * batch."""
+        samples = steps * problem.batch
+        freedom = problem.d - problem.k - problem.p - np.arange(samples)
+        return cls(
+            lanes=lanes,
+            k=problem.k,
+            p=problem.p,
+            batch=problem.batch,
+            segment=steps,
+            small=bool(freedom[-1] < SMALLEST),
+            dtype=jnp.dtype(dtype),
+            activation=problem.activation,
+            step_size=problem.step_size,
+            noise_root=problem.noise**0.5,
+            freedom=freedom,
+            radius=quantile_coefficients(np.maximum(freedom, SMALLEST)),
+        )
+
+    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> ChainState:
+        """The state at step 0."""
+        return chain_state(initial, keys)
+
+    def observe(self, state: ChainState) -> Observables:
+        """M, Q and excess_risk, float64, lanes last."""
+        return chain_observables(state)
+
+    def advance(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
+        """The state after n_steps more steps."""
+        return run_segments(state, n_steps, self.segment, self._block)
+
+    def _block(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
+        """One block, of which the first n_steps steps count."""
+        m, S, root = (jnp.moveaxis(part, -1, 0).astype(self.dtype) for part in (state.m, state.S, state.teacher_root))
+        B = batched_root(S)
+        key = fold((state.keys[0], state.keys[1]), state.step)
+        z_t, z_s, T, zeta = self._inputs(key)
+        u = z_s @ jnp.swapaxes(B, 1, 2)
+        E = backpropagated_errors(
+            self.activation,
+            student=z_t @ jnp.swapaxes(m, 1, 2) + u,
+            teacher=z_t @ jnp.swapaxes(root, 1, 2),
+            noise=jnp.asarray(self.noise_root, self.dtype) * zeta,
+            gram=_gram(z_t) + _gram(z_s) + _gram(T),
+            step_size=jnp.asarray(self.step_size, self.dtype),
+            batch=self.batch,
+            n_steps=n_steps,
+        )
+        cE = jnp.swapaxes(E, 1, 2) * (jnp.asarray(self.step_size, self.dtype) / self.batch)
+        linear = cE @ u
+        square = _gram(cE @ z_s) + _gram(cE @ T)
+        return ChainState(
+            m=state.m + _lanes_last(cE @ z_t),
+            S=state.S + _lanes_last(linear + jnp.swapaxes(linear, 1, 2) + square),
+            teacher_root=state.teacher_root,
+            keys=state.keys,
+            step=state.step + n_steps,
+        )
+
+    def _inputs(self, key: Key) -> tuple[Array, Array, Array, Array]:
+        """Z_t (lanes, n, k), Z_s (lanes, n, p), T (lanes, n, n) and zeta (lanes, n) of one block."""
+        k, p, samples = self.k, self.p, self.segment * self.batch
+        normals = block_normals(key, samples, k + p + 1 + samples, self.dtype)
+        z_t, z_s, zeta, off = jnp.split(normals, [k, k + p, k + p + 1], axis=2)
+        radial = jnp.sqrt(self._chi_squares(jnp.diagonal(off, axis1=1, axis2=2), key))
+        below = jnp.tril(jnp.ones((samples, samples), self.dtype), -1)[None]
+        T = off * below + radial[:, :, None] * jnp.eye(samples, dtype=self.dtype)[None]
+        return z_t, z_s, T, zeta[:, :, 0]
+
+    def _chi_squares(self, normals: Float[Array, "lanes samples"], key: Key) -> Float[Array, "lanes samples"]:
+        """Squares of the diagonal of T: chi^2 with d-k-p, d-k-p-1, ... degrees of freedom."""
+        shape = normals.shape
+        if self.small:
+            pairs = (self.k + self.p + 2 + shape[1]) // 2
+            sample = jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.uint32)[None, :], shape)
+            first = (sample, jnp.full(shape, pairs, jnp.uint32))
+            wide = (jnp.broadcast_to(key[0][:, None], shape), jnp.broadcast_to(key[1][:, None], shape))
+            small = chi_square_by_squares(wide, jnp.asarray(self.freedom)[None, :], first, self.dtype)
+        coefficients = [jnp.asarray(row, self.dtype)[None, :] for row in self.radius]
+        large = chi_square(normals, jnp.asarray(self.freedom, self.dtype)[None, :], coefficients)
+        return jnp.where(jnp.asarray(self.freedom)[None, :] < SMALLEST, small, large) if self.small else large
+
+
+def _gram(rows: Float[Array, "lanes rows columns"]) -> Float[Array, "lanes rows rows"]:
+    return rows @ jnp.swapaxes(rows, 1, 2)
+
+
+def _lanes_last(array: Float[Array, "lanes rows columns"]) -> Float[Array, "rows columns lanes"]:
+    return jnp.moveaxis(array, 0, -1).astype(jnp.float64)

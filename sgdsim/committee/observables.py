@@ -1,0 +1,19 @@
+"""What is observed of a committee: the order parameters M and Q, and the excess risk."""
+
+from jaxtyping import Array, Float
+
+from sgdsim.committee.risk import excess_risk
+from sgdsim.ensemble.contracts import Observables, Variable
+
+VARIABLES = {
+    "M": Variable("student-teacher overlap W W*^T/d", "M", ("student", "teacher")),
+    "Q": Variable("student-student overlap W W^T/d", "Q", ("student", "student_2")),
+    "excess_risk": Variable("excess risk E[(f* - f)^2]/2", "R - noise/2"),
+}
+
+
+def observables(
+    P: Float[Array, "k k *batch"], M: Float[Array, "p k *batch"], Q: Float[Array, "p p *batch"]
+) -> Observables:
+    """The observables of a state with overlaps P, M, Q, with any trailing axes (replicas)."""
+    return {"M": M, "Q": Q, "excess_risk": excess_risk(P, M, Q)}

@@ -1,0 +1,142 @@
+"""SGD on the full weights: p x d numbers per replica, for any d and p, blocked into matrix products.
+
+n consecutive samples X (n, d) are drawn at once; their fields on the present weights, their Gram matrix and the final
+update are matrix products, so that drawing the inputs is nearly all of the cost.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, UInt32
+
+from sgdsim.committee.activations import Activation
+from sgdsim.committee.observables import observables
+from sgdsim.committee.overlaps import Overlaps
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.recursion import backpropagated_errors, block_steps
+from sgdsim.ensemble.contracts import Kernel, Observables, Simulator
+from sgdsim.ensemble.random import block_normals, fold
+from sgdsim.ensemble.segments import run_segments
+
+
+class WeightsState(eqx.Module):
+    """Weights of a tile of replicas, in the precision of the loop. `step` counts the steps made."""
+
+    W: Float[Array, "lanes p d"]
+    teacher: Float[Array, "lanes k d"]
+    keys: UInt32[Array, "2 lanes"]
+    step: Int[Array, ""]
+
+
+class WeightsKernel(Kernel):
+    """SGD of one problem on the full weights, `segment` steps to a block."""
+
+    lanes: int = eqx.field(static=True)
+    d: int = eqx.field(static=True)
+    batch: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    activation: Activation
+    step_size: float
+    noise_root: float
+
+    @classmethod
+    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> Self:
+        """The kernel of a problem, with blocks of `steps` steps."""
+        return cls(
+            lanes=lanes,
+            d=problem.d,
+            batch=problem.batch,
+            segment=steps,
+            dtype=jnp.dtype(dtype),
+            activation=problem.activation,
+            step_size=problem.step_size,
+            noise_root=problem.noise**0.5,
+        )
+
+    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> WeightsState:
+        """Weights with exactly the given overlaps."""
+        teacher, W = initial.frame_weights(self.d)
+        return WeightsState(
+            W=jnp.asarray(W, self.dtype),
+            teacher=jnp.asarray(teacher, self.dtype),
+            keys=keys,
+            step=jnp.zeros((), jnp.int64),
+        )
+
+    def observe(self, state: WeightsState) -> Observables:
+        """M, Q and excess_risk, float64, lanes last."""
+        W, teacher = state.W.astype(jnp.float64), state.teacher.astype(jnp.float64)
+        P, M, Q = (
+            jnp.einsum("lid,ljd->ijl", left, right) / self.d
+            for left, right in ((teacher, teacher), (W, teacher), (W, W))
+        )
+        return observables(P, M, Q)
+
+    def advance(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
+        """The state after n_steps more steps."""
+        return run_segments(state, n_steps, self.segment, self._block)
+
+    def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
+        """One block, of which the first n_steps steps count: w_i += (gamma/(p sqrt(d) batch)) sum_s E_i^s x^s."""
+        key = fold((state.keys[0], state.keys[1]), state.step)
+        normals = block_normals(key, self.segment * self.batch, self.d + 1, self.dtype)
+        X, zeta = normals[:, :, : self.d], normals[:, :, self.d]
+        scale = jnp.asarray(self.d**-0.5, self.dtype)
+        E = backpropagated_errors(
+            self.activation,
+            student=jnp.einsum("lsd,lpd->lsp", X, state.W) * scale,
+            teacher=jnp.einsum("lsd,lkd->lsk", X, state.teacher) * scale,
+            noise=jnp.asarray(self.noise_root, self.dtype) * zeta,
+            gram=jnp.einsum("lsd,ltd->lst", X, X),
+            step_size=jnp.asarray(self.step_size, self.dtype),
+            batch=self.batch,
+            n_steps=n_steps,
+        )
+        rate = jnp.asarray(self.step_size * self.d**0.5 / self.batch, self.dtype)
+        W = state.W + rate * jnp.einsum("lsp,lsd->lpd", E, X)
+        return WeightsState(W=W, teacher=state.teacher, keys=state.keys, step=state.step + n_steps)
+
+
+@dataclass(frozen=True)
+class Weights(Simulator):
+    """SGD on the full p x d weights: the choice where p + k > d, and the check on the chain elsewhere.
+
+    - `precision`: of the weights and the loop.
+    - `block`: samples drawn at once; it changes results by rounding only.
+    """
+
+    precision: Literal["float32", "float64"] = "float32"
+    block: int = 16
+
+    name: ClassVar[str] = "weights"
+
+    def check(self, problem: Committee) -> None:
+        """Any problem will do."""
+
+    def bind(self, problem: Committee, replicas: int) -> WeightsKernel:
+        """The kernel of a problem, with tiles of a size that fits the cache."""
+        steps = block_steps(problem.batch, self.block)
+        return WeightsKernel.of(problem, self.precision, self._lanes(problem, replicas), steps)
+
+    def _lanes(self, problem: Committee, replicas: int) -> int:
+        """Replicas of a tile: a power of two, with about 2^18 inputs to a block."""
+        inputs = problem.d * max(self.block, problem.batch)
+        return min(_power_of_two(2**18 // inputs), _power_of_two(replicas), 64)
+
+    def bytes_per_replica(self, problem: Committee) -> int:
+        """Weights of student and teacher, and the inputs of a block, twice."""
+        rows = problem.p + problem.k + max(self.block, problem.batch)
+        return 2 * rows * problem.d * jnp.dtype(self.precision).itemsize
+
+    def flops_per_step(self, problem: Committee) -> float:
+        """About 30 operations to draw a normal, and the matrix products."""
+        samples = max(self.block, problem.batch)
+        return problem.batch * problem.d * (30.0 + 4 * problem.p + 2 * problem.k + 2 * samples)
+
+
+def _power_of_two(number: int) -> int:
+    """The largest power of two up to a number, at least 1."""
+    return 1 << max(0, number.bit_length() - 1)

@@ -1,0 +1,107 @@
+"""Counter-based random numbers: what a replica draws depends on (seed, cell, replica, step) and on nothing else.
+
+Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, SC 2011), the generator behind `jax.random`, written out in
+plain arithmetic on lanes so that the compiler fuses it with the simulation. No state is carried and no key is split:
+results cannot depend on the batch size, on the number of devices, or on where a run was interrupted.
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt32
+
+Key = tuple[Any, Any]
+"""The two 32-bit words of a key, each a scalar or an array of lanes."""
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_ROUNDS = 20
+
+
+def threefry(key: Key, counter: Key) -> Key:
+    """Threefry-2x32-20 of a 64-bit counter under a 64-bit key, elementwise; words broadcast against one another."""
+    k0, k1 = key
+    schedule = (k0, k1, k0 ^ k1 ^ np.uint32(_PARITY))
+    x0, x1 = counter[0] + k0, counter[1] + k1
+    for block in range(_ROUNDS // 4):
+        for rotation in _ROTATIONS[block % 2]:
+            x0 = x0 + x1
+            x1 = (x1 << np.uint32(rotation)) | (x1 >> np.uint32(32 - rotation))
+            x1 = x1 ^ x0
+        x0 = x0 + schedule[(block + 1) % 3]
+        x1 = x1 + schedule[(block + 2) % 3] + np.uint32(block + 1)
+    return x0, x1
+
+
+def words(number: Any) -> Key:
+    """The low and the high 32 bits of a 64-bit number, as a counter."""
+    number = jnp.asarray(number, jnp.uint64)
+    return number.astype(jnp.uint32), (number >> np.uint64(32)).astype(jnp.uint32)
+
+
+def replica_keys(seed: int, cell: int, first: Any, count: int) -> UInt32[Array, "2 count"]:
+    """A key for each of the replicas first, ..., first + count - 1 of a cell of the grid."""
+    cell_key = threefry(words(seed), words(cell))
+    replicas = words(jnp.asarray(first, jnp.uint64) + jnp.arange(count, dtype=jnp.uint64))
+    return jnp.stack(threefry(cell_key, replicas))
+
+
+def fold(key: Key, number: Any) -> Key:
+    """A key of its own for each value of a 64-bit number, e.g. the step at which a segment begins."""
+    return threefry(key, words(number))
+
+
+def normal_pair(key: Key, counter: Key, dtype: Any) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """Two independent N(0, 1) for every counter, by Box and Muller's transform of one Threefry output.
+
+    The radius is sqrt(-2 log u) with u = (a + 1/2) 2^-32, so |z| reaches 6.7; the angle is a quadrant (two bits) and an
+    offset of 30 bits. float32 and float64 transform the same bits, so their numbers agree to rounding.
+    """
+    a, b = threefry(key, counter)
+    dtype = jnp.dtype(dtype)
+    radius = jnp.sqrt(-2 * jnp.log(a.astype(dtype) * dtype.type(2**-32) + dtype.type(2**-33)))
+    offset = jax.lax.bitcast_convert_type(b << np.uint32(2), jnp.int32).astype(dtype) * dtype.type(2**-32)
+    sine, cosine = _sin_cos_quarter(offset)
+    swap, negate = (b >> np.uint32(31)) != 0, (b & np.uint32(1 << 30)) != 0
+    radius = jnp.where(negate, -radius, radius)
+    return radius * jnp.where(swap, sine, cosine), radius * jnp.where(swap, cosine, sine)
+
+
+def _sin_cos_quarter(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """sin and cos of (pi/2) turn for |turn| <= 1/2, by their Taylor series up to rounding of the precision."""
+    terms = 5 if turn.dtype == jnp.float32 else 10
+    square = turn * turn
+
+    def series(powers: list[int]) -> Float[Array, "*shape"]:
+        total = jnp.zeros_like(turn)
+        for power in reversed(powers):
+            sign = -1 if power % 4 > 1 else 1
+            total = total * square + turn.dtype.type(sign * (math.pi / 2) ** power / math.factorial(power))
+        return total
+
+    odd, even = list(range(1, 2 * terms, 2)), list(range(0, 2 * terms, 2))
+    return turn * series(odd), series(even)
+
+
+def lane_normals(key: Key, step: UInt32[Array, ""], count: int, dtype: Any) -> list[Float[Array, " lanes"]]:
+    """`count` N(0, 1) for every lane at one step: counter words are (step, index of the pair)."""
+    lanes = jnp.shape(key[0])
+    first = jnp.broadcast_to(step, lanes)
+    normals: list[Float[Array, " lanes"]] = []
+    for pair in range((count + 1) // 2):
+        normals += normal_pair(key, (first, jnp.full(lanes, pair, jnp.uint32)), dtype)
+    return normals[:count]
+
+
+def block_normals(key: Key, samples: int, count: int, dtype: Any) -> Float[Array, "lanes samples count"]:
+    """`count` N(0, 1) for each of `samples` consecutive samples of every lane: counter words (sample, pair)."""
+    lanes, pairs = key[0].shape[0], (count + 1) // 2
+    shape = (lanes, samples, pairs)
+    key = (key[0][:, None, None], key[1][:, None, None])
+    key = (jnp.broadcast_to(key[0], shape), jnp.broadcast_to(key[1], shape))
+    counter = (jax.lax.broadcasted_iota(jnp.uint32, shape, 1), jax.lax.broadcasted_iota(jnp.uint32, shape, 2))
+    first, second = normal_pair(key, counter, dtype)
+    return jnp.concatenate([first, second], axis=-1)[..., :count]

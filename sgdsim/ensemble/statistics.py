@@ -1,0 +1,106 @@
+"""Averages over the replicas of a tile, and the distance of every replica from theory."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Bool, Float
+
+from sgdsim.ensemble.contracts import Observables
+from sgdsim.ensemble.devices import AXIS, over_tiles
+
+
+def tree_sum(values: Float[Array, "*shape lanes"]) -> Float[Array, "*shape"]:
+    """Sum over the lanes (a power of two) by halves: the order of the additions is the same on every device."""
+    while values.shape[-1] > 1:
+        half = values.shape[-1] // 2
+        values = values[..., :half] + values[..., half:]
+    return values[..., 0]
+
+
+def tile_statistics(
+    saved: Observables,
+    valid: Bool[Array, " lanes"],
+    reference: Observables | None,
+    order_parameters: tuple[str, ...],
+) -> dict[str, Any]:
+    """The fields of `Tiles` for one tile.
+
+    - `saved`: observables at every save time, (times, *dims, lanes).
+    - `valid`: which lanes hold a replica of the ensemble.
+    - `reference`: the theory's observables, (times, *dims, 1) or (times, *dims, lanes), or None.
+
+    A replica that is not finite at some save time is counted as diverged and left out at all of them.
+    """
+    finite = jnp.all(jnp.stack([_every(jnp.isfinite(value)) for value in saved.values()]), axis=0)
+    keep = valid & finite
+    count = jnp.sum(keep)
+    divisor = jnp.maximum(count, 1).astype(jnp.float64)
+    mean, m2 = {}, {}
+    for name, value in saved.items():
+        mean[name] = tree_sum(jnp.where(keep, value, 0)) / divisor
+        m2[name] = tree_sum(jnp.where(keep, (value - mean[name][..., None]) ** 2, 0))
+    theory = {
+        name: tree_sum(jnp.where(keep, value, 0)) / divisor if value.shape[-1] > 1 else value[..., 0]
+        for name, value in (reference or {}).items()
+    }
+    path = _distance(saved, reference, order_parameters)
+    return {
+        "count": count,
+        "diverged": jnp.sum(valid & ~finite),
+        "mean": mean,
+        "m2": m2,
+        "theory": theory,
+        "sup_deviation": jnp.where(finite, jnp.max(path, axis=0), jnp.nan),
+        "final_deviation": jnp.where(finite, path[-1], jnp.nan),
+    }
+
+
+def _every(true: Bool[Array, "*shape lanes"]) -> Bool[Array, " lanes"]:
+    return jnp.all(true.reshape(-1, true.shape[-1]), axis=0)
+
+
+def _distance(
+    saved: Observables, reference: Observables | None, order_parameters: tuple[str, ...]
+) -> Float[Array, "times lanes"]:
+    """|Omega - Omega_bar|_inf at every save time; NaN without a theory."""
+    if reference is None:
+        first = next(iter(saved.values()))
+        return jnp.full((first.shape[0], first.shape[-1]), jnp.nan)
+    distances = []
+    for name in order_parameters:
+        difference = jnp.abs(saved[name] - reference[name])
+        distances.append(jnp.max(difference.reshape(difference.shape[0], -1, difference.shape[-1]), axis=1))
+    return jnp.max(jnp.stack(distances), axis=0)
+
+
+@lru_cache(maxsize=16)
+def make_summary(mesh: Mesh, order_parameters: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+    """The compiled function (saved, valid, reference, own_theory, initial, times) -> fields of `Tiles`, tiles first.
+
+    `reference` is the theory's curve for a shared start; otherwise `own_theory` is solved for every replica's `initial`.
+    """
+
+    def shard(saved: Any, valid: Any, reference: Any, own_theory: Any, initial: Any, times: Array) -> dict[str, Any]:
+        def tile(saved: Observables, valid: Array, initial: Any) -> dict[str, Any]:
+            if own_theory is not None:
+                curves = jax.vmap(lambda start: own_theory(start, times))(initial)
+                expected = {name: jnp.moveaxis(value, 0, -1) for name, value in curves.items()}
+            else:
+                expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
+            return tile_statistics(saved, valid, expected, order_parameters)
+
+        return over_tiles(tile, saved, valid, initial)
+
+    tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
+    spread = jax.shard_map(
+        shard,
+        mesh=mesh,
+        in_specs=(tiles, tiles, everywhere, everywhere, tiles, everywhere),
+        out_specs=tiles,
+        check_vma=False,
+    )
+    return jax.jit(spread)

@@ -1,0 +1,187 @@
+"""The tables [problem], [start], [theory] and [simulator] of an experiment file about the committee."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, RootModel, model_validator
+
+from sgdsim.committee.activations import Erf
+from sgdsim.committee.chain import Chain
+from sgdsim.committee.ode import ExactODE, LimitODE
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
+from sgdsim.committee.weights import Weights
+from sgdsim.ensemble.contracts import Simulator, Start, Theory
+from sgdsim.ensemble.section import Section
+from sgdsim.errors import ArgumentError
+
+PLAIN = ("p", "gamma")
+SCALING = ("p0", "gamma0", "kappa", "delta")
+ACTIVATIONS = {"erf": Erf}
+
+MAX_WIDTH = 100_000
+Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+Prefactor = Annotated[float, Field(gt=0, le=1e12)]
+Exponent = Annotated[float, Field(ge=-10, le=10)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Matrix = list[list[float]]
+
+
+class ProblemSection(Section):
+    """[problem]: d, k, noise, activation, batch, and either p and gamma, or p0, gamma0, kappa and delta.
+
+    Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0.
+    """
+
+    d: int = Field(ge=2, le=10**15, examples=[1000])
+    k: Width = Field(examples=[4])
+    p: Width | None = None
+    gamma: Prefactor | None = None
+    p0: Prefactor | None = None
+    gamma0: Prefactor | None = None
+    kappa: Exponent | None = None
+    delta: Exponent | None = None
+    noise: float = Field(default=0.0, ge=0)
+    activation: Literal["erf"] = "erf"
+    batch: int = Field(default=1, ge=1, le=10**6)
+
+    derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "p": ("p0", "kappa"),
+        "gamma": ("gamma0", "delta"),
+        **dict.fromkeys(("theta", "region"), ("kappa", "delta")),
+    }
+
+    @model_validator(mode="after")
+    def _fill(self) -> Self:
+        """Writes out the defaults of a scaling; what does not fit together is left for `build` to refuse."""
+        if self.p0 is not None and not self._given(PLAIN):
+            self.gamma0 = self.p0 if self.gamma0 is None else self.gamma0
+            self.kappa, self.delta = self.kappa or 0.0, self.delta or 0.0
+        return self
+
+    def _given(self, keys: tuple[str, ...]) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
+
+    def build(self) -> Committee:
+        """The problem. **Raises:** ArgumentError where the keys do not fit together."""
+        plain, scaling = self._given(PLAIN), self._given(SCALING)
+        _check_one_way(plain, scaling)
+        problem = (Committee if plain else Committee.from_scaling)(
+            d=self.d,
+            k=self.k,
+            noise=self.noise,
+            batch=self.batch,
+            activation=ACTIVATIONS[self.activation](),
+            **plain,
+            **scaling,
+        )
+        if problem.p > MAX_WIDTH:
+            raise ArgumentError("p", f"be at most {MAX_WIDTH}", problem.p)
+        return problem
+
+
+def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:
+    """Raises unless there are both plain keys and no scaling, or a scaling with p0 and no plain key."""
+    if plain and scaling:
+        key, value = next(iter(plain.items()))
+        remedy = "Keep either p and gamma, or p0, gamma0, kappa and delta."
+        raise ArgumentError(key, f"not be given beside {', '.join(scaling)}", value, remedy)
+    if len(plain) == 1:
+        (missing,) = set(PLAIN) - set(plain)
+        raise ArgumentError(missing, f"be given with {next(iter(plain))}", None)
+    if not plain and "p0" not in scaling:
+        raise ArgumentError("p0", "be given, the student's width at kappa = 0", None, "Or give p and gamma.")
+
+
+class _RandomStart(Section):
+    seed: Seed = 1
+    per_replica: bool = False
+
+
+class OverlapSection(_RandomStart):
+    """A student that overlaps with the teacher by a given amount."""
+
+    kind: Literal["overlap"]
+    overlap: float = Field(ge=-1, le=1, examples=[0.5])
+
+    def build(self) -> Start:
+        """The start."""
+        return OverlapStart(self.overlap, seed=self.seed, per_replica=self.per_replica)
+
+
+class SphereSection(_RandomStart):
+    """Teacher and student random on the sphere |w|^2 = d."""
+
+    kind: Literal["sphere"]
+
+    def build(self) -> Start:
+        """The start."""
+        return SphereStart(seed=self.seed, per_replica=self.per_replica)
+
+
+class GaussianSection(_RandomStart):
+    """Teacher and student with standard normal weights."""
+
+    kind: Literal["gaussian"]
+
+    def build(self) -> Start:
+        """The start."""
+        return GaussianStart(seed=self.seed, per_replica=self.per_replica)
+
+
+class CombinationSection(_RandomStart):
+    """A student W0 = A W* of linear combinations of the teacher's units; random ones without A."""
+
+    kind: Literal["combination"]
+    A: Matrix | None = None
+
+    def build(self) -> Start:
+        """The start. **Raises:** ArgumentError for what is no matrix."""
+        return CombinationStart(self.A, seed=self.seed, per_replica=self.per_replica)
+
+
+class ExplicitSection(Section):
+    """Given order parameters."""
+
+    kind: Literal["explicit"]
+    P: Matrix = Field(examples=["[[1.0]]"])
+    M0: Matrix = Field(examples=["[[0.5]]"])
+    Q0: Matrix = Field(examples=["[[1.0]]"])
+
+    def build(self) -> Start:
+        """The start. **Raises:** ArgumentError for what is no matrix."""
+        return ExplicitStart(self.P, self.M0, self.Q0)
+
+
+AnyStart = Annotated[
+    OverlapSection | ExplicitSection | SphereSection | GaussianSection | CombinationSection, Field(discriminator="kind")
+]
+
+
+class StartSection(RootModel[AnyStart]):
+    """[start]: one of the kinds above."""
+
+    def build(self) -> Start:
+        """The start."""
+        return self.root.build()
+
+
+class TheorySection(Section):
+    """[theory]: the ODE at the actual d (`exact`), its leading part (`limit`), or none."""
+
+    kind: Literal["exact", "limit", "none"] = "exact"
+
+    def build(self) -> Theory | None:
+        """The theory, if any."""
+        return {"exact": ExactODE, "limit": LimitODE, "none": lambda: None}[self.kind]()
+
+
+class SimulatorSection(Section):
+    """[simulator]: the exact low-dimensional chain, or the full weights."""
+
+    kind: Literal["chain", "weights"] = "chain"
+    precision: Literal["float32", "float64"] = "float32"
+
+    def build(self) -> Simulator:
+        """The simulator."""
+        return {"chain": Chain, "weights": Weights}[self.kind](precision=self.precision)

@@ -1,0 +1,191 @@
+"""From an experiment file to cells: the front end of a sweep. Nothing is run and nothing is written here."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from sgdsim.ensemble.contracts import System
+from sgdsim.sweep.cells import Cell, CellBuilder
+from sgdsim.sweep.complaints import Complaints
+from sgdsim.sweep.grid import read_grid
+from sgdsim.sweep.locate import KeyPath
+from sgdsim.sweep.schema import (
+    DEVIATIONS,
+    Document,
+    EnsembleSection,
+    FitSection,
+    ReportSection,
+    Table,
+    TimesSection,
+    check_table,
+)
+from sgdsim.sweep.source import read_source
+from sgdsim.sweep.wording import show, unknown
+from sgdsim.systems import SYSTEMS, load_system
+
+_SECTIONS: dict[str, type[BaseModel]] = {"times": TimesSection, "ensemble": EnsembleSection, "report": ReportSection}
+_PARTS = ("simulator", "theory", "start", "times")
+_NO_IDENTITY = ("title", "fits", "report", "ensemble.batch")
+"""What may differ between two experiments that give the same blocks."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A power law to be fitted: `quantity` ~ constant * `against`^slope over the cells."""
+
+    quantity: str
+    against: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment file, checked and expanded.
+
+    - `name`: the file's name without its ending.
+    - `batch`, `block`: replicas simulated at once, and stored together; None leaves the choice to the engine.
+    - `resolved`: the experiment as a plain table with every default filled in and every axis a list. Written as TOML,
+      it loads as the same experiment.
+    """
+
+    name: str
+    title: str
+    system: System
+    cells: tuple[Cell, ...]
+    replicas: int
+    seed: int
+    batch: int | None
+    block: int | None
+    fits: dict[str, Fit]
+    figures: tuple[str, ...]
+    resolved: dict[str, Any]
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Reads an experiment file, with `key=value` options on top.
+
+    An option may set any key, e.g. `simulator.kind=weights`. A key of the problem is either fixed or an axis: the
+    option `problem.d=100` replaces an axis `grid.d`, and `grid.d=[100, 200]` replaces a fixed `problem.d`.
+
+    **Raises:** ExperimentError with one line "file:line: key: message" for each thing that is wrong.
+    """
+    source = read_source(path, overrides)
+    complaints = Complaints(source)
+    check_table(Document, source.document, (), complaints)
+    tables = _tables(source.document)
+    system = _find_system(source.document.get("system"), complaints)
+    sections = {
+        name: check_table(section, tables[name], (name,), complaints) if name in tables else None
+        for name, section in (_SECTIONS | _own_sections(system)).items()
+    }
+    fits = {name: check_table(FitSection, fit, ("fits", name), complaints) for name, fit in tables["fits"].items()}
+    if system is None or "problem" not in tables:
+        complaints.raise_all()
+    grid = read_grid(tables["grid"], tables["problem"], system.problem_section, complaints)
+    builder = CellBuilder(system, tables["problem"], grid, {name: sections[name] for name in _PARTS}, complaints)
+    cells = builder.build()
+    _check_fits(fits, builder)
+    if complaints:
+        complaints.raise_all()
+    resolved = _resolve(source.document, path, builder, sections, fits)
+    return _assemble(path, system, tuple(cells), resolved)
+
+
+def differing_keys(first: Table, second: Table) -> list[str]:
+    """The keys in which two resolved experiments differ, e.g. ["problem.noise", "grid.d"].
+
+    Keys that change no number and no file of a block are not compared: the title, fits, report, and `ensemble.batch`.
+    """
+    flat_first, flat_second = _flatten(first), _flatten(second)
+    keys = [*flat_first, *(key for key in flat_second if key not in flat_first)]
+    return [key for key in keys if flat_first.get(key) != flat_second.get(key)]
+
+
+def _flatten(table: Table, prefix: str = "") -> Table:
+    flat = {}
+    for name, value in table.items():
+        key = prefix + name
+        if isinstance(value, dict):
+            flat |= _flatten(value, key + ".") if key not in _NO_IDENTITY else {}
+        elif key not in _NO_IDENTITY:
+            flat[key] = value
+    return flat
+
+
+def _tables(document: Table) -> dict[str, Table]:
+    """The file's tables that are tables; those that may be left out are empty then."""
+    found = {}
+    for name, key in Document.model_fields.items():
+        table = document.get(name, {})
+        if key.annotation == Table and isinstance(table, dict) and (name in document or not key.is_required()):
+            found[name] = table
+    return {"grid": {}, "fits": {}} | found
+
+
+def _find_system(name: object, complaints: Complaints) -> System | None:
+    if not isinstance(name, str):
+        return None  # missing, or no string: the check of the document says so
+    if name not in SYSTEMS:
+        _unknown("system", ("system",), name, SYSTEMS, complaints)
+        return None
+    return load_system(name)
+
+
+def _own_sections(system: System | None) -> dict[str, type[BaseModel]]:
+    if system is None:
+        return {}
+    return {"start": system.start_section, "theory": system.theory_section, "simulator": system.simulator_section}
+
+
+def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
+    """Complains about fits of what the cells do not have."""
+    scalars = [name for name, variable in builder.system.variables.items() if not variable.dims]
+    theory = builder.sections["theory"]
+    for name, fit in fits.items():
+        path = ("fits", name)
+        if not re.fullmatch(r"[\w-]+", name):
+            builder.complaints.add(path, "must be named by letters, digits, _ and - only")
+        if fit is None:
+            continue
+        if fit.quantity not in (*DEVIATIONS, *scalars):
+            _unknown("quantity", (*path, "quantity"), fit.quantity, (*DEVIATIONS, *scalars), builder.complaints)
+        elif fit.quantity in DEVIATIONS and theory is not None and theory.build() is None:
+            text = "must not be a deviation where there is no theory"
+            builder.complaints.add((*path, "quantity"), text, got=show(fit.quantity), remedy="choose a theory.kind")
+        if builder.parameters and fit.against not in builder.parameters:
+            _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
+
+
+def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complaints: Complaints) -> None:
+    complaints.add(path, unknown(what, word, known), got=show(word))
+
+
+def _resolve(
+    document: Table, path: Path, builder: CellBuilder, sections: Mapping[str, Any], fits: Mapping[str, Any]
+) -> Table:
+    """The whole experiment as a plain table, in the order of `Document`."""
+    tables = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
+    tables |= {"title": document.get("title") or path.stem, "system": builder.system.name}
+    tables |= {"problem": builder.constants or {}, "grid": builder.grid.to_table()}
+    tables["fits"] = {name: fit.model_dump() for name, fit in fits.items()}
+    return {name: tables[name] for name in Document.model_fields}
+
+
+def _assemble(path: Path, system: System, cells: tuple[Cell, ...], resolved: Table) -> Experiment:
+    ensemble = resolved["ensemble"]
+    return Experiment(
+        name=path.stem,
+        title=resolved["title"],
+        system=system,
+        cells=cells,
+        replicas=ensemble["replicas"],
+        seed=ensemble["seed"],
+        batch=ensemble.get("batch"),
+        block=ensemble.get("block"),
+        fits={name: Fit(**fit) for name, fit in resolved["fits"].items()},
+        figures=tuple(resolved["report"]["figures"]),
+        resolved=resolved,
+    )

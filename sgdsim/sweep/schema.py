@@ -1,0 +1,151 @@
+"""The tables of an experiment file that all systems share, and the check of a table against its section."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self, TypeVar, get_args
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, Field, RootModel, ValidationError, model_validator
+
+from sgdsim.ensemble.section import Section
+from sgdsim.ensemble.times import linear_times, log_times
+from sgdsim.errors import ArgumentError
+from sgdsim.sweep.complaints import Complaints
+from sgdsim.sweep.locate import KeyPath
+from sgdsim.sweep.wording import must, remedy, show, unknown
+
+AnySection = TypeVar("AnySection", bound=BaseModel)
+Table = dict[str, Any]
+
+DEVIATIONS = ("sup_deviation", "final_deviation")
+"""Quantities that compare every replica with the theory."""
+
+
+class Document(Section):
+    """The whole file. What is inside its tables is checked by their own sections."""
+
+    title: str = ""
+    system: str = Field(examples=["committee"])
+    problem: Table
+    grid: Table = Field(default={})
+    start: Table
+    times: Table
+    theory: Table = Field(default={})
+    simulator: Table = Field(default={})
+    ensemble: Table
+    fits: Table = Field(default={})
+    report: Table = Field(default={})
+
+
+class TimesSection(Section):
+    """[times]: where the observables are recorded."""
+
+    final: float = Field(gt=0, examples=[5.0])
+    count: int = Field(ge=1, le=100_000, examples=[50])
+    spacing: Literal["linear", "log"] = "linear"
+    first: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _fill(self) -> Self:
+        if self.spacing == "log" and self.first is None:
+            self.first = self.final / 1000
+        return self
+
+    def build(self) -> Float[np.ndarray, " times"]:
+        """The save times. **Raises:** ArgumentError where `first` does not fit."""
+        if self.spacing == "log":
+            return log_times(self.final, self.count, self.first)
+        if self.first is not None:
+            raise ArgumentError("first", 'be left out unless spacing = "log"', self.first)
+        return linear_times(self.final, self.count)
+
+
+class EnsembleSection(Section):
+    """[ensemble]: how many replicas, and how they are split. `batch` and `block` are chosen where left out."""
+
+    replicas: int = Field(ge=1, le=10**12, examples=[512])
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    batch: int | None = Field(default=None, ge=1, le=10**12)
+    block: int | None = Field(default=None, ge=1, le=10**12)
+
+
+class FitSection(Section):
+    """[fits.NAME]: a power law of one quantity of the cells against another."""
+
+    quantity: str = Field(examples=["sup_deviation"])
+    against: str = "dt"
+
+
+class ReportSection(Section):
+    """[report]: what is drawn."""
+
+    figures: list[Literal["scaling", "trajectories"]] = Field(default=["trajectories"])
+
+
+def check_table(
+    section: type[AnySection],
+    table: object,
+    path: KeyPath,
+    complaints: Complaints,
+    *,
+    axes: Mapping[str, KeyPath] | None = None,
+) -> AnySection | None:
+    """The table as a section, or None with a complaint for each mistake.
+
+    Of a section with variants (a pydantic union by `kind`), it is the variant. `axes` says which keys came from
+    elsewhere, and from where.
+    """
+    chosen = _variant(section, table, path, complaints)
+    if chosen is None:
+        return None
+    try:
+        return chosen.model_validate(table)
+    except ValidationError as error:
+        for mistake in error.errors(include_url=False):
+            place = (*path, *mistake["loc"])
+            if axes and mistake["loc"]:
+                place = axes.get(str(mistake["loc"][0]), place)
+            _complain(chosen, mistake, place, complaints)
+    return None
+
+
+def variants(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The variants of a section by their `kind`, if it has any."""
+    if not issubclass(section, RootModel):
+        return {}
+    choices = get_args(section.model_fields["root"].annotation)
+    return {get_args(choice.model_fields["kind"].annotation)[0]: choice for choice in choices}
+
+
+def _variant(section: type[AnySection], table: object, path: KeyPath, complaints: Complaints) -> type[Any] | None:
+    """The section itself, or its variant that the table's `kind` names."""
+    known = variants(section)
+    if not known or not isinstance(table, dict):
+        return section
+    kind = table.get("kind")
+    if kind is None:
+        complaints.add((*path, "kind"), f"missing; choose one of {', '.join(map(show, known))}")
+    elif not isinstance(kind, str):
+        complaints.add((*path, "kind"), "must be a string", got=show(kind))
+    elif kind not in known:
+        complaints.add((*path, "kind"), unknown("kind", kind, known), got=show(kind))
+    return known.get(kind) if isinstance(kind, str) else None
+
+
+def _complain(section: type[BaseModel], mistake: Any, path: KeyPath, complaints: Complaints) -> None:
+    """One of pydantic's mistakes, in our words."""
+    kind, value, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
+    key = str(path[-1])
+    if kind == "missing":
+        complaints.add(path, f"missing; add {_example(section, key)}")
+    elif kind == "extra_forbidden":
+        complaints.add(path, unknown("table" if isinstance(value, dict) else "key", key, section.model_fields))
+    else:
+        complaints.add(path, must(kind, context), got=show(value), remedy=remedy(kind, context, value))
+
+
+def _example(section: type[BaseModel], key: str) -> str:
+    field = section.model_fields[key]
+    if field.annotation == Table:
+        return f"a table [{key}]"
+    return f"it, e.g. `{key} = {show(field.examples[0])}`" if field.examples else "it"

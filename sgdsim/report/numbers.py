@@ -3,7 +3,7 @@
 import math
 
 
-def rounded(value: float | None, error: float | None = None) -> str:
+def rounded(value: float | int | None, error: float | int | None = None) -> str:
     """`value` with its standard error in parentheses, in units of the last digit shown.
 
     The error keeps one significant digit, two where the first is a 1: rounded(0.2371, 0.0023) is "0.237(2)",
@@ -52,7 +52,7 @@ def plain(value: object) -> str:
     return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | int | None) -> str:
     """A length of time in the two largest units that matter: 8.4 s, 2 min 5 s, 3 h 20 min."""
     if seconds is None or not math.isfinite(seconds):
         return "-"

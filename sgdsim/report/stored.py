@@ -4,7 +4,7 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,7 +29,7 @@ class Stored:
     experiment: str
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path) -> "Stored":
         """Reads results.nc, summary.json, provenance.json and experiment.toml.
 
         **Raises:** ExperimentError naming the files that are not there.

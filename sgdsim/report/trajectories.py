@@ -165,7 +165,7 @@ def _equal(left: np.ndarray, right: np.ndarray) -> bool:
 def _is_logarithmic(times: np.ndarray) -> bool:
     """Whether the save times grow by factors and not by equal steps."""
     steps = np.diff(times)
-    return len(times) > 2 and times[0] > 0 and steps[-1] > 3 * steps[0]
+    return bool(len(times) > 2 and times[0] > 0 and steps[-1] > 3 * steps[0])
 
 
 def _component_label(run: Stored, name: str, component: Component) -> str:

@@ -1,23 +1,25 @@
 """A finished run of a small made-up system, in the layout that every run directory has."""
 
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import tomli_w
+from pydantic import BaseModel
 
 from sgdsim.analysis.dataset import merge_cells, to_dataset
 from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.moments import merge
-from sgdsim.ensemble.contracts import Problem, System, Variable
+from sgdsim.ensemble.contracts import Problem, Simulator, System, Theory, Variable
 from sgdsim.ensemble.tiles import Tiles
 
 REPLICAS, TIMES = 512, np.linspace(0.1, 5.0, 50)
 VARIABLES = {
-    "risk": Variable("excess risk", r"\mathcal{E}", order_parameter=False),
+    "risk": Variable("excess risk", r"\mathcal{E}"),
     "M": Variable("teacher-student overlaps", "M", ("student", "teacher")),
     "Q": Variable("student overlaps", "Q", ("student", "student_2")),
-    "P": Variable("teacher overlaps", "P", ("teacher", "teacher_2"), order_parameter=False),
+    "P": Variable("teacher overlaps", "P", ("teacher", "teacher_2")),
 }
 
 
@@ -96,7 +98,7 @@ def write_run(
     directory, dims=(100, 300, 1000, 3000, 10000, 30000), noises=(1e-3,), figures=("scaling", "trajectories")
 ):
     """Writes a finished run with one cell for each d and noise into `directory`."""
-    system = System("relaxation", VARIABLES, *[None] * 6)
+    system = System("relaxation", VARIABLES, *[BaseModel] * 4, Mock(spec=Simulator), Mock(spec=Theory))
     grid = [{"noise": noise, "d": d} for noise in noises for d in dims]
     problems = [Relaxation(d=axes["d"], p=4, noise=axes["noise"]) for axes in grid]
     cells = [_tiles(problem, index, diverged=3 if index == 1 else 0) for index, problem in enumerate(problems)]

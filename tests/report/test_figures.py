@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from sgdsim.report.figures import FIGURES
+from sgdsim.report.stored import Stored
+from sgdsim.report.style import styled
+
+
+def draw(name, run):
+    return styled(lambda: FIGURES[name].draw(run))
+
+
+def curves(axes):
+    """The y data of every line of a panel."""
+    return [np.asarray(line.get_ydata(), float) for line in axes.lines]
+
+
+def has_curve(axes, values):
+    return any(curve.shape == values.shape and np.array_equal(curve, values) for curve in curves(axes))
+
+
+@pytest.fixture
+def run(run_directory):
+    return Stored.load(run_directory)
+
+
+def test_scaling_shows_the_points_the_law_and_the_exponent_of_theory(run):
+    upper, lower = draw("scaling", run).axes
+    fit = run.summary["fits"]["scaling"]
+    x, mean, sem = np.array(fit["points"]).T
+    assert has_curve(upper, mean)
+    law = fit["constant"] * x ** fit["slope"]
+    assert has_curve(lower, mean / law)
+    bars = upper.containers[0][2][0].get_segments()
+    np.testing.assert_allclose([bar[:, 1] for bar in bars], np.stack([mean - sem, mean + sem], axis=1))
+    labels = [text.get_text() for text in upper.get_legend().get_texts()]
+    assert labels[0].startswith("simulation: slope 0.4")
+    assert labels[1:] == ["theory: slope 0.5"]
+    guide = next(line for line in upper.lines if line.get_label() == "theory: slope 0.5")
+    slopes = np.diff(np.log(guide.get_ydata())) / np.diff(np.log(guide.get_xdata()))
+    np.testing.assert_allclose(slopes, 0.5)
+
+
+def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
+    fit = run.summary["fits"]["scaling"]
+    fits = {"scaling[noise=0.1]": fit, "scaling[noise=0.2]": fit, "risk": {**fit, "quantity": "risk"}}
+    run.summary["fits"] = fits
+    figure = draw("scaling", run)
+    assert len(figure.axes) == 4
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [label.split(":")[0] for label in labels] == ["noise=0.1", "noise=0.2", "theory"]
+    assert figure.axes[1].get_ylabel().startswith("final excess risk")
+
+
+def test_scaling_says_what_it_needs(run):
+    assert FIGURES["scaling"].lacks(run) == ""
+    run.summary["fits"]["scaling"]["slope"] = None
+    assert "[fits.NAME]" in FIGURES["scaling"].lacks(run)
+
+
+def test_without_an_expected_exponent_there_is_no_guide(run):
+    run.summary["fits"]["scaling"]["expected_slope"] = None
+    upper, _ = draw("scaling", run).axes
+    assert len(upper.get_legend().get_texts()) == 1
+    assert "theory" not in FIGURES["scaling"].caption(run)
+
+
+def test_trajectories_show_mean_theory_and_difference(run):
+    figure = draw("trajectories", run)
+    assert [axes.get_title() for axes in figure.axes[:3]] == [
+        "excess risk",
+        "teacher-student overlaps",
+        "student overlaps",
+    ]
+    risk, difference = figure.axes[0], figure.axes[3]
+    first = run.results.isel(cell=0)
+    assert has_curve(risk, first["risk"].to_numpy())
+    assert has_curve(risk, first["risk_theory"].to_numpy())
+    assert has_curve(difference, (first["risk"] - first["risk_theory"]).to_numpy())
+    assert risk.get_yscale() == "log"
+    assert risk.get_xscale() == "linear"
+
+
+def test_bands_are_one_standard_error_and_one_standard_deviation_wide(run):
+    risk = draw("trajectories", run).axes[0]
+    first = run.results.isel(cell=0)
+    for band, part in zip(risk.collections[:2], ("risk_std", "risk_sem"), strict=True):
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert heights.max() == pytest.approx(float((first["risk"] + first[part]).max()), rel=1e-12)
+        assert heights.min() == pytest.approx(float((first["risk"] - first[part]).min()), rel=1e-12)
+
+
+def test_at_most_four_cells_first_and_last_among_them(run):
+    legend = [text.get_text() for text in draw("trajectories", run).legends[0].get_texts()]
+    assert legend[:4] == ["d = 100", "d = 1000", "d = 3000", "d = 30000"]
+    assert "4 of the 6 cells" in FIGURES["trajectories"].caption(run)
+
+
+def test_a_cell_without_a_finite_replica_is_not_drawn(run):
+    run.results["n_diverged"][0] = run.results["n_replicas"][0]
+    legend = [text.get_text() for text in draw("trajectories", run).legends[0].get_texts()]
+    assert legend[0] == "d = 300"
+    run.results["n_diverged"][:] = run.results["n_replicas"]
+    assert "finite" in FIGURES["trajectories"].lacks(run)
+
+
+def test_components_are_those_that_every_drawn_cell_has(run):
+    for name in ("M", "M_sem", "M_std", "M_theory"):
+        run.results[name][0, :, 2:, :] = np.nan  # as padded for a narrower student
+    overlaps = draw("trajectories", run).axes[1]
+    assert all(np.isfinite(curve).all() for curve in curves(overlaps))
+    assert {text.get_text()[:4] for text in overlaps.texts} <= {"$M_{"}
+    assert len(overlaps.texts) == 3
+
+
+def test_components_of_a_symmetric_matrix_come_once(run):
+    labels = [text.get_text() for text in draw("trajectories", run).axes[2].texts]
+    rows, columns = zip(*((int(label[4]), int(label[5])) for label in labels), strict=True)
+    assert len(set(labels)) == 3
+    assert all(row <= column for row, column in zip(rows, columns, strict=True))
+
+
+def test_without_a_theory_there_is_one_panel_for_each_observable(run):
+    results = run.results.drop_vars([name for name in run.results if str(name).endswith("_theory")])
+    bare = Stored(results, run.summary, run.provenance, run.experiment)
+    figure = draw("trajectories", bare)
+    assert len(figure.axes) == 3
+    assert "theory" not in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_save_times_that_grow_by_factors_get_a_logarithmic_axis(run):
+    run.results["t"][:] = np.geomspace(0.01, 5, 50)
+    assert {axes.get_xscale() for axes in draw("trajectories", run).axes} == {"log"}

@@ -1,0 +1,171 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import matplotlib
+import matplotlib.image
+import pytest
+import tomli_w
+
+from sgdsim.errors import ExperimentError
+from sgdsim.report import write_report
+from sgdsim.report.style import INK
+
+
+class Page(HTMLParser):
+    """All tags, attributes and the visible text of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.attributes, self.words, self._hidden = [], [], [], 0
+        self.source = path.read_text()
+        self.feed(self.source)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._hidden += tag in ("style", "svg")
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("style", "svg")
+
+    def handle_data(self, data):
+        if not self._hidden:
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def written(run_directory, tmp_path_factory):
+    directory = shutil.copytree(run_directory, tmp_path_factory.mktemp("report") / "law")
+    return directory, write_report(directory)
+
+
+@pytest.fixture
+def copy(run_directory, tmp_path):
+    directory = shutil.copytree(run_directory, tmp_path / "law")
+    ask_for(directory, "scaling")
+    return directory
+
+
+def ask_for(directory, *figures):
+    (directory / "experiment.toml").write_text(tomli_w.dumps({"report": {"figures": figures}}))
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page(written[0] / "report.html")
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_every_file_is_named_and_there(written):
+    directory, paths = written
+    names = ["scaling.png", "scaling.pdf", "trajectories.png", "trajectories.pdf"]
+    assert paths == [*(directory / "figures" / name for name in names), directory / "report.html"]
+    assert all(path.stat().st_size > 5000 for path in paths)
+    assert sorted(path.name for path in (directory / "figures").iterdir()) == sorted(names)
+
+
+def test_pictures_have_a_light_background_and_ink_on_it(written):
+    picture = matplotlib.image.imread(written[0] / "figures" / "scaling.png")
+    assert picture[0, 0].tolist() == [1, 1, 1, 1]
+    assert (picture[..., :3].sum(axis=-1) < 1).mean() > 0.005
+    assert picture.shape[1] == pytest.approx(3.9 * 200, abs=1)
+
+
+def test_the_page_asks_nothing_of_anyone(page):
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    references = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "srcset")]
+    assert all(value.startswith("#") for value in references)
+    assert "url(http" not in page.source
+    assert "@import" not in page.source
+
+
+def test_the_page_follows_a_dark_screen_and_a_phone(page):
+    assert "prefers-color-scheme: dark" in page.source
+    assert 'name="viewport"' in page.source
+    assert page.tags.count("svg") == 2
+    assert "currentColor" in page.source
+    assert INK not in page.source[page.source.index("<svg") :]
+
+
+def test_the_page_says_what_was_measured_and_what_theory_predicts(written, page):
+    fit = json.loads((written[0] / "summary.json").read_text())["fits"]["scaling"]
+    slope = f"{fit['slope']:.3f}({round(fit['slope_error'] * 1000)})"
+    assert f"measured exponent {slope} ; theory 0.5" in page.text.replace("; theory", " ; theory").replace("  ", " ")
+    assert page.text.count(slope) >= 3
+    for words in (
+        "3072 replicas",
+        "3 diverged",
+        "6 cells",
+        "2 min 5 s simulated in",
+        "largest deviation",
+        "jax 0.10.2",
+    ):
+        assert words in page.text
+    assert "0.02" in page.text
+    assert "d = [" in page.source
+
+
+def test_titles_are_text_and_not_markup(page):
+    assert "Deviation from &lt;theory&gt; &amp; its law" in page.source
+    assert "theory" not in page.tags
+
+
+def test_the_same_files_give_the_same_bytes_whatever_the_style_of_the_user(written):
+    directory, paths = written
+    before = [path.read_bytes() for path in paths]
+    with matplotlib.rc_context({"font.size": 30, "axes.grid": False, "lines.linewidth": 9}):
+        assert write_report(directory) == paths
+        assert matplotlib.rcParams["font.size"] == 30
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_figure_that_cannot_be_drawn_is_explained(copy):
+    problem = "no fit: `x` must have at least two distinct values"
+    edit(copy / "summary.json", lambda summary: summary["fits"]["scaling"].update(slope=None, problem=problem))
+    paths = write_report(copy)
+    assert paths == [copy / "report.html"]
+    text = Page(copy / "report.html").text
+    assert "needs a fit" in text
+    assert problem in text
+
+
+def test_numbers_that_are_missing_are_dashes(copy):
+    def lose(summary):
+        for cell in summary["cells"]:
+            cell["sup_deviation"] = cell["final_deviation"] = {"mean": None, "sem": None}
+            cell["final"]["risk"]["theory"] = None
+
+    edit(copy / "summary.json", lose)
+    write_report(copy)
+    text = Page(copy / "report.html").text
+    assert "final deviation" not in text
+    assert "None" not in text
+    assert not re.search(r"\bnan\b", text.lower())
+
+
+@pytest.mark.parametrize("name", ["results.nc", "summary.json", "provenance.json", "experiment.toml"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(ExperimentError, match=f"no {name}; a report needs a finished run"):
+        write_report(copy)
+    assert not (copy / "report.html").exists()
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ExperimentError, match="there is no such folder"):
+        write_report(tmp_path / "nowhere")
+
+
+def test_an_unknown_figure_is_refused_before_anything_is_written(copy):
+    ask_for(copy, "scaling", "phase")
+    with pytest.raises(ExperimentError, match="unknown figure `phase`; known: scaling, trajectories"):
+        write_report(copy)
+    assert not (copy / "figures").exists()

@@ -14,12 +14,16 @@ import numpy as np
 from pydantic import BaseModel
 
 from sgdsim.ensemble.contracts import Curve, Kernel, Problem, Simulator, Start, System, Theory, Variable
+from sgdsim.ensemble.times import linear_times
+from sgdsim.sweep.cells import Cell
+from sgdsim.sweep.experiment import Experiment, Fit
 
 LANES = 4
 
 
 class Walk(Problem):
     system: ClassVar[str] = "walk"
+    order_parameters: ClassVar[tuple[str, ...]] = ("x",)
     d: int
     noise: float = 1.0
     p: int = eqx.field(static=True, default=2)
@@ -78,7 +82,7 @@ class Walker(Simulator):
     def check(self, problem):
         pass
 
-    def bind(self, problem):
+    def bind(self, problem, replicas):
         return WalkKernel(dt=jnp.asarray(problem.dt), noise=jnp.asarray(problem.noise), lanes=LANES)
 
     def bytes_per_replica(self, problem):
@@ -117,7 +121,7 @@ SYSTEM = System(
     name="walk",
     variables={
         "x": Variable("position", "x_i", ("component",)),
-        "risk": Variable("excess risk", "R", order_parameter=False),
+        "risk": Variable("excess risk", "R"),
     },
     problem_section=Section,
     start_section=Section,
@@ -127,3 +131,37 @@ SYSTEM = System(
     default_theory=DecayTheory(),
     expected_slope=expected_slope,
 )
+
+
+def make_experiment(*, d=(20, 40, 80), noise=(1.0,), replicas=24, block=8, seed=0, batch=None, p=2, title="Walk"):
+    """An experiment over the product of d and noise, as the front end would make it."""
+    points = [{"d": a, "noise": b} for b in noise for a in d]
+    times = linear_times(1.0, 5)
+    cells = [
+        Cell(
+            index=index,
+            problem=Walk(**axes, p=p),
+            start=Origin(),
+            theory=DecayTheory(),
+            simulator=Walker(),
+            times=times,
+            axes=axes,
+        )
+        for index, axes in enumerate(points)
+    ]
+    ensemble = {"replicas": replicas, "seed": seed}
+    ensemble |= {key: value for key, value in (("batch", batch), ("block", block)) if value is not None}
+    resolved = {"title": title, "system": "walk", "problem": {"p": p}, "grid": {"d": list(d), "noise": list(noise)}}
+    return Experiment(
+        name="walk",
+        title=title,
+        system=SYSTEM,
+        cells=tuple(cells),
+        replicas=replicas,
+        seed=seed,
+        batch=batch,
+        block=block,
+        fits={"scaling": Fit("sup_deviation", "dt"), "risk": Fit("risk", "d")},
+        figures=(),
+        resolved=resolved | {"ensemble": ensemble},
+    )

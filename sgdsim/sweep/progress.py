@@ -1,0 +1,138 @@
+"""How far a sweep is: a live bar on a terminal, a line now and then in a log, or nothing."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+LINE_SECONDS = 5.0
+"""Time between two lines of a log at least."""
+
+
+class Meter:
+    """Says nothing. The meters that do share its methods.
+
+    The work is counted in replica-steps: steps of SGD, summed over replicas.
+    """
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def start(self, total: int, done: int) -> None:
+        """Announces the work, of which `done` was found on disk."""
+
+    def cell(self, label: str) -> None:
+        """Names the cell that is worked on from now."""
+
+    def advance(self, steps: int) -> None:
+        """Counts steps just done."""
+
+    def message(self, text: str) -> None:
+        """Says something beside the progress."""
+
+
+class Bar(Meter):
+    """A live bar with rate and time left, for a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+        )
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def start(self, total: int, done: int) -> None:
+        """Sets the length of the bar."""
+        self._progress.update(self._task, total=total, completed=done)
+
+    def cell(self, label: str) -> None:
+        """Writes the cell before the bar."""
+        self._progress.update(self._task, description=label)
+
+    def advance(self, steps: int) -> None:
+        """Moves the bar."""
+        self._progress.advance(self._task, steps)
+
+    def message(self, text: str) -> None:
+        """Prints above the bar."""
+        self._progress.console.print(text, highlight=False, soft_wrap=True)
+
+
+class _Rate(ProgressColumn):
+    """Steps per second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.2e} steps/s")
+
+
+class Lines(Meter):
+    """A plain line every few seconds at most, for a log file or a pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._label = ""
+        self._total = self._before = self._done = 0
+        self._began = self._spoke = time.monotonic()
+
+    def start(self, total: int, done: int) -> None:
+        """Starts the clock of the rate."""
+        self._total, self._before = total, done
+        self._began = self._spoke = time.monotonic()
+
+    def cell(self, label: str) -> None:
+        """Remembers the cell for the next line."""
+        self._label = label
+
+    def advance(self, steps: int) -> None:
+        """Speaks if it has been silent for long enough."""
+        self._done += steps
+        now = time.monotonic()
+        if now - self._spoke < LINE_SECONDS:
+            return
+        self._spoke = now
+        rate = self._done / (now - self._began)
+        share = (self._before + self._done) / max(self._total, 1)
+        left = max(self._total - self._before - self._done, 0) / rate
+        self.message(f"{self._label}: {share:.0%} of the sweep, {rate:.2e} steps/s, {duration(left)} left")
+
+    def message(self, text: str) -> None:
+        """Prints a line."""
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def meter_for(console: Console, quiet: bool) -> Meter:
+    """The meter that suits where the console writes to."""
+    if quiet:
+        return Meter()
+    return Bar(console) if console.is_terminal else Lines(console)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words: 42 s, 3 min 20 s, 5 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if seconds >= 1 or seconds == 0 else "< 1 s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -9,7 +9,7 @@ spans. One root B of S serves n samples. With E (n, p) the back-propagated error
     dS = c' (E^T Z_s B^T + B Z_s^T E) + c'^2 E^T (Z_s Z_s^T + T T^T) E
 """
 
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -45,7 +45,7 @@ class ChainBlocks(Kernel):
     radius: Float[np.ndarray, "degree_1 samples"]
 
     @classmethod
-    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> Self:
+    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> "ChainBlocks":
         """The kernel of a problem, with blocks of `steps` steps; needs d - k - p >= steps * batch."""
         samples = steps * problem.batch
         freedom = problem.d - problem.k - problem.p - np.arange(samples)

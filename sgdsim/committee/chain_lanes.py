@@ -13,7 +13,7 @@ With z_t ~ N(0, I_k), z_s ~ N(0, I_p), B B^T = S, u = B z_s, c = gamma/(p d), an
     dS_ij = c (E_i u_j + u_i E_j) + c^2 E_i E_j (|z_s|^2 + chi^2_{d-k-p})
 """
 
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -75,7 +75,7 @@ class ChainLanes(Kernel):
     radius: Float[np.ndarray, "degree_1 1"]
 
     @classmethod
-    def of(cls, problem: Committee, dtype: Any, lanes: int) -> Self:
+    def of(cls, problem: Committee, dtype: Any, lanes: int) -> "ChainLanes":
         """The kernel of a problem."""
         freedom = problem.d - problem.k - problem.p
         return cls(

@@ -1,7 +1,7 @@
 """The tables [problem], [start], [theory] and [simulator] of an experiment file about the committee."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, RootModel, model_validator
 
@@ -52,7 +52,7 @@ class ProblemSection(Section):
     }
 
     @model_validator(mode="after")
-    def _fill(self) -> Self:
+    def _fill(self) -> "ProblemSection":
         """Writes out the defaults of a scaling; what does not fit together is left for `build` to refuse."""
         if self.p0 is not None and not self._given(PLAIN):
             self.gamma0 = self.p0 if self.gamma0 is None else self.gamma0
@@ -90,7 +90,7 @@ def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:
         (missing,) = set(PLAIN) - set(plain)
         raise ArgumentError(missing, f"be given with {next(iter(plain))}", None)
     if not plain and "p0" not in scaling:
-        raise ArgumentError("p0", "be given, the student's width at kappa = 0", None, "Or give p and gamma.")
+        raise ArgumentError("p0", "be given, for the student's width p = p0 d^kappa", None, "Or give p and gamma.")
 
 
 class _RandomStart(Section):

@@ -5,7 +5,7 @@ update are matrix products, so that drawing the inputs is nearly all of the cost
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ class WeightsKernel(Kernel):
     noise_root: float
 
     @classmethod
-    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> Self:
+    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> "WeightsKernel":
         """The kernel of a problem, with blocks of `steps` steps."""
         return cls(
             lanes=lanes,

@@ -1,21 +1,25 @@
 """The tables of an experiment file that all systems share, and the check of a table against its section."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, Field, RootModel, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from sgdsim.ensemble.section import Section
 from sgdsim.ensemble.times import linear_times, log_times
 from sgdsim.errors import ArgumentError
 from sgdsim.sweep.complaints import Complaints
 from sgdsim.sweep.locate import KeyPath
-from sgdsim.sweep.wording import must, remedy, show, unknown
+from sgdsim.sweep.wording import closest, must, remedy, show, unknown
 
 AnySection = TypeVar("AnySection", bound=BaseModel)
 Table = dict[str, Any]
+
+MISSING, UNKNOWN = "missing", "extra_forbidden"
+"""pydantic's types of error about keys; the others are about values."""
 
 DEVIATIONS = ("sup_deviation", "final_deviation")
 """Quantities that compare every replica with the theory."""
@@ -46,7 +50,7 @@ class TimesSection(Section):
     first: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
-    def _fill(self) -> Self:
+    def _fill(self) -> "TimesSection":
         if self.spacing == "log" and self.first is None:
             self.first = self.final / 1000
         return self
@@ -101,12 +105,18 @@ def check_table(
     try:
         return chosen.model_validate(table)
     except ValidationError as error:
-        for mistake in error.errors(include_url=False):
-            place = (*path, *mistake["loc"])
-            if axes and mistake["loc"]:
-                place = axes.get(str(mistake["loc"][0]), place)
-            _complain(chosen, mistake, place, complaints)
+        mistakes = error.errors(include_url=False)
+        slips = {closest(_key(mistake), chosen.model_fields) for mistake in mistakes if mistake["type"] == UNKNOWN}
+        for mistake in mistakes:
+            if mistake["type"] != MISSING or _key(mistake) not in slips:
+                place = (axes or {}).get(_key(mistake), (*path, *mistake["loc"]))
+                _complain(chosen, mistake, place, complaints)
     return None
+
+
+def _key(mistake: ErrorDetails) -> str:
+    """The key that pydantic blames; empty for the table itself."""
+    return str(next(iter(mistake["loc"]), ""))
 
 
 def variants(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -128,17 +138,17 @@ def _variant(section: type[AnySection], table: object, path: KeyPath, complaints
     elif not isinstance(kind, str):
         complaints.add((*path, "kind"), "must be a string", got=show(kind))
     elif kind not in known:
-        complaints.add((*path, "kind"), unknown("kind", kind, known), got=show(kind))
+        complaints.add((*path, "kind"), unknown(f"kind {show(kind)}", kind, known))
     return known.get(kind) if isinstance(kind, str) else None
 
 
-def _complain(section: type[BaseModel], mistake: Any, path: KeyPath, complaints: Complaints) -> None:
+def _complain(section: type[BaseModel], mistake: ErrorDetails, path: KeyPath, complaints: Complaints) -> None:
     """One of pydantic's mistakes, in our words."""
     kind, value, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     key = str(path[-1])
-    if kind == "missing":
+    if kind == MISSING:
         complaints.add(path, f"missing; add {_example(section, key)}")
-    elif kind == "extra_forbidden":
+    elif kind == UNKNOWN:
         complaints.add(path, unknown("table" if isinstance(value, dict) else "key", key, section.model_fields))
     else:
         complaints.add(path, must(kind, context), got=show(value), remedy=remedy(kind, context, value))

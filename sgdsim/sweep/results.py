@@ -135,7 +135,7 @@ def _fit(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Sequen
     law, problem = _try_fit(fit.quantity, x, data)
     slope = experiment.system.expected_slope
     values = [_point(fit.quantity, cell) for cell in data]
-    entry = {"quantity": fit.quantity, "against": fit.against, **(vars(law) if law else _NO_LAW)}
+    entry = {"quantity": fit.quantity, "against": fit.against, **(_NO_LAW if law is None else vars(law))}
     entry["expected_slope"] = slope(fit.quantity, fit.against, problems) if slope else None
     entry["points"] = [[abscissa, value["mean"], value["sem"]] for abscissa, value in zip(x, values, strict=True)]
     return entry | ({"problem": problem} if problem else {})

@@ -217,7 +217,7 @@ def test_the_log_speaks_now_and_then(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "< 1 s"), (42.4, "42 s"), (200, "3 min 20 s"), (18600, "5 h 10 min")]
+    ("seconds", "text"), [(0.2, "< 1 s"), (42.4, "42 s"), (200.0, "3 min 20 s"), (18600.0, "5 h 10 min")]
 )
 def test_durations(seconds, text):
     from sgdsim.sweep.progress import duration

@@ -114,9 +114,7 @@ class Ensemble:
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
         tiles = range(self.n_tiles) if tiles is None else tiles
-        batch = self.batch or default_batch(self._bytes_per_replica(), self.lanes)
-        per_batch = max(1, batch // self.lanes)
-        chunks = [tiles[i : i + per_batch] for i in range(0, len(tiles), per_batch)]
+        chunks = [tiles[i : i + self.tiles_at_once] for i in range(0, len(tiles), self.tiles_at_once)]
         return Tiles.concatenate([self._run_batch(chunk, progress) for chunk in chunks])
 
     def _run_batch(self, tiles: range, progress: Progress) -> Tiles:
@@ -167,7 +165,14 @@ class Ensemble:
         """Starts of the first `size` replicas of a tile; a per-replica start draws from (seed, cell, tile)."""
         return self.start.draw(self.problem, np.random.default_rng([self.seed, self.cell, tile]), size)
 
-    def _bytes_per_replica(self) -> int:
+    @cached_property
+    def tiles_at_once(self) -> int:
+        """Tiles that are simulated at once, on all devices together."""
+        batch = self.batch or default_batch(self.bytes_per_replica, self.lanes)
+        return min(max(1, batch // self.lanes), self.n_tiles)
+
+    @cached_property
+    def bytes_per_replica(self) -> int:
         """State, and float64 observables at every save time."""
         key = jax.ShapeDtypeStruct((2, self.lanes), jnp.uint32)
         saved = jax.eval_shape(

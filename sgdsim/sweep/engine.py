@@ -90,7 +90,7 @@ def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     """
     directory = RunDirectory(path)
     ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
-    layout = [_cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+    layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
     begun = directory.exists
     if begun:
         _check_same(experiment, directory)
@@ -102,7 +102,8 @@ def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     return Sweep(experiment=experiment, ensembles=ensembles, directory=directory, layout=layout)
 
 
-def _cut(experiment: Experiment, cell: Cell, ensemble: Ensemble) -> CellLayout:
+def cut(experiment: Experiment, cell: Cell, ensemble: Ensemble) -> CellLayout:
+    """How a cell is cut into blocks."""
     blocks = partition(cell.index, ensemble.n_tiles, ensemble.lanes, ensemble.total_steps, experiment.block)
     return CellLayout(axes=cell.axes, replicas=experiment.replicas, lanes=ensemble.lanes, blocks=blocks)
 

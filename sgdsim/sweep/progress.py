@@ -92,28 +92,28 @@ class Lines(Meter):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._label = ""
-        self._total = self._before = self._done = 0
-        self._began = self._spoke = time.monotonic()
+        self._total = self._done = self._said = 0
+        self._spoke = time.monotonic()
 
     def start(self, total: int, done: int) -> None:
         """Starts the clock of the rate."""
-        self._total, self._before = total, done
-        self._began = self._spoke = time.monotonic()
+        self._total, self._done, self._said = total, done, done
+        self._spoke = time.monotonic()
 
     def cell(self, label: str) -> None:
         """Remembers the cell for the next line."""
         self._label = label
 
     def advance(self, steps: int) -> None:
-        """Speaks if it has been silent for long enough."""
+        """Speaks if it has been silent for long enough. The rate is that since the last line."""
         self._done += steps
         now = time.monotonic()
         if now - self._spoke < LINE_SECONDS:
             return
-        self._spoke = now
-        rate = self._done / (now - self._began)
-        share = (self._before + self._done) / max(self._total, 1)
-        left = max(self._total - self._before - self._done, 0) / rate
+        rate = (self._done - self._said) / (now - self._spoke)
+        self._said, self._spoke = self._done, now
+        left = (self._total - self._done) / rate
+        share = self._done / self._total
         self.message(f"{self._label}: {share:.0%} of the sweep, {rate:.2e} steps/s, {duration(left)} left")
 
     def message(self, text: str) -> None:

@@ -1,5 +1,6 @@
 """Results of a sweep: results.nc and summary.json, from the blocks on disk alone."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -135,13 +136,14 @@ def _fit(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Sequen
     law, problem = _try_fit(fit.quantity, x, data)
     slope = experiment.system.expected_slope
     values = [_point(fit.quantity, cell) for cell in data]
-    entry = {"quantity": fit.quantity, "against": fit.against, **(_NO_LAW if law is None else vars(law))}
+    entry = {"quantity": fit.quantity, "against": fit.against, **_law(law)}
     entry["expected_slope"] = slope(fit.quantity, fit.against, problems) if slope else None
     entry["points"] = [[abscissa, value["mean"], value["sem"]] for abscissa, value in zip(x, values, strict=True)]
     return entry | ({"problem": problem} if problem else {})
 
 
-_NO_LAW = dict.fromkeys(("slope", "slope_error", "constant", "constant_error", "chi2", "dof"))
+def _law(law: PowerLaw | None) -> dict[str, float | None]:
+    return {field.name: None if law is None else getattr(law, field.name) for field in dataclasses.fields(PowerLaw)}
 
 
 def _try_fit(quantity: str, x: list[float], data: list[xr.Dataset]) -> tuple[PowerLaw | None, str | None]:

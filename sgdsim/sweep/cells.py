@@ -62,6 +62,7 @@ class CellBuilder:
         if self.grid.broken:
             self._section(self._stand_in() | next(self.grid.points()))
             return []
+        self.complaints.n_cells = len(self.grid)
         cells = []
         for index, axes in enumerate(self.grid.points()):
             problem = self._problem(axes)

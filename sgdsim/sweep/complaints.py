@@ -22,14 +22,15 @@ class _Complaint:
     got: list[str] = field(default_factory=list)
     cells: list[str] = field(default_factory=list)
 
-    def message(self) -> str:
-        return self.text + self._details() + (f"; {self.remedy}" if self.remedy else "")
+    def message(self, n_cells: int) -> str:
+        """The complaint without its place, for an experiment of so many cells."""
+        return self.text + self._details(n_cells) + (f"; {self.remedy}" if self.remedy else "")
 
-    def _details(self) -> str:
-        """What was got, e.g. " (got -3.0 and -2.0)" or " (got 4 at d = 4, and alike in 3 more cells)"."""
+    def _details(self, n_cells: int) -> str:
+        """What was got: " (got -3.0 and -2.0)" or, of some cells, " (got 4 at d = 4, and alike in 3 more cells)"."""
         if not self.got:
             return ""
-        if any(self.cells):
+        if any(self.cells) and len(self.cells) < n_cells:
             more = len(self.cells) - 1
             alike = f", and alike in {more} more cell{'s' * (more > 1)}" if more else ""
             return f" (got {self.got[0]} at {self.cells[0]}{alike})"
@@ -39,9 +40,13 @@ class _Complaint:
 
 
 class Complaints:
-    """Collects what is wrong; what many cells or values share is told once."""
+    """Collects what is wrong; what many cells or values share is told once.
+
+    `n_cells`: cells of the experiment, once they are known; what is wrong with all of them is not blamed on one.
+    """
 
     def __init__(self, source: Source) -> None:
+        self.n_cells = 0
         self._source = source
         self._complaints: dict[tuple[KeyPath, str], _Complaint] = {}
         self._blamed: set[tuple[KeyPath, tuple[Scalar, ...]]] = set()
@@ -75,12 +80,18 @@ class Complaints:
         self._blamed.add((path, cell))
         others = {name: value for name, value in axes.items() if name != path[-1] or subject}
         where = ", ".join(f"{name} = {show(value)}" for name, value in others.items())
-        self.add(path, f"{subject}must {error.must}", got=show(error.got), remedy=hint, cell=where)
+        self.add(
+            path,
+            f"{subject}must {error.must}",
+            got="" if error.got is None else show(error.got),
+            remedy=hint,
+            cell=where,
+        )
 
     def raise_all(self) -> NoReturn:
         """Raises ExperimentError with one line for each complaint, in the order of the file."""
         lines = []
         for complaint in self._complaints.values():
             order, place = self._source.blame(complaint.path)
-            lines.append((order, f"{place}: {join_path(complaint.path)}: {complaint.message()}"))
+            lines.append((order, f"{place}: {join_path(complaint.path)}: {complaint.message(self.n_cells)}"))
         raise ExperimentError([line for _, line in sorted(lines, key=lambda entry: entry[0])])

@@ -160,7 +160,7 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
 
 
 def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complaints: Complaints) -> None:
-    complaints.add(path, unknown(what, word, known), got=show(word))
+    complaints.add(path, unknown(f"{what} {show(word)}", word, known))
 
 
 def _resolve(

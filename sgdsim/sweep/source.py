@@ -11,6 +11,13 @@ from sgdsim.errors import ExperimentError
 from sgdsim.sweep.locate import KeyPath, key_lines, split_key
 from sgdsim.sweep.wording import join_path
 
+_SYNTAX = {
+    r"Cannot (declare|overwrite|mutate|redefine|update|add).*": "this key or table is there already",
+    r"Illegal character '\\n'": "a string must end on the line it begins on",
+    r"Invalid value": "no value; strings need quotes",
+}
+"""Some of tomllib's messages, in plainer words."""
+
 _WORD = re.compile(r"[A-Za-z_][^\"'\[\]{}#\\\n]*")
 
 
@@ -88,8 +95,10 @@ def read_source(path: Path, options: Sequence[str] = ()) -> Source:
         source = Source(str(path), tomllib.loads(text), key_lines(text))
     except RecursionError:
         raise ExperimentError([f"{path}: not valid TOML: nested too deeply"]) from None
-    except ValueError as error:  # TOMLDecodeError, and integers too long for Python
+    except tomllib.TOMLDecodeError as error:
         raise ExperimentError([_syntax_error(path, text, str(error))]) from None
+    except ValueError:
+        raise ExperimentError([f"{path}: not valid TOML: an integer is too long"]) from None
     problems = []
     for option in options:
         try:
@@ -123,13 +132,10 @@ def _syntax_error(path: Path, text: str, message: str) -> str:
     """tomllib's "Unclosed array (at line 3, column 5)" as "file:3: not valid TOML: unclosed array (column 5)"."""
     cause, _, place = message.partition(" (at ")
     found = re.match(r"line (\d+), (column \d+)", place)
-    line = found[1] if found else text.count("\n") + 1
-    detail = f" ({found[2]})" if found else ""
-    if place and not found:
-        detail = " (end of file)"
-    if not place:
-        return f"{path}: not valid TOML: {cause}"
-    return f"{path}:{line}: not valid TOML: {cause[:1].lower()}{cause[1:]}{detail}"
+    line, detail = found.groups() if found else (len(text.splitlines()), "end of file")
+    for pattern, words in _SYNTAX.items():
+        cause = re.sub(pattern, words, cause)
+    return f"{path}:{line}: not valid TOML: {cause[:1].lower()}{cause[1:]} ({detail})"
 
 
 def _parse_value(option: str, text: str) -> Any:

@@ -25,7 +25,7 @@ _MUST = {
     "string_type": "must be a string",
     "too_short": "must not be empty",
 }
-"""pydantic's types of error, in our words; its "missing" and "extra_forbidden" are about keys, not values."""
+"""pydantic's types of error about values, in our words."""
 
 
 def must(kind: str, context: Mapping[str, Any]) -> str:
@@ -35,7 +35,7 @@ def must(kind: str, context: Mapping[str, Any]) -> str:
 
 def remedy(kind: str, context: Mapping[str, Any], value: object) -> str:
     """What to write instead, where that can be guessed, else ""."""
-    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+    if kind == "int_type" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return f"write {value:.0f}"
     if kind in ("int_type", "float_type") and isinstance(value, str) and _is_number(value):
         return "remove the quotes"

@@ -1,0 +1,60 @@
+"""Every mistake is told by file, line, key and remedy, all of them at once, and nothing is written."""
+
+from pathlib import Path
+
+import pytest
+
+from sgdsim.errors import ExperimentError
+from sgdsim.sweep.experiment import load_experiment
+from sgdsim.sweep.wording import must
+from tests.sweep.bad_configs import BAD, GOOD, Bad
+
+
+def listing(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def problems_of(bad, folder, monkeypatch):
+    """What is wrong with an experiment file in the working folder."""
+    monkeypatch.chdir(folder)
+    bad.write(folder)
+    before = listing(folder)
+    with pytest.raises(ExperimentError) as caught:
+        load_experiment(Path(bad.path), bad.options)
+    assert listing(folder) == before
+    return caught.value.problems
+
+
+def test_the_good_file_is_good(tmp_path):
+    Bad("good", content=GOOD.encode()).write(tmp_path)
+    assert len(load_experiment(tmp_path / "experiment.toml").cells) == 2
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+def test_mistake_is_told(bad, tmp_path, monkeypatch):
+    problems = problems_of(bad, tmp_path, monkeypatch)
+    assert bad.tells(problems), "\n".join(problems)
+
+
+def test_there_are_many_and_no_two_are_the_same():
+    assert len({bad.name for bad in BAD}) == len(BAD) >= 30
+    assert len({(bad.content, *bad.options, bad.path) for bad in BAD}) == len(BAD)
+
+
+def test_the_file_is_named_as_it_was_given(tmp_path):
+    Bad("", content=b"x = 1\n").write(tmp_path)
+    with pytest.raises(ExperimentError) as caught:
+        load_experiment(tmp_path / "experiment.toml")
+    assert all(line.startswith(f"{tmp_path}/experiment.toml") for line in caught.value.problems)
+
+
+def test_one_line_for_a_thousand_cells(tmp_path, monkeypatch):
+    text = GOOD.replace("d = [50, 100]", "d = { linear = [50, 549, 500] }\nk = [2, 700]").replace("k = 2\n", "")
+    (line,) = problems_of(Bad("", content=text.encode()), tmp_path, monkeypatch)
+    assert line.startswith("experiment.toml:9: grid.d: must be >= k + p + batch = 703")
+    assert "(got 50 at k = 700, and alike in 499 more cells)" in line
+
+
+def test_no_words_of_pydantic():
+    """An error of a kind that no key can have today is still told in plain words."""
+    assert must("url_scheme", {}) == "must be a value of another type"

@@ -1,4 +1,4 @@
-"""Numbers as a table of results shows them: 0.237(2), 1.35(1)e-3, 2 min 5 s."""
+"""Numbers as a table of results shows them: 0.237(2), 1.35(1)e-4."""
 
 import math
 
@@ -50,15 +50,3 @@ def plain(value: object) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):d}" if abs(value) < 1e7 else f"{value:.4g}".replace("e+0", "e").replace("e+", "e")
     return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-
-
-def duration(seconds: float | int | None) -> str:
-    """A length of time in the two largest units that matter: 8.4 s, 2 min 5 s, 3 h 20 min."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sgdsim.report.numbers import duration, plain, rounded
+from sgdsim.report.numbers import plain, rounded
 from sgdsim.report.stored import Stored
+from sgdsim.sweep.progress import duration
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def counts(run: Stored) -> list[tuple[str, str]]:
         ("cells", plain(len(summary["cells"]))),
         ("replicas", plain(summary["n_replicas"])),
         ("diverged", plain(summary["n_diverged"])),
-        ("simulated in", duration(summary.get("wall_seconds"))),
+        ("simulated in", duration(summary["wall_seconds"])),
         ("steps per second", "-" if rate is None else f"{rate:.2g}".replace("e+0", "e").replace("e+", "e")),
     ]
 

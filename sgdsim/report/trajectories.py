@@ -1,5 +1,6 @@
 """Observables against time: the simulation's mean with its bands over the curve of theory, and the difference."""
 
+import itertools
 import textwrap
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -43,7 +44,8 @@ class TrajectoriesFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Bands, curves, and what was left out."""
         cells, shown = run.results.sizes["cell"], len(_chosen_cells(run))
-        theory = " Dashed: theory. Below: simulation minus theory." if run.has_theory else ""
+        below = "Below: simulation minus theory, in units of the theory where that is on a logarithmic axis."
+        theory = f" Dashed: theory. {below}" if run.has_theory else ""
         some = f" {shown} of the {cells} cells are drawn." if shown < cells else ""
         matrices = any(run.results[name].ndim > 2 for name in _chosen_observables(run))
         parts = f" Of a matrix, at most {COMPONENTS} components are drawn, largest to smallest." if matrices else ""
@@ -66,10 +68,7 @@ class TrajectoriesFigure(FigureKind):
             _draw_observable(panel, run, name, colours)
         for axis in panels[len(names) :].flat:
             axis.remove()
-        if run.has_theory:
-            for row in panels[::columns]:
-                row[1].set_ylabel("simulation - theory".replace("-", "\N{MINUS SIGN}"))
-        figure.legend(handles=_legend(run, colours), loc="outside upper center", ncols=4)
+        _draw_legend(figure, run, colours)
         return figure
 
 
@@ -96,47 +95,54 @@ def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[in
     panel[0].set_title(textwrap.fill(run.words(name), TITLE), parse_math=False)
     if components != [()]:
         _label_components(panel[0], run, name, cells, components)
-    elif float(run.results[name].isel(cell=cells).min()) > 0:
+    elif _is_positive(run, name, cells):
         panel[0].set_yscale("log")
     if run.has_theory:
         panel[0].tick_params(labelbottom=False)
-        _draw_differences(panel[1], run, name, colours, components)
+        _draw_differences(panel[1], run, name, colours, _loudest(run, name, cells, components))
     if _is_logarithmic(run.times(cells[0])):
         for axes in panel:
             axes.set_xscale("log")
     panel[-1].set_xlabel("$t$")
 
 
-def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str], components: list[Component]) -> None:
-    """Simulation minus theory, for the component that fluctuates most."""
-    first = next(iter(colours))
-    loudest = max(components, key=lambda component: float(_series(run, f"{name}_std", first, component).sum()))
+def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str], component: Component) -> None:
+    """Simulation minus theory of one component; of a positive scalar, in units of the theory."""
+    relative = component == () and _is_positive(run, name, list(colours))
     for cell, colour in colours.items():
-        difference = _series(run, name, cell, loudest) - _series(run, f"{name}_theory", cell, loudest)
-        _draw_bands(axes, run, name, cell, loudest, colour, difference)
+        theory = _series(run, f"{name}_theory", cell, component)
+        scale = 1 / theory if relative else 1.0
+        difference = scale * (_series(run, name, cell, component) - theory)
+        widths = {part: scale * _series(run, f"{name}_{part}", cell, component) for part in BANDS}
+        _draw_bands(axes, run.times(cell), difference, widths, colour)
         axes.plot(run.times(cell), difference, color=colour, linewidth=1.0)
     axes.axhline(0.0, **THEORY, zorder=3)
     axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(7)
-    if loudest:
-        label = _component_label(run, name, loudest)
+    axes.set_ylabel("relative difference" if relative else "difference", fontsize=8)
+    if component:
+        label = _component_label(run, name, component)
         axes.annotate(label, (0.04, 0.86), xycoords="axes fraction", fontsize=8, va="center")
+
+
+def _is_positive(run: Stored, name: str, cells: list[int]) -> bool:
+    """Whether simulation and theory stay above 0, so that a logarithmic axis and ratios make sense."""
+    parts = [part for part in (name, f"{name}_theory") if part in run.results]
+    return all(float(run.results[part].isel(cell=cells).min()) > 0 for part in parts)
 
 
 def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str) -> None:
     times, mean = run.times(cell), _series(run, name, cell, component)
-    _draw_bands(axes, run, name, cell, component, colour, mean)
+    widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
+    _draw_bands(axes, times, mean, widths, colour)
     axes.plot(times, mean, color=colour, linewidth=1.8)
     if run.has_theory:
         axes.plot(times, _series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
 
 
-def _draw_bands(
-    axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str, centre: np.ndarray
-) -> None:
-    for part, alpha in BANDS.items():
-        width = _series(run, f"{name}_{part}", cell, component)
-        axes.fill_between(run.times(cell), centre - width, centre + width, color=colour, alpha=alpha, linewidth=0)
+def _draw_bands(axes: Axes, times: np.ndarray, centre: np.ndarray, widths: dict[str, np.ndarray], colour: str) -> None:
+    for part, width in widths.items():
+        axes.fill_between(times, centre - width, centre + width, color=colour, alpha=BANDS[part], linewidth=0)
 
 
 def _series(run: Stored, variable: str, cell: int, component: Component) -> np.ndarray:
@@ -160,6 +166,11 @@ def _chosen_components(run: Stored, name: str, cells: list[int]) -> list[Compone
 
 def _equal(left: np.ndarray, right: np.ndarray) -> bool:
     return bool(np.allclose(left, right, rtol=1e-12, atol=1e-300, equal_nan=True))
+
+
+def _loudest(run: Stored, name: str, cells: list[int], components: list[Component]) -> Component:
+    """The component that fluctuates most in the first of the cells."""
+    return max(components, key=lambda component: float(_series(run, f"{name}_std", cells[0], component).sum()))
 
 
 def _is_logarithmic(times: np.ndarray) -> bool:
@@ -187,11 +198,18 @@ def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], comp
         axes.annotate(label, place, xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)
 
 
-def _legend(run: Stored, colours: dict[int, str]) -> list[Line2D | Patch]:
-    handles: list[Line2D | Patch] = [
+def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
+    """Cells in the first row, what lines and bands mean in the second; one row where there is one cell."""
+    cells = [
         Line2D([], [], color=colour, label=run.cell_label(cell) or "simulation") for cell, colour in colours.items()
     ]
-    if run.has_theory:
-        handles.append(Line2D([], [], **THEORY, label="theory"))
+    theory = [Line2D([], [], **THEORY, label="theory")] if run.has_theory else []
     names = {"std": "standard deviation", "sem": "standard error"}
-    return handles + [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
+    marks = theory + [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
+    if len(cells) > 1:
+        blank = Patch(alpha=0, label=" ")
+        columns = itertools.zip_longest(cells, marks, fillvalue=blank)
+        handles, ncols = [handle for column in columns for handle in column], max(len(cells), len(marks))
+    else:
+        handles, ncols = cells + marks, len(cells + marks)
+    figure.legend(handles=handles, loc="outside upper center", ncols=ncols)

@@ -76,7 +76,8 @@ def test_trajectories_show_mean_theory_and_difference(run):
     first = run.results.isel(cell=0)
     assert has_curve(risk, first["risk"].to_numpy())
     assert has_curve(risk, first["risk_theory"].to_numpy())
-    assert has_curve(difference, (first["risk"] - first["risk_theory"]).to_numpy())
+    assert has_curve(difference, (1 / first["risk_theory"] * (first["risk"] - first["risk_theory"])).to_numpy())
+    assert [axes.get_ylabel() for axes in figure.axes[3:]] == ["relative difference", "difference", "difference"]
     assert risk.get_yscale() == "log"
     assert risk.get_xscale() == "linear"
 
@@ -92,7 +93,8 @@ def test_bands_are_one_standard_error_and_one_standard_deviation_wide(run):
 
 def test_at_most_four_cells_first_and_last_among_them(run):
     legend = [text.get_text() for text in draw("trajectories", run).legends[0].get_texts()]
-    assert legend[:4] == ["d = 100", "d = 1000", "d = 3000", "d = 30000"]
+    assert legend[::2] == ["d = 100", "d = 1000", "d = 3000", "d = 30000"]
+    assert legend[1::2] == ["theory", "standard deviation", "standard error", " "]
     assert "4 of the 6 cells" in FIGURES["trajectories"].caption(run)
 
 

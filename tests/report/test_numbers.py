@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sgdsim.report.numbers import duration, plain, rounded
+from sgdsim.report.numbers import plain, rounded
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,3 @@ def test_what_is_shown_is_the_value_to_within_a_fraction_of_its_error(value, err
 )
 def test_parameters_are_written_as_a_person_would(value, text):
     assert plain(value) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.123, "0.12 s"), (8.44, "8.4 s"), (42.4, "42 s"), (125.2, "2 min 5 s"), (12000, "3 h 20 min"), (None, "-")],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text

@@ -39,14 +39,15 @@ def _with_digits(value: float, error: float, exponent: int, decimals: int) -> st
     return f"{value * scale:.{decimals}f}({round(error * scale * 10.0**decimals)})"
 
 
-def plain(value: object) -> str:
-    """A parameter as a person would write it: integers in full, other numbers to four significant digits."""
+def plain(value: object, digits: int = 4) -> str:
+    """A parameter as a person would write it: integers in full, other numbers to `digits` significant digits."""
     if value is None:
         return "-"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if not math.isfinite(value):
         return "-"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):d}" if abs(value) < 1e7 else f"{value:.4g}".replace("e+0", "e").replace("e+", "e")
-    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    if float(value).is_integer() and abs(value) < 1e7:
+        return str(int(value))
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa

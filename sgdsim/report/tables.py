@@ -34,13 +34,12 @@ def headline(run: Stored) -> list[dict[str, str]]:
 def counts(run: Stored) -> list[tuple[str, str]]:
     """The size of the run: (what, how many)."""
     summary = run.summary
-    rate = summary.get("steps_per_second")
     return [
         ("cells", plain(len(summary["cells"]))),
         ("replicas", plain(summary["n_replicas"])),
         ("diverged", plain(summary["n_diverged"])),
         ("simulated in", duration(summary["wall_seconds"])),
-        ("steps per second", "-" if rate is None else f"{rate:.2g}".replace("e+0", "e").replace("e+", "e")),
+        ("steps per second", plain(summary["steps_per_second"], digits=2)),
     ]
 
 
@@ -89,7 +88,7 @@ def cells(run: Stored) -> Table:
         row += [rounded(cell[name]["mean"], cell[name]["sem"]) for name in deviations]
         for name in finals:
             final = cell["final"][name]
-            row += [rounded(final["mean"], final["sem"]), rounded(final.get("theory"))]
+            row += [rounded(final["mean"], final["sem"]), plain(final["theory"], digits=6)]
         rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
 

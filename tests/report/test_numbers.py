@@ -50,6 +50,7 @@ def test_what_is_shown_is_the_value_to_within_a_fraction_of_its_error(value, err
         (1e-4, "0.0001"),
         (3.3333e-5, "3.333e-5"),
         (1e9, "1e9"),
+        (1.23e7 + 0.4, "1.23e7"),
         ("erf", "erf"),
         (True, "True"),
         (None, "-"),

@@ -1,6 +1,5 @@
 """The values of one axis of a grid, from any of the ways to write it."""
 
-import math
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -12,6 +11,9 @@ Axis = list[Scalar]
 
 MAX_CELLS = 100_000
 """Cells of an experiment at most, and so values of an axis."""
+
+LARGEST = 1e100
+"""Of the ends of a spaced axis, so that nothing in between overflows."""
 
 _FORMS = "be a list, { log = [lo, hi, n] } or { linear = [lo, hi, n] }"
 
@@ -55,7 +57,7 @@ def _spaced(key: str, spec: dict[str, Any], kind: type) -> Axis:
 def _range(key: str, spacing: str, entries: Any) -> tuple[float, float, int]:
     """lo, hi and n."""
     count = entries[2] if isinstance(entries, list) and len(entries) == 3 else None
-    if not (_is_int(count) and 2 <= count <= MAX_CELLS and all(map(_is_finite, entries[:2]))):
+    if not (_is_int(count) and 2 <= count <= MAX_CELLS and all(map(_is_number, entries[:2]))):
         must = f"be {{ {spacing} = [lo, hi, n] }} with numbers lo, hi and an integer n from 2 to {MAX_CELLS}"
         raise ArgumentError(key, must, entries)
     low, high = map(float, entries[:2])
@@ -68,5 +70,5 @@ def _is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
 
 
-def _is_finite(value: Any) -> bool:
-    return _is_int(value) or (isinstance(value, float) and math.isfinite(value))
+def _is_number(value: Any) -> bool:
+    return _is_int(value) or (isinstance(value, float) and abs(value) < LARGEST)

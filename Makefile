@@ -15,7 +15,6 @@ help:  ## Show this list
 
 demo: $(VENV)/.run  ## Measure the finite-size law of one-pass SGD (about a minute), with figures and a report
 	$(BIN)/sgdsim run configs/committee/scaling_law.toml -o $(DEMO)
-	@echo "Report: $(CURDIR)/$(DEMO)/report.html"
 
 test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)
 	$(strip $(BIN)/python -m pytest $(PYTEST_ARGS))

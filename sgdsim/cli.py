@@ -39,10 +39,11 @@ Overrides = Annotated[
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"sgdsim {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @main.callback()
@@ -164,9 +165,7 @@ def plan(config: Config, overrides: Overrides = None) -> None:
         _print(experiment.title, table)
         steps = float(sum(cell.steps * cell.replicas for cell in cells))
         total = duration(sum(cell.seconds for cell in cells))
-        typer.echo(
-            f"{len(cells)} cells, {steps:.3g} steps of SGD in all, about {total} on this machine (rough estimate)"
-        )
+        typer.echo(f"{len(cells)} cells, {steps:.3g} steps of SGD in all, about {total} on this machine (an estimate)")
 
 
 @main.command()
@@ -234,6 +233,9 @@ def _plain_errors() -> Iterator[None]:
         problems = error.problems
     except ArgumentError as error:
         problems = [str(error)]
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     else:
         return
     for problem in problems:

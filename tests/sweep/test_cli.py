@@ -1,0 +1,214 @@
+"""The command line: what it prints, what it returns, and that it never shows a traceback or leaves a trace."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sgdsim import __version__, cli
+from sgdsim.sweep.provenance import PACKAGES
+from sgdsim.sweep.store import RunDirectory
+from tests.sweep.bad_configs import BAD, GOOD
+
+ROOT = Path(__file__).parents[2]
+
+
+def sgdsim(*arguments):
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small experiment, run to its end."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "experiment.toml").write_text(GOOD)
+    done = sgdsim("run", folder / "experiment.toml", "-o", folder / "out")
+    assert done.exit_code == 0, (done.output, done.exception)
+    return folder, done
+
+
+def test_run_prints_the_fit_and_the_report(finished):
+    folder, done = finished
+    number = r"-?[\d.]+ \+- [\d.]+"
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(
+        rf"scaling: sup_deviation = C dt\^s with s = {number}, expected 0.5; C = {number}; chi2.*", lines[0]
+    )
+    assert re.fullmatch(r"16 replicas, 0 diverged, [\d.e+]+ steps/s over [\d.]+ s of simulation", lines[1])
+    assert lines[2] == f"report: {folder / 'out' / 'report.html'}"
+    assert "2 cells, 2 blocks, 0 of them on disk" in done.stderr
+
+
+def test_run_leaves_everything_the_reader_needs(finished):
+    folder, _ = finished
+    run = RunDirectory(folder / "out")
+    for path in (run.experiment, run.provenance, run.index, run.results, run.summary, run.path / "report.html"):
+        assert path.is_file(), path
+    assert not list(run.path.rglob("*.tmp"))
+    provenance = json.loads(run.provenance.read_text())
+    assert provenance["status"] == "finished"
+    assert set(provenance["versions"]) == {"python", "sgdsim", *PACKAGES}
+    assert provenance["seed"] == 0
+    assert provenance["started"] <= provenance["finished"]
+    assert provenance["devices"]
+    assert provenance["earlier_sessions"] == []
+
+
+def test_the_stored_experiment_runs_again_into_the_same_folder(finished):
+    folder, _ = finished
+    again = sgdsim("run", folder / "out" / "experiment.toml", "-o", folder / "out", "--quiet")
+    assert again.exit_code == 0, again.output
+    assert again.output == ""
+    (earlier,) = json.loads((folder / "out" / "provenance.json").read_text())["earlier_sessions"]
+    assert earlier["status"] == "finished"
+
+
+def test_another_experiment_is_refused_with_the_remedy(finished):
+    folder, _ = finished
+    options = ("--set", "problem.noise=0.5", "--set", "ensemble.seed=7")
+    refused = sgdsim("run", folder / "experiment.toml", "-o", folder / "out", *options)
+    assert refused.exit_code == 2
+    what = "holds a different experiment (differing: problem.noise, ensemble.seed)"
+    assert refused.stderr.splitlines() == [f"{folder / 'out'}: {what}; choose another folder with -o DIR"]
+
+
+def test_status(finished):
+    folder, _ = finished
+    shown = sgdsim("status", folder / "out")
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[0] == "Deviation from the ODE"
+    assert [line.split() for line in shown.stdout.splitlines()[1:4]] == [
+        ["cell", "d", "blocks", "replicas", "diverged"],
+        ["0", "50", "1/1", "8/8", "0"],
+        ["1", "100", "1/1", "8/8", "0"],
+    ]
+    assert shown.stdout.splitlines()[4] == "2 of 2 blocks; results written"
+
+
+def test_status_of_half_a_run(finished, tmp_path):
+    folder, _ = finished
+    run, half = RunDirectory(folder / "out"), RunDirectory(tmp_path)
+    half.make()
+    half.write_experiment(run.read_experiment())
+    half.write_layout(run.read_layout())
+    (half.blocks / "c00001-t000000.npz").write_bytes((run.blocks / "c00001-t000000.npz").read_bytes())
+    lines = sgdsim("status", tmp_path).stdout.splitlines()
+    assert lines[2].split()[2:] == ["0/1", "0/8", "0"]
+    assert lines[-1] == "1 of 2 blocks; results not written yet"
+
+
+def test_report_draws_again(finished):
+    folder, _ = finished
+    page = folder / "out" / "report.html"
+    page.unlink()
+    drawn = sgdsim("report", folder / "out")
+    assert drawn.exit_code == 0, drawn.output
+    assert str(page) in drawn.stdout.splitlines()
+    assert page.is_file()
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+@pytest.mark.parametrize("place", [".", "nowhere"])
+def test_a_folder_that_is_no_run(tmp_path, monkeypatch, command, place):
+    monkeypatch.chdir(tmp_path)
+    refused = sgdsim(command, place)
+    assert refused.exit_code == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+def test_bad_input(bad, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bad.write(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    options = [part for option in bad.options for part in ("--set", option)]
+    refused = sgdsim("run", bad.path, *options)
+    assert refused.exit_code == 2
+    assert isinstance(refused.exception, SystemExit)
+    assert refused.stdout == ""
+    assert bad.tells(refused.stderr.splitlines()), refused.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["file/run", "/proc/run", "/dev/null/run"])
+def test_an_unwritable_folder(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiment.toml").write_text(GOOD)
+    (tmp_path / "file").write_text("")
+    refused = sgdsim("run", "experiment.toml", "-o", place)
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"{place}: cannot write a run here (")
+    assert line.endswith("; choose another folder with -o DIR")
+    assert {path.name for path in tmp_path.iterdir()} == {"experiment.toml", "file"}
+
+
+def test_the_default_folder_is_named_after_the_experiment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(GOOD)
+    options = ("--set", "problem.d=50", "--set", "ensemble.replicas=2", "--set", "report.figures=[]")
+    assert sgdsim("run", "small.toml", "--quiet", *options).exit_code == 0
+    assert RunDirectory(tmp_path / "runs" / "small").summary.is_file()
+
+
+def test_list_names_every_shipped_experiment_on_one_line():
+    shown = sgdsim("list")
+    shipped = {str(path.relative_to(ROOT / "configs"))[:-5] for path in (ROOT / "configs").rglob("*.toml")}
+    lines = shown.stdout.splitlines()[1:]
+    assert {line.split()[0] for line in lines} == shipped
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_a_shipped_experiment_is_found_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    by_name = sgdsim("plan", "committee/scaling_law")
+    assert by_name.exit_code == 0
+    assert by_name.stdout == sgdsim("plan", ROOT / "configs" / "committee" / "scaling_law.toml").stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list"], ["--version"]])
+def test_a_quick_answer_imports_nothing_slow(arguments):
+    code = "import sys; from sgdsim.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert not {"jax", "xarray", "matplotlib", "scipy", "pandas", "equinox"} & set(shown.stderr.split())
+
+
+def test_help_is_fast():
+    def seconds():
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "sgdsim.cli", "--help"], capture_output=True, check=True, cwd=ROOT)
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_version():
+    assert sgdsim("--version").stdout == f"sgdsim {__version__}\n"
+
+
+def test_a_traceback_is_never_shown_to_a_shell(tmp_path):
+    """The same through a real process: code 2, one line, empty output."""
+    (tmp_path / "experiment.toml").write_text(GOOD.replace("noise = 0.01", "noise = -1.0"))
+    command = [
+        sys.executable,
+        "-m",
+        "sgdsim.cli",
+        "run",
+        str(tmp_path / "experiment.toml"),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    (line,) = refused.stderr.splitlines()
+    assert "problem.noise: must be >= 0" in line
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,48 @@
+"""Plans: what an experiment would take, without running or writing anything."""
+
+import jax
+import pytest
+
+from sgdsim.sweep.engine import Sweep, open_sweep
+from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, make_plan, memory_text
+from tests.toy import LANES, make_experiment
+
+
+def test_a_plan_says_what_the_sweep_then_does(tmp_path):
+    experiment = make_experiment(d=(20, 40), noise=(1.0, 0.5), replicas=24)
+    cells = make_plan(experiment)
+    assert [cell.axes for cell in cells] == [{"d": d, "noise": noise} for noise in (1.0, 0.5) for d in (20, 40)]
+    assert [cell.steps for cell in cells] == [20, 40, 20, 40]
+    assert [cell.dt for cell in cells] == [1 / 20, 1 / 40] * 2
+    assert {cell.replicas for cell in cells} == {24}
+    assert cells[0].parameters == {"p": 2, "region": "blue"}
+    sweep = open_sweep(experiment, tmp_path)
+    assert [cell.blocks for cell in cells] == [len(cell.blocks) for cell in sweep.layout]
+
+
+def test_nothing_is_simulated_or_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sgdsim.ensemble.replicas.Ensemble.run", lambda *_: pytest.fail("simulated"))
+    monkeypatch.setattr(Sweep, "run", lambda *_: pytest.fail("ran"))
+    make_plan(make_experiment())
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_is_that_of_the_replicas_at_once():
+    whole, half, one = (make_plan(make_experiment(batch=batch))[0].memory for batch in (24, 12, 1))
+    assert whole == 2 * half == 6 * one
+    assert one >= LANES * (2 * 8 + 5 * 3 * 8)  # the state, and three observables at five save times
+
+
+def test_time_grows_with_the_work():
+    short, long = make_plan(make_experiment(d=(20, 2000)))
+    assert long.seconds == pytest.approx(100 * short.seconds)
+    devices = min(jax.local_device_count(), 24 // LANES)
+    assert short.seconds == pytest.approx(24 * 20 * 8.0 / OPERATIONS_PER_SECOND["cpu"] / devices)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(12, "12 B"), (2_000, "2 kB"), (19_300_000, "19.3 MB"), (10**12, "1e+03 GB")]
+)
+def test_memory_in_words(size, text):
+    assert memory_text(size) == text

@@ -44,7 +44,7 @@ class Document(Section):
 class TimesSection(Section):
     """[times]: where the observables are recorded."""
 
-    final: float = Field(gt=0, examples=[5.0])
+    final: float = Field(gt=0, le=1e100, examples=[5.0])
     count: int = Field(ge=1, le=100_000, examples=[50])
     spacing: Literal["linear", "log"] = "linear"
     first: float | None = Field(default=None, gt=0)

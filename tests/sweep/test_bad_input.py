@@ -1,5 +1,6 @@
 """Every mistake is told by file, line, key and remedy, all of them at once, and nothing is written."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,50 @@ def test_one_line_for_a_thousand_cells(tmp_path, monkeypatch):
 def test_no_words_of_pydantic():
     """An error of a kind that no key can have today is still told in plain words."""
     assert must("url_scheme", {}) == "must be a value of another type"
+
+
+NASTY = (
+    *("nan", "inf", "0", "-1", "1e308", "5e-324", "1.5", "true", "1" + "0" * 400),
+    *('""', '"x"', "1979-05-27", "[]", "[[]]", "[[1, 2], [3]]", '[1, "a"]', "[[nan]]"),
+    *("{}", "{ log = 3 }", "{ log = [1, nan, 3] }", "{ linear = [-1e308, 1e308, 9] }", "[{}]"),
+)
+KEYS = (
+    *("title", "system", "problem", "grid", "start", "times", "theory", "simulator", "ensemble", "fits", "report"),
+    *(
+        f"problem.{key}"
+        for key in ("d", "k", "p", "gamma", "p0", "gamma0", "kappa", "delta", "noise", "activation", "batch")
+    ),
+    *("grid.d", "grid.kappa", "grid.p0", "grid.activation", "grid.zip", "grid.zip.d", "times.final", "times.first"),
+    *("times.count", "times.spacing", "start.kind", "start.overlap", "start.seed", "start.per_replica", "start.A"),
+    *("start.P", "start.M0", "start.Q0", "theory.kind", "simulator.kind", "simulator.precision", "fits.scaling"),
+    *("fits.scaling.quantity", "fits.scaling.against", "ensemble.replicas", "ensemble.seed", "ensemble.batch"),
+    *("ensemble.block", "report.figures"),
+)
+STARTS = {
+    "A": '{ kind = "combination" }',
+    **dict.fromkeys(
+        ("P", "M0", "Q0"),
+        '{ kind = "explicit", P = [[1, 0], [0, 1]], M0 = [[0, 0], [0, 0]], Q0 = [[1, 0], [0, 1]] }',
+    ),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_value_of_any_key_breaks_the_loader(key, tmp_path):
+    """Every value loads or is refused in the house's words, whatever its kind and size."""
+    path = tmp_path / "experiment.toml"
+    path.write_text(GOOD)
+    start = [f"start={STARTS[name]}" for name in STARTS if key == f"start.{name}"]
+    for value in NASTY:
+        for line in refusal(path, *start, f"{key}={value}"):
+            assert re.fullmatch(r"(--set .*|.*experiment.toml(:\d+)?): .+: .+", line)
+            assert not re.search("[Ii]nput should|Argument|[Vv]alidat", line)
+
+
+def refusal(path, *options):
+    """The lines that refuse an experiment; none where it loads."""
+    try:
+        load_experiment(path, options)
+    except ExperimentError as error:
+        return error.problems
+    return []

@@ -1,5 +1,6 @@
 """The command line: run, plan, status, report, list. Whatever takes long to import is imported by the command."""
 
+import os
 import shlex
 import sys
 import tomllib
@@ -100,13 +101,17 @@ def _simulate(sweep: "Sweep", quiet: bool) -> None:
         with meter_for(console, quiet) as meter:
             status = "finished" if sweep.run(meter) else "interrupted"
     except KeyboardInterrupt:
-        status = "interrupted"
+        status = "stopped"
     finally:
         if status != "finished":
             end_session(sweep.directory, status)
-    if status == "interrupted":
+    if status != "finished":
         done = sum(sweep.directory.done(block) for block in sweep.blocks)
         typer.echo(f"Stopped with {done} of {len(sweep.blocks)} blocks on disk. To go on: {_command()}", err=True)
+    if status == "stopped":
+        # XLA's threads still work on the block given up; to take the interpreter down under them would crash.
+        os._exit(EXIT_INTERRUPTED)
+    if status == "interrupted":
         raise typer.Exit(EXIT_INTERRUPTED)
 
 

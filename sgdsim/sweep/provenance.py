@@ -68,7 +68,7 @@ def begin_session(directory: RunDirectory, name: str, seed: int, command: str) -
 
 
 def end_session(directory: RunDirectory, status: str) -> None:
-    """Closes the latest session as "finished", "interrupted" or "failed"."""
+    """Closes the latest session as "finished", "interrupted" (after a block), "stopped" (within one) or "failed"."""
     _write(directory, _read(directory) | {"finished": _now(), "status": status})
 
 

@@ -1,0 +1,26 @@
+"""Signals that ask a sweep to stop."""
+
+import os
+import signal
+
+import pytest
+
+from sgdsim.sweep.interrupt import Interrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_raises(number):
+    heard = []
+    before = signal.getsignal(number)
+
+    def signal_twice():
+        with Interrupt(lambda: heard.append(True)) as interrupt:
+            assert not interrupt.requested
+            os.kill(os.getpid(), number)
+            assert interrupt.requested
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt):
+        signal_twice()
+    assert heard == [True]
+    assert signal.getsignal(number) is before

@@ -117,11 +117,12 @@ class _Reader:
             lengths = ", ".join(f"{key} has {len(axis)}" for key, axis in factor.items())
             self.complaints.add(path, f"must have equally many values of every axis, but {lengths}")
             return False
-        points = Counter(", ".join(f"{key} = {show(value)}" for key, value in row.items()) for row in _rows(factor))
+        points = Counter(tuple(row.items()) for row in _rows(factor))
         twice = [point for point, count in points.items() if count > 1]
         if twice:
             place = path if len(factor) > 1 else (*path, *factor)
-            self.complaints.add(place, "must not have a point twice", got=twice[0], remedy="remove one of the two")
+            got = ", ".join(f"{key} = {show(value)}" for key, value in twice[0])
+            self.complaints.add(place, "must not have a point twice", got=got, remedy="remove one of the two")
         return not twice
 
 

@@ -15,6 +15,7 @@ from sgdsim.committee.ode import ExactODE, LimitODE
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.errors import ExperimentError
+from sgdsim.report.figures import FIGURES
 from sgdsim.sweep.experiment import Fit, differing_keys, load_experiment
 from sgdsim.sweep.grid import MAX_CELLS
 from sgdsim.systems import SYSTEMS, load_system
@@ -279,6 +280,10 @@ def test_the_demo():
         (4, 4, 1.0, 1e-3)
     }
     assert (experiment.replicas, experiment.cells[0].times[-1], len(experiment.cells[0].times)) == (512, 5.0, 50)
+
+
+def test_figures_are_those_of_the_report(load):
+    assert load(GOOD, f"report.figures={list(FIGURES)}").figures == tuple(FIGURES)
 
 
 def test_systems():

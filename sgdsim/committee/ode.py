@@ -1,0 +1,291 @@
+"""The deterministic limit of one-pass SGD: the ODE of the order parameters, for erf."""
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.committee.activations import Erf
+from sgdsim.committee.integrals import I3, I4, J2
+from sgdsim.committee.overlaps import Overlaps
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.risk import excess_risk
+from sgdsim.committee.scaling import Region
+from sgdsim.ensemble.contracts import Curve, Observables, Start, Theory
+from sgdsim.errors import ArgumentError
+
+MAX_STEPS = 1_000_000
+"""Of the solver, rejected ones included. It takes a step every 3 units of time or so near perfect learning."""
+
+SMALLEST_STEP = 1e-14
+"""In t. A solver that asks for less has met a number that is not finite, and gives up."""
+
+
+def error_averages(
+    P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"], noise: Float[Array, ""] | float
+) -> tuple[Float[Array, "p k+p"], Float[Array, "p p"]]:
+    """Averages of E_i = sigma'(l_i) (y - f): (E[E_i l_j] with l_j teachers first, then students; E[E_i E_j]).
+
+    With s = (1/k, ..., 1/k, -1/p, ..., -1/p) over the k + p fields, and noise = Delta:
+
+        E[E_i l_j] = sum_a s_a I3(i, j, a),    E[E_i E_j] = sum_ab s_a s_b I4(i, j, a, b) + Delta J2(i, j)
+
+    The second costs p (p+1)/2 matrices of (k+p)^2 arcsines. They are made ceil(p/2) at a time, which divides
+    p (p+1)/2, so memory stays below p (k+p)^2 numbers.
+    """
+    p, k = M.shape
+    covariance = jnp.block([[P, M.T], [M, Q]])
+    sign = jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
+    with_fields = jax.vmap(lambda i: I3(covariance, i) @ sign)(jnp.arange(k, k + p))
+
+    def pair(i: Array, j: Array) -> Array:
+        return jnp.sum(sign[:, None] * sign[None, :] * I4(covariance, i, j)) + noise * J2(covariance, i, j)
+
+    row, column = np.triu_indices(p)
+    chunks = [jnp.asarray(k + index.reshape(-1, (p + 1) // 2)) for index in (row, column)]
+    values = jax.lax.map(lambda chunk: jax.vmap(pair)(*chunk), chunks).ravel()
+    place = np.zeros((p, p), np.int64)
+    place[row, column] = place[column, row] = np.arange(row.size)
+    return with_fields, values[place]
+
+
+def velocity(
+    P: Float[Array, "k k"],
+    M: Float[Array, "p k"],
+    Q: Float[Array, "p p"],
+    A: Float[Array, ""] | float,
+    B: Float[Array, ""] | float,
+    noise: Float[Array, ""] | float,
+) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
+    """(dM/dt, dQ/dt), the right-hand side of the ODE (Saad & Solla 1995; Veiga et al. 2022).
+
+        dM_ir/dt = A E[E_i l*_r],    dQ_ij/dt = A (E[E_i l_j] + E[E_j l_i]) + B E[E_i E_j]
+
+    A weighs the drift, B the noise that one sample leaves behind; `ExactODE` and `LimitODE` set them.
+    """
+    k = P.shape[0]
+    with_fields, with_errors = error_averages(P, M, Q, noise)
+    with_students = with_fields[:, k:]
+    return A * with_fields[:, :k], A * (with_students + with_students.T) + B * with_errors
+
+
+def _largest(errors: tuple[Float[Array, "starts p k"], Float[Array, "starts p p"]]) -> Float[Array, ""]:
+    """Norm of the solver's error; infinite for NaN, so that the step shrinks and the solver can give up."""
+    worst = jnp.maximum(*(jnp.max(jnp.abs(part)) for part in errors))
+    return jnp.where(jnp.isnan(worst), jnp.inf, worst)
+
+
+class OverlapCurve(Curve):
+    """The ODE of one problem. A, B and the noise are traced: one compilation serves all problems of equal p and k."""
+
+    A: Float[Array, ""]
+    B: Float[Array, ""]
+    noise: Float[Array, ""]
+    p: int = eqx.field(static=True)
+    k: int = eqx.field(static=True)
+    rtol: float = eqx.field(static=True)
+    atol: float = eqx.field(static=True)
+
+    def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
+        """M (times, p, k), Q (times, p, p) and excess_risk (times,) at increasing times >= 0, from `initial` at 0.
+
+        NaN for a start that is not finite, and from the first time that the solver did not reach. Under `jax.vmap` over
+        starts, all of them are one system of equations with common steps.
+        """
+        return _one_start(self, initial, jnp.asarray(times, jnp.float64))
+
+    def many(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+        """The same from several starts: `initial` and every observable with a leading axis of starts."""
+        parts = [jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q)]
+        sound = jnp.stack([jnp.isfinite(part).all(axis=(1, 2)) for part in parts]).all(axis=0)[:, None, None]
+        blank = (jnp.eye(self.k), jnp.zeros((self.p, self.k)), jnp.eye(self.p))  # in the place of a start that is not
+        P, *state = (jnp.where(sound, part, safe[None]) for part, safe in zip(parts, blank, strict=True))
+        paths = (jnp.moveaxis(path, 1, 0) for path in self._paths(P, state, times))
+        M, Q = (jnp.where(sound[..., None] & jnp.isfinite(path), path, jnp.nan) for path in paths)
+        risk = jax.vmap(jax.vmap(excess_risk, in_axes=(None, 0, 0)))(P, M, Q)
+        return {"M": M, "Q": Q, "excess_risk": risk}
+
+    def _paths(
+        self,
+        P: Float[Array, "starts k k"],
+        state: list[Float[Array, "starts p columns"]],
+        times: Float[Array, " times"],
+    ) -> list[Float[Array, "times starts p columns"]]:
+        """M and Q at the times, infinite where the solver did not get."""
+
+        def slope(t: Any, state: list[Array], args: None) -> list[Array]:
+            M, Q = state
+            return list(jax.vmap(velocity, in_axes=(0, 0, 0, None, None, None))(P, M, Q, self.A, self.B, self.noise))
+
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(slope),
+            diffrax.Tsit5(),
+            t0=0.0,
+            t1=times[-1],
+            dt0=0.01 / (self.A + self.B),
+            y0=state,
+            saveat=diffrax.SaveAt(ts=times),
+            stepsize_controller=diffrax.PIDController(
+                rtol=self.rtol, atol=self.atol, norm=_largest, dtmin=SMALLEST_STEP, force_dtmin=False
+            ),
+            adjoint=diffrax.ForwardMode(),
+            max_steps=MAX_STEPS,
+            throw=False,
+        )
+        assert isinstance(solution.ys, list)
+        return solution.ys
+
+
+@jax.custom_batching.custom_vmap
+def _one_start(curve: OverlapCurve, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+    several = jax.tree.map(lambda part: jnp.asarray(part)[None], initial)
+    return jax.tree.map(lambda value: value[0], curve.many(several, times))
+
+
+@_one_start.def_vmap
+def _many_starts(
+    size: int, batched: Any, curve: OverlapCurve, initial: Overlaps, times: Float[Array, " times"]
+) -> tuple[Observables, Any]:
+    """The rule of `jax.vmap`: all starts as one system of equations.
+
+    A mapped solver would save every start at an index of its own, on which XLA's CPU compiler can crash
+    (openxla/xla#47367), and it would run until its slowest start is done anyway.
+    """
+    if any(jax.tree.leaves((batched[0], batched[2]))):
+        raise NotImplementedError("An ODE can be mapped over its starts only, not over problems or times.")
+    stacked = jax.tree.map(
+        lambda part, mapped: part if mapped else jnp.broadcast_to(part, (size, *part.shape)), initial, batched[1]
+    )
+    observables = curve.many(stacked, times)
+    return observables, jax.tree.map(lambda _: True, observables)
+
+
+@dataclass(frozen=True)
+class OverlapODE(Theory):
+    """The ODE of the order parameters, solved in float64 by an adaptive method of order 5 (Tsitouras).
+
+    `rtol` and `atol` bound the error of one step. With the defaults the excess risk is right to 3e-8 relative on
+    plateaus, and to 2e-5 where it has fallen to 1e-7.
+    """
+
+    rtol: float = 1e-9
+    atol: float = 1e-12
+
+    def __post_init__(self) -> None:
+        for name, tolerance in (("rtol", self.rtol), ("atol", self.atol)):
+            if not 0 < tolerance < 1:
+                raise ArgumentError(name, "be between 0 and 1", tolerance)
+
+    @abc.abstractmethod
+    def coefficients(self, problem: Committee) -> tuple[float, float]:
+        """A and B, the weights of drift and noise in the time of the problem."""
+
+    def check(self, problem: Committee) -> None:
+        """Raises ArgumentError in the red region, where no ODE exists, and for an activation without closed form."""
+        if problem.region is Region.RED:
+            raise ArgumentError(
+                "theory",
+                f"be none in the red region, where theta = kappa + delta <= -1/2 (here {problem.scaling.theta:g})",
+                self.name,
+                "There is no ODE: ask for no theory, or raise kappa or delta until theta > -1/2.",
+            )
+        if not isinstance(problem.activation, Erf):
+            raise ArgumentError(
+                "activation",
+                'be "erf" for the ODE in closed form',
+                problem.activation.name,
+                "Ask for no theory, or take erf.",
+            )
+
+    def bind(self, problem: Committee) -> OverlapCurve:
+        """The curve of this problem."""
+        A, B = self.coefficients(problem)
+        return OverlapCurve(
+            *(jnp.asarray(constant, jnp.float64) for constant in (A, B, problem.noise)),
+            p=problem.p,
+            k=problem.k,
+            rtol=self.rtol,
+            atol=self.atol,
+        )
+
+
+@dataclass(frozen=True)
+class ExactODE(OverlapODE):
+    """The ODE with both terms at the actual d, gamma and p, as in the theorem of Veiga et al. (2022).
+
+        A = (gamma/p) / (d dt),    B = (gamma/p)^2 / (batch d dt)
+
+    A step adds (gamma/p)^2/d times (1/batch^2) sum_ss' E_i^s E_j^s' x^s.x^s'/d to Q_ij. The `batch` equal pairs give
+    E[E_i E_j] + O(1/d) each. Two different samples give v_i.v_j/d, where v_i = E[E_i x] has length O(1): together also
+    O(1/d), as long as batch << d. So a batch divides B and leaves A.
+    """
+
+    name: ClassVar[str] = "exact"
+
+    def coefficients(self, problem: Committee) -> tuple[float, float]:
+        """A and B at the problem's own d."""
+        rate = problem.gamma / problem.p
+        scale = 1.0 / (problem.d * problem.dt)
+        return rate * scale, rate**2 * scale / problem.batch
+
+
+@dataclass(frozen=True)
+class LimitODE(OverlapODE):
+    """The leading ODE of the region as d -> infinity, with gamma0/p0 for gamma/p (Veiga et al. 2022).
+
+    green   A = gamma0/p0, B = 0                          drift only
+    blue    A = gamma0/p0, B = (gamma0/p0)^2 / batch      both (Saad & Solla)
+    orange  A = 0,         B = (gamma0/p0)^2 / batch      noise only, M frozen
+    """
+
+    name: ClassVar[str] = "limit"
+
+    def coefficients(self, problem: Committee) -> tuple[float, float]:
+        """A and B of the region; one of them is 0 off the blue line."""
+        rate = problem.scaling.gamma0 / problem.scaling.p0
+        A = 0.0 if problem.region is Region.ORANGE else rate
+        B = 0.0 if problem.region is Region.GREEN else rate**2 / problem.batch
+        return A, B
+
+
+@eqx.filter_jit
+def _solve(curve: OverlapCurve, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+    """Compiled once for all problems of equal p, k and number of times."""
+    return curve(initial, times)
+
+
+def solve_ode(
+    problem: Committee, start: Start, times: Float[np.ndarray, " times"], theory: OverlapODE | None = None
+) -> dict[str, np.ndarray]:
+    """The ODE (default `ExactODE()`) from `start` at `times`: M (times, p, k), Q (times, p, p), excess_risk (times,).
+
+    **Raises:** ArgumentError where problem, start or times do not fit, or the solver does not reach the last time.
+    """
+    theory = ExactODE() if theory is None else theory
+    times = np.asarray(times, np.float64)
+    if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) <= 0).any():
+        raise ArgumentError("times", "be finite, > 0 and strictly increasing", times.tolist())
+    if start.per_replica:
+        raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
+    theory.check(problem)
+    start.check(problem)
+    initial = start.draw(problem, np.random.default_rng(), 1)
+    one = jax.tree.map(lambda part: jnp.asarray(part[0]), initial)
+    observables = _solve(theory.bind(problem), one, jnp.asarray(times))
+    solved = {name: np.asarray(value) for name, value in observables.items()}
+    reached = np.isfinite(solved["excess_risk"])
+    if not reached.all():
+        last = float(times[reached].max(initial=0.0))
+        raise ArgumentError(
+            "times",
+            f"end where the solver can get in {MAX_STEPS} steps (it got to t = {last:g})",
+            float(times[-1]),
+            "Ask for a shorter time or a larger rtol.",
+        )
+    return solved

@@ -20,7 +20,16 @@ _HOMES = {
 }
 _ROOMS = ("committee",)
 
-__all__ = [*_HOMES, *_ROOMS, "__version__"]  # noqa: PLE0604
+__all__ = [
+    "ArgumentError",
+    "ExperimentError",
+    "__version__",
+    "committee",
+    "linear_times",
+    "log_times",
+    "simulate",
+    "solve",
+]
 
 
 def __getattr__(name: str) -> Any:

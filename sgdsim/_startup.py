@@ -37,7 +37,7 @@ def _fuse_once() -> None:
 def configure() -> None:
     """Switches x64 on, uses every core, keeps compiled programs between sessions, and sets the fusion of CPU code.
 
-    A variable of the environment (JAX_NUM_CPU_DEVICES, JAX_COMPILATION_CACHE_DIR, ...) has the last word, except on x64.
+    A variable of the environment (JAX_NUM_CPU_DEVICES, ...) has the last word, except on x64.
     """
     _fuse_once()
     for name, value in _settings().items():

@@ -11,6 +11,7 @@ from sgdsim.analysis.dataset import theory_dataset, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.ensemble.contracts import Problem, Simulator, Start, Theory
 from sgdsim.ensemble.replicas import Ensemble, Progress, silent
+from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 from sgdsim.systems import load_system
 
@@ -40,13 +41,13 @@ def simulate(
     - `times`: save times, increasing, > 0; realised as nu dt, nu = round(t/dt).
     - `replicas`: independent trajectories.
     - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
-    - `simulator`, `theory`: defaults of the system (`committee`: the exact chain in float32, and the exact ODE).
+    - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE).
     - `compare`: False for a simulation without theory.
     - `batch`: replicas simulated at once; by default what the memory holds.
     - `progress`: called with the number of replica-steps just done.
 
-    **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; sup_deviation and
-    final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts.
+    **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; sup_deviation
+    and final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts.
 
     **Raises:** ArgumentError where something does not fit.
     """
@@ -73,4 +74,4 @@ def solve(
     """
     system = load_system(problem.system)
     theory = theory or system.default_theory
-    return theory_dataset(system, problem, np.asarray(times, np.float64), theory.solve(problem, start, times))
+    return theory_dataset(system, problem, times, solve_theory(problem, start, times, theory))

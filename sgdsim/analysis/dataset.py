@@ -48,6 +48,19 @@ def to_dataset(
     return xr.Dataset(data, {"time": time}, {"system": system.name, **problem.parameters()})
 
 
+def theory_dataset(
+    system: System, problem: Problem, times: Float[np.ndarray, " times"], curve: Mapping[str, np.ndarray]
+) -> xr.Dataset:
+    """The theory of one problem as a Dataset: every observable V, dims (time, *dims of V), against `time`."""
+    data = {}
+    for name, values in curve.items():
+        variable = system.variables[name]
+        attrs = _attrs(variable.long_name, variable.symbol, variable.units)
+        data[name] = (("time", *variable.dims), values, attrs)
+    time = ("time", np.asarray(times, np.float64), _attrs("time", "t"))
+    return xr.Dataset(data, {"time": time}, {"system": system.name, **problem.parameters()})
+
+
 def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tuple]:
     """The mean of an observable with its error, its spread, and the theory."""
     dims = ("time", *variable.dims)

@@ -1,9 +1,10 @@
 """The exact low-dimensional chain for any p and batch: n samples at once, by matrix products.
 
-In an orthonormal frame of the teacher's span (k), the rest of the student's span (p) and n fresh directions, the inputs of n
-consecutive samples are X = (Z_t, Z_s, T): Z_t and Z_s standard normal, and T the lower-triangular Bartlett factor of a Wishart
-matrix with d - k - p degrees of freedom, since T T^T has the law of the Gram matrix of the inputs' components outside both
-spans. One root B of S serves n samples. With E (n, p) the back-propagated errors and c = gamma/(p d), c' = c/batch:
+In an orthonormal frame of the teacher's span (k), the rest of the student's span (p) and n fresh directions, the inputs
+of n consecutive samples are X = (Z_t, Z_s, T): Z_t and Z_s standard normal, and T the lower-triangular Bartlett factor
+of a Wishart matrix with d - k - p degrees of freedom, since T T^T has the law of the Gram matrix of the inputs'
+components outside both spans. One root B of S serves n samples. With E (n, p) the back-propagated errors and
+c' = gamma/(p d batch):
 
     dm = c' E^T Z_t
     dS = c' (E^T Z_s B^T + B Z_s^T E) + c'^2 E^T (Z_s Z_s^T + T T^T) E
@@ -117,15 +118,16 @@ class ChainBlocks(Kernel):
     def _chi_squares(self, normals: Float[Array, "lanes samples"], key: Key) -> Float[Array, "lanes samples"]:
         """Squares of the diagonal of T: chi^2 with d-k-p, d-k-p-1, ... degrees of freedom."""
         shape = normals.shape
-        if self.small:
-            pairs = (self.k + self.p + 2 + shape[1]) // 2
-            sample = jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.uint32)[None, :], shape)
-            first = (sample, jnp.full(shape, pairs, jnp.uint32))
-            wide = (jnp.broadcast_to(key[0][:, None], shape), jnp.broadcast_to(key[1][:, None], shape))
-            small = chi_square_by_squares(wide, jnp.asarray(self.freedom)[None, :], first, self.dtype)
         coefficients = [jnp.asarray(row, self.dtype)[None, :] for row in self.radius]
         large = chi_square(normals, jnp.asarray(self.freedom, self.dtype)[None, :], coefficients)
-        return jnp.where(jnp.asarray(self.freedom)[None, :] < SMALLEST, small, large) if self.small else large
+        if not self.small:
+            return large
+        pairs = (self.k + self.p + 2 + shape[1]) // 2
+        sample = jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.uint32)[None, :], shape)
+        first = (sample, jnp.full(shape, pairs, jnp.uint32))
+        wide = (jnp.broadcast_to(key[0][:, None], shape), jnp.broadcast_to(key[1][:, None], shape))
+        freedom = jnp.asarray(self.freedom)[None, :]
+        return jnp.where(freedom < SMALLEST, chi_square_by_squares(wide, freedom, first, self.dtype), large)
 
 
 def _gram(rows: Float[Array, "lanes rows columns"]) -> Float[Array, "lanes rows rows"]:

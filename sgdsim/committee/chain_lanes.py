@@ -1,7 +1,7 @@
 """The exact low-dimensional chain for small p: unrolled arithmetic on lanes, one trajectory each.
 
-For Gaussian inputs the order parameters are themselves a Markov chain (physics of Saad & Solla 1995, at finite d): given
-Omega, the fields are N(0, Omega) exactly, and |x|^2 is the square of the normals that made them plus an independent
+For Gaussian inputs the order parameters are themselves a Markov chain (Saad & Solla 1995, at finite d): given Omega,
+the fields are N(0, Omega) exactly, and |x|^2 is the square of the normals that made them plus an independent
 chi^2_{d-k-p}. A step costs the same at d = 10^2 and at d = 10^9.
 
 The state is m = M L_P^-T and S = Q - m m^T with P = L_P L_P^T: the student's overlaps with an orthonormal frame of the
@@ -68,7 +68,7 @@ class ChainLanes(Kernel):
     small: bool = eqx.field(static=True)
     dtype: Any = eqx.field(static=True)
     activation: Activation
-    segment: Int[np.ndarray, ""]
+    segment: int
     step_size: float
     noise_root: float
     freedom: int
@@ -85,7 +85,7 @@ class ChainLanes(Kernel):
             small=freedom < SMALLEST,
             dtype=jnp.dtype(dtype),
             activation=problem.activation,
-            segment=np.asarray(segment_steps(problem.dt)),
+            segment=segment_steps(problem.dt),
             step_size=problem.step_size,
             noise_root=problem.noise**0.5,
             freedom=freedom,

@@ -1,4 +1,4 @@
-"""What is observed of a committee: the order parameters M and Q, and the excess risk."""
+"""What is observed of a committee: M = W W*^T/d, Q = W W^T/d, and the excess risk E[(f* - f)^2]/2."""
 
 from jaxtyping import Array, Float
 
@@ -6,9 +6,9 @@ from sgdsim.committee.risk import excess_risk
 from sgdsim.ensemble.contracts import Observables, Variable
 
 VARIABLES = {
-    "M": Variable("student-teacher overlap W W*^T/d", "M", ("student", "teacher")),
-    "Q": Variable("student-student overlap W W^T/d", "Q", ("student", "student_2")),
-    "excess_risk": Variable("excess risk E[(f* - f)^2]/2", "R - noise/2"),
+    "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
+    "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
+    "excess_risk": Variable("excess risk", r"\mathcal{E}"),
 }
 
 

@@ -10,6 +10,9 @@ from sgdsim.committee.scaling import Region, Scaling
 from sgdsim.ensemble.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 
+Real = float | int
+"""A number that may be written without a decimal point."""
+
 
 class Committee(Problem):
     """One-pass SGD in a teacher-student problem (Saad & Solla 1995; Veiga et al. 2022, section 2).
@@ -51,8 +54,8 @@ class Committee(Problem):
         d: int,
         p: int,
         k: int,
-        gamma: float,
-        noise: float = 0.0,
+        gamma: Real,
+        noise: Real = 0.0,
         activation: Activation | None = None,
         batch: int = 1,
         scaling: Scaling | None = None,
@@ -75,11 +78,11 @@ class Committee(Problem):
         *,
         d: int,
         k: int,
-        kappa: float = 0.0,
-        delta: float = 0.0,
-        p0: float = 1.0,
-        gamma0: float | None = None,
-        noise: float = 0.0,
+        kappa: Real = 0.0,
+        delta: Real = 0.0,
+        p0: Real = 1.0,
+        gamma0: Real | None = None,
+        noise: Real = 0.0,
         activation: Activation | None = None,
         batch: int = 1,
     ) -> "Committee":

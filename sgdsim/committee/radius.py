@@ -1,8 +1,8 @@
 """The part of |x|^2 outside the span of the weights: chi^2 variables with about d degrees of freedom, one per step.
 
-From 32 degrees of freedom on, chi^2 = nu q(n)^3 with n ~ N(0, 1) and q the polynomial of degree 11 that follows the exact
-quantile, q(n) = (F_nu^-1(Phi(n)) / nu)^(1/3). Wilson and Hilferty (1931) found q to be nearly a straight line; the
-polynomial takes up the rest, to 5e-8 standard deviations for every |n| <= 6.8. One normal, no rejection, no loop.
+From 32 degrees of freedom on, chi^2 = nu q(n)^3 with n ~ N(0, 1) and q the polynomial of degree 11 that follows the
+exact quantile, q(n) = (F_nu^-1(Phi(n)) / nu)^(1/3). Wilson and Hilferty (1931) found q to be nearly a straight line;
+the polynomial takes up the rest, to 1e-6 standard deviations for every |n| <= 6.8. One normal, no rejection, no loop.
 Below, chi^2 is the sum of nu squares.
 """
 
@@ -22,7 +22,7 @@ SMALLEST = 32
 DEGREE = 11
 REACH = 6.8
 """The largest |n| that a 32-bit Box-Muller transform gives, rounded up."""
-_FAR = 1e4
+_FAR = 1e5
 """Beyond this nu the distance from the straight line only shrinks, like nu^(-3/2)."""
 
 

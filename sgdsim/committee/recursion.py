@@ -1,8 +1,9 @@
 """Several steps of SGD from the Gram matrix of their inputs: what the blocked simulators have in common.
 
-The inputs x_1, ..., x_n of the next n samples meet the weights only through their fields on the present weights, U = X w/sqrt(d),
-and, as the weights move along earlier inputs, through the inner products x_s.x_t. So the n samples need one matrix product
-to make U, this short recursion, and one product to move the weights; the result is that of the step-by-step loop to rounding.
+The inputs x_1, ..., x_n of the next n samples meet the weights only through their fields on the present weights,
+U = X w/sqrt(d), and, as the weights move along earlier inputs, through the inner products x_s.x_t. So the n samples
+need one matrix product to make U, this short recursion, and one product to move the weights; the result is that of the
+step-by-step loop to rounding.
 """
 
 import jax
@@ -31,7 +32,7 @@ def backpropagated_errors(
     - `gram`: inner products x_s.x_t.
     - `step_size`: c.
     """
-    lanes, samples, _ = student.shape
+    samples = student.shape[1]
     target = jnp.mean(activation.value(teacher), axis=-1) + noise
     reach = gram * (step_size / batch)
 

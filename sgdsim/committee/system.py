@@ -12,7 +12,7 @@ from sgdsim.ensemble.contracts import System
 
 
 def expected_slope(quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
-    """Slope of log(quantity) against log(against) by the theorem E max_t |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt).
+    """Slope of log(quantity) against log(against) by E max_t |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt).
 
     1/2 against dt, and -(1 + theta)/2 (theta >= 0) or -(1 + 2 theta)/2 against d; None where the theorem says nothing.
     (Veiga et al. 2022, theorem 1.)

@@ -82,7 +82,7 @@ class Kernel(eqx.Module):
     """
 
     lanes: eqx.AbstractVar[int]
-    segment: eqx.AbstractVar[Int[Array, ""] | int]
+    segment: eqx.AbstractVar[int]
     """Advancing by n steps is bitwise the same as advancing by n1, then by n - n1, where n1 is a multiple of this."""
 
     @abc.abstractmethod

@@ -5,8 +5,10 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int
 
 from sgdsim.errors import ArgumentError
 
@@ -27,14 +29,29 @@ def tile_mesh(devices: int) -> tuple[Mesh, Callable[[Any], Any]]:
     return mesh, lambda tree: jax.device_put(tree, sharding)
 
 
-def over_tiles(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function` of one tile, on each tile of the leading axes of the arguments.
+def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: Any) -> Any:
+    """`function` of one tile, on each of the `count` tiles of the leading axes of the arguments.
 
-    A CPU core takes one tile after another, so that each stays in its cache; an accelerator takes all at once.
+    An accelerator takes all tiles at once; a CPU core takes one after another, so that each stays in its cache. There
+    the traced count keeps the compiler from unrolling a loop over one tile, which would round differently.
     """
-    if jax.default_backend() == "cpu":
-        return jax.lax.map(lambda tile: function(*tile), arguments)
-    return jax.vmap(function)(*arguments)
+    if jax.default_backend() != "cpu":
+        return jax.vmap(function)(*arguments)
+
+    def tile(index: Array) -> Any:
+        return function(
+            *jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), arguments)
+        )
+
+    def one(index: Array, results: Any) -> Any:
+        return jax.tree.map(
+            lambda all_tiles, here: jax.lax.dynamic_update_index_in_dim(all_tiles, here, index, 0), results, tile(index)
+        )
+
+    shapes = jax.eval_shape(tile, jax.ShapeDtypeStruct((), jnp.int64))
+    tiles = jax.tree.leaves(arguments)[0].shape[0]
+    empty = jax.tree.map(lambda shape: jnp.zeros((tiles, *shape.shape), shape.dtype), shapes)
+    return jax.lax.fori_loop(0, count, one, empty)
 
 
 def default_batch(bytes_per_replica: int, lanes: int) -> int:

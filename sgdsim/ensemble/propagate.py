@@ -17,7 +17,7 @@ from sgdsim.ensemble.devices import AXIS, over_tiles
 
 _SECONDS_PER_CALL = 0.4
 """A call is meant to last so long: progress moves, and an interrupt is heard."""
-_GROWTH = 8
+GROWTH = 8
 """How much longer one call may be than the one before."""
 
 
@@ -29,15 +29,15 @@ def buffer_for(kernel: Kernel, initial: Initial, keys: UInt32[Array, "2 lanes"],
 
 @lru_cache(maxsize=16)
 def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
-    """The compiled function (kernel, state, saved, increments, first, stop, extra) -> (state, saved).
+    """The compiled function (kernel, state, saved, tiles, increments, first, stop, extra) -> (state, saved).
 
-    It makes increments[i] steps and saves the observables, for first <= i < stop, and then `extra` steps more. Counts are
-    traced: one compilation serves every problem of the same shapes.
+    On each of `tiles` tiles per device it makes increments[i] steps and saves the observables, for first <= i < stop,
+    and then `extra` steps more. Counts are traced: one compilation serves every problem of the same shapes.
     """
 
-    def tile(
-        kernel: Kernel, state: Any, saved: Observables, increments: Array, first: Array, stop: Array, extra: Array
-    ):
+    def tile(kernel: Kernel, state: Any, saved: Observables, *counts: Array) -> tuple[Any, Observables]:
+        increments, first, stop, extra = counts
+
         def to_save_time(i: Array, carry: tuple[Any, Observables]) -> tuple[Any, Observables]:
             state, saved = carry
             state = kernel.advance(state, increments[i])
@@ -47,14 +47,14 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         state, saved = jax.lax.fori_loop(first, stop, to_save_time, (state, saved))
         return kernel.advance(state, extra), saved
 
-    def shard(kernel: Kernel, state: Any, saved: Observables, *counts: Array) -> tuple[Any, Observables]:
-        return over_tiles(lambda state, saved: tile(kernel, state, saved, *counts), state, saved)
+    def shard(kernel: Kernel, state: Any, saved: Observables, count: Array, *counts: Array) -> tuple[Any, Observables]:
+        return over_tiles(lambda state, saved: tile(kernel, state, saved, *counts), count, state, saved)
 
     tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
     spread = jax.shard_map(
         shard,
         mesh=mesh,
-        in_specs=(everywhere, tiles, tiles, everywhere, everywhere, everywhere, everywhere),
+        in_specs=(everywhere, tiles, tiles, *[everywhere] * 5),
         out_specs=(tiles, tiles),
         check_vma=False,
     )
@@ -78,8 +78,8 @@ class Call:
     @property
     def arguments(self) -> tuple[Array, Array, Array, Array]:
         """What the propagator takes."""
-        counts = (jnp.asarray(number, jnp.int64) for number in (self.first, self.stop, self.extra))
-        return jnp.asarray(self.increments), *counts
+        first, stop, extra = (jnp.asarray(number, jnp.int64) for number in (self.first, self.stop, self.extra))
+        return jnp.asarray(self.increments), first, stop, extra
 
 
 class Pace:
@@ -88,12 +88,15 @@ class Pace:
     A division falls at a save time or a multiple of `segment` steps after one, where it changes no bit of the result.
     """
 
-    def __init__(self, increments: Int[np.ndarray, " times"], segment: int) -> None:
+    def __init__(
+        self, increments: Int[np.ndarray, " times"], segment: int, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._left = increments.astype(np.int64)
+        self._clock = clock
         self._segment = segment
         self._first = 0
         self._budget = segment
-        self._began = time.perf_counter()
+        self._began = clock()
 
     @property
     def done(self) -> bool:
@@ -108,7 +111,7 @@ class Pace:
         extra = 0
         if stop < len(self._left):
             extra = min(spare, int(self._left[stop]) - 1) // self._segment * self._segment
-        self._began = time.perf_counter()
+        self._began = self._clock()
         return Call(self._left.copy(), self._first, stop, extra)
 
     def record(self, call: Call) -> None:
@@ -116,7 +119,7 @@ class Pace:
         if call.stop < len(self._left):
             self._left[call.stop] -= call.extra
         self._first = call.stop
-        elapsed = max(time.perf_counter() - self._began, 1e-6)
+        elapsed = max(self._clock() - self._began, 1e-6)
         # The first call compiles; its duration says nothing.
-        growth = _GROWTH if self._budget == self._segment else min(_GROWTH, _SECONDS_PER_CALL / elapsed)
+        growth = GROWTH if self._budget == self._segment else min(GROWTH, _SECONDS_PER_CALL / elapsed)
         self._budget = max(int(self._budget * growth), 2 * self._segment)

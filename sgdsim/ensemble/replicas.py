@@ -9,13 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, UInt32
+from jaxtyping import Float, Int
 
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.ensemble.devices import default_batch, tile_mesh
 from sgdsim.ensemble.propagate import Pace, buffer_for, make_propagator
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.statistics import make_summary
+from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ArgumentError
 
@@ -31,8 +32,8 @@ def silent(replica_steps: int) -> None:
 class Ensemble:
     """`replicas` trajectories of one problem, saved at `times` and compared with a theory.
 
-    Every replica draws from a key of its own, (seed, cell, replica), and replicas are averaged in tiles of a fixed size:
-    neither `batch` nor the devices change a bit of the result.
+    Every replica draws from a key of its own, (seed, cell, replica), and replicas are averaged in tiles of a fixed
+    size: neither `batch` nor the devices change a bit of the result.
 
     - `times`: save times, increasing, > 0. They are realised as nu dt with nu = round(t/dt).
     - `theory`: None for a simulation on its own.
@@ -107,9 +108,7 @@ class Ensemble:
         """The theory of a shared start, time axis first; None without a theory or where every replica has its own."""
         if self.theory is None or self.start.per_replica:
             return None
-        initial = jax.tree.map(lambda part: part[0], self._initial(0, 1))
-        curve = _solve_one(self.theory.bind(self.problem), initial, jnp.asarray(self.realised_times))
-        return {name: np.asarray(value) for name, value in curve.items()}
+        return solve_theory(self.problem, self.start, self.realised_times, self.theory)
 
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
@@ -121,9 +120,8 @@ class Ensemble:
         """Tiles that are simulated at once, spread over the local devices."""
         devices = min(jax.local_device_count(), len(tiles))
         # The last device may have less to do: it repeats the last tile, and the copy is dropped.
-        padded = [
-            min(tile, tiles[-1]) for tile in range(tiles.start, tiles.start + devices * -(-len(tiles) // devices))
-        ]
+        each = math.ceil(len(tiles) / devices)
+        padded = [min(tile, tiles[-1]) for tile in range(tiles.start, tiles.start + devices * each)]
         mesh, place = tile_mesh(devices)
         initials = [self._initial(tile, self.lanes) for tile in padded]
         keys = [replica_keys(self.seed, self.cell, tile * self.lanes, self.lanes) for tile in padded]
@@ -134,7 +132,7 @@ class Ensemble:
         pace = Pace(np.diff(self.steps, prepend=0), int(self.kernel.segment))
         while not pace.done:
             call = pace.next_call()
-            state, saved = jax.block_until_ready(propagate(self.kernel, state, saved, *call.arguments))
+            state, saved = jax.block_until_ready(propagate(self.kernel, state, saved, each, *call.arguments))
             pace.record(call)
             progress(call.steps * self.replicas_of(tiles))
         return self._summarise(mesh, tiles, padded, saved, initials)
@@ -150,6 +148,7 @@ class Ensemble:
         numbers = summary(
             place(saved),
             place(valid),
+            len(padded) // mesh.size,
             reference,
             own_theory,
             place(_stack(initials)) if own_theory is not None else None,
@@ -180,11 +179,6 @@ class Ensemble:
         )
         per_tile = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved))
         return self.simulator.bytes_per_replica(self.problem) + 2 * per_tile // self.lanes
-
-
-@jax.jit
-def _solve_one(curve: Any, initial: Initial, times: Float[jax.Array, " times"]) -> Observables:
-    return curve(initial, times)
 
 
 def _stack(trees: list[Any]) -> Any:

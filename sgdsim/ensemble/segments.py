@@ -1,8 +1,9 @@
 """Segments: the stretches of a trajectory over which increments are summed apart from the state they belong to.
 
-A step of SGD changes the order parameters by O(dt). Added one by one to float32 numbers of order one, such increments are
-lost from d ~ 1e5 on. So the state is kept in float64; over a segment of a fixed number of steps the increments are summed in
-float32 from zero, where a step is at least 1/steps of the sum and rounding is harmless at any d; then the sum is added.
+A step of SGD changes the order parameters by O(dt). Added one by one to float32 numbers of order one, such increments
+are lost from d ~ 1e5 on. So the state is kept in float64; over a segment of a fixed number of steps the increments are
+summed in float32 from zero, where a step is at least 1/steps of the sum and rounding is harmless at any d; then the sum
+is added.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ LONGEST = 1024
 """Steps of a segment at most: a float32 sum of so many equal terms keeps each to 1e-4 of itself, without bias."""
 SHORTEST = 16
 MOVEMENT = 0.02
-"""Time of a segment at most (but for the shortest): S may decay by orders of magnitude, and must not do so within one."""
+"""Time of a segment at most (but for the shortest): S may decay by orders of magnitude, but not within one."""
 
 
 def segment_steps(dt: float) -> int:

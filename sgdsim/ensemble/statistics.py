@@ -79,12 +79,15 @@ def _distance(
 
 @lru_cache(maxsize=16)
 def make_summary(mesh: Mesh, order_parameters: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
-    """The compiled function (saved, valid, reference, own_theory, initial, times) -> fields of `Tiles`, tiles first.
+    """The compiled function (saved, valid, tiles, reference, own_theory, initial, times) -> fields of `Tiles`.
 
-    `reference` is the theory's curve for a shared start; otherwise `own_theory` is solved for every replica's `initial`.
+    There are `tiles` tiles per device. `reference` is the theory's curve for a shared start; otherwise `own_theory` is
+    solved for every replica's `initial`.
     """
 
-    def shard(saved: Any, valid: Any, reference: Any, own_theory: Any, initial: Any, times: Array) -> dict[str, Any]:
+    def shard(
+        saved: Any, valid: Any, count: Array, reference: Any, own_theory: Any, initial: Any, times: Array
+    ) -> dict[str, Any]:
         def tile(saved: Observables, valid: Array, initial: Any) -> dict[str, Any]:
             if own_theory is not None:
                 curves = jax.vmap(lambda start: own_theory(start, times))(initial)
@@ -93,13 +96,13 @@ def make_summary(mesh: Mesh, order_parameters: tuple[str, ...]) -> Callable[...,
                 expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
             return tile_statistics(saved, valid, expected, order_parameters)
 
-        return over_tiles(tile, saved, valid, initial)
+        return over_tiles(tile, count, saved, valid, initial)
 
     tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
     spread = jax.shard_map(
         shard,
         mesh=mesh,
-        in_specs=(tiles, tiles, everywhere, everywhere, tiles, everywhere),
+        in_specs=(tiles, tiles, everywhere, everywhere, everywhere, tiles, everywhere),
         out_specs=tiles,
         check_vma=False,
     )

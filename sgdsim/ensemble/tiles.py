@@ -1,6 +1,7 @@
 """Tiles: the fixed groups of replicas that are simulated, averaged and stored together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -40,15 +41,14 @@ class Tiles:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Tiles":
         """The inverse of `to_arrays`."""
-        nested: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
-        plain = {}
+        fields: dict[str, Any] = {part: {} for part in PARTS}
         for name, value in arrays.items():
             part, _, variable = name.partition(".")
             if variable:
-                nested[part][variable] = value
+                fields[part][variable] = value
             else:
-                plain[name] = value
-        return cls(**plain, **nested)
+                fields[name] = value
+        return cls(**fields)
 
     @classmethod
     def concatenate(cls, parts: list["Tiles"]) -> "Tiles":

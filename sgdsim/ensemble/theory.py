@@ -1,0 +1,43 @@
+"""The theory's curve for one start, on the host."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.ensemble.contracts import Initial, Observables, Problem, Start, Theory
+from sgdsim.errors import ArgumentError
+
+
+def solve_theory(
+    problem: Problem, start: Start, times: Float[np.ndarray, " times"], theory: Theory
+) -> dict[str, np.ndarray]:
+    """Observables of the theory of a shared start at `times` (>= 0, not decreasing), float64, time axis first.
+
+    **Raises:** ArgumentError where problem, start or times do not fit, or the solver does not reach the last time.
+    """
+    times = np.asarray(times, np.float64)
+    if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) < 0).any():
+        raise ArgumentError("times", "be finite, >= 0 and increasing", times.tolist())
+    if start.per_replica:
+        raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
+    theory.check(problem)
+    start.check(problem)
+    initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+    solved = {
+        name: np.asarray(value) for name, value in _curve(theory.bind(problem), initial, jnp.asarray(times)).items()
+    }
+    reached = np.all([np.isfinite(value.reshape(len(times), -1)).all(axis=1) for value in solved.values()], axis=0)
+    if not reached.all():
+        remedy = "The solver stopped there: the solution grows without bound, or its tolerances are too small."
+        raise ArgumentError(
+            "times", f"end at or before t = {times[reached].max(initial=0.0):g}", float(times[-1]), remedy
+        )
+    return solved
+
+
+@jax.jit
+def _curve(curve: Any, initial: Initial, times: Float[Array, " times"]) -> Observables:
+    return curve(initial, times)

@@ -1,0 +1,88 @@
+"""The generator: known answers, the law of its normals, and keys that depend on nothing but what they should."""
+
+import jax
+import jax.extend
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from sgdsim.ensemble.random import block_normals, fold, lane_normals, normal_pair, replica_keys, threefry, words
+
+# Known answers of Threefry-2x32-20 from the Random123 distribution (kat_vectors).
+KNOWN = [
+    ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x6B200159, 0x99BA4EFE)),
+    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+    ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+]
+
+
+@pytest.mark.parametrize(("key", "counter", "answer"), KNOWN)
+def test_known_answers(key, counter, answer):
+    got = threefry(tuple(map(jnp.uint32, key)), tuple(map(jnp.uint32, counter)))
+    assert tuple(map(int, got)) == answer
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_agrees_with_the_generator_of_jax(key, counter):
+    (k0, k1), (c0, c1) = words(np.uint64(key)), words(np.uint64(counter))
+    expected = jax.extend.random.threefry_2x32(jnp.stack([k0, k1]), jnp.stack([c0, c1]))
+    assert jnp.array_equal(jnp.stack(threefry((k0, k1), (c0, c1))), expected)
+
+
+def test_normals_are_normal_and_independent():
+    keys = replica_keys(seed=5, cell=0, first=0, count=256)
+    z = np.asarray(block_normals((keys[0], keys[1]), 100, 21, jnp.float64))
+    flat = z.ravel()
+    assert stats.kstest(flat, "norm").pvalue > 1e-4
+    n = flat.size
+    assert abs(np.mean(flat**4) - 3) < 5 * (96 / n) ** 0.5
+    for left, right in ((z[:, :, 0], z[:, :, 11]), (z[:, 1:], z[:, :-1]), (z[1:], z[:-1]), (z[..., 1:], z[..., :-1])):
+        for power in (1, 2):
+            correlation = np.corrcoef((left**power).ravel(), (right**power).ravel())[0, 1]
+            assert abs(correlation) < 5 / left.size**0.5
+
+
+def test_float32_transforms_the_same_bits():
+    keys = replica_keys(seed=1, cell=2, first=3, count=64)
+    single = block_normals((keys[0], keys[1]), 50, 10, jnp.float32)
+    double = block_normals((keys[0], keys[1]), 50, 10, jnp.float64)
+    assert single.dtype == jnp.float32
+    assert float(jnp.max(jnp.abs(single - double))) < 1e-4
+    assert float(jnp.sqrt(jnp.mean((single - double) ** 2))) < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_extreme_words_give_finite_normals(dtype):
+    """The transform itself at the ends of both words, reached by inverting nothing: a key cannot choose its output."""
+    keys = replica_keys(0, 0, 0, 4096)
+    first, second = normal_pair((keys[0], keys[1]), (jnp.zeros(4096, jnp.uint32), jnp.ones(4096, jnp.uint32)), dtype)
+    assert bool(jnp.all(jnp.isfinite(first) & jnp.isfinite(second)))
+    assert float(jnp.max(jnp.abs(first))) < 6.8
+
+
+def test_lanes_and_blocks_draw_from_the_key_of_the_replica():
+    """A replica's numbers are the same in a tile of 8 that begins with it and in one of 64 that does not."""
+    wide, narrow = replica_keys(7, 1, 0, 64), replica_keys(7, 1, 40, 8)
+    assert jnp.array_equal(wide[:, 40:48], narrow)
+    alone = jnp.stack(lane_normals((narrow[0], narrow[1]), jnp.uint32(9), 5, jnp.float32))
+    among = jnp.stack(lane_normals((wide[0], wide[1]), jnp.uint32(9), 5, jnp.float32))
+    assert jnp.array_equal(among[:, 40:48], alone)
+
+
+@given(st.integers(0, 2**63), st.integers(0, 10**6), st.integers(0, 2**40))
+def test_keys_of_different_runs_differ(seed, cell, replica):
+    def key(*numbers):
+        return tuple(np.asarray(replica_keys(*numbers, 1)).ravel().tolist())
+
+    here = key(seed, cell, replica)
+    others = {key(seed + 1, cell, replica), key(seed, cell + 1, replica), key(seed, cell, replica + 1)}
+    assert len({here} | others) == 4
+
+
+def test_folding_separates_steps():
+    keys = replica_keys(0, 0, 0, 4)
+    folded = [jnp.stack(fold((keys[0], keys[1]), step)) for step in (0, 1, 2**32, 2**33 + 1)]
+    assert len({tuple(np.asarray(part).ravel().tolist()) for part in folded}) == 4

@@ -1,0 +1,146 @@
+"""Ensembles: bitwise the same however they are divided, honest about divergence, and each start with its own theory."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, SphereStart, Weights
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.statistics import tile_statistics, tree_sum
+from sgdsim.ensemble.times import linear_times
+from sgdsim.errors import ArgumentError
+from tests.helpers import run
+
+PROBLEM = Committee.from_scaling(d=100, k=2, p0=2, noise=0.01)
+TIMES = linear_times(1.0, 4)
+
+
+def identical(left, right):
+    pairs = zip(left.to_arrays().items(), right.to_arrays().items(), strict=True)
+    return all(a == b and np.array_equal(x, y, equal_nan=True) for (a, x), (b, y) in pairs)
+
+
+@pytest.mark.parametrize("simulator", [Chain(), Weights()])
+@pytest.mark.parametrize("start", [OverlapStart(0.5, 1), SphereStart(seed=1, per_replica=True)])
+def test_batch_and_division_into_blocks_change_no_bit(simulator, start):
+    ensemble = Ensemble(PROBLEM, start, simulator, ExactODE(), TIMES, 700, 3)
+    whole = ensemble.run()
+    assert whole.count.sum() == 700
+    for batch in (1, 300, 512, 10_000):
+        assert identical(run(PROBLEM, start, simulator, TIMES, 700, 3, ExactODE(), batch=batch), whole)
+    middle = ensemble.n_tiles // 2
+    parts = [ensemble.run(range(middle)), ensemble.run(range(middle, ensemble.n_tiles))]
+    assert identical(type(whole).concatenate(parts), whole)
+
+
+SCRIPT = """
+import hashlib, json, jax
+from tests.ensemble.test_replicas import PROBLEM, TIMES
+from tests.helpers import run
+from sgdsim.committee import Chain, ExactODE, OverlapStart, Weights
+digests = []
+for simulator in (Chain(), Weights()):
+    tiles = run(PROBLEM, OverlapStart(0.5, 1), simulator, TIMES, 1500, 3, ExactODE())
+    data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
+    digests.append(hashlib.sha256(data).hexdigest())
+print(json.dumps([jax.local_device_count(), digests]))
+"""
+
+
+@pytest.mark.slow
+def test_the_number_of_devices_changes_no_bit():
+    answers = {}
+    for devices in (1, 2, 4):
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env=os.environ | {"XLA_FLAGS": flags},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        count, digests = json.loads(done.stdout.splitlines()[-1])
+        assert count == devices
+        answers[devices] = digests
+    assert answers[1] == answers[2] == answers[4]
+
+
+def test_more_replicas_keep_the_old_ones():
+    few = run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 100, 3, ExactODE())
+    many = run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 400, 3, ExactODE())
+    assert np.array_equal(many.sup_deviation[:100], few.sup_deviation)
+
+
+def test_seeds_and_cells_are_independent():
+    runs = [
+        run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 256, seed, ExactODE(), cell=cell)
+        for seed, cell in ((0, 0), (1, 0), (0, 1))
+    ]
+    for i in range(3):
+        for j in range(i):
+            correlation = np.corrcoef(runs[i].sup_deviation, runs[j].sup_deviation)[0, 1]
+            assert abs(correlation) < 5 / 16
+
+
+def test_every_replica_is_compared_with_the_theory_of_its_own_start():
+    """At d = 100 the starts on the sphere differ by 0.1, far more than SGD departs from its ODE at t = 0.02."""
+    start = SphereStart(seed=1, per_replica=True)
+    own = run(PROBLEM, start, Chain(), [0.02], 256, 0, ExactODE())
+    assert own.sup_deviation.max() < 0.2
+    assert np.sqrt(own.m2["Q"][0, 0, 0, 1] / 255) > 0.05
+    assert abs(own.mean["Q"][0] - own.theory["Q"][0]).max() < 0.01
+
+
+def test_a_diverged_replica_is_counted_and_left_out_everywhere():
+    x = np.arange(12.0).reshape(3, 4)
+    x[1, 2] = np.nan
+    saved = {"x": jnp.asarray(x)}
+    result = tile_statistics(saved, jnp.array([True, True, True, False]), {"x": jnp.zeros((3, 1))}, ("x",))
+    assert int(result["count"]) == 2
+    assert int(result["diverged"]) == 1
+    np.testing.assert_array_equal(result["mean"]["x"], [0.5, 4.5, 8.5])
+    np.testing.assert_array_equal(result["m2"]["x"], [0.5, 0.5, 0.5])
+    np.testing.assert_array_equal(result["sup_deviation"], [8.0, 9.0, np.nan, 11.0])
+    np.testing.assert_array_equal(result["final_deviation"], [8.0, 9.0, np.nan, 11.0])
+
+
+def test_a_tile_of_which_all_diverge_is_empty_not_nan():
+    saved = {"x": jnp.full((1, 2), jnp.inf)}
+    result = tile_statistics(saved, jnp.ones(2, bool), None, ("x",))
+    assert int(result["count"]) == 0
+    assert int(result["diverged"]) == 2
+    assert float(result["mean"]["x"][0]) == 0
+
+
+def test_tree_sum_adds():
+    values = np.random.default_rng(0).normal(size=(3, 64))
+    np.testing.assert_allclose(tree_sum(jnp.asarray(values)), values.sum(axis=1), atol=1e-12)
+
+
+def test_progress_counts_every_replica_step():
+    told = []
+    ensemble = Ensemble(PROBLEM, OverlapStart(0.5, 1), Chain(), None, TIMES, 300, 0)
+    ensemble.run(progress=told.append)
+    assert sum(told) == 300 * ensemble.total_steps
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"replicas": 0}, "`replicas` must be an integer >= 1"),
+        ({"seed": -1}, "`seed` must be an integer >= 0"),
+        ({"batch": 0}, "`batch` must be an integer >= 1"),
+        ({"times": np.array([1.0, 0.5])}, "`times` must be finite and strictly increasing"),
+        ({"times": np.array([0.0, 0.5])}, "`times` must be > 0"),
+        ({"times": np.array([0.001])}, "reach at least one step"),
+    ],
+)
+def test_bad_arguments(change, message):
+    good = {"replicas": 8, "seed": 0, "times": TIMES, "batch": None}
+    with pytest.raises(ArgumentError, match=message):
+        Ensemble(PROBLEM, OverlapStart(0.5, 1), Chain(), None, **(good | change))

@@ -1,0 +1,59 @@
+"""Comparisons in units of the error bar, used by the statistical tests of every room."""
+
+import numpy as np
+
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.tiles import Tiles
+
+
+def z_between(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:
+    """Differences of the means of two ensembles over their standard error, for every observable with scatter."""
+    scores = {}
+    for name in left.mean:
+        (a, sem_a), (b, sem_b) = _mean(left, name), _mean(right, name)
+        scores[name] = _ratio(a - b, np.hypot(sem_a, sem_b))
+    return scores
+
+
+def z_of_variances(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:
+    """The same for variances; their standard error comes from the scatter between tiles, so no law is assumed."""
+    scores = {}
+    for name in left.mean:
+        (a, error_a), (b, error_b) = _variance(left, name), _variance(right, name)
+        scores[name] = _ratio(a - b, np.hypot(error_a, error_b))
+    return scores
+
+
+def z_from_theory(tiles: Tiles, name: str) -> np.ndarray:
+    """(mean - theory) over the standard error of the mean."""
+    mean, sem = _mean(tiles, name)
+    return _ratio(mean - tiles.theory[name][0], sem)
+
+
+def run(problem, start, simulator, times, replicas, seed=0, theory=None, **options) -> Tiles:
+    """All tiles of an ensemble."""
+    return Ensemble(problem, start, simulator, theory, np.asarray(times, float), replicas, seed, **options).run()
+
+
+def worst(scores: dict[str, np.ndarray]) -> float:
+    """The largest |z| of all."""
+    return max(float(np.nanmax(np.abs(score))) for score in scores.values())
+
+
+def _mean(tiles: Tiles, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard error over all replicas of equally filled tiles."""
+    assert len(set(tiles.count.tolist())) == 1, "the tiles of a test are full, and no replica diverges"
+    mean, n = tiles.mean[name].mean(axis=0), tiles.count.sum()
+    spread = tiles.m2[name].sum(axis=0) + tiles.count[0] * ((tiles.mean[name] - mean) ** 2).sum(axis=0)
+    return mean, np.sqrt(spread / (n - 1) / n)
+
+
+def _variance(tiles: Tiles, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Variance between replicas, and its standard error from the scatter of the tiles' variances."""
+    variances = tiles.m2[name] / (tiles.count[0] - 1)
+    return variances.mean(axis=0), variances.std(axis=0, ddof=1) / np.sqrt(len(variances))
+
+
+def _ratio(difference: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """difference/error; 0 where both are rounding."""
+    return np.where(error > 1e-12, difference / np.where(error > 1e-12, error, 1), difference / 1e-9)

@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import diffrax
 import equinox as eqx
@@ -17,7 +17,7 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
-from sgdsim.ensemble.contracts import Curve, Observables, Start, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Theory
 from sgdsim.errors import ArgumentError
 
 MAX_STEPS = 1_000_000
@@ -105,8 +105,8 @@ class OverlapCurve(Curve):
         parts = [jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q)]
         sound = jnp.stack([jnp.isfinite(part).all(axis=(1, 2)) for part in parts]).all(axis=0)[:, None, None]
         blank = (jnp.eye(self.k), jnp.zeros((self.p, self.k)), jnp.eye(self.p))  # in the place of a start that is not
-        P, *state = (jnp.where(sound, part, safe[None]) for part, safe in zip(parts, blank, strict=True))
-        paths = (jnp.moveaxis(path, 1, 0) for path in self._paths(P, state, times))
+        P, M0, Q0 = (jnp.where(sound, part, safe[None]) for part, safe in zip(parts, blank, strict=True))
+        paths = (jnp.moveaxis(path, 1, 0) for path in self._paths(P, M0, Q0, times))
         M, Q = (jnp.where(sound[..., None] & jnp.isfinite(path), path, jnp.nan) for path in paths)
         risk = jax.vmap(jax.vmap(excess_risk, in_axes=(None, 0, 0)))(P, M, Q)
         return {"M": M, "Q": Q, "excess_risk": risk}
@@ -114,14 +114,15 @@ class OverlapCurve(Curve):
     def _paths(
         self,
         P: Float[Array, "starts k k"],
-        state: list[Float[Array, "starts p columns"]],
+        M0: Float[Array, "starts p k"],
+        Q0: Float[Array, "starts p p"],
         times: Float[Array, " times"],
-    ) -> list[Float[Array, "times starts p columns"]]:
+    ) -> tuple[Float[Array, "times starts p k"], Float[Array, "times starts p p"]]:
         """M and Q at the times, infinite where the solver did not get."""
 
-        def slope(t: Any, state: list[Array], args: None) -> list[Array]:
+        def slope(t: Any, state: tuple[Array, Array], args: None) -> tuple[Array, Array]:
             M, Q = state
-            return list(jax.vmap(velocity, in_axes=(0, 0, 0, None, None, None))(P, M, Q, self.A, self.B, self.noise))
+            return jax.vmap(velocity, in_axes=(0, 0, 0, None, None, None))(P, M, Q, self.A, self.B, self.noise)
 
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(slope),
@@ -129,7 +130,7 @@ class OverlapCurve(Curve):
             t0=0.0,
             t1=times[-1],
             dt0=0.01 / (self.A + self.B),
-            y0=state,
+            y0=(M0, Q0),
             saveat=diffrax.SaveAt(ts=times),
             stepsize_controller=diffrax.PIDController(
                 rtol=self.rtol, atol=self.atol, norm=_largest, dtmin=SMALLEST_STEP, force_dtmin=False
@@ -138,8 +139,8 @@ class OverlapCurve(Curve):
             max_steps=MAX_STEPS,
             throw=False,
         )
-        assert isinstance(solution.ys, list)
-        return solution.ys
+        M, Q = cast(tuple[Array, Array], solution.ys)
+        return M, Q
 
 
 @jax.custom_batching.custom_vmap
@@ -252,40 +253,3 @@ class LimitODE(OverlapODE):
         A = 0.0 if problem.region is Region.ORANGE else rate
         B = 0.0 if problem.region is Region.GREEN else rate**2 / problem.batch
         return A, B
-
-
-@eqx.filter_jit
-def _solve(curve: OverlapCurve, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-    """Compiled once for all problems of equal p, k and number of times."""
-    return curve(initial, times)
-
-
-def solve_ode(
-    problem: Committee, start: Start, times: Float[np.ndarray, " times"], theory: OverlapODE | None = None
-) -> dict[str, np.ndarray]:
-    """The ODE (default `ExactODE()`) from `start` at `times`: M (times, p, k), Q (times, p, p), excess_risk (times,).
-
-    **Raises:** ArgumentError where problem, start or times do not fit, or the solver does not reach the last time.
-    """
-    theory = ExactODE() if theory is None else theory
-    times = np.asarray(times, np.float64)
-    if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) <= 0).any():
-        raise ArgumentError("times", "be finite, > 0 and strictly increasing", times.tolist())
-    if start.per_replica:
-        raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
-    theory.check(problem)
-    start.check(problem)
-    initial = start.draw(problem, np.random.default_rng(), 1)
-    one = jax.tree.map(lambda part: jnp.asarray(part[0]), initial)
-    observables = _solve(theory.bind(problem), one, jnp.asarray(times))
-    solved = {name: np.asarray(value) for name, value in observables.items()}
-    reached = np.isfinite(solved["excess_risk"])
-    if not reached.all():
-        last = float(times[reached].max(initial=0.0))
-        raise ArgumentError(
-            "times",
-            f"end where the solver can get in {MAX_STEPS} steps (it got to t = {last:g})",
-            float(times[-1]),
-            "Ask for a shorter time or a larger rtol.",
-        )
-    return solved

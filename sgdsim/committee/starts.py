@@ -2,7 +2,6 @@
 
 import abc
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import jax
 import numpy as np
@@ -13,8 +12,6 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.contracts import Start
 from sgdsim.errors import ArgumentError
-
-_S = TypeVar("_S", bound=Start)
 
 
 def _repeat(overlaps: Overlaps, size: int) -> Overlaps:
@@ -198,33 +195,8 @@ class CombinationStart(DrawnStart):
         return Overlaps(P=np.eye(problem.k), M=A, Q=A @ A.T)
 
 
-def _checked(start: _S, problem: Committee) -> _S:
-    start.check(problem)
-    return start
-
-
 def overlap_start(problem: Committee, overlap: float = 0.5, seed: int = 1, per_replica: bool = False) -> OverlapStart:
     """`OverlapStart`, checked against the problem."""
-    return _checked(OverlapStart(overlap, seed, per_replica), problem)
-
-
-def explicit_start(problem: Committee, P: ArrayLike, M0: ArrayLike, Q0: ArrayLike) -> ExplicitStart:
-    """`ExplicitStart`, checked against the problem."""
-    return _checked(ExplicitStart(P, M0, Q0), problem)
-
-
-def sphere_start(problem: Committee, seed: int = 1, per_replica: bool = False) -> SphereStart:
-    """`SphereStart`, checked against the problem."""
-    return _checked(SphereStart(seed, per_replica), problem)
-
-
-def gaussian_start(problem: Committee, seed: int = 1, per_replica: bool = False) -> GaussianStart:
-    """`GaussianStart`, checked against the problem."""
-    return _checked(GaussianStart(seed, per_replica), problem)
-
-
-def combination_start(
-    problem: Committee, A: ArrayLike | None = None, seed: int = 1, per_replica: bool = False
-) -> CombinationStart:
-    """`CombinationStart`, checked against the problem."""
-    return _checked(CombinationStart(A, seed, per_replica), problem)
+    start = OverlapStart(overlap, seed, per_replica)
+    start.check(problem)
+    return start

@@ -46,8 +46,18 @@ def test_steps_are_the_nearest_to_the_save_times():
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("d", 1), ("d", True), ("p", 0), ("k", 0), ("batch", 0), ("gamma", 0.0), ("gamma", math.nan)]
-    + [("gamma", math.inf), ("noise", -1e-9), ("noise", math.nan)],
+    [
+        ("d", 1),
+        ("d", True),
+        ("p", 0),
+        ("k", 0),
+        ("batch", 0),
+        ("gamma", 0.0),
+        ("gamma", math.nan),
+        ("gamma", math.inf),
+        ("noise", -1e-9),
+        ("noise", math.nan),
+    ],
 )
 def test_a_value_out_of_range_is_named(argument, value):
     with pytest.raises(ArgumentError, match=f"Argument `{argument}` must") as caught:

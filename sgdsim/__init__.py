@@ -1,9 +1,18 @@
 """sgdsim: Monte Carlo of SGD in two-layer networks, held against exact theory."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sgdsim import _startup
+
+if TYPE_CHECKING:
+    from sgdsim import committee as committee
+    from sgdsim.api import simulate as simulate
+    from sgdsim.api import solve as solve
+    from sgdsim.ensemble.times import linear_times as linear_times
+    from sgdsim.ensemble.times import log_times as log_times
+    from sgdsim.errors import ArgumentError as ArgumentError
+    from sgdsim.errors import ExperimentError as ExperimentError
 
 _startup.configure()
 

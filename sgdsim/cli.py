@@ -132,7 +132,7 @@ def _finish(sweep: "Sweep", quiet: bool) -> None:
 
 def _headline(summary: dict[str, Any]) -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
-    from sgdsim.analysis.fits import with_error
+    from sgdsim.analysis.numbers import rounded
 
     for name, fit in summary["fits"].items():
         if fit["slope"] is None:
@@ -141,8 +141,8 @@ def _headline(summary: dict[str, Any]) -> Iterator[str]:
         expected = "" if fit["expected_slope"] is None else f", expected {fit['expected_slope']:g}"
         yield (
             f"{name}: {fit['quantity']} = C {fit['against']}^s"
-            f" with s = {with_error(fit['slope'], fit['slope_error'])}{expected};"
-            f" C = {with_error(fit['constant'], fit['constant_error'])}; chi2/dof = {fit['chi2']:.3g}/{fit['dof']}"
+            f" with s = {rounded(fit['slope'], fit['slope_error'])}{expected};"
+            f" C = {rounded(fit['constant'], fit['constant_error'])}; chi2/dof = {fit['chi2']:.3g}/{fit['dof']}"
         )
     yield (
         f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged,"

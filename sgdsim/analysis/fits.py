@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.analysis.numbers import rounded
 from sgdsim.errors import ArgumentError
 
 GATHER = 2**18
@@ -33,16 +34,8 @@ class PowerLaw:
         return self.constant * np.asarray(x, np.float64) ** self.slope
 
     def __str__(self) -> str:
-        slope, constant = with_error(self.slope, self.slope_error), with_error(self.constant, self.constant_error)
+        slope, constant = rounded(self.slope, self.slope_error), rounded(self.constant, self.constant_error)
         return f"y = constant * x^slope: slope {slope}, constant {constant}, chi2/dof {self.chi2:.3g}/{self.dof}"
-
-
-def with_error(value: float, error: float) -> str:
-    """`value +- error`, to two significant digits of the error: "0.5012 +- 0.0021"."""
-    if not (math.isfinite(error) and error > 0):
-        return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{decimals}f} +- {error:.{decimals}f}"
 
 
 def fit_power_law(

@@ -44,7 +44,7 @@ class Chain(Simulator):
         """The unrolled form for small p, matrix products otherwise."""
         dtype = jnp.dtype(self.precision)
         if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
-            return ChainLanes.of(problem, dtype, _lanes(replicas, 256, 1024))
+            return ChainLanes.of(problem, dtype, _lanes(replicas, 256, 512))
         room = problem.d - problem.k - problem.p
         steps = min(block_steps(problem.batch, _BLOCK), room // problem.batch)
         return ChainBlocks.of(problem, dtype, _lanes(replicas, 16, 64), steps)

@@ -120,6 +120,6 @@ class Pace:
             self._left[call.stop] -= call.extra
         self._first = call.stop
         elapsed = max(self._clock() - self._began, 1e-6)
-        # The first call compiles; its duration says nothing.
+        # The first call may compile; its duration says nothing.
         growth = GROWTH if self._budget == self._segment else min(GROWTH, _SECONDS_PER_CALL / elapsed)
         self._budget = max(int(self._budget * growth), 2 * self._segment)

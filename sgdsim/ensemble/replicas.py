@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jax.sharding import Mesh
+from jaxtyping import Bool, Float, Int
 
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.ensemble.devices import default_batch, tile_mesh
-from sgdsim.ensemble.propagate import Pace, buffer_for, make_propagator
+from sgdsim.ensemble.propagate import Call, Pace, buffer_for, make_propagator
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.statistics import make_summary
 from sgdsim.ensemble.theory import solve_theory
@@ -112,12 +113,19 @@ class Ensemble:
 
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
-        tiles = range(self.n_tiles) if tiles is None else tiles
-        chunks = [tiles[i : i + self.tiles_at_once] for i in range(0, len(tiles), self.tiles_at_once)]
-        return Tiles.concatenate([self._run_batch(chunk, progress) for chunk in chunks])
+        return Tiles.concatenate([self._begin(chunk).run(progress) for chunk in self._chunks(tiles)])
 
-    def _run_batch(self, tiles: range, progress: Progress) -> Tiles:
-        """Tiles that are simulated at once, spread over the local devices."""
+    def compile(self, tiles: range | None = None) -> None:
+        """Compiles what `run` needs for these tiles, so that a clock started afterwards times the simulation alone."""
+        for chunk in {len(chunk): chunk for chunk in self._chunks(tiles)}.values():
+            self._begin(chunk).compile()
+
+    def _chunks(self, tiles: range | None) -> list[range]:
+        tiles = range(self.n_tiles) if tiles is None else tiles
+        return [tiles[i : i + self.tiles_at_once] for i in range(0, len(tiles), self.tiles_at_once)]
+
+    def _begin(self, tiles: range) -> "_Batch":
+        """Tiles that are simulated at once, at t = 0, spread over the local devices."""
         devices = min(jax.local_device_count(), len(tiles))
         # The last device may have less to do: it repeats the last tile, and the copy is dropped.
         each = math.ceil(len(tiles) / devices)
@@ -125,40 +133,19 @@ class Ensemble:
         mesh, place = tile_mesh(devices)
         initials = [self._initial(tile, self.lanes) for tile in padded]
         keys = [replica_keys(self.seed, self.cell, tile * self.lanes, self.lanes) for tile in padded]
-        state = place(_stack([self.kernel.init(start, key) for start, key in zip(initials, keys, strict=True)]))
-        saved = place(_stack([buffer_for(self.kernel, initials[0], keys[0], len(self.times))] * len(padded)))
-
-        propagate = make_propagator(mesh)
-        pace = Pace(np.diff(self.steps, prepend=0), int(self.kernel.segment))
-        while not pace.done:
-            call = pace.next_call()
-            state, saved = jax.block_until_ready(propagate(self.kernel, state, saved, each, *call.arguments))
-            pace.record(call)
-            progress(call.steps * self.replicas_of(tiles))
-        return self._summarise(mesh, tiles, padded, saved, initials)
-
-    def _summarise(self, mesh: Any, tiles: range, padded: list[int], saved: Any, initials: list[Initial]) -> Tiles:
-        """Averages over the replicas of each tile, and every replica's deviation from theory."""
-        valid = np.array([np.arange(self.lanes) + tile * self.lanes < self.replicas for tile in padded])
-        reference, own_theory = self.theory_curve, None
-        if self.theory is not None and self.start.per_replica:
-            own_theory = self.theory.bind(self.problem)
-        place = tile_mesh(mesh.size)[1]
-        summary = make_summary(mesh, self.problem.order_parameters)
-        numbers = summary(
-            place(saved),
-            place(valid),
-            len(padded) // mesh.size,
-            reference,
-            own_theory,
-            place(_stack(initials)) if own_theory is not None else None,
-            jnp.asarray(self.realised_times),
+        states = [self.kernel.init(start, key) for start, key in zip(initials, keys, strict=True)]
+        saved = buffer_for(self.kernel, initials[0], keys[0], len(self.times))
+        valid = [np.arange(self.lanes) + tile * self.lanes < self.replicas for tile in padded]
+        return _Batch(
+            ensemble=self,
+            tiles=tiles,
+            each=each,
+            mesh=mesh,
+            state=place(_stack(states)),
+            saved=place(_stack([saved] * len(padded))),
+            initials=place(_stack(initials)),
+            valid=np.array(valid),
         )
-        keep = slice(0, len(tiles))
-        parts = jax.tree.map(lambda array: np.asarray(array)[keep], numbers)
-        for name in ("sup_deviation", "final_deviation"):
-            parts[name] = parts[name][valid[keep]]
-        return Tiles(**parts)
 
     def _initial(self, tile: int, size: int) -> Initial:
         """Starts of the first `size` replicas of a tile; a per-replica start draws from (seed, cell, tile)."""
@@ -179,6 +166,60 @@ class Ensemble:
         )
         per_tile = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved))
         return self.simulator.bytes_per_replica(self.problem) + 2 * per_tile // self.lanes
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """`each` tiles on each device of a mesh, at t = 0. The last may be copies that fill up the mesh."""
+
+    ensemble: Ensemble
+    tiles: range
+    each: int
+    mesh: Mesh
+    state: Any
+    saved: Observables
+    initials: Initial
+    valid: Bool[np.ndarray, "tiles lanes"]
+
+    def run(self, progress: Progress) -> Tiles:
+        """The trajectories of these tiles, as statistics."""
+        ensemble, state, saved = self.ensemble, self.state, self.saved
+        propagate = make_propagator(self.mesh)
+        pace = Pace(np.diff(ensemble.steps, prepend=0), int(ensemble.kernel.segment))
+        while not pace.done:
+            call = pace.next_call()
+            state, saved = jax.block_until_ready(propagate(ensemble.kernel, state, saved, self.each, *call.arguments))
+            pace.record(call)
+            progress(call.steps * ensemble.replicas_of(self.tiles))
+        return self._tiles(self._summary(saved, self.each))
+
+    def compile(self) -> None:
+        """Runs the compiled functions on no tile and for no step."""
+        call = Call(np.zeros(len(self.ensemble.times), np.int64), first=0, stop=0, extra=0)
+        _, saved = make_propagator(self.mesh)(self.ensemble.kernel, self.state, self.saved, 0, *call.arguments)
+        jax.block_until_ready(self._summary(saved, 0))
+
+    def _summary(self, saved: Observables, each: int) -> dict[str, Any]:
+        """Averages over the replicas of each tile, and every replica's deviation from theory."""
+        ensemble = self.ensemble
+        own = ensemble.theory is not None and ensemble.start.per_replica
+        return make_summary(self.mesh, ensemble.problem.order_parameters)(
+            saved,
+            tile_mesh(self.mesh.size)[1](self.valid),
+            each,
+            ensemble.theory_curve,
+            ensemble.theory.bind(ensemble.problem) if ensemble.theory is not None and own else None,
+            self.initials if own else None,
+            jnp.asarray(ensemble.realised_times),
+        )
+
+    def _tiles(self, summary: dict[str, Any]) -> Tiles:
+        """The summary on the host, without the copies and the lanes that hold no replica."""
+        keep = slice(0, len(self.tiles))
+        fields = jax.tree.map(lambda array: np.asarray(array)[keep], summary)
+        for name in ("sup_deviation", "final_deviation"):
+            fields[name] = fields[name][self.valid[keep]]
+        return Tiles(**fields)
 
 
 def _stack(trees: list[Any]) -> Any:

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.numbers import plain, rounded
 from sgdsim.report.stored import DEVIATIONS, Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
-from sgdsim.report.numbers import plain
 
 DEVIATIONS = {
-    "sup_deviation": ("largest deviation", r"$\max_t\, |\Omega - \bar\Omega|_\infty$"),
-    "final_deviation": ("final deviation", r"$|\Omega - \bar\Omega|_\infty$ at the final time"),
+    "sup_deviation": ("largest deviation", r"$\mathbb{E}\,\max_t\, |\Omega - \bar\Omega|_\infty$"),
+    "final_deviation": ("final deviation", r"$\mathbb{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
 }
 """The distances of a replica from theory that every system has, in words and as mathematics."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sgdsim.report.numbers import plain, rounded
+from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.stored import Stored
 from sgdsim.sweep.progress import duration
 

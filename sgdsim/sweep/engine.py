@@ -70,7 +70,10 @@ class Sweep:
 
     def _simulate(self, block: Block, meter: Meter) -> None:
         ensemble = self.ensembles[block.cell]
-        _ = ensemble.theory_curve  # solved once and kept, here so that its time is not counted as the simulation's
+        # Theory and compilation, which happen once, are not counted as the simulation's time.
+        _ = ensemble.theory_curve
+        ensemble.compile(block.tiles)
+        meter.resume()
         began = time.perf_counter()
         tiles = ensemble.run(block.tiles, meter.advance)
         result = BlockResult(

@@ -31,6 +31,9 @@ class Meter:
     def cell(self, label: str) -> None:
         """Names the cell that is worked on from now."""
 
+    def resume(self) -> None:
+        """Begins to simulate, after theory and compilation: the clock of the rate starts here."""
+
     def advance(self, steps: int) -> None:
         """Counts steps just done."""
 
@@ -103,6 +106,11 @@ class Lines(Meter):
     def cell(self, label: str) -> None:
         """Remembers the cell for the next line."""
         self._label = label
+
+    def resume(self) -> None:
+        """Restarts the clock of the rate where it has stood for long, so that no line counts a compilation."""
+        if self._done == self._said:
+            self._spoke = time.monotonic()
 
     def advance(self, steps: int) -> None:
         """Speaks if it has been silent for long enough. The rate is that since the last line."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sgdsim.report.numbers import plain, rounded
+from sgdsim.analysis.numbers import plain, rounded
 
 
 @pytest.mark.parametrize(

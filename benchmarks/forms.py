@@ -1,0 +1,91 @@
+"""Speed of each form, in steps of one trajectory per second, over all replicas and cores."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.textbook import numpy_loop, vmapped_chain, vmapped_weights
+from benchmarks.timing import seconds
+from sgdsim.committee import Chain, Committee, OverlapStart, Weights
+from sgdsim.ensemble.contracts import Simulator
+from sgdsim.ensemble.devices import over_tiles, tile_mesh
+from sgdsim.ensemble.random import block_normals, lane_normals, replica_keys
+from sgdsim.ensemble.replicas import Ensemble
+
+
+def committee(d: int, p: int, k: int = 4) -> Committee:
+    """The problem of all benchmarks: the blue line, gamma/p = 1."""
+    return Committee(d=d, p=p, k=k, gamma=float(p), noise=1e-3)
+
+
+def ensemble_rate(problem: Committee, simulator: Simulator, replicas: int, steps: int) -> float:
+    """Steps/s of a whole ensemble run, as a user starts it, with one save time and without theory."""
+    ensemble = Ensemble(problem, OverlapStart(0.5, 1), simulator, None, np.array([steps * problem.dt]), replicas, 0)
+    return replicas * steps / seconds(ensemble.run)
+
+
+def chain_rate(d: int, p: int, replicas: int, steps: int) -> float:
+    """The chain."""
+    return ensemble_rate(committee(d, p), Chain(), replicas, steps)
+
+
+def weights_rate(d: int, p: int, replicas: int, steps: int) -> float:
+    """Full weights."""
+    return ensemble_rate(committee(d, p), Weights(), replicas, steps)
+
+
+def numpy_rate(d: int, p: int, steps: int) -> float:
+    """One trajectory in a NumPy loop."""
+    return steps / seconds(lambda: numpy_loop(committee(d, p), steps))
+
+
+def textbook_chain_rate(d: int, p: int, replicas: int, steps: int) -> float:
+    """vmap(scan) of the chain, one Cholesky factorisation per step."""
+    return replicas * steps / seconds(vmapped_chain(committee(d, p), replicas, steps))
+
+
+def textbook_weights_rate(d: int, p: int, replicas: int, steps: int) -> float:
+    """vmap(scan) of full weights."""
+    return replicas * steps / seconds(vmapped_weights(committee(d, p), replicas, steps))
+
+
+def chain_floor(p: int, k: int, lanes: int, steps: int) -> float:
+    """Random numbers alone of the unrolled chain: p + k + 2 normals a step, summed so that none is left out."""
+
+    def tile(keys: jax.Array) -> jax.Array:
+        def step(index: jax.Array, total: jax.Array) -> jax.Array:
+            return total + sum(lane_normals((keys[0], keys[1]), index.astype(jnp.uint32), p + k + 2, jnp.float32))
+
+        return jax.lax.fori_loop(0, steps, step, jnp.zeros(lanes, jnp.float32))
+
+    return _on_every_device(tile, lanes) * lanes * steps
+
+
+def weights_floor(d: int, lanes: int, blocks: int) -> float:
+    """Inputs alone of full weights, drawn 16 at a time."""
+
+    def tile(keys: jax.Array) -> jax.Array:
+        def block(index: jax.Array, total: jax.Array) -> jax.Array:
+            key = (keys[0] + index.astype(jnp.uint32), keys[1])
+            return total + block_normals(key, 16, d + 1, jnp.float32)
+
+        return jax.lax.fori_loop(0, blocks, block, jnp.zeros((lanes, 16, d + 1), jnp.float32))
+
+    return _on_every_device(tile, lanes) * lanes * blocks * 16
+
+
+def _on_every_device(tile, lanes: int) -> float:  # noqa: ANN001
+    """Runs per second of a tile, one tile on every device, times the number of devices."""
+    devices = jax.local_device_count()
+    mesh, place = tile_mesh(devices)
+    keys = place(np.stack([np.asarray(replica_keys(0, 0, lanes * i, lanes)) for i in range(devices)]))
+    axis = jax.sharding.PartitionSpec(*mesh.axis_names)
+    spread = jax.shard_map(
+        lambda count, keys: over_tiles(tile, count, keys),
+        mesh=mesh,
+        in_specs=(jax.sharding.PartitionSpec(), axis),
+        out_specs=axis,
+        check_vma=False,
+    )
+    job = jax.jit(spread)
+    return devices / seconds(lambda: jax.block_until_ready(job(1, keys)))

@@ -1,0 +1,83 @@
+"""The same SGD as a theorist would write it, in NumPy and in JAX by vmap and scan: what sgdsim is measured against."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import erf
+
+from sgdsim.committee import Committee
+
+
+def numpy_loop(problem: Committee, steps: int, seed: int = 0) -> np.ndarray:
+    """One trajectory of full weights, one step at a time; returns W."""
+    rng = np.random.default_rng(seed)
+    d, p, k = problem.d, problem.p, problem.k
+    teacher, W = rng.normal(size=(k, d)), rng.normal(size=(p, d))
+    rate = problem.gamma / (p * np.sqrt(d))
+    for _ in range(steps):
+        x = rng.normal(size=d)
+        field = W @ x / np.sqrt(d)
+        y = erf(teacher @ x / np.sqrt(2 * d)).mean() + np.sqrt(problem.noise) * rng.normal()
+        error = y - erf(field / np.sqrt(2)).mean()
+        W += rate * np.outer(np.sqrt(2 / np.pi) * np.exp(-field * field / 2) * error, x)
+    return W
+
+
+def vmapped_weights(problem: Committee, replicas: int, steps: int):  # noqa: ANN201
+    """Full weights of many replicas by vmap(scan); returns a compiled job."""
+    d, p, k = problem.d, problem.p, problem.k
+
+    def step(carry: tuple[jax.Array, jax.Array, jax.Array], key: jax.Array) -> tuple[tuple, None]:
+        W, teacher, _ = carry
+        key_x, key_z = jax.random.split(key)
+        x = jax.random.normal(key_x, (d,), jnp.float32)
+        field = W @ x / np.float32(d) ** 0.5
+        y = jnp.mean(jax.lax.erf(teacher @ x / np.float32(2 * d) ** 0.5))
+        error = (
+            y + problem.noise**0.5 * jax.random.normal(key_z, (), jnp.float32) - jnp.mean(jax.lax.erf(field / 2**0.5))
+        )
+        E = (2 / jnp.pi) ** 0.5 * jnp.exp(-field * field / 2) * error
+        return (W + jnp.float32(problem.gamma / (p * d**0.5)) * E[:, None] * x[None, :], teacher, error), None
+
+    @jax.jit
+    def run(keys: jax.Array) -> jax.Array:
+        def one(key: jax.Array) -> jax.Array:
+            key_w, key_t, key_s = jax.random.split(key, 3)
+            W, teacher = jax.random.normal(key_w, (p, d), jnp.float32), jax.random.normal(key_t, (k, d), jnp.float32)
+            return jax.lax.scan(step, (W, teacher, jnp.float32(0)), jax.random.split(key_s, steps))[0][0]
+
+        return jax.vmap(one)(keys)
+
+    keys = jax.random.split(jax.random.key(0), replicas)
+    return lambda: jax.block_until_ready(run(keys))
+
+
+def vmapped_chain(problem: Committee, replicas: int, steps: int):  # noqa: ANN201
+    """The low-dimensional chain in Omega itself, by vmap(scan) and one Cholesky factorisation per step; a compiled job."""
+    d, p, k = problem.d, problem.p, problem.k
+    c = problem.gamma / (p * d)
+
+    def step(Omega: jax.Array, key: jax.Array) -> tuple[jax.Array, None]:
+        key_z, key_c, key_n = jax.random.split(key, 3)
+        z = jax.random.normal(key_z, (k + p,), jnp.float32)
+        fields = jnp.linalg.cholesky(Omega) @ z
+        squares = z @ z + jax.random.chisquare(key_c, jnp.float32(d - k - p), (), jnp.float32)
+        sigma = jax.lax.erf(fields / 2**0.5)
+        noise = problem.noise**0.5 * jax.random.normal(key_n, (), jnp.float32)
+        error = jnp.mean(sigma[:k]) + noise - jnp.mean(sigma[k:])
+        E = (2 / jnp.pi) ** 0.5 * jnp.exp(-fields * fields / 2) * error * jnp.where(jnp.arange(k + p) < k, 0, 1)
+        change = (
+            c * (E[:, None] * fields[None, :] + fields[:, None] * E[None, :])
+            + c * c * squares * E[:, None] * E[None, :]
+        )
+        return Omega + change.astype(jnp.float32), None
+
+    @jax.jit
+    def run(keys: jax.Array) -> jax.Array:
+        def one(key: jax.Array) -> jax.Array:
+            return jax.lax.scan(step, jnp.eye(k + p, dtype=jnp.float32), jax.random.split(key, steps))[0]
+
+        return jax.vmap(one)(keys)
+
+    keys = jax.random.split(jax.random.key(0), replicas)
+    return lambda: jax.block_until_ready(run(keys))

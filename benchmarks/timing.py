@@ -1,0 +1,40 @@
+"""Timing of whole jobs: warm first, then the best of a few, until a time budget is spent."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+
+def seconds(job: Callable[[], object], budget: float = 2.0, repeats: int = 3) -> float:
+    """Duration of one warm call of `job`: the shortest of up to `repeats`, within about `budget` seconds."""
+    job()
+    best, began = float("inf"), time.perf_counter()
+    for _ in range(repeats):
+        start = time.perf_counter()
+        job()
+        best = min(best, time.perf_counter() - start)
+        if time.perf_counter() - began > budget:
+            break
+    return best
+
+
+def machine() -> str:
+    """The machine and the versions, in one line."""
+    names = ("jax", "jaxlib", "numpy", "sgdsim")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    devices = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
+    python = f"Python {platform.python_version()}"
+    return f"{_processor()}, {os.cpu_count()} cores; JAX devices: {devices}; {python}, {versions}"
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open() as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -53,7 +53,7 @@ def vmapped_weights(problem: Committee, replicas: int, steps: int):  # noqa: ANN
 
 
 def vmapped_chain(problem: Committee, replicas: int, steps: int):  # noqa: ANN201
-    """The low-dimensional chain in Omega itself, by vmap(scan) and one Cholesky factorisation per step; a compiled job."""
+    """The low-dimensional chain in Omega itself, by vmap(scan), one Cholesky factorisation per step; a compiled job."""
     d, p, k = problem.d, problem.p, problem.k
     c = problem.gamma / (p * d)
 

@@ -24,22 +24,11 @@ def _settings() -> dict[str, bool | int | float | str]:
     return settings
 
 
-def _fuse_once() -> None:
-    """Tells XLA's CPU compiler to compute a value that several results need once, not once for each.
-
-    Without it every order parameter's update draws the step's random numbers anew: 8 times slower (p = k = 4).
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options=xla_cpu_use_multi_output_fusion".strip()
-
-
 def configure() -> None:
-    """Switches x64 on, uses every core, keeps compiled programs between sessions, and sets the fusion of CPU code.
+    """Switches x64 on, uses every core, and keeps compiled programs between sessions.
 
     A variable of the environment (JAX_NUM_CPU_DEVICES, ...) has the last word, except on x64.
     """
-    _fuse_once()
     for name, value in _settings().items():
         variable = name.upper()
         if name == "jax_enable_x64":

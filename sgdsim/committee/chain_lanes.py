@@ -28,6 +28,7 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold, lane_normals
 from sgdsim.ensemble.segments import run_segments, segment_steps
 
@@ -109,9 +110,10 @@ class ChainLanes(Kernel):
         key = fold((state.keys[0], state.keys[1]), state.step)
         m, S = _unpack(state.m, self.dtype), _lower(_unpack(state.S, self.dtype))
         root = _lower(_unpack(state.teacher_root, self.dtype))
+        pin = Pin.of(n_steps, self.dtype)
 
         def step(index: Array, change: tuple[Lanes, Lanes]) -> tuple[Lanes, Lanes]:
-            return self._step(m, S, root, change, key, index.astype(jnp.uint32))
+            return self._step(m, S, root, change, key, index.astype(jnp.uint32), pin)
 
         zero = jax.tree.map(jnp.zeros_like, (m, S))
         dm, dS = jax.lax.fori_loop(0, n_steps, step, zero)
@@ -124,25 +126,32 @@ class ChainLanes(Kernel):
         )
 
     def _step(
-        self, m: Lanes, S: Lanes, root: Lanes, change: tuple[Lanes, Lanes], key: Key, index: UInt32[Array, ""]
+        self,
+        m: Lanes,
+        S: Lanes,
+        root: Lanes,
+        change: tuple[Lanes, Lanes],
+        key: Key,
+        index: UInt32[Array, ""],
+        pin: Pin,
     ) -> tuple[Lanes, Lanes]:
         """One step of SGD on every lane, from state m + dm, S + dS to new dm, dS."""
         dm, dS = change
         k, p, constant = self.k, self.p, lambda number: jnp.asarray(number, self.dtype)
-        normals = lane_normals(key, index, k + p + 2, self.dtype)
+        normals = lane_normals(key, index, k + p + 2, self.dtype, pin)
         z_t, z_s, zeta, radial = normals[:k], normals[k : k + p], normals[k + p], normals[k + p + 1]
-        B = lane_root(_add(S, dS))
-        u = [_dot(B[i], z_s[: i + 1]) for i in range(p)]
-        field = [_dot(row, z_t) + u[i] for i, row in enumerate(_add(m, dm))]
+        B = lane_root(pin(_add(S, dS)), pin)
+        u = pin([_dot(B[i], z_s[: i + 1]) for i in range(p)])
+        field = pin([_dot(row, z_t) + u[i] for i, row in enumerate(_add(m, dm))])
         teacher = [_dot(root[r], z_t[: r + 1]) for r in range(k)]
 
         sigma, slope = self.activation.value, self.activation.derivative
         error = sum(map(sigma, teacher)) * (1 / k) - sum(map(sigma, field)) * (1 / p)
-        error = (error + constant(self.noise_root) * zeta) * constant(self.step_size)
-        cE = [slope(x) * error for x in field]
+        error = pin((error + constant(self.noise_root) * zeta) * constant(self.step_size))
+        cE = pin([slope(x) * error for x in field])
 
-        squares = _dot(z_s, z_s) + self._chi_square(radial, key, index)
-        w = [u[i] + 0.5 * squares * cE[i] for i in range(p)]
+        squares = pin(_dot(z_s, z_s) + self._chi_square(radial, key, index))
+        w = pin([u[i] + 0.5 * squares * cE[i] for i in range(p)])
         dm = [[dm[i][r] + cE[i] * z_t[r] for r in range(k)] for i in range(p)]
         dS = [[dS[i][j] + (cE[i] * w[j] + w[i] * cE[j]) for j in range(i + 1)] for i in range(p)]
         return dm, dS

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from sgdsim.ensemble.pin import Pin
+
 Lanes = list[list[Any]]
 """A small matrix as nested lists of lanes: rows of a lower triangle, or full rows."""
 
@@ -21,7 +23,7 @@ def _safe_inverse_root(pivot: Float[Array, "*shape"], diagonal: Float[Array, "*s
     return jnp.where(sound, jax.lax.rsqrt(jnp.where(sound, pivot, 1)), 0)
 
 
-def lane_root(matrix: Lanes) -> Lanes:
+def lane_root(matrix: Lanes, pin: Pin) -> Lanes:
     """Lower-triangular B with B B^T = matrix (lower triangle given), on lanes, unrolled; singular matrices allowed."""
     size = len(matrix)
     root: Lanes = [[] for _ in range(size)]
@@ -29,13 +31,13 @@ def lane_root(matrix: Lanes) -> Lanes:
         pivot = matrix[j][j]
         for m in range(j):
             pivot = pivot - root[j][m] * root[j][m]
-        inverse = _safe_inverse_root(pivot, matrix[j][j])
+        inverse = pin(_safe_inverse_root(pivot, matrix[j][j]))
         root[j].append(pivot * inverse)
         for i in range(j + 1, size):
             rest = matrix[i][j]
             for m in range(j):
                 rest = rest - root[i][m] * root[j][m]
-            root[i].append(rest * inverse)
+            root[i].append(pin(rest * inverse))
     return root
 
 

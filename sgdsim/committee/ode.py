@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import diffrax
 import equinox as eqx
@@ -75,7 +75,7 @@ def velocity(
     return A * with_fields[:, :k], A * (with_students + with_students.T) + B * with_errors
 
 
-def _largest(errors: tuple[Float[Array, "starts p k"], Float[Array, "starts p p"]]) -> Float[Array, ""]:
+def _largest(errors: tuple[Float[Array, "p k"], Float[Array, "p p"]]) -> Float[Array, ""]:
     """Norm of the solver's error; infinite for NaN, so that the step shrinks and the solver can give up."""
     worst = jnp.maximum(*(jnp.max(jnp.abs(part)) for part in errors))
     return jnp.where(jnp.isnan(worst), jnp.inf, worst)
@@ -95,37 +95,12 @@ class OverlapCurve(Curve):
     def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """M (times, p, k), Q (times, p, p) and excess_risk (times,) at increasing times >= 0, from `initial` at 0.
 
-        NaN for a start that is not finite, and from the first time that the solver did not reach. Under `jax.vmap` over
-        starts, all of them are one system of equations with common steps.
+        NaN for a start that is not finite, and from the first time that the solver did not reach.
         """
-        return _one_start(self, initial, jnp.asarray(times, jnp.float64))
-
-    def many(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-        """The same from several starts: `initial` and every observable with a leading axis of starts."""
-        parts = [jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q)]
-        sound = jnp.stack([jnp.isfinite(part).all(axis=(1, 2)) for part in parts]).all(axis=0)[:, None, None]
-        blank = (jnp.eye(self.k), jnp.zeros((self.p, self.k)), jnp.eye(self.p))  # in the place of a start that is not
-        P, M0, Q0 = (jnp.where(sound, part, safe[None]) for part, safe in zip(parts, blank, strict=True))
-        paths = (jnp.moveaxis(path, 1, 0) for path in self._paths(P, M0, Q0, times))
-        M, Q = (jnp.where(sound[..., None] & jnp.isfinite(path), path, jnp.nan) for path in paths)
-        risk = jax.vmap(jax.vmap(excess_risk, in_axes=(None, 0, 0)))(P, M, Q)
-        return {"M": M, "Q": Q, "excess_risk": risk}
-
-    def _paths(
-        self,
-        P: Float[Array, "starts k k"],
-        M0: Float[Array, "starts p k"],
-        Q0: Float[Array, "starts p p"],
-        times: Float[Array, " times"],
-    ) -> tuple[Float[Array, "times starts p k"], Float[Array, "times starts p p"]]:
-        """M and Q at the times, infinite where the solver did not get."""
-
-        def slope(t: Any, state: tuple[Array, Array], args: None) -> tuple[Array, Array]:
-            M, Q = state
-            return jax.vmap(velocity, in_axes=(0, 0, 0, None, None, None))(P, M, Q, self.A, self.B, self.noise)
-
+        times = jnp.asarray(times, jnp.float64)
+        P, M0, Q0 = (jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q))
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(slope),
+            diffrax.ODETerm(lambda t, state, args: velocity(P, state[0], state[1], self.A, self.B, self.noise)),
             diffrax.Tsit5(),
             t0=0.0,
             t1=times[-1],
@@ -139,32 +114,10 @@ class OverlapCurve(Curve):
             max_steps=MAX_STEPS,
             throw=False,
         )
-        M, Q = cast(tuple[Array, Array], solution.ys)
-        return M, Q
-
-
-@jax.custom_batching.custom_vmap
-def _one_start(curve: OverlapCurve, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-    several = jax.tree.map(lambda part: jnp.asarray(part)[None], initial)
-    return jax.tree.map(lambda value: value[0], curve.many(several, times))
-
-
-@_one_start.def_vmap
-def _many_starts(
-    size: int, batched: Any, curve: OverlapCurve, initial: Overlaps, times: Float[Array, " times"]
-) -> tuple[Observables, Any]:
-    """The rule of `jax.vmap`: all starts as one system of equations.
-
-    A mapped solver would save every start at an index of its own, on which XLA's CPU compiler can crash
-    (openxla/xla#47367), and it would run until its slowest start is done anyway.
-    """
-    if any(jax.tree.leaves((batched[0], batched[2]))):
-        raise NotImplementedError("An ODE can be mapped over its starts only, not over problems or times.")
-    stacked = jax.tree.map(
-        lambda part, mapped: part if mapped else jnp.broadcast_to(part, (size, *part.shape)), initial, batched[1]
-    )
-    observables = curve.many(stacked, times)
-    return observables, jax.tree.map(lambda _: True, observables)
+        paths = cast(tuple[Array, Array], solution.ys)
+        M, Q = (jnp.where(jnp.isfinite(path), path, jnp.nan) for path in paths)  # infinite where it did not get
+        risk = jax.vmap(excess_risk, in_axes=(None, 0, 0))(P, M, Q)
+        return {"M": M, "Q": Q, "excess_risk": risk}
 
 
 @dataclass(frozen=True)

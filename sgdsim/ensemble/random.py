@@ -6,12 +6,15 @@ results cannot depend on the batch size, on the number of devices, or on where a
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
+
+from sgdsim.ensemble.pin import no_pin
 
 Key = tuple[Any, Any]
 """The two 32-bit words of a key, each a scalar or an array of lanes."""
@@ -54,20 +57,25 @@ def fold(key: Key, number: Any) -> Key:
     return threefry(key, words(number))
 
 
-def normal_pair(key: Key, counter: Key, dtype: Any) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+def normal_pair(
+    key: Key, counter: Key, dtype: Any, pin: Callable[[Any], Any] = no_pin
+) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """Two independent N(0, 1) for every counter, by Box and Muller's transform of one Threefry output.
 
-    The radius is sqrt(-2 log u) with u = (a + 1/2) 2^-32, so |z| reaches 6.7; the angle is a quadrant (two bits) and an
-    offset of 30 bits. float32 and float64 transform the same bits, so their numbers agree to rounding.
+    The radius is sqrt(-2 log u) with u = (a + 1/2) 2^-32, so |z| reaches 6.7; the angle is (pi/2) 2^-30 b for b as a
+    signed number, a quadrant and an offset from it. float32 and float64 transform the same bits, so their numbers agree
+    to rounding.
     """
     a, b = threefry(key, counter)
     dtype = jnp.dtype(dtype)
-    radius = jnp.sqrt(-2 * jnp.log(a.astype(dtype) * dtype.type(2**-32) + dtype.type(2**-33)))
-    offset = jax.lax.bitcast_convert_type(b << np.uint32(2), jnp.int32).astype(dtype) * dtype.type(2**-32)
-    sine, cosine = _sin_cos_quarter(offset)
-    swap, negate = (b >> np.uint32(31)) != 0, (b & np.uint32(1 << 30)) != 0
-    radius = jnp.where(negate, -radius, radius)
-    return radius * jnp.where(swap, sine, cosine), radius * jnp.where(swap, cosine, sine)
+    uniform = pin(a.astype(dtype) * dtype.type(2**-32) + dtype.type(2**-33))
+    turn = pin(jax.lax.bitcast_convert_type(b, jnp.int32).astype(dtype) * dtype.type(2**-30))
+    quadrant = jnp.round(turn)
+    sine, cosine = _sin_cos_quarter(turn - quadrant)
+    radius = jnp.sqrt(-2 * jnp.log(uniform))
+    radius = jnp.where((quadrant == -1) | (jnp.abs(quadrant) == 2), -radius, radius)
+    odd = jnp.abs(quadrant) == 1
+    return pin((radius * jnp.where(odd, sine, cosine), radius * jnp.where(odd, cosine, sine)))
 
 
 def _sin_cos_quarter(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
@@ -86,22 +94,26 @@ def _sin_cos_quarter(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape
     return turn * series(odd), series(even)
 
 
-def lane_normals(key: Key, step: UInt32[Array, ""], count: int, dtype: Any) -> list[Float[Array, " lanes"]]:
+def lane_normals(
+    key: Key, step: UInt32[Array, ""], count: int, dtype: Any, pin: Callable[[Any], Any] = no_pin
+) -> list[Float[Array, " lanes"]]:
     """`count` N(0, 1) for every lane at one step: counter words are (step, index of the pair)."""
     lanes = jnp.shape(key[0])
     first = jnp.broadcast_to(step, lanes)
     normals: list[Float[Array, " lanes"]] = []
     for pair in range((count + 1) // 2):
-        normals += normal_pair(key, (first, jnp.full(lanes, pair, jnp.uint32)), dtype)
+        normals += normal_pair(key, (first, jnp.full(lanes, pair, jnp.uint32)), dtype, pin)
     return normals[:count]
 
 
-def block_normals(key: Key, samples: int, count: int, dtype: Any) -> Float[Array, "lanes samples count"]:
+def block_normals(
+    key: Key, samples: int, count: int, dtype: Any, pin: Callable[[Any], Any] = no_pin
+) -> Float[Array, "lanes samples count"]:
     """`count` N(0, 1) for each of `samples` consecutive samples of every lane: counter words (sample, pair)."""
     lanes, pairs = key[0].shape[0], (count + 1) // 2
     shape = (lanes, samples, pairs)
     key = (key[0][:, None, None], key[1][:, None, None])
     key = (jnp.broadcast_to(key[0], shape), jnp.broadcast_to(key[1], shape))
     counter = (jax.lax.broadcasted_iota(jnp.uint32, shape, 1), jax.lax.broadcasted_iota(jnp.uint32, shape, 2))
-    first, second = normal_pair(key, counter, dtype)
+    first, second = normal_pair(key, counter, dtype, pin)
     return jnp.concatenate([first, second], axis=-1)[..., :count]

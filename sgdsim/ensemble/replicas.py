@@ -127,9 +127,12 @@ class Ensemble:
     def _begin(self, tiles: range) -> "_Batch":
         """Tiles that are simulated at once, at t = 0, spread over the local devices."""
         devices = min(jax.local_device_count(), len(tiles))
-        # The last device may have less to do: it repeats the last tile, and the copy is dropped.
         each = math.ceil(len(tiles) / devices)
-        padded = [min(tile, tiles[-1]) for tile in range(tiles.start, tiles.start + devices * each)]
+        # A device has room for two tiles at least: around an axis of length one the compiler would arrange, and round,
+        # the same sums otherwise. Room that is left over holds copies of the last tile, which are dropped.
+        room = max(each, 2)
+        slots = [device * each + min(slot, each - 1) for device in range(devices) for slot in range(room)]
+        padded = [tiles[min(slot, len(tiles) - 1)] for slot in slots]
         mesh, place = tile_mesh(devices)
         initials = [self._initial(tile, self.lanes) for tile in padded]
         keys = [replica_keys(self.seed, self.cell, tile * self.lanes, self.lanes) for tile in padded]
@@ -215,7 +218,10 @@ class _Batch:
 
     def _tiles(self, summary: dict[str, Any]) -> Tiles:
         """The summary on the host, without the copies and the lanes that hold no replica."""
-        keep = slice(0, len(self.tiles))
+        room = len(self.valid) // self.mesh.size
+        keep = [device * room + slot for device in range(self.mesh.size) for slot in range(self.each)][
+            : len(self.tiles)
+        ]
         fields = jax.tree.map(lambda array: np.asarray(array)[keep], summary)
         for name in ("sup_deviation", "final_deviation"):
             fields[name] = fields[name][self.valid[keep]]

@@ -34,7 +34,7 @@ def finished(tmp_path_factory):
 
 def test_run_prints_the_fit_and_the_report(finished):
     folder, done = finished
-    number = r"-?[\d.]+ \+- [\d.]+"
+    number = r"-?[\d.]+\(\d+\)"
     lines = done.stdout.splitlines()
     assert re.fullmatch(
         rf"scaling: sup_deviation = C dt\^s with s = {number}, expected 0.5; C = {number}; chi2.*", lines[0]

@@ -1,0 +1,34 @@
+"""Shared values, computed once: a hint to XLA's CPU compiler."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, Int
+
+
+class Pin(eqx.Module):
+    """Has a value that several results use computed once on a CPU, by dividing it by one: exact, and nearly free.
+
+    XLA's CPU compiler fuses a cheap value into each of its users, and computes it anew for every one; through a chain
+    of such values the work grows like the product of their numbers of users (a step of the chain would draw its random
+    numbers once for each order parameter). It never duplicates a division. On other devices this does nothing.
+    """
+
+    one: Float[Array, ""]
+
+    @classmethod
+    def of(cls, n_steps: Int[Array, ""], dtype: Any) -> "Pin":
+        """A one that the compiler cannot know to be one: n_steps >= 0."""
+        return cls((n_steps >= 0).astype(dtype))
+
+    def __call__(self, values: Any) -> Any:
+        """The same floating-point arrays."""
+        if jax.default_backend() != "cpu":
+            return values
+        return jax.tree.map(lambda value: value / self.one, values)
+
+
+def no_pin(values: Any) -> Any:
+    """The same values, left to the compiler."""
+    return values

@@ -1,0 +1,138 @@
+"""`make bench`: the speed of every form on this machine, in under three minutes; written to benchmarks/RESULTS.md."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+from benchmarks import forms
+from benchmarks.table import Row, show, write
+from benchmarks.timing import machine
+
+COMMAND = "make bench"
+
+
+def chain_rows() -> Iterator[Row]:
+    """The chain, p = k = 4, against the floor and the textbook forms."""
+    section = "Chain, p = k = 4, d = 10^6, float32, 4096 replicas"
+    ours = forms.chain_rate(10**6, 4, 4096, 10_000)
+    yield Row(section, "sgdsim", rate(ours))
+    floor = forms.chain_floor(4, 4, 512, 5_000)
+    yield Row(section, "random numbers alone (the floor)", rate(floor), ours / floor, "sgdsim is this part of it")
+    textbook = forms.textbook_chain_rate(10**6, 4, 1024, 300)
+    yield Row(
+        section, "vmap(scan), a Cholesky factorisation a step", rate(textbook), ours / textbook, "sgdsim is faster by"
+    )
+    loop = forms.numpy_rate(1000, 4, 2_000)
+    yield Row(section, "NumPy loop of full weights, d = 1000", rate(loop), ours / loop, "sgdsim is faster by")
+
+
+def dimension_rows() -> Iterator[Row]:
+    """The same at other d."""
+    section = "Chain against d (p = k = 4, 2048 replicas)"
+    base = None
+    for d in (10**3, 10**2, 10**5, 10**7, 10**9):
+        speed = forms.chain_rate(d, 4, 2048, 8_000)
+        base = base or speed
+        yield Row(section, f"d = 10^{len(str(d)) - 1}", rate(speed), speed / base, "d = 10^3")
+
+
+def width_rows() -> Iterator[Row]:
+    """The chain at other p, k = 4."""
+    section = "Chain against p (k = 4, d = 10^6)"
+    for p, replicas, steps in (
+        (2, 4096, 8_000),
+        (8, 2048, 4_000),
+        (16, 1024, 2_000),
+        (32, 512, 1_000),
+        (64, 256, 400),
+        (128, 128, 128),
+    ):
+        speed = forms.chain_rate(10**6, p, replicas, steps)
+        textbook = forms.textbook_chain_rate(10**6, p, min(replicas, 128), max(8, 4_000 // p**2))
+        yield Row(section, f"p = {p}", rate(speed), speed / textbook, "textbook vmap(scan)")
+
+
+def replica_rows() -> Iterator[Row]:
+    """The chain with few and many replicas."""
+    section = "Chain against replicas (p = k = 4, d = 10^6)"
+    base = None
+    for replicas in (1, 100, 1_000, 10_000, 100_000):
+        speed = forms.chain_rate(10**6, 4, replicas, max(200, min(20_000, 40_000_000 // replicas)))
+        base = base or speed
+        yield Row(section, f"{replicas} replicas", rate(speed), speed / base, "1 replica")
+
+
+def weights_rows() -> Iterator[Row]:
+    """Full weights against drawing their inputs, and the textbook forms."""
+    section = "Full weights, d = 1000, k = 4, float32, 256 replicas"
+    floor = forms.weights_floor(1000, 16, 20)
+    yield Row(section, "inputs alone (the floor)", rate(floor))
+    for p in (4, 32):
+        ours = forms.weights_rate(1000, p, 256, 800)
+        textbook = forms.textbook_weights_rate(1000, p, 64, 200)
+        loop = forms.numpy_rate(1000, p, 1_000)
+        yield Row(section, f"sgdsim, p = {p}", rate(ours), ours / floor, "the floor")
+        yield Row(section, f"vmap(scan), p = {p}", rate(textbook), ours / textbook, "sgdsim is faster by")
+        yield Row(section, f"NumPy loop, p = {p}", rate(loop), ours / loop, "sgdsim is faster by")
+
+
+def core_rows() -> Iterator[Row]:
+    """One core and all of them, in processes of their own."""
+    section = "Cores (chain, p = k = 4, 4096 replicas)"
+    code = "from benchmarks.forms import chain_rate; print(chain_rate(10**6, 4, 4096, 5000))"
+    one, every = (float(_python(code, JAX_NUM_CPU_DEVICES=str(cores))) for cores in (1, os.cpu_count() or 1))
+    yield Row(section, "1 core", rate(one))
+    yield Row(section, f"{os.cpu_count()} cores", rate(every), every / one, "1 core")
+
+
+def first_result_rows() -> Iterator[Row]:
+    """From the start of Python to the first result, with an empty and a filled cache of compiled programs."""
+    section = "Time to the first result (chain, p = k = 4, with its ODE)"
+    code = (
+        "import sgdsim; p = sgdsim.committee.Committee(d=1000, p=4, k=4, gamma=1.0);"
+        "sgdsim.simulate(p, sgdsim.committee.overlap_start(p), sgdsim.linear_times(0.1, 2), replicas=256)"
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        cold, warm = (_timed(code, JAX_COMPILATION_CACHE_DIR=cache) for _ in range(2))
+    bare = _timed("import jax, xarray, diffrax")
+    yield Row(section, "empty compilation cache", f"{cold:.1f} s")
+    yield Row(section, "filled cache", f"{warm:.1f} s", warm / cold, "empty cache")
+    yield Row(section, "importing jax, xarray and diffrax alone", f"{bare:.1f} s")
+
+
+def rate(steps_per_second: float) -> str:
+    """Steps per second."""
+    return f"{steps_per_second:.3g} steps/s"
+
+
+def _python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def _timed(code: str, **environment: str) -> float:
+    began = time.perf_counter()
+    _python(code, **environment)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    began = time.perf_counter()
+    rows: list[Row] = []
+    for group in (chain_rows, dimension_rows, width_rows, replica_rows, weights_rows, core_rows, first_result_rows):
+        for row in group():
+            rows.append(row)
+            print(json.dumps(row.cells), flush=True)
+    show(rows)
+    write(rows, "cpu", f"## On a CPU\n\n`{COMMAND}` on {machine()}; {time.perf_counter() - began:.0f} s in all.")
+
+
+if __name__ == "__main__":
+    main()

@@ -108,14 +108,15 @@ class ChainLanes(Kernel):
     def _segment(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
         """n_steps steps with their increments summed from zero in the precision of the loop."""
         key = fold((state.keys[0], state.keys[1]), state.step)
-        m, S = _unpack(state.m, self.dtype), _lower(_unpack(state.S, self.dtype))
-        root = _lower(_unpack(state.teacher_root, self.dtype))
+        # A GPU kernel takes at most 96 arrays: what the loop only reads is one array each, divided inside the loop.
+        whole = [part.astype(self.dtype) for part in (state.m, state.S, state.teacher_root)]
         pin = Pin.of(n_steps, self.dtype)
 
         def step(index: Array, change: tuple[Lanes, Lanes]) -> tuple[Lanes, Lanes]:
-            return self._step(m, S, root, change, key, index.astype(jnp.uint32), pin)
+            m, S, root = map(_unpack, whole)
+            return self._step(m, _lower(S), _lower(root), change, key, index.astype(jnp.uint32), pin)
 
-        zero = jax.tree.map(jnp.zeros_like, (m, S))
+        zero = jax.tree.map(jnp.zeros_like, (_unpack(whole[0]), _lower(_unpack(whole[1]))))
         dm, dS = jax.lax.fori_loop(0, n_steps, step, zero)
         return ChainState(
             m=state.m + _pack(dm),
@@ -182,8 +183,8 @@ def _symmetric(lower: Lanes) -> Lanes:
     return [[lower[max(i, j)][min(i, j)] for j in range(len(lower))] for i in range(len(lower))]
 
 
-def _unpack(array: Float[Array, "rows columns lanes"], dtype: Any) -> Lanes:
-    return [[array[i, j].astype(dtype) for j in range(array.shape[1])] for i in range(array.shape[0])]
+def _unpack(array: Float[Array, "rows columns lanes"]) -> Lanes:
+    return [[array[i, j] for j in range(array.shape[1])] for i in range(array.shape[0])]
 
 
 def _pack(matrix: Lanes) -> Float[Array, "rows columns lanes"]:

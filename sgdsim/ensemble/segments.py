@@ -17,7 +17,7 @@ from jaxtyping import Array, Int
 LONGEST = 1024
 """Steps of a segment at most: a float32 sum of so many equal terms keeps each to 1e-4 of itself, without bias."""
 SHORTEST = 16
-MOVEMENT = 0.02
+MOVEMENT = 0.1
 """Time of a segment at most (but for the shortest): S may decay by orders of magnitude, but not within one."""
 
 

@@ -5,7 +5,6 @@ The most telling rows come first: those that do not fit in the time, or in the m
 """
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.forms import committee, textbook_chain_rate, textbook_weights_rate
 from benchmarks.timing import machine, seconds
 from sgdsim.committee import Chain, OverlapStart, Weights
 from sgdsim.ensemble.contracts import Simulator
-from sgdsim.ensemble.devices import tile_mesh
-from sgdsim.ensemble.propagate import Call, buffer_for, make_propagator
-from sgdsim.ensemble.random import replica_keys
+from sgdsim.ensemble.propagate import Call, make_propagator
 from sgdsim.ensemble.replicas import Ensemble
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -73,25 +69,16 @@ class Row:
 
 def batch_job(ensemble: Ensemble) -> Callable[[int], object]:
     """A job of n steps of the replicas that run at once."""
-    kernel, lanes = ensemble.kernel, ensemble.lanes
-    devices = min(jax.local_device_count(), ensemble.tiles_at_once)
-    each = math.ceil(ensemble.tiles_at_once / devices)
-    tiles = each * devices
-    mesh, place = tile_mesh(devices)
-    initial = ensemble.start.draw(ensemble.problem, np.random.default_rng(0), lanes)
-    keys = jnp.moveaxis(replica_keys(0, 0, 0, tiles * lanes).reshape(2, tiles, lanes), 1, 0)
-    state = place(jax.jit(jax.vmap(lambda keys: kernel.init(initial, keys)))(keys))
-    saved = {
-        name: place(jnp.zeros((tiles, *zeros.shape), zeros.dtype))
-        for name, zeros in buffer_for(kernel, initial, keys[0], 1).items()
-    }
-    propagate = make_propagator(mesh)
+    batch = ensemble.begin(range(ensemble.tiles_at_once))
+    state, saved = batch.start(batch.layout.each)
+    propagate = make_propagator(batch.mesh)
 
     def job(steps: int) -> object:
         # The propagator takes its state over: the next call goes on from what it gives.
         nonlocal state, saved
         call = Call(np.array([steps]), 0, 1, 0)
-        state, saved = jax.block_until_ready(propagate(kernel, state, saved, each, *call.arguments))
+        moved = propagate(ensemble.kernel, state, saved, batch.layout.each, *call.arguments)
+        state, saved = jax.block_until_ready(moved)
         return saved
 
     return job

@@ -57,7 +57,7 @@ class WalkKernel(Kernel):
     segment: int = eqx.field(static=True, default=1)
 
     def init(self, initial, keys):
-        return initial.T, keys, jnp.zeros((), jnp.int64)
+        return jnp.broadcast_to(initial.T, (initial.shape[1], self.lanes)), keys, jnp.zeros((), jnp.int64)
 
     def advance(self, state, n_steps):
         x, keys, done = state

@@ -44,11 +44,12 @@ class ChainState(eqx.Module):
 
 
 def chain_state(initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> ChainState:
-    """The state of replicas that start at the given overlaps (leading replica axis)."""
+    """The state of replicas that start at the given overlaps, with a replica axis in front (of length 1: all alike)."""
     root = jnp.linalg.cholesky(jnp.asarray(initial.P))
     m, S = initial.schur()
-    last = [jnp.moveaxis(jnp.asarray(part, jnp.float64), 0, -1) for part in (m, S, root)]
-    return ChainState(*last, keys=keys, step=jnp.zeros((), jnp.int64))
+    last = (jnp.moveaxis(jnp.asarray(part, jnp.float64), 0, -1) for part in (m, S, root))
+    wide = [jnp.broadcast_to(part, (*part.shape[:2], keys.shape[1])) for part in last]
+    return ChainState(*wide, keys=keys, step=jnp.zeros((), jnp.int64))
 
 
 def chain_observables(state: ChainState) -> Observables:

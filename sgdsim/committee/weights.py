@@ -58,10 +58,13 @@ class WeightsKernel(Kernel):
 
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> WeightsState:
         """Weights with exactly the given overlaps."""
-        teacher, W = initial.frame_weights(self.d)
+        teacher, W = (
+            jnp.broadcast_to(jnp.asarray(part, self.dtype), (self.lanes, *part.shape[1:]))
+            for part in initial.frame_weights(self.d)
+        )
         return WeightsState(
-            W=jnp.asarray(W, self.dtype),
-            teacher=jnp.asarray(teacher, self.dtype),
+            W=W,
+            teacher=teacher,
             keys=keys,
             step=jnp.zeros((), jnp.int64),
         )

@@ -87,7 +87,10 @@ class Kernel(eqx.Module):
 
     @abc.abstractmethod
     def init(self, initial: Initial, keys: UInt32[Array, "2 lanes"]) -> Any:
-        """The state of a tile at step 0, from initial values with a leading axis of `lanes`, and a key per replica."""
+        """The state of a tile at step 0, from a key per replica and initial values with a leading replica axis.
+
+        That axis has length `lanes`, or 1 where all replicas start alike. Pure JAX.
+        """
 
     @abc.abstractmethod
     def advance(self, state: Any, n_steps: Int[Array, ""]) -> Any:

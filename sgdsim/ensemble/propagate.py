@@ -21,10 +21,38 @@ GROWTH = 8
 """How much longer one call may be than the one before."""
 
 
-def buffer_for(kernel: Kernel, initial: Initial, keys: UInt32[Array, "2 lanes"], times: int) -> Observables:
-    """Zeros for the observables of one tile at every save time, time axis first."""
-    shapes = jax.eval_shape(lambda keys: kernel.observe(kernel.init(initial, keys)), keys)
-    return {name: np.zeros((times, *shape.shape), shape.dtype) for name, shape in shapes.items()}
+Progress = Callable[[int], None]
+"""Told the number of replica-steps just done, a few times a second."""
+
+
+def start_tile(kernel: Kernel, initial: Initial, keys: UInt32[Array, "2 lanes"], times: int) -> tuple[Any, Observables]:
+    """One tile at t = 0, and zeros for its observables at every save time, time axis first."""
+    state = kernel.init(initial, keys)
+    shapes = jax.eval_shape(kernel.observe, state)
+    return state, {name: jnp.zeros((times, *shape.shape), shape.dtype) for name, shape in shapes.items()}
+
+
+@lru_cache(maxsize=16)
+def make_starter(mesh: Mesh, own: bool, times: int) -> Callable[..., tuple[Any, Observables]]:
+    """The compiled function (kernel, tiles, initials, keys) -> (state, saved), on `tiles` tiles per device.
+
+    `initials` is one start for all tiles, or, `own`, has a leading axis of tiles.
+    """
+
+    def shard(kernel: Kernel, count: Array, initials: Initial, keys: Array) -> tuple[Any, Observables]:
+        if own:
+            return over_tiles(lambda start, keys: start_tile(kernel, start, keys, times), count, initials, keys)
+        return over_tiles(lambda keys: start_tile(kernel, initials, keys, times), count, keys)
+
+    tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
+    spread = jax.shard_map(
+        shard,
+        mesh=mesh,
+        in_specs=(everywhere, everywhere, tiles if own else everywhere, tiles),
+        out_specs=(tiles, tiles),
+        check_vma=False,
+    )
+    return jax.jit(spread)
 
 
 @lru_cache(maxsize=16)

@@ -13,8 +13,8 @@ from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
 
 DEVIATIONS = {
-    "sup_deviation": ("largest deviation", r"$\mathbb{E}\,\max_t\, |\Omega - \bar\Omega|_\infty$"),
-    "final_deviation": ("final deviation", r"$\mathbb{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
+    "sup_deviation": ("largest deviation", r"$\mathrm{E}\,\max_t\, |\Omega - \bar\Omega|_\infty$"),
+    "final_deviation": ("final deviation", r"$\mathrm{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
 }
 """The distances of a replica from theory that every system has, in words and as mathematics."""
 

@@ -28,7 +28,7 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 from sgdsim.ensemble.contracts import Kernel, Observables
-from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.pin import Pin, Pinning
 from sgdsim.ensemble.random import Key, fold, lane_normals
 from sgdsim.ensemble.segments import run_segments, segment_steps
 
@@ -135,7 +135,7 @@ class ChainLanes(Kernel):
         change: tuple[Lanes, Lanes],
         key: Key,
         index: UInt32[Array, ""],
-        pin: Pin,
+        pin: Pinning,
     ) -> tuple[Lanes, Lanes]:
         """One step of SGD on every lane, from state m + dm, S + dS to new dm, dS."""
         dm, dS = change

@@ -6,7 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.pin import Pinning
+
+PANEL = 8
+"""Columns of a panel of `batched_root`."""
 
 Lanes = list[list[Any]]
 """A small matrix as nested lists of lanes: rows of a lower triangle, or full rows."""
@@ -23,7 +26,7 @@ def _safe_inverse_root(pivot: Float[Array, "*shape"], diagonal: Float[Array, "*s
     return jnp.where(sound, jax.lax.rsqrt(jnp.where(sound, pivot, 1)), 0)
 
 
-def lane_root(matrix: Lanes, pin: Pin) -> Lanes:
+def lane_root(matrix: Lanes, pin: Pinning) -> Lanes:
     """Lower-triangular B with B B^T = matrix (lower triangle given), on lanes, unrolled; singular matrices allowed."""
     size = len(matrix)
     root: Lanes = [[] for _ in range(size)]
@@ -42,18 +45,34 @@ def lane_root(matrix: Lanes, pin: Pin) -> Lanes:
 
 
 def batched_root(matrix: Float[Array, "lanes p p"]) -> Float[Array, "lanes p p"]:
-    """Lower-triangular B with B B^T = matrix for a batch, column by column; singular matrices allowed."""
+    """Lower-triangular B with B B^T = matrix for a batch, by panels of columns; singular matrices allowed.
+
+    The columns of a panel are made one after another; what earlier panels take from it is one matrix product.
+    """
     size = matrix.shape[-1]
-    rows = jnp.arange(size)
     diagonal = jnp.diagonal(matrix, axis1=1, axis2=2)
+    panels: list[Array] = []
+    for first in range(0, size, PANEL):
+        columns = slice(first, min(first + PANEL, size))
+        rest = matrix[:, first:, columns]
+        if panels:
+            before = jnp.concatenate([panel[:, first:, :] for panel in panels], axis=2)
+            rest = rest - before @ jnp.swapaxes(before[:, : rest.shape[2], :], 1, 2)
+        panel = _panel_root(rest, diagonal[:, columns])
+        panels.append(jnp.pad(panel, ((0, 0), (first, 0), (0, 0))))
+    return jnp.concatenate(panels, axis=2)
 
-    def column(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        rest, root = carry
-        pivots = jax.lax.dynamic_index_in_dim(rest, j, axis=2, keepdims=False)
-        pivot = jax.lax.dynamic_index_in_dim(pivots, j, axis=1)
-        scale = _safe_inverse_root(pivot, jax.lax.dynamic_index_in_dim(diagonal, j, axis=1))
-        new = jnp.where((rows >= j)[None, :], pivots * scale, 0)
-        rest = rest - new[:, :, None] * new[:, None, :]
-        return rest, jax.lax.dynamic_update_index_in_dim(root, new, j, axis=2)
 
-    return jax.lax.fori_loop(0, size, column, (matrix, jnp.zeros_like(matrix)))[1]
+def _panel_root(
+    panel: Float[Array, "lanes rows columns"], diagonal: Float[Array, "lanes columns"]
+) -> Float[Array, "lanes rows columns"]:
+    """The first columns of the root of a matrix of which they are given, unrolled."""
+    root: list[Array] = []
+    rows = jnp.arange(panel.shape[1])
+    for j in range(panel.shape[2]):
+        rest = panel[:, :, j]
+        for column in root:
+            rest = rest - column * column[:, j : j + 1]
+        scale = _safe_inverse_root(rest[:, j : j + 1], diagonal[:, j : j + 1])
+        root.append(jnp.where((rows >= j)[None, :], rest * scale, 0))
+    return jnp.stack(root, axis=2)

@@ -17,7 +17,8 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import backpropagated_errors, block_steps
 from sgdsim.ensemble.contracts import Kernel, Observables, Simulator
-from sgdsim.ensemble.random import block_normals, fold
+from sgdsim.ensemble.pin import Pin, Pinning
+from sgdsim.ensemble.random import Key, block_normal_pairs, fold
 from sgdsim.ensemble.segments import run_segments
 
 
@@ -84,23 +85,40 @@ class WeightsKernel(Kernel):
 
     def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """One block, of which the first n_steps steps count: w_i += (gamma/(p sqrt(d) batch)) sum_s E_i^s x^s."""
-        key = fold((state.keys[0], state.keys[1]), state.step)
-        normals = block_normals(key, self.segment * self.batch, self.d + 1, self.dtype)
-        X, zeta = normals[:, :, : self.d], normals[:, :, self.d]
+        *halves, zeta = self._inputs(fold((state.keys[0], state.keys[1]), state.step), Pin.of(n_steps, self.dtype))
         scale = jnp.asarray(self.d**-0.5, self.dtype)
         E = backpropagated_errors(
             self.activation,
-            student=jnp.einsum("lsd,lpd->lsp", X, state.W) * scale,
-            teacher=jnp.einsum("lsd,lkd->lsk", X, state.teacher) * scale,
+            student=_product("lsd,lpd->lsp", halves, self._halves(state.W)) * scale,
+            teacher=_product("lsd,lkd->lsk", halves, self._halves(state.teacher)) * scale,
             noise=jnp.asarray(self.noise_root, self.dtype) * zeta,
-            gram=jnp.einsum("lsd,ltd->lst", X, X),
+            gram=_product("lsd,ltd->lst", halves, halves),
             step_size=jnp.asarray(self.step_size, self.dtype),
             batch=self.batch,
             n_steps=n_steps,
         )
         rate = jnp.asarray(self.step_size * self.d**0.5 / self.batch, self.dtype)
-        W = state.W + rate * jnp.einsum("lsp,lsd->lpd", E, X)
+        change = [jnp.einsum("lsp,lsd->lpd", rate * E, half) for half in halves]
+        W = state.W + jnp.concatenate(change, axis=2)
         return WeightsState(W=W, teacher=state.teacher, keys=state.keys, step=state.step + n_steps)
+
+    def _inputs(self, key: Key, pin: Pinning) -> tuple[Array, Array, Array]:
+        """The inputs (lanes, samples, d) of a block in two halves of d, and zeta (lanes, samples).
+
+        Halves, because normals are made in pairs: each member is an array of its own, and none is copied.
+        """
+        samples, pairs = self.segment * self.batch, (self.d + 1) // 2
+        left, right = block_normal_pairs(key, samples, pairs, self.dtype, pin)
+        zeta, _ = block_normal_pairs(key, samples, 1, self.dtype, first=pairs)
+        return left, right[:, :, : self.d - pairs], zeta[:, :, 0]
+
+    def _halves(self, rows: Float[Array, "lanes rows d"]) -> list[Array]:
+        return jnp.split(rows, [(self.d + 1) // 2], axis=2)
+
+
+def _product(formula: str, left: list[Array], right: list[Array]) -> Array:
+    """A matrix product over d, half by half."""
+    return jnp.einsum(formula, left[0], right[0]) + jnp.einsum(formula, left[1], right[1])
 
 
 @dataclass(frozen=True)

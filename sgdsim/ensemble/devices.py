@@ -1,5 +1,6 @@
 """Where tiles run: a mesh of the local devices, and how many replicas fit."""
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -13,8 +14,10 @@ from jaxtyping import Array, Int
 from sgdsim.errors import ArgumentError
 
 AXIS = "tiles"
-_CPU_BYTES = 2**29
-"""Memory given to one batch on a CPU, whose devices do not report any."""
+_CPU_SHARE = 2**28
+"""Memory that one batch may take on one CPU device, where more does not make it faster."""
+_UNKNOWN = 2**30
+"""Memory of an accelerator that does not say how much it has."""
 _CPU_TILES = 16
 """Tiles in a row on one CPU device: enough to hide the cost of a call."""
 _WIDEST = 2**18
@@ -54,17 +57,34 @@ def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: 
     return jax.lax.fori_loop(0, count, one, empty)
 
 
+def device_memory() -> int:
+    """Bytes of memory of one local device; CPU devices share the machine's."""
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // jax.local_device_count()
+    return (device.memory_stats() or {}).get("bytes_limit", _UNKNOWN)
+
+
+def check_memory(bytes_per_replica: int, lanes: int) -> None:
+    """**Raises:** ArgumentError where a device cannot hold a single tile of `lanes` replicas."""
+    need, memory = bytes_per_replica * lanes, device_memory()
+    if need > memory:
+        raise ArgumentError(
+            "simulator",
+            f"hold {lanes} replica{'s' if lanes > 1 else ''} at once on a device of {memory / 2**30:.1f} GiB",
+            f"a problem that takes {need / 2**30:.1f} GiB for them",
+            "Lower p or d, or take a device with more memory.",
+        )
+
+
 def default_batch(bytes_per_replica: int, lanes: int) -> int:
-    """Replicas to simulate at once on all local devices, from the memory that they have.
+    """Replicas to simulate at once on all local devices: as many as fill them, in half of their memory.
 
     **Raises:** ArgumentError where not even one tile fits on a device.
     """
-    device = jax.local_devices()[0]
-    on_cpu = device.platform == "cpu"
-    memory = _CPU_BYTES if on_cpu else (device.memory_stats() or {}).get("bytes_limit", _CPU_BYTES)
-    tiles = int(memory / 2 // (bytes_per_replica * lanes))
-    if tiles < 1 and not on_cpu:
-        need = f"{bytes_per_replica * lanes / 2**30:.1f} GiB on a device of {memory / 2**30:.1f} GiB"
-        raise ArgumentError("problem", f"fit on one device (one tile of {lanes} replicas needs {need})", "less memory")
-    per_device = min(max(tiles, 1), _CPU_TILES if on_cpu else max(1, _WIDEST // lanes))
-    return per_device * lanes * jax.local_device_count()
+    check_memory(bytes_per_replica, lanes)
+    on_cpu = jax.local_devices()[0].platform == "cpu"
+    share = min(device_memory() // 2, _CPU_SHARE) if on_cpu else device_memory() // 2
+    most = _CPU_TILES if on_cpu else max(1, _WIDEST // lanes)
+    tiles = min(max(share // (bytes_per_replica * lanes), 1), most)
+    return tiles * lanes * jax.local_device_count()

@@ -1,10 +1,14 @@
 """Shared values, computed once: a hint to XLA's CPU compiler."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float, Int
+
+Pinning = Callable[[Any], Any]
+"""What is done to values that several results share: `Pin`, or `no_pin`."""
 
 
 class Pin(eqx.Module):

@@ -6,7 +6,6 @@ results cannot depend on the batch size, on the number of devices, or on where a
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-from sgdsim.ensemble.pin import no_pin
+from sgdsim.ensemble.pin import Pinning, no_pin
 
 Key = tuple[Any, Any]
 """The two 32-bit words of a key, each a scalar or an array of lanes."""
@@ -58,7 +57,7 @@ def fold(key: Key, number: Any) -> Key:
 
 
 def normal_pair(
-    key: Key, counter: Key, dtype: Any, pin: Callable[[Any], Any] = no_pin
+    key: Key, counter: Key, dtype: Any, pin: Pinning = no_pin
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """Two independent N(0, 1) for every counter, by Box and Muller's transform of one Threefry output.
 
@@ -95,7 +94,7 @@ def _sin_cos_quarter(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape
 
 
 def lane_normals(
-    key: Key, step: UInt32[Array, ""], count: int, dtype: Any, pin: Callable[[Any], Any] = no_pin
+    key: Key, step: UInt32[Array, ""], count: int, dtype: Any, pin: Pinning = no_pin
 ) -> list[Float[Array, " lanes"]]:
     """`count` N(0, 1) for every lane at one step: counter words are (step, index of the pair)."""
     lanes = jnp.shape(key[0])
@@ -106,14 +105,16 @@ def lane_normals(
     return normals[:count]
 
 
-def block_normals(
-    key: Key, samples: int, count: int, dtype: Any, pin: Callable[[Any], Any] = no_pin
-) -> Float[Array, "lanes samples count"]:
-    """`count` N(0, 1) for each of `samples` consecutive samples of every lane: counter words (sample, pair)."""
-    lanes, pairs = key[0].shape[0], (count + 1) // 2
-    shape = (lanes, samples, pairs)
-    key = (key[0][:, None, None], key[1][:, None, None])
-    key = (jnp.broadcast_to(key[0], shape), jnp.broadcast_to(key[1], shape))
-    counter = (jax.lax.broadcasted_iota(jnp.uint32, shape, 1), jax.lax.broadcasted_iota(jnp.uint32, shape, 2))
-    first, second = normal_pair(key, counter, dtype, pin)
-    return jnp.concatenate([first, second], axis=-1)[..., :count]
+def block_normal_pairs(
+    key: Key, samples: int, pairs: int, dtype: Any, pin: Pinning = no_pin, first: int = 0
+) -> tuple[Float[Array, "lanes samples pairs"], Float[Array, "lanes samples pairs"]]:
+    """Two arrays of N(0, 1) for consecutive samples of every lane: counter words (sample, first + pair)."""
+    shape = (key[0].shape[0], samples, pairs)
+    wide = (jnp.broadcast_to(key[0][:, None, None], shape), jnp.broadcast_to(key[1][:, None, None], shape))
+    sample, pair = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in (1, 2))
+    return normal_pair(wide, (sample, pair + np.uint32(first)), dtype, pin)
+
+
+def block_normals(key: Key, samples: int, count: int, dtype: Any) -> Float[Array, "lanes samples count"]:
+    """`count` N(0, 1) for each of `samples` consecutive samples of every lane."""
+    return jnp.concatenate(block_normal_pairs(key, samples, (count + 1) // 2, dtype), axis=-1)[..., :count]

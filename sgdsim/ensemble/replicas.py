@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
-from sgdsim.ensemble.devices import default_batch
+from sgdsim.ensemble.devices import check_memory, default_batch
 from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.theory import solve_theory
@@ -93,6 +93,10 @@ class Ensemble:
     def realised_times(self) -> Float[np.ndarray, " times"]:
         """nu dt: where simulation and theory are compared."""
         return self.steps * self.problem.dt
+
+    def check_memory(self) -> None:
+        """Raises ArgumentError where a device cannot hold one tile."""
+        check_memory(self.simulator.bytes_per_replica(self.problem), self.lanes)
 
     def replicas_of(self, tiles: range) -> int:
         """Replicas in a range of tiles."""

@@ -93,6 +93,8 @@ def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     """
     directory = RunDirectory(path)
     ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
+    for ensemble in ensembles:
+        ensemble.check_memory()
     layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
     begun = directory.exists
     if begun:

@@ -8,7 +8,8 @@ import pytest
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights, WeightsKernel
-from sgdsim.ensemble.random import block_normals, fold, replica_keys
+from sgdsim.ensemble.pin import no_pin
+from sgdsim.ensemble.random import fold, replica_keys
 from tests.committee.test_chain import sgd_by_hand
 from tests.helpers import run, worst, z_from_theory
 
@@ -27,16 +28,16 @@ def started(problem, dtype="float64", lanes=2, steps=8):
 @pytest.mark.parametrize("batch", [1, 3])
 def test_blocks_are_the_step_by_step_loop(batch):
     """21 steps, which are two blocks and five steps of a third, against plain SGD on the same inputs."""
-    problem = Committee(d=50, p=3, k=2, gamma=0.8, noise=0.05, batch=batch)
+    problem = Committee(d=51, p=3, k=2, gamma=0.8, noise=0.05, batch=batch)
     kernel, state = started(problem)
     after = advance(kernel, state, jnp.asarray(21))
     for lane in range(2):
         inputs, noises = [], []
         for block in range(3):
             key = fold((state.keys[0], state.keys[1]), 8 * block)
-            normals = np.asarray(block_normals(key, 8 * batch, 51, jnp.float64))[lane]
-            inputs += list(normals[:, :50].reshape(8, batch, 50))
-            noises += list(normals[:, 50].reshape(8, batch))
+            left, right, zeta = (np.asarray(part)[lane] for part in kernel._inputs(key, no_pin))
+            inputs += list(np.hstack([left, right]).reshape(8, batch, 51))
+            noises += list(zeta.reshape(8, batch))
         W = sgd_by_hand(np.asarray(state.W[lane]), np.asarray(state.teacher[lane]), inputs[:21], noises[:21], problem)
         np.testing.assert_allclose(after.W[lane], W, rtol=0, atol=1e-12)
     assert int(after.step) == 21

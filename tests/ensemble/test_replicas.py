@@ -146,3 +146,24 @@ def test_bad_arguments(change, message):
     good = {"replicas": 8, "seed": 0, "times": TIMES, "batch": None}
     with pytest.raises(ArgumentError, match=message):
         Ensemble(PROBLEM, OverlapStart(0.5, 1), Chain(), None, **(good | change))
+
+
+@pytest.mark.parametrize(("p", "times"), [(2, TIMES), (20, linear_times(0.2, 2))])
+def test_one_compilation_serves_an_axis_of_the_grid(p, times):
+    """d, noise, gamma and delta are traced: nine problems, one program (unrolled and blocked chain)."""
+    from sgdsim.ensemble.devices import tile_mesh
+    from sgdsim.ensemble.propagate import make_propagator
+
+    programs = make_propagator(tile_mesh(1)[0])
+    run(Committee.from_scaling(d=100, k=2, p0=p, noise=0.01), OverlapStart(0.5, 1), Chain(), times, 8)
+    before = programs._cache_size()
+    for d in (200, 500, 900):
+        for noise, delta in ((0.0, 0.0), (0.5, 0.1), (0.1, -0.1)):
+            run(Committee.from_scaling(d=d, k=2, p0=p, noise=noise, delta=delta), OverlapStart(), Chain(), times, 8)
+    assert programs._cache_size() == before
+
+
+def test_a_problem_too_large_for_the_device_is_refused_with_its_size():
+    problem = Committee(d=10**8, p=1000, k=2, gamma=1.0)
+    with pytest.raises(ArgumentError, match=r"hold 1 replica at once on a device of [\d.]+ GiB, but got .* GiB"):
+        Ensemble(problem, OverlapStart(0.5, 1), Weights(), None, np.array([1e-7]), 1, 0).check_memory()

@@ -25,8 +25,19 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 from sgdsim.committee.recursion import backpropagated_errors
 from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.pin import Pin, Pinning, no_pin
 from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.ensemble.segments import run_segments
+
+
+class BlockState(eqx.Module):
+    """State of a tile of the chain, as `ChainState` but with the lanes first, as matrix products want them."""
+
+    m: Float[Array, "lanes p k"]
+    S: Float[Array, "lanes p p"]
+    teacher_root: Float[Array, "lanes k k"]
+    keys: UInt32[Array, "2 lanes"]
+    step: Int[Array, ""]
 
 
 class ChainBlocks(Kernel):
@@ -65,50 +76,56 @@ class ChainBlocks(Kernel):
             radius=quantile_coefficients(np.maximum(freedom, SMALLEST)),
         )
 
-    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> ChainState:
+    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> BlockState:
         """The state at step 0."""
-        return chain_state(initial, keys)
+        state = chain_state(initial, keys)
+        m, S, root = (jnp.moveaxis(part, -1, 0) for part in (state.m, state.S, state.teacher_root))
+        return BlockState(m=m, S=S, teacher_root=root, keys=keys, step=state.step)
 
-    def observe(self, state: ChainState) -> Observables:
+    def observe(self, state: BlockState) -> Observables:
         """M, Q and excess_risk, float64, lanes last."""
-        return chain_observables(state)
+        m, S, root = (jnp.moveaxis(part, 0, -1) for part in (state.m, state.S, state.teacher_root))
+        return chain_observables(ChainState(m=m, S=S, teacher_root=root, keys=state.keys, step=state.step))
 
-    def advance(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
+    def advance(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """The state after n_steps more steps."""
         return run_segments(state, n_steps, self.segment, self._block)
 
-    def _block(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
+    def _block(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """One block, of which the first n_steps steps count."""
-        m, S, root = (jnp.moveaxis(part, -1, 0).astype(self.dtype) for part in (state.m, state.S, state.teacher_root))
+        m, S, root = (part.astype(self.dtype) for part in (state.m, state.S, state.teacher_root))
         B = batched_root(S)
         key = fold((state.keys[0], state.keys[1]), state.step)
-        z_t, z_s, T, zeta = self._inputs(key)
+        pin = Pin.of(n_steps, self.dtype)
+        z_t, z_s, T, zeta = self._inputs(key, pin)
         u = z_s @ jnp.swapaxes(B, 1, 2)
+        outside = _gram(z_s) + _gram(T)
         E = backpropagated_errors(
             self.activation,
             student=z_t @ jnp.swapaxes(m, 1, 2) + u,
             teacher=z_t @ jnp.swapaxes(root, 1, 2),
             noise=jnp.asarray(self.noise_root, self.dtype) * zeta,
-            gram=_gram(z_t) + _gram(z_s) + _gram(T),
+            gram=_gram(z_t) + outside,
             step_size=jnp.asarray(self.step_size, self.dtype),
             batch=self.batch,
             n_steps=n_steps,
+            pin=pin,
         )
         cE = jnp.swapaxes(E, 1, 2) * (jnp.asarray(self.step_size, self.dtype) / self.batch)
-        linear = cE @ u
-        square = _gram(cE @ z_s) + _gram(cE @ T)
-        return ChainState(
-            m=state.m + _lanes_last(cE @ z_t),
-            S=state.S + _lanes_last(linear + jnp.swapaxes(linear, 1, 2) + square),
+        # Both terms of dS in one product: E^T u + u^T E + E^T G E = E^T w + w^T E with w = u + G E / 2.
+        half = cE @ (u + 0.5 * (outside @ jnp.swapaxes(cE, 1, 2)))
+        return BlockState(
+            m=state.m + (cE @ z_t).astype(jnp.float64),
+            S=state.S + (half + jnp.swapaxes(half, 1, 2)).astype(jnp.float64),
             teacher_root=state.teacher_root,
             keys=state.keys,
             step=state.step + n_steps,
         )
 
-    def _inputs(self, key: Key) -> tuple[Array, Array, Array, Array]:
+    def _inputs(self, key: Key, pin: Pinning = no_pin) -> tuple[Array, Array, Array, Array]:
         """Z_t (lanes, n, k), Z_s (lanes, n, p), T (lanes, n, n) and zeta (lanes, n) of one block."""
         k, p, samples = self.k, self.p, self.segment * self.batch
-        normals = block_normals(key, samples, k + p + 1 + samples, self.dtype)
+        normals = block_normals(key, samples, k + p + 1 + samples, self.dtype, pin)
         z_t, z_s, zeta, off = jnp.split(normals, [k, k + p, k + p + 1], axis=2)
         radial = jnp.sqrt(self._chi_squares(jnp.diagonal(off, axis1=1, axis2=2), key))
         below = jnp.tril(jnp.ones((samples, samples), self.dtype), -1)[None]
@@ -132,7 +149,3 @@ class ChainBlocks(Kernel):
 
 def _gram(rows: Float[Array, "lanes rows columns"]) -> Float[Array, "lanes rows rows"]:
     return rows @ jnp.swapaxes(rows, 1, 2)
-
-
-def _lanes_last(array: Float[Array, "lanes rows columns"]) -> Float[Array, "rows columns lanes"]:
-    return jnp.moveaxis(array, 0, -1).astype(jnp.float64)

@@ -6,11 +6,11 @@ need one matrix product to make U, this short recursion, and one product to move
 step-by-step loop to rounding.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from sgdsim.committee.activations import Activation
+from sgdsim.ensemble.pin import Pinning, no_pin
 
 
 def backpropagated_errors(
@@ -22,6 +22,7 @@ def backpropagated_errors(
     step_size: Float[Array, ""],
     batch: int,
     n_steps: Int[Array, ""],
+    pin: Pinning = no_pin,
 ) -> Float[Array, "lanes samples p"]:
     """E_i^s = sigma'(lambda_i^s) e^s of consecutive samples, `batch` to a step; zero from step n_steps on.
 
@@ -32,22 +33,19 @@ def backpropagated_errors(
     - `gram`: inner products x_s.x_t.
     - `step_size`: c.
     """
-    samples = student.shape[1]
     target = jnp.mean(activation.value(teacher), axis=-1) + noise
     reach = gram * (step_size / batch)
-
-    def step(index: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        fields, errors = carry
-        first = index * batch
-        here = jax.lax.dynamic_slice_in_dim(fields, first, batch, axis=1)
-        label = jax.lax.dynamic_slice_in_dim(target, first, batch, axis=1)
-        error = jnp.where(index < n_steps, label - jnp.mean(activation.value(here), axis=-1), 0)
-        E = activation.derivative(here) * error[:, :, None]
-        column = jax.lax.dynamic_slice_in_dim(reach, first, batch, axis=2)
-        fields = fields + jnp.sum(column[:, :, :, None] * E[:, None, :, :], axis=2)
-        return fields, jax.lax.dynamic_update_slice_in_dim(errors, E, first, axis=1)
-
-    return jax.lax.fori_loop(0, samples // batch, step, (student, jnp.zeros_like(student)))[1]
+    errors: list[Array] = []
+    for step in range(student.shape[1] // batch):
+        here = slice(step * batch, (step + 1) * batch)
+        field = student[:, here, :]
+        for before, E in enumerate(errors):
+            pull = reach[:, here, before * batch : (before + 1) * batch]
+            field = field + jnp.sum(pull[:, :, :, None] * E[:, None, :, :], axis=2)
+        field = pin(field)
+        error = jnp.where(step < n_steps, target[:, here] - jnp.mean(activation.value(field), axis=-1), 0)
+        errors.append(pin(activation.derivative(field) * error[:, :, None]))
+    return jnp.concatenate(errors, axis=1)
 
 
 def block_steps(batch: int, target: int) -> int:

@@ -85,7 +85,8 @@ class WeightsKernel(Kernel):
 
     def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """One block, of which the first n_steps steps count: w_i += (gamma/(p sqrt(d) batch)) sum_s E_i^s x^s."""
-        *halves, zeta = self._inputs(fold((state.keys[0], state.keys[1]), state.step), Pin.of(n_steps, self.dtype))
+        pin = Pin.of(n_steps, self.dtype)
+        *halves, zeta = self._inputs(fold((state.keys[0], state.keys[1]), state.step), pin)
         scale = jnp.asarray(self.d**-0.5, self.dtype)
         E = backpropagated_errors(
             self.activation,
@@ -96,6 +97,7 @@ class WeightsKernel(Kernel):
             step_size=jnp.asarray(self.step_size, self.dtype),
             batch=self.batch,
             n_steps=n_steps,
+            pin=pin,
         )
         rate = jnp.asarray(self.step_size * self.d**0.5 / self.batch, self.dtype)
         change = [jnp.einsum("lsp,lsd->lpd", rate * E, half) for half in halves]

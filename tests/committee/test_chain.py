@@ -93,12 +93,12 @@ def test_a_block_of_steps_by_hand(batch):
     z_t, z_s, T, zeta = (np.asarray(part) for part in kernel._inputs(key))
     X = np.concatenate([z_t, z_s, T], axis=2)
     for lane in range(4):
-        m, S, root = (np.asarray(part)[..., lane] for part in (state.m, state.S, state.teacher_root))
+        m, S, root = (np.asarray(part)[lane] for part in (state.m, state.S, state.teacher_root))
         W, teacher = weights_in_frame(m, S, root, problem.d, T.shape[2])
         inputs, noises = X[lane].reshape(8, batch, -1)[:5], zeta[lane].reshape(8, batch)[:5]
         W1 = sgd_by_hand(W, teacher, inputs, noises, problem)
-        np.testing.assert_allclose(after.m[..., lane], W1[:, :2] / np.sqrt(problem.d), rtol=0, atol=1e-13)
-        np.testing.assert_allclose(after.S[..., lane], W1[:, 2:] @ W1[:, 2:].T / problem.d, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(after.m[lane], W1[:, :2] / np.sqrt(problem.d), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(after.S[lane], W1[:, 2:] @ W1[:, 2:].T / problem.d, rtol=0, atol=1e-13)
 
 
 def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions():

@@ -1,4 +1,4 @@
-"""`make bench`: the speed of every form on this machine, in under three minutes; written to benchmarks/RESULTS.md."""
+"""`make bench`: the speed of every form on this machine, in about three minutes; written to benchmarks/RESULTS.md."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def replica_rows() -> Iterator[Row]:
 def weights_rows() -> Iterator[Row]:
     """Full weights against drawing their inputs, and the textbook forms."""
     section = "Full weights, d = 1000, k = 4, float32, 256 replicas"
-    floor = forms.weights_floor(1000, 16, 20)
+    floor = forms.weights_floor(1000, 16, 50)
     yield Row(section, "inputs alone (the floor)", rate(floor))
     for p in (4, 32):
         ours = forms.weights_rate(1000, p, 256, 800)

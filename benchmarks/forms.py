@@ -9,7 +9,8 @@ from benchmarks.timing import seconds
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.ensemble.contracts import Simulator
 from sgdsim.ensemble.devices import over_tiles, tile_mesh
-from sgdsim.ensemble.random import block_normals, lane_normals, replica_keys
+from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys
 from sgdsim.ensemble.replicas import Ensemble
 
 
@@ -64,12 +65,14 @@ def chain_floor(p: int, k: int, lanes: int, steps: int) -> float:
 def weights_floor(d: int, lanes: int, blocks: int) -> float:
     """Inputs alone of full weights, drawn 16 at a time."""
 
-    def tile(keys: jax.Array) -> jax.Array:
-        def block(index: jax.Array, total: jax.Array) -> jax.Array:
+    def tile(keys: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def block(index: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             key = (keys[0] + index.astype(jnp.uint32), keys[1])
-            return total + block_normals(key, 16, d + 1, jnp.float32)
+            left, right = block_normal_pairs(key, 16, d // 2, jnp.float32, Pin.of(index, jnp.float32))
+            return total[0] + left, total[1] + right
 
-        return jax.lax.fori_loop(0, blocks, block, jnp.zeros((lanes, 16, d + 1), jnp.float32))
+        zero = jnp.zeros((lanes, 16, d // 2), jnp.float32)
+        return jax.lax.fori_loop(0, blocks, block, (zero, zero))
 
     return _on_every_device(tile, lanes) * lanes * blocks * 16
 

@@ -10,20 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import jax
 import numpy as np
 
 from benchmarks.forms import committee, textbook_chain_rate, textbook_weights_rate
+from benchmarks.table import replace
 from benchmarks.timing import machine, seconds
 from sgdsim.committee import Chain, OverlapStart, Weights
 from sgdsim.ensemble.contracts import Simulator
 from sgdsim.ensemble.propagate import Call, make_propagator
 from sgdsim.ensemble.replicas import Ensemble
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
-BEGIN, END = "<!-- gpu: begin -->", "<!-- gpu: end -->"
 
 Measure = Callable[[], float]
 
@@ -128,14 +125,6 @@ def _figure(rate: float | None) -> str:
     return "does not fit" if rate is None else f"{rate:.2e}"
 
 
-def write(section: str, path: Path = RESULTS) -> None:
-    """Puts a section between its markers, or at the end of the file."""
-    text = path.read_text() if path.exists() else ""
-    before, found, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] if found else "\n"
-    path.write_text(f"{before}{BEGIN}\n{section}\n{END}{after}")
-
-
 def main() -> None:
     """Measures, prints, and writes on demand."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
@@ -151,7 +140,7 @@ def main() -> None:
     print(machine())
     measured = table(list(rows(sizes, dimensions)), options.seconds, target)
     if options.write:
-        write(f"## GPU\n\n{machine()}\n\nCommand: `python -m benchmarks.gpu --write`\n\n{measured}")
+        replace(f"## On a GPU\n\n`python -m benchmarks.gpu --write` on {machine()}.\n\n{measured}", "gpu")
 
 
 if __name__ == "__main__":

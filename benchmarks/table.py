@@ -37,17 +37,20 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
-def write(rows: list[Row], mark: str, preamble: str, path: Path = RESULTS) -> None:
-    """Replaces the part of RESULTS.md between the markers of `mark` (or appends it) by the rows as Markdown."""
-    lines = [f"<!-- {mark} -->", preamble, ""]
+def write(rows: list[Row], mark: str, preamble: str) -> None:
+    """Puts the rows, as Markdown, into RESULTS.md."""
+    lines = [preamble, ""]
     for section in dict.fromkeys(row.section for row in rows):
         lines += [f"### {section}", "", f"| {' | '.join(HEAD)} |", "|---|---:|---:|---|"]
         lines += [f"| {' | '.join(row.cells)} |" for row in rows if row.section == section] + [""]
-    part = "\n".join([*lines, f"<!-- end of {mark} -->"])
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Measured speed\n"
-    begin, end = text.find(f"<!-- {mark} -->"), text.find(f"<!-- end of {mark} -->")
-    if begin >= 0 and end >= 0:
-        text = text[:begin] + part + text[end + len(f"<!-- end of {mark} -->") :]
-    else:
-        text = f"{text.rstrip()}\n\n{part}\n"
-    path.write_text(text, encoding="utf-8")
+    replace("\n".join(lines), mark)
+
+
+def replace(text: str, mark: str, path: Path = RESULTS) -> None:
+    """Replaces what stands between the markers of `mark` in RESULTS.md, or appends it."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    old = path.read_text(encoding="utf-8") if path.exists() else "# Measured speed\n"
+    before, found, rest = old.partition(begin)
+    after = rest.partition(end)[2] if found else "\n"
+    head = before if found else f"{before.rstrip()}\n\n"
+    path.write_text(f"{head}{begin}\n{text.rstrip()}\n\n{end}{after}", encoding="utf-8")

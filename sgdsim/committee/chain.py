@@ -63,9 +63,14 @@ class Chain(Simulator):
         return root + problem.batch * (30.0 * (k + p + samples) + 6 * p * (k + p + samples))
 
 
-def _lanes(replicas: int, least: int, most: int) -> int:
-    """Replicas of a tile: as many as stay in the cache, but several tiles for several devices where there are few."""
-    lanes = least
-    while lanes < most and replicas >= 8 * lanes:
+def _lanes(replicas: int, usual: int, most: int) -> int:
+    """Replicas of a tile: `usual`, fewer where they would not make two tiles, up to `most` where there are many.
+
+    A tile should stay in the cache, and few replicas should still keep two cores at work.
+    """
+    lanes = usual // 8
+    while lanes < usual and replicas > 2 * lanes:
+        lanes *= 2
+    while usual <= lanes < most and replicas >= 8 * lanes:
         lanes *= 2
     return lanes

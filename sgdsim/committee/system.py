@@ -40,5 +40,4 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     expected_slope=expected_slope,
-    regions={Region.GREEN: "green", Region.BLUE: "blue", Region.ORANGE: "orange", Region.RED: "red"},
 )

@@ -166,5 +166,3 @@ class System:
     default_theory: Theory
     expected_slope: Any = None
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
-    regions: Mapping[str, str] | None = None
-    """Colour of each value of the parameter `region`, where the system has a phase diagram."""

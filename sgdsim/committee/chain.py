@@ -14,8 +14,10 @@ from sgdsim.errors import ArgumentError
 
 WIDEST_LANES = 16
 """Largest p (and k) of the unrolled form: at p = 16 it is twice as fast as the blocked form, at p = 24 it is slower."""
-_BLOCK = 16
-"""Samples of a block, where d allows."""
+_BLOCKS = ((32, 16), (65, 32))
+"""(p, samples of a block below this p), where d allows: more samples share a root the more it costs (measured)."""
+_LONGEST_BLOCK = 64
+"""Samples of a block for larger p."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,25 @@ class Chain(Simulator):
         if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
             return ChainLanes.of(problem, dtype, _lanes(replicas, 256, 512))
         room = problem.d - problem.k - problem.p
-        steps = min(block_steps(problem.batch, _BLOCK), room // problem.batch)
+        steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
         return ChainBlocks.of(problem, dtype, _lanes(replicas, 16, 32), steps)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """A few copies of the state, and the inputs of a block."""
-        k, p, samples = problem.k, problem.p, max(_BLOCK, problem.batch)
+        k, p, samples = problem.k, problem.p, max(_block_samples(problem.p), problem.batch)
         return 8 * (4 * p * (p + k) + 2 * samples * (p + k + 2 * samples))
 
     def flops_per_step(self, problem: Committee) -> float:
         """About 30 operations to draw a normal, the root of S, and updates of M and S."""
-        k, p, samples = problem.k, problem.p, max(_BLOCK, problem.batch)
+        k, p, samples = problem.k, problem.p, max(_block_samples(problem.p), problem.batch)
         if problem.batch == 1 and max(p, k) <= WIDEST_LANES:
             return 30.0 * (k + p + 2) + p**3 / 3 + 4 * p * (k + p) + 20 * (k + p)
-        root = 3.0 * p**3 / samples * problem.batch
-        return root + problem.batch * (30.0 * (k + p + samples) + 6 * p * (k + p + samples))
+        root = p**3 / samples * problem.batch
+        return root + problem.batch * (30.0 * (k + p + samples / 2) + 6 * p * (k + p + samples))
+
+
+def _block_samples(p: int) -> int:
+    return next((samples for below, samples in _BLOCKS if p < below), _LONGEST_BLOCK)
 
 
 def _lanes(replicas: int, usual: int, most: int) -> int:

@@ -10,6 +10,7 @@ c' = gamma/(p d batch):
     dS = c' (E^T Z_s B^T + B Z_s^T E) + c'^2 E^T (Z_s Z_s^T + T T^T) E
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -94,9 +95,9 @@ class ChainBlocks(Kernel):
     def _block(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """One block, of which the first n_steps steps count."""
         m, S, root = (part.astype(self.dtype) for part in (state.m, state.S, state.teacher_root))
-        B = batched_root(S)
-        key = fold((state.keys[0], state.keys[1]), state.step)
         pin = Pin.of(n_steps, self.dtype)
+        key = fold((state.keys[0], state.keys[1]), state.step)
+        B = batched_root(S, pin)
         z_t, z_s, T, zeta = self._inputs(key, pin)
         u = z_s @ jnp.swapaxes(B, 1, 2)
         outside = _gram(z_s) + _gram(T)
@@ -124,13 +125,14 @@ class ChainBlocks(Kernel):
 
     def _inputs(self, key: Key, pin: Pinning = no_pin) -> tuple[Array, Array, Array, Array]:
         """Z_t (lanes, n, k), Z_s (lanes, n, p), T (lanes, n, n) and zeta (lanes, n) of one block."""
-        k, p, samples = self.k, self.p, self.segment * self.batch
-        normals = block_normals(key, samples, k + p + 1 + samples, self.dtype, pin)
-        z_t, z_s, zeta, off = jnp.split(normals, [k, k + p, k + p + 1], axis=2)
-        radial = jnp.sqrt(self._chi_squares(jnp.diagonal(off, axis1=1, axis2=2), key))
-        below = jnp.tril(jnp.ones((samples, samples), self.dtype), -1)[None]
-        T = off * below + radial[:, :, None] * jnp.eye(samples, dtype=self.dtype)[None]
-        return z_t, z_s, T, zeta[:, :, 0]
+        k, p, n = self.k, self.p, self.segment * self.batch
+        shapes = ((n, p), (n, k), (n,), (n,), ((n + 1) // 2, n))
+        sizes = [math.prod(shape) for shape in shapes]
+        parts = jnp.split(block_normals(key, sum(sizes), self.dtype, pin), np.cumsum(sizes)[:-1], axis=1)
+        z_s, z_t, zeta, radial, off = (part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True))
+        diagonal = jnp.sqrt(self._chi_squares(radial, key))
+        T = _below_diagonal(off, n) + diagonal[:, :, None] * jnp.eye(n, dtype=self.dtype)[None]
+        return z_t, z_s, T, zeta
 
     def _chi_squares(self, normals: Float[Array, "lanes samples"], key: Key) -> Float[Array, "lanes samples"]:
         """Squares of the diagonal of T: chi^2 with d-k-p, d-k-p-1, ... degrees of freedom."""
@@ -139,12 +141,17 @@ class ChainBlocks(Kernel):
         large = chi_square(normals, jnp.asarray(self.freedom, self.dtype)[None, :], coefficients)
         if not self.small:
             return large
-        pairs = (self.k + self.p + 2 + shape[1]) // 2
         sample = jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.uint32)[None, :], shape)
-        first = (sample, jnp.full(shape, pairs, jnp.uint32))
+        first = (sample, jnp.ones(shape, jnp.uint32))
         wide = (jnp.broadcast_to(key[0][:, None], shape), jnp.broadcast_to(key[1][:, None], shape))
         freedom = jnp.asarray(self.freedom)[None, :]
         return jnp.where(freedom < SMALLEST, chi_square_by_squares(wide, freedom, first, self.dtype), large)
+
+
+def _below_diagonal(folded: Float[Array, "lanes rows n"], n: int) -> Float[Array, "lanes n n"]:
+    """A strictly lower-triangular matrix, row n-1-s of which was kept, turned round, behind row s."""
+    rest = jnp.flip(folded[:, : n - folded.shape[1]], axis=(1, 2))
+    return jnp.tril(jnp.concatenate([folded, rest], axis=1), -1)
 
 
 def _gram(rows: Float[Array, "lanes rows columns"]) -> Float[Array, "lanes rows rows"]:

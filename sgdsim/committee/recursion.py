@@ -12,6 +12,9 @@ from jaxtyping import Array, Float, Int
 from sgdsim.committee.activations import Activation
 from sgdsim.ensemble.pin import Pinning, no_pin
 
+_PANEL_STEPS = 16
+"""Steps that are unrolled one by one; the pull of the steps of earlier panels is a matrix product."""
+
 
 def backpropagated_errors(
     activation: Activation,
@@ -35,10 +38,32 @@ def backpropagated_errors(
     """
     target = jnp.mean(activation.value(teacher), axis=-1) + noise
     reach = gram * (step_size / batch)
+    panels: list[Array] = []
+    panel = _PANEL_STEPS * batch
+    for first in range(0, student.shape[1], panel):
+        here = slice(first, min(first + panel, student.shape[1]))
+        field = student[:, here]
+        if panels:
+            field = field + reach[:, here, :first] @ jnp.concatenate(panels, axis=1)
+        left = n_steps - first // batch
+        panels.append(_panel_errors(activation, field, target[:, here], reach[:, here, here], batch, left, pin))
+    return jnp.concatenate(panels, axis=1)
+
+
+def _panel_errors(
+    activation: Activation,
+    student: Float[Array, "lanes samples p"],
+    target: Float[Array, "lanes samples"],
+    reach: Float[Array, "lanes samples samples"],
+    batch: int,
+    n_steps: Int[Array, ""],
+    pin: Pinning,
+) -> Float[Array, "lanes samples p"]:
+    """The recursion within a panel, unrolled; `student` has the pull of earlier panels in it."""
     errors: list[Array] = []
     for step in range(student.shape[1] // batch):
         here = slice(step * batch, (step + 1) * batch)
-        field = student[:, here, :]
+        field = student[:, here]
         for before, E in enumerate(errors):
             pull = reach[:, here, before * batch : (before + 1) * batch]
             field = field + jnp.sum(pull[:, :, :, None] * E[:, None, :, :], axis=2)

@@ -145,9 +145,9 @@ class Weights(Simulator):
         return WeightsKernel.of(problem, self.precision, self._lanes(problem, replicas), steps)
 
     def _lanes(self, problem: Committee, replicas: int) -> int:
-        """Replicas of a tile: a power of two, with about 2^18 inputs to a block."""
+        """Replicas of a tile: a power of two, with about 2^17 inputs to a block."""
         inputs = problem.d * max(self.block, problem.batch)
-        return min(_power_of_two(2**18 // inputs), _power_of_two(replicas), 64)
+        return min(_power_of_two(2**17 // inputs), _power_of_two(replicas), 64)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """Weights of student and teacher, and the inputs of a block, twice."""

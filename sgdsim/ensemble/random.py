@@ -115,15 +115,9 @@ def block_normal_pairs(
     return normal_pair(wide, (sample, pair + np.uint32(first)), dtype, pin)
 
 
-def block_normals(
-    key: Key, samples: int, count: int, dtype: Any, pin: Pinning = no_pin
-) -> Float[Array, "lanes samples count"]:
-    """The first `count` of the numbers of `block_normal_pairs`, the second of each pair after all the first ones.
-
-    They are made with the lanes last: a short axis of pairs would not fill the vector registers of a CPU.
-    """
-    shape = ((count + 1) // 2, samples, key[0].shape[0])
-    wide = (jnp.broadcast_to(key[0][None, None, :], shape), jnp.broadcast_to(key[1][None, None, :], shape))
-    pair, sample = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in (0, 1))
-    normals = jnp.concatenate(normal_pair(wide, (sample, pair), dtype, pin), axis=0)
-    return jnp.transpose(normals[:count], (2, 1, 0))
+def block_normals(key: Key, count: int, dtype: Any, pin: Pinning = no_pin) -> Float[Array, "lanes count"]:
+    """`count` N(0, 1) for every lane: counter words are (pair, 0); the second of each pair after all the first ones."""
+    shape = (key[0].shape[0], (count + 1) // 2)
+    wide = (jnp.broadcast_to(key[0][:, None], shape), jnp.broadcast_to(key[1][:, None], shape))
+    counter = (jax.lax.broadcasted_iota(jnp.uint32, shape, 1), jnp.zeros(shape, jnp.uint32))
+    return jnp.concatenate(normal_pair(wide, counter, dtype, pin), axis=1)[:, :count]

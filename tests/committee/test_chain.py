@@ -7,7 +7,7 @@ import pytest
 
 from sgdsim.committee.activations import Erf
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.chain_blocks import ChainBlocks, _below_diagonal
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import chi_square, quantile_coefficients
@@ -82,23 +82,34 @@ def test_one_step_of_the_unrolled_chain_by_hand():
         np.testing.assert_allclose(after.S[..., lane], new_S, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_block_of_steps_by_hand(batch):
-    """Five steps of one block: the coordinates of the inputs are (Z_t, Z_s, T)."""
+@pytest.mark.parametrize(("batch", "block", "steps"), [(1, 8, 5), (3, 8, 5), (1, 40, 37), (2, 21, 20)])
+def test_a_block_of_steps_by_hand(batch, block, steps):
+    """A part of one block, within and beyond a panel: the coordinates of the inputs are (Z_t, Z_s, T)."""
     problem = Committee(d=500, p=3, k=2, gamma=0.9, noise=0.05, batch=batch)
-    kernel = ChainBlocks.of(problem, jnp.float64, 4, 8)
+    kernel = ChainBlocks.of(problem, jnp.float64, 4, block)
     _, state = start_state(kernel, problem)
-    after = advance(kernel, state, jnp.asarray(5))
+    after = advance(kernel, state, jnp.asarray(steps))
     key = fold((state.keys[0], state.keys[1]), state.step)
     z_t, z_s, T, zeta = (np.asarray(part) for part in kernel._inputs(key))
     X = np.concatenate([z_t, z_s, T], axis=2)
     for lane in range(4):
         m, S, root = (np.asarray(part)[lane] for part in (state.m, state.S, state.teacher_root))
         W, teacher = weights_in_frame(m, S, root, problem.d, T.shape[2])
-        inputs, noises = X[lane].reshape(8, batch, -1)[:5], zeta[lane].reshape(8, batch)[:5]
+        inputs, noises = X[lane].reshape(block, batch, -1)[:steps], zeta[lane].reshape(block, batch)[:steps]
         W1 = sgd_by_hand(W, teacher, inputs, noises, problem)
         np.testing.assert_allclose(after.m[lane], W1[:, :2] / np.sqrt(problem.d), rtol=0, atol=1e-13)
         np.testing.assert_allclose(after.S[lane], W1[:, 2:] @ W1[:, 2:].T / problem.d, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8])
+def test_every_entry_below_the_diagonal_is_a_number_of_its_own(n):
+    rows = (n + 1) // 2
+    folded = 1.0 + np.arange(2 * rows * n).reshape(2, rows, n)
+    T = np.asarray(_below_diagonal(jnp.asarray(folded), n))
+    below = np.tril(np.ones((n, n), bool), -1)
+    assert np.all(T[:, ~below] == 0)
+    assert np.all(T[:, below] > 0)
+    assert len(np.unique(T[:, below])) == T[:, below].size
 
 
 def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions():

@@ -33,9 +33,9 @@ def test_lane_root(p, rank):
         np.testing.assert_allclose(root, np.linalg.cholesky(matrices), atol=1e-10)
 
 
-@pytest.mark.parametrize(("p", "rank"), [(3, 3), (8, 8), (9, 9), (20, 20), (20, 6), (32, 32)])
+@pytest.mark.parametrize(("p", "rank"), [(3, 3), (8, 8), (9, 9), (20, 20), (20, 6), (32, 32), (77, 77), (77, 9)])
 def test_batched_root(p, rank):
-    """Sizes on both sides of a panel's edge, regular and singular."""
+    """Sizes on both sides of a split, regular and singular."""
     matrices = covariances(p, rank)
     root = np.asarray(batched_root(jnp.asarray(matrices)))
     np.testing.assert_allclose(root @ root.swapaxes(1, 2), matrices, atol=1e-6 if rank < p else 1e-11)
@@ -52,3 +52,12 @@ def test_a_zero_or_duplicated_row_gives_zeros_not_infinities(root_of, dtype):
     root = as_batch(lane_root(lanes_of(matrix), no_pin)) if root_of == "lanes" else batched_root(jnp.asarray(matrix))
     np.testing.assert_allclose(root @ np.swapaxes(root, 1, 2), matrix, atol=1e-6)
     assert np.array_equal(np.asarray(root)[:, :, 1:], np.zeros((2, 3, 2)))
+
+
+@pytest.mark.parametrize("p", [16, 64, 128])
+@pytest.mark.parametrize("smallest", [1e-5, 1e-4, 1e-2])
+def test_nearly_singular_matrices_in_float32(p, smallest):
+    """Inverses of ill-conditioned blocks do not amplify rounding beyond the tolerance of a pivot."""
+    matrices = (covariances(p, 6) + smallest * np.eye(p)).astype(np.float32)
+    root = np.asarray(batched_root(jnp.asarray(matrices)), np.float64)
+    assert np.max(np.abs(root @ root.swapaxes(1, 2) - matrices)) < 2e-4

@@ -12,7 +12,7 @@ from sgdsim.errors import ExperimentError
 from sgdsim.report import tables
 from sgdsim.report.figures import FIGURES
 from sgdsim.report.stored import Stored
-from sgdsim.report.style import REGIONS, inline_svg, save, styled
+from sgdsim.report.style import REGION_COLOURS, inline_svg, save, styled
 from sgdsim.sweep.files import write_text
 
 _EXPONENT = re.compile(r"^(.*\d\)?)e(-?\d+)$")
@@ -79,7 +79,7 @@ def _render(run: Stored, sections: list[Section]) -> str:
         unfitted=tables.unfitted(run),
         cells=tables.cells(run),
         constants=tables.constants(run),
-        regions=REGIONS,
+        regions=REGION_COLOURS,
         provenance=tables.provenance(run),
         experiment=run.experiment,
     )

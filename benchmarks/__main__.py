@@ -47,9 +47,9 @@ def width_rows() -> Iterator[Row]:
         (2, 4096, 8_000),
         (8, 2048, 4_000),
         (16, 1024, 2_000),
-        (32, 512, 1_000),
-        (64, 256, 400),
-        (128, 128, 128),
+        (32, 512, 1024),
+        (64, 256, 1024),
+        (128, 128, 1024),
     ):
         speed = forms.chain_rate(10**6, p, replicas, steps)
         textbook = forms.textbook_chain_rate(10**6, p, min(replicas, 128), max(8, 4_000 // p**2))

@@ -100,7 +100,7 @@ class OverlapCurve(Curve):
         times = jnp.asarray(times, jnp.float64)
         P, M0, Q0 = (jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q))
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda t, state, args: velocity(P, state[0], state[1], self.A, self.B, self.noise)),
+            diffrax.ODETerm(lambda t, state, args: self.velocity(P, *state)),
             diffrax.Tsit5(),
             t0=0.0,
             t1=times[-1],
@@ -116,8 +116,18 @@ class OverlapCurve(Curve):
         )
         paths = cast(tuple[Array, Array], solution.ys)
         M, Q = (jnp.where(jnp.isfinite(path), path, jnp.nan) for path in paths)  # infinite where it did not get
-        risk = jax.vmap(excess_risk, in_axes=(None, 0, 0))(P, M, Q)
+        risk = jax.vmap(self.risk, in_axes=(None, 0, 0))(P, M, Q)
         return {"M": M, "Q": Q, "excess_risk": risk}
+
+    def velocity(
+        self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
+    ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
+        """(dM/dt, dQ/dt) at a point."""
+        return velocity(P, M, Q, self.A, self.B, self.noise)
+
+    def risk(self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, ""]:
+        """The excess risk at a point."""
+        return excess_risk(P, M, Q)
 
 
 @dataclass(frozen=True)

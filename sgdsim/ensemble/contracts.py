@@ -134,10 +134,30 @@ class Curve(eqx.Module):
         """
 
 
+@dataclass(frozen=True)
+class Spread:
+    """What a theory predicts of the fluctuations of one replica about it, when all replicas start alike.
+
+    - `std`: standard deviation of each observable at the save times, time axis first.
+    - `sup_deviation`: E max |Omega - Omega_bar|_inf over the save times; `final_deviation`: at the last of them.
+    """
+
+    std: Mapping[str, Float[np.ndarray, "times ..."]]
+    sup_deviation: float
+    final_deviation: float
+
+
 class Theory(abc.ABC):
-    """The deterministic limit of a problem."""
+    """The deterministic limit of a problem, and where it can, the fluctuations about it."""
 
     name: ClassVar[str]
+
+    def check_start(self, start: Start) -> None:  # noqa: B027  (most theories take any start)
+        """Raises ArgumentError where the theory cannot give what it was asked for from this start."""
+
+    def spread(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
+        """Predicted fluctuations at `times` (>= 0, not decreasing); None from a theory that was not asked for them."""
+        return None
 
     @abc.abstractmethod
     def check(self, problem: Any) -> None:

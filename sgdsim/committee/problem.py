@@ -131,7 +131,8 @@ class Committee(Problem):
     def parameters(self) -> dict[str, Scalar]:
         """Constants, realised exponents and time scale, by name.
 
-        `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p.
+        `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p. `log_p` is the theorem's factor beside
+        sqrt(dt).
         """
         scaling = self.scaling
         return {
@@ -148,6 +149,7 @@ class Committee(Problem):
             "p0": scaling.p0,
             "gamma0": scaling.gamma0,
             "kappa_realised": math.log(self.p / scaling.p0) / math.log(self.d),
+            "log_p": math.log(self.p),
             "dt": self.dt,
             "region": str(self.region),
         }

@@ -30,6 +30,7 @@ def test_the_exponent_of_the_rounded_width_is_reported():
     assert problem.p == round(4 * 1000**0.1) == 8
     assert parameters["kappa"] == 0.1
     assert parameters["kappa_realised"] == pytest.approx(math.log(2) / math.log(1000), rel=1e-14)
+    assert parameters["log_p"] == pytest.approx(math.log(8), rel=1e-14)
 
 
 def test_a_plain_problem_lives_on_the_blue_line():

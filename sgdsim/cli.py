@@ -37,6 +37,7 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Set a key of the experiment, e.g. problem.noise=0.01 (repeatable)."
     ),
 ]
+Quick = Annotated[bool, typer.Option("--quick", help="Take the quick variant: what the file's table [quick] says.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
@@ -63,6 +64,7 @@ def run(
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the run. Default: runs/NAME.")
     ] = None,
     overrides: Overrides = None,
+    quick: Quick = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
     """Run an experiment, or what is missing of it, then fit and draw the results.
@@ -74,7 +76,7 @@ def run(
         from sgdsim.sweep.experiment import load_experiment
         from sgdsim.sweep.provenance import begin_session
 
-        experiment = load_experiment(_find_config(config), overrides or ())
+        experiment = load_experiment(_find_config(config), overrides or (), quick)
         sweep = open_sweep(experiment, output or Path("runs") / experiment.name)
         begin_session(sweep.directory, experiment.name, experiment.seed, _command())
         _simulate(sweep, quiet)
@@ -151,14 +153,14 @@ def _headline(summary: dict[str, Any]) -> Iterator[str]:
 
 
 @main.command()
-def plan(config: Config, overrides: Overrides = None) -> None:
+def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> None:
     """Show what an experiment would take: cells, steps, memory, estimated time. Runs and writes nothing."""
     with _plain_errors():
         from sgdsim.sweep.experiment import load_experiment
         from sgdsim.sweep.plan import make_plan, memory_text
         from sgdsim.sweep.progress import duration
 
-        experiment = load_experiment(_find_config(config), overrides or ())
+        experiment = load_experiment(_find_config(config), overrides or (), quick)
         cells = make_plan(experiment)
         first = cells[0]
         labels = [*first.axes, *first.parameters]

@@ -23,7 +23,7 @@ from sgdsim.sweep.schema import (
     TimesSection,
     check_table,
 )
-from sgdsim.sweep.source import read_source
+from sgdsim.sweep.source import QUICK, read_source
 from sgdsim.sweep.wording import show, unknown
 from sgdsim.systems import SYSTEMS, load_system
 
@@ -45,7 +45,7 @@ class Fit:
 class Experiment:
     """An experiment file, checked and expanded.
 
-    - `name`: the file's name without its ending.
+    - `name`: the file's name without its ending, with "-quick" behind it for the quick variant.
     - `batch`, `block`: replicas simulated at once, and stored together; None leaves the choice to the engine.
     - `resolved`: the experiment as a plain table with every default filled in and every axis a list. Written as TOML,
       it loads as the same experiment.
@@ -64,16 +64,20 @@ class Experiment:
     resolved: dict[str, Any]
 
 
-def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = False) -> Experiment:
     """Reads an experiment file, with `key=value` options on top.
+
+    `quick` takes the file's quick variant: the overrides of its table [quick] come first, then the options.
 
     An option may set any key, e.g. `simulator.kind=weights`. A key of the problem is either fixed or an axis: the
     option `problem.d=100` replaces an axis `grid.d`, and `grid.d=[100, 200]` replaces a fixed `problem.d`.
 
     **Raises:** ExperimentError with one line "file:line: key: message" for each thing that is wrong.
     """
-    source = read_source(path, overrides)
+    source = read_source(path, overrides, quick)
     complaints = Complaints(source)
+    for place, mistake in source.refused.items():
+        complaints.add(place, mistake)
     check_table(Document, source.document, (), complaints)
     tables = _tables(source.document)
     system = _find_system(source.document.get("system"), complaints)
@@ -90,8 +94,9 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     _check_fits(fits, builder)
     if complaints:
         complaints.raise_all()
-    resolved = _resolve(source.document, path, builder, sections, fits)
-    return _assemble(path, system, tuple(cells), resolved)
+    name = f"{path.stem}-quick" if quick else path.stem
+    resolved = _resolve(source.document, name, builder, sections, fits)
+    return _assemble(name, system, tuple(cells), resolved)
 
 
 def differing_keys(first: Table, second: Table) -> list[str]:
@@ -164,20 +169,20 @@ def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complain
 
 
 def _resolve(
-    document: Table, path: Path, builder: CellBuilder, sections: Mapping[str, Any], fits: Mapping[str, Any]
+    document: Table, name: str, builder: CellBuilder, sections: Mapping[str, Any], fits: Mapping[str, Any]
 ) -> Table:
-    """The whole experiment as a plain table, in the order of `Document`."""
+    """The whole experiment as a plain table, in the order of `Document`, [quick] left out."""
     tables = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
-    tables |= {"title": document.get("title") or path.stem, "system": builder.system.name}
+    tables |= {"title": document.get("title") or name, "system": builder.system.name}
     tables |= {"problem": builder.constants or {}, "grid": builder.grid.to_table()}
     tables["fits"] = {name: fit.model_dump() for name, fit in fits.items()}
-    return {name: tables[name] for name in Document.model_fields}
+    return {name: tables[name] for name in Document.model_fields if name != QUICK}
 
 
-def _assemble(path: Path, system: System, cells: tuple[Cell, ...], resolved: Table) -> Experiment:
+def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table) -> Experiment:
     ensemble = resolved["ensemble"]
     return Experiment(
-        name=path.stem,
+        name=name,
         title=resolved["title"],
         system=system,
         cells=cells,

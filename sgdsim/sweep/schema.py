@@ -39,6 +39,7 @@ class Document(Section):
     ensemble: Table
     fits: Table = Field(default={})
     report: Table = Field(default={})
+    quick: Table = Field(default={})
 
 
 class TimesSection(Section):

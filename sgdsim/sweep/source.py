@@ -1,4 +1,4 @@
-"""An experiment file as it was read, with the options of the command line on top, and where each key came from."""
+"""An experiment file as it was read, with its quick variant and options on top, and where each key came from."""
 
 import re
 import tomllib
@@ -18,17 +18,24 @@ _SYNTAX = {
 }
 """Some of tomllib's messages, in plainer words."""
 
+QUICK = "quick"
+"""The table of overrides that make an experiment short."""
+
 _WORD = re.compile(r"[A-Za-z_][^\"'\[\]{}#\\\n]*")
 
 
 @dataclass
 class Source:
-    """A TOML document whose every key knows its line, or the option that set it."""
+    """A TOML document whose every key knows its line, or the option that set it.
+
+    `refused`: what is wrong with the keys of [quick], to be told with all the rest.
+    """
 
     name: str
     document: dict[str, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict)
     options: dict[KeyPath, str] = field(default_factory=dict)
+    refused: dict[KeyPath, str] = field(default_factory=dict)
 
     def blame(self, path: KeyPath) -> tuple[tuple[bool, int], str]:
         """Where a key, or the nearest table around it, was set: an order to sort by, and "file:line" or "--set ..."."""
@@ -54,21 +61,58 @@ class Source:
             path = ()
         if not path or not equals:
             raise ExperimentError([f"--set {option}: must be KEY=VALUE, e.g. problem.noise=0.01"])
+        if path[0] == QUICK:
+            raise ExperimentError([f"--set {option}: [quick] cannot be overridden; set the key itself"])
         value = _parse_value(option, text.strip())
-        if path[0] in ("problem", "grid") and len(path) == 2 and path != ("grid", "zip"):
-            self._release(path[1])
-        self._table(option, path)[path[-1]] = value
-        self._forget(path)
+        try:
+            self._put(path, value)
+        except ValueError as error:
+            raise ExperimentError([f"--set {option}: {error}"]) from None
         self.options[path] = option
 
-    def _table(self, option: str, path: tuple[str, ...]) -> dict[str, Any]:
-        """The table that holds the key, made where there is none."""
+    def quicken(self, wanted: bool) -> None:
+        """Checks the keys of [quick] and, where `wanted`, applies them as overrides of the keys that they name.
+
+        `"grid.d" = [100, 300]` does what `--set grid.d=[100,300]` does. What is wrong goes to `refused`, and a value
+        that turns out wrong later is blamed on its line in [quick].
+        """
+        table = self.document.get(QUICK, {})
+        if wanted and not table:
+            example = '"ensemble.replicas" = 64'
+            self.refused[(QUICK,)] = f"missing, so there is no quick variant; add a table [quick], e.g. {example}"
+        if not isinstance(table, dict):  # the check of the document says so
+            return
+        for key, value in table.items():
+            try:
+                path = _quick_path(key, value)
+                if wanted:
+                    self._put(path, value)
+            except ValueError as error:
+                self.refused[QUICK, key] = str(error)
+                continue
+            if wanted:
+                self._move_lines((QUICK, key), path)
+
+    def _put(self, path: tuple[str, ...], value: Any) -> None:
+        """Sets a key and makes the tables around it. **Raises:** ValueError where one of them is no table."""
         node = self.document
         for end, part in enumerate(path[:-1], start=1):
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
-                raise ExperimentError([f"--set {option}: {join_path(path[:end])} is no table, so it has no keys"])
-        return node
+                raise ValueError(f"{join_path(path[:end])} is no table, so it has no keys")
+        if path[0] in ("problem", "grid") and len(path) == 2 and path != ("grid", "zip"):
+            self._release(path[1])
+        node[path[-1]] = value
+        self._forget(path)
+
+    def _move_lines(self, source: KeyPath, target: KeyPath) -> None:
+        """Says that `target`, all below it, and tables around it that are new, stand on the lines of `source`."""
+        n = len(source)
+        below = {(*target, *path[n:]): line for path, line in self.lines.items() if path[:n] == source}
+        self.lines |= below
+        for end in range(1, len(target)):
+            if target in below:
+                self.lines.setdefault(target[:end], below[target])
 
     def _release(self, key: str) -> None:
         """Removes a key of the problem from [grid] and its zip groups, or from [problem]."""
@@ -85,8 +129,8 @@ class Source:
                 del places[known]
 
 
-def read_source(path: Path, options: Sequence[str] = ()) -> Source:
-    """Reads an experiment file and applies `--set` options in order.
+def read_source(path: Path, options: Sequence[str] = (), quick: bool = False) -> Source:
+    """Reads an experiment file and applies its [quick] overrides, if asked for, and then `--set` options in order.
 
     **Raises:** ExperimentError where the file cannot be read, is not TOML, or an option makes no sense.
     """
@@ -99,6 +143,7 @@ def read_source(path: Path, options: Sequence[str] = ()) -> Source:
         raise ExperimentError([_syntax_error(path, text, str(error))]) from None
     except ValueError:
         raise ExperimentError([f"{path}: not valid TOML: an integer is too long"]) from None
+    source.quicken(quick)
     problems = []
     for option in options:
         try:
@@ -108,6 +153,20 @@ def read_source(path: Path, options: Sequence[str] = ()) -> Source:
     if problems:
         raise ExperimentError(problems)
     return source
+
+
+def _quick_path(key: str, value: object) -> tuple[str, ...]:
+    """The key that a key of [quick] names. **Raises:** ValueError where it names none."""
+    if isinstance(value, dict) and "." not in key:  # TOML makes a table of a dotted key without quotes
+        inner = next(iter(value), "KEY")
+        raise ValueError(f'must be a dotted key in quotes; write "{key}.{inner}" = ...')
+    try:
+        path = split_key(key)
+    except ValueError:
+        raise ValueError('must be a dotted key, e.g. "ensemble.replicas"') from None
+    if path[0] == QUICK:
+        raise ValueError("must not be about [quick] itself; write the key to override")
+    return path
 
 
 def _read_text(path: Path) -> str:

@@ -6,6 +6,7 @@ Most are in bad_configs.txt, as changes to the good file below:
     - a line to take out
     + a line to put there instead (the last place a line was taken out)
     --set an option
+    --quick
     > a line of the expected answer; one that ends in "..." is the beginning of it, and the rest is worded elsewhere
 """
 
@@ -59,6 +60,7 @@ class Bad:
     options: list[str] = field(default_factory=list)
     content: bytes = b""
     path: str = "experiment.toml"
+    quick: bool = False
 
     def write(self, folder: Path) -> None:
         (folder / "experiment.toml").write_bytes(self.content)
@@ -81,6 +83,8 @@ def _read(block: str) -> Bad:
             place += 1
         elif mark == ">":
             bad.lines.append(rest)
+        elif (mark, rest) == ("-", "quick"):
+            bad.quick = True
         elif rest.startswith("set "):
             bad.options.append(rest.removeprefix("set "))
         else:

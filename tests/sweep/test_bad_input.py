@@ -21,7 +21,7 @@ def problems_of(bad, folder, monkeypatch):
     bad.write(folder)
     before = listing(folder)
     with pytest.raises(ExperimentError) as caught:
-        load_experiment(Path(bad.path), bad.options)
+        load_experiment(Path(bad.path), bad.options, bad.quick)
     assert listing(folder) == before
     return caught.value.problems
 
@@ -39,7 +39,7 @@ def test_mistake_is_told(bad, tmp_path, monkeypatch):
 
 def test_there_are_many_and_no_two_are_the_same():
     assert len({bad.name for bad in BAD}) == len(BAD) >= 30
-    assert len({(bad.content, *bad.options, bad.path) for bad in BAD}) == len(BAD)
+    assert len({(bad.content, *bad.options, bad.path, bad.quick) for bad in BAD}) == len(BAD)
 
 
 def test_the_file_is_named_as_it_was_given(tmp_path):

@@ -16,6 +16,11 @@ from sgdsim.sweep.store import RunDirectory
 from tests.sweep.bad_configs import BAD, GOOD
 
 ROOT = Path(__file__).parents[2]
+QUICK = """
+[quick]
+"problem.d" = 50
+"ensemble.replicas" = 2
+"""
 
 
 def sgdsim(*arguments):
@@ -128,7 +133,7 @@ def test_bad_input(bad, tmp_path, monkeypatch):
     bad.write(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     options = [part for option in bad.options for part in ("--set", option)]
-    refused = sgdsim("run", bad.path, *options)
+    refused = sgdsim("run", bad.path, *options, *["--quick"] * bad.quick)
     assert refused.exit_code == 2
     assert isinstance(refused.exception, SystemExit)
     assert refused.stdout == ""
@@ -155,6 +160,19 @@ def test_the_default_folder_is_named_after_the_experiment(tmp_path, monkeypatch)
     options = ("--set", "problem.d=50", "--set", "ensemble.replicas=2", "--set", "report.figures=[]")
     assert sgdsim("run", "small.toml", "--quiet", *options).exit_code == 0
     assert RunDirectory(tmp_path / "runs" / "small").summary.is_file()
+
+
+def test_the_quick_variant_is_planned_and_run_beside_the_full_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(GOOD + QUICK)
+    assert "2 cells, 1.2e+03 steps" in sgdsim("plan", "small.toml").stdout
+    assert "1 cells, 100 steps" in sgdsim("plan", "small.toml", "--quick").stdout
+    assert sgdsim("run", "small.toml", "--quick", "--quiet", "--set", "report.figures=[]").exit_code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    assert run.name == "small-quick"
+    summary = json.loads(RunDirectory(run).summary.read_text())
+    assert (summary["experiment"], summary["n_replicas"]) == ("small-quick", 2)
+    assert "quick" not in RunDirectory(run).read_experiment()
 
 
 def test_list_names_every_shipped_experiment_on_one_line():

@@ -35,9 +35,9 @@ ensemble.replicas = 4
 def load(tmp_path):
     """Loads an experiment from its text."""
 
-    def load_text(text, *options):
+    def load_text(text, *options, quick=False):
         (tmp_path / "test.toml").write_text(text)
-        return load_experiment(tmp_path / "test.toml", options)
+        return load_experiment(tmp_path / "test.toml", options, quick)
 
     return load_text
 
@@ -199,6 +199,46 @@ def test_an_option_is_blamed_for_what_it_set_only(load):
     assert second.startswith("--set ensemble.seed=-1: ensemble.seed:")
 
 
+QUICK = """
+[quick]
+"grid.d" = [60]
+"problem.noise" = 0.5
+"simulator.precision" = "float64"
+'ensemble.replicas' = 2
+"""
+
+
+def test_quick_does_what_the_same_options_do(load):
+    plain = load(GOOD)
+    options = ("grid.d=[60]", "problem.noise=0.5", "simulator.precision=float64", "ensemble.replicas=2")
+    quick = load(GOOD + QUICK, quick=True)
+    assert quick.resolved == load(GOOD, *options).resolved != plain.resolved
+    assert "quick" not in quick.resolved
+    assert (quick.name, plain.name) == ("test-quick", "test")
+
+
+def test_quick_is_left_out_unless_asked_for(load):
+    left_out = load(GOOD + QUICK)
+    assert left_out.resolved == load(GOOD).resolved
+    assert left_out.name == "test"
+
+
+def test_an_option_comes_after_quick(load):
+    experiment = load(GOOD + QUICK, "ensemble.replicas=3", "problem.d=70", quick=True)
+    assert (experiment.replicas, experiment.resolved["grid"]) == (3, {})
+    assert experiment.resolved["problem"]["d"] == 70
+
+
+def test_the_line_in_quick_is_blamed_for_what_it_set_only(load):
+    with pytest.raises(ExperimentError) as caught:
+        load(GOOD + QUICK.replace("= 2", "= 0"), "ensemble.seed=-1", "grid.d=[1]", quick=True)
+    assert [line.rpartition("test.toml:")[2].partition(": must")[0] for line in caught.value.problems] == [
+        "40: ensemble.replicas",
+        "--set ensemble.seed=-1: ensemble.seed",
+        "--set grid.d=[1]: grid.d",
+    ]
+
+
 SCALINGS = st.fixed_dictionaries(
     {"d": st.integers(100, 10**6), "k": st.integers(1, 4), "p0": st.sampled_from([1, 2.5, 7])},
     optional={
@@ -265,9 +305,10 @@ def test_differing_keys(load):
     assert set(differing_keys(other, first)) == set(expected)
 
 
+@pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_experiments(path):
-    experiment = load_experiment(path)
+def test_shipped_experiments(path, quick):
+    experiment = load_experiment(path, quick=quick)
     assert len(experiment.title) > 20
     assert "\n" not in experiment.title
     assert path.parent.name == experiment.system.name

@@ -1,0 +1,51 @@
+"""First crossings of curves that are known, and their error bars against repeated experiments."""
+
+import numpy as np
+import pytest
+
+from sgdsim.analysis.levels import first_crossing
+from sgdsim.errors import ArgumentError
+
+X = np.geomspace(10, 1e5, 30)
+
+
+def test_a_power_law_is_interpolated_exactly():
+    crossing, error = first_crossing(X, 5.0 * X**-0.8, 1e-2)
+    assert crossing == pytest.approx((5.0 / 1e-2) ** (1 / 0.8), rel=1e-12)
+    assert error == 0.0
+
+
+def test_steps_may_be_integers():
+    steps = np.array([1, 10, 100])
+    assert first_crossing(steps, 1.0 / steps, 0.02)[0] == pytest.approx(50.0)
+
+
+def test_the_first_of_several_crossings_counts():
+    mean = np.array([1.0, 0.1, 1.0, 0.01])
+    assert first_crossing(np.array([1.0, 2.0, 3.0, 4.0]), mean, 0.5)[0] < 2.0
+
+
+def test_the_error_bar_is_that_of_repeated_experiments():
+    """Independent scatter at every point moves the crossing by the scatter of the line between two of them."""
+    rng = np.random.default_rng(3)
+    mean = 1.0 / X
+    sem = 0.02 * mean
+    _, error = first_crossing(X, mean, 1e-3, sem)
+    common = [first_crossing(X, mean * (1 + 0.02 * rng.standard_normal()), 1e-3)[0] for _ in range(2000)]
+    assert error == pytest.approx(np.std(common), rel=0.06)
+
+
+def test_a_curve_that_does_not_fall_there_has_no_error_bar():
+    x = np.array([1.0, 1.1, 1.2, 1.3])
+    assert first_crossing(x, np.array([1.0, 0.9, 1.5, 2.0]), 0.95, 0.1 * np.ones(4))[1] == np.inf
+
+
+@pytest.mark.parametrize(("level", "reason"), [(1e-9, "be reached"), (1e3, "at its first save time")])
+def test_a_level_out_of_reach_is_refused(level, reason):
+    with pytest.raises(ArgumentError, match=reason):
+        first_crossing(X, 1 / X, level)
+
+
+def test_a_curve_of_diverged_replicas_is_refused():
+    with pytest.raises(ArgumentError, match="be reached"):
+        first_crossing(X, np.full_like(X, np.nan), 0.1)

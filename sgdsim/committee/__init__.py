@@ -4,6 +4,7 @@ from sgdsim.committee.activations import Activation as Activation
 from sgdsim.committee.activations import Erf as Erf
 from sgdsim.committee.chain import Chain as Chain
 from sgdsim.committee.ode import ExactODE as ExactODE
+from sgdsim.committee.ode import GradientFlow as GradientFlow
 from sgdsim.committee.ode import LimitODE as LimitODE
 from sgdsim.committee.overlaps import Overlaps as Overlaps
 from sgdsim.committee.problem import Committee as Committee

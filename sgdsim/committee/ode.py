@@ -27,22 +27,31 @@ SMALLEST_STEP = 1e-14
 """In t. A solver that asks for less has met a number that is not finite, and gives up."""
 
 
-def error_averages(
+def _fields(
+    P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
+) -> tuple[Float[Array, "k+p k+p"], Float[Array, " k+p"]]:
+    """Covariance of the k + p fields, teachers first, and s with (f* - f) = sum_a s_a sigma(l_a)."""
+    p, k = M.shape
+    return jnp.block([[P, M.T], [M, Q]]), jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
+
+
+def errors_with_fields(P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, "p k+p"]:
+    """E[E_i l_j] = sum_a s_a I3(i, j, a), E_i = sigma'(l_i) (y - f), for the fields l_j of teachers, then students."""
+    p, k = M.shape
+    covariance, sign = _fields(P, M, Q)
+    return jax.vmap(lambda i: I3(covariance, i) @ sign)(jnp.arange(k, k + p))
+
+
+def errors_with_errors(
     P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"], noise: Float[Array, ""] | float
-) -> tuple[Float[Array, "p k+p"], Float[Array, "p p"]]:
-    """Averages of E_i = sigma'(l_i) (y - f): (E[E_i l_j] with l_j teachers first, then students; E[E_i E_j]).
+) -> Float[Array, "p p"]:
+    """E[E_i E_j] = sum_ab s_a s_b I4(i, j, a, b) + Delta J2(i, j), with noise = Delta.
 
-    With s = (1/k, ..., 1/k, -1/p, ..., -1/p) over the k + p fields, and noise = Delta:
-
-        E[E_i l_j] = sum_a s_a I3(i, j, a),    E[E_i E_j] = sum_ab s_a s_b I4(i, j, a, b) + Delta J2(i, j)
-
-    The second costs p (p+1)/2 matrices of (k+p)^2 arcsines. They are made ceil(p/2) at a time, which divides
-    p (p+1)/2, so memory stays below p (k+p)^2 numbers.
+    It costs p (p+1)/2 matrices of (k+p)^2 arcsines. They are made ceil(p/2) at a time, which divides p (p+1)/2, so
+    memory stays below p (k+p)^2 numbers.
     """
     p, k = M.shape
-    covariance = jnp.block([[P, M.T], [M, Q]])
-    sign = jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
-    with_fields = jax.vmap(lambda i: I3(covariance, i) @ sign)(jnp.arange(k, k + p))
+    covariance, sign = _fields(P, M, Q)
 
     def pair(i: Array, j: Array) -> Array:
         return jnp.sum(sign[:, None] * sign[None, :] * I4(covariance, i, j)) + noise * J2(covariance, i, j)
@@ -52,7 +61,7 @@ def error_averages(
     values = jax.lax.map(lambda chunk: jax.vmap(pair)(*chunk), chunks).ravel()
     place = np.zeros((p, p), np.int64)
     place[row, column] = place[column, row] = np.arange(row.size)
-    return with_fields, values[place]
+    return values[place]
 
 
 def velocity(
@@ -67,11 +76,13 @@ def velocity(
 
         dM_ir/dt = A E[E_i l*_r],    dQ_ij/dt = A (E[E_i l_j] + E[E_j l_i]) + B E[E_i E_j]
 
-    A weighs the drift, B the noise that one sample leaves behind; `ExactODE` and `LimitODE` set them.
+    A weighs the drift, B the noise that one sample leaves behind; the theories below set them. Where B = 0 the average
+    E[E_i E_j], which is nearly all of the cost, is not computed.
     """
     k = P.shape[0]
-    with_fields, with_errors = error_averages(P, M, Q, noise)
+    with_fields = errors_with_fields(P, M, Q)
     with_students = with_fields[:, k:]
+    with_errors = jax.lax.cond(B != 0, errors_with_errors, lambda P, M, Q, noise: jnp.zeros_like(Q), P, M, Q, noise)
     return A * with_fields[:, :k], A * (with_students + with_students.T) + B * with_errors
 
 
@@ -216,3 +227,20 @@ class LimitODE(OverlapODE):
         A = 0.0 if problem.region is Region.ORANGE else rate
         B = 0.0 if problem.region is Region.GREEN else rate**2 / problem.batch
         return A, B
+
+
+@dataclass(frozen=True)
+class GradientFlow(OverlapODE):
+    """Gradient flow on the population risk: gamma -> 0 at fixed gamma nu, where the noise term vanishes.
+
+        A = (gamma/p) / (d dt),    B = 0
+
+    with the actual d, gamma and p, so that its time is that of the problem. The risk never increases along it, label
+    noise has no influence, and `ExactODE` tends to it linearly in gamma. In green it is `LimitODE`.
+    """
+
+    name: ClassVar[str] = "gradient_flow"
+
+    def coefficients(self, problem: Committee) -> tuple[float, float]:
+        """A at the problem's own d, and no noise."""
+        return problem.gamma / problem.p / (problem.d * problem.dt), 0.0

@@ -7,7 +7,7 @@ from pydantic import Field, RootModel, model_validator
 
 from sgdsim.committee.activations import Erf
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.ode import ExactODE, LimitODE
+from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
@@ -167,13 +167,14 @@ class StartSection(RootModel[AnyStart]):
 
 
 class TheorySection(Section):
-    """[theory]: the ODE at the actual d (`exact`), its leading part (`limit`), or none."""
+    """[theory]: the ODE at the actual d (`exact`), its leading part (`limit`), that of gamma -> 0, or none."""
 
-    kind: Literal["exact", "limit", "none"] = "exact"
+    kind: Literal["exact", "limit", "gradient_flow", "none"] = "exact"
 
     def build(self) -> Theory | None:
         """The theory, if any."""
-        return {"exact": ExactODE, "limit": LimitODE, "none": lambda: None}[self.kind]()
+        kinds = {"exact": ExactODE, "limit": LimitODE, "gradient_flow": GradientFlow, "none": lambda: None}
+        return kinds[self.kind]()
 
 
 class SimulatorSection(Section):

@@ -13,7 +13,7 @@ from scipy.special import erf
 from sgdsim.committee import ode
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.integrals import I3, I4, J2
-from sgdsim.committee.ode import ExactODE, LimitODE, error_averages, velocity
+from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, errors_with_errors, errors_with_fields, velocity
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
@@ -33,6 +33,11 @@ def random_overlaps(k, p, seed):
 
 def velocity_at(overlaps, A=1.0, B=1.0, noise=0.1):
     return COMPILED(overlaps.P, overlaps.M, overlaps.Q, A, B, noise)
+
+
+def averages_at(overlaps, noise):
+    fields = jax.jit(errors_with_fields)(overlaps.P, overlaps.M, overlaps.Q)
+    return fields, jax.jit(errors_with_errors)(overlaps.P, overlaps.M, overlaps.Q, noise)
 
 
 @pytest.mark.parametrize("region", ["blue", "green", "orange"])
@@ -70,7 +75,7 @@ def test_averages_follow_from_the_definition_of_the_errors(seed):
     outputs = erf(fields / math.sqrt(2))
     slopes = math.sqrt(2 / math.pi) * np.exp(-(fields[2:] ** 2) / 2)
     errors = slopes * (outputs[:2].mean(axis=0) - outputs[2:].mean(axis=0))
-    with_fields, with_errors = jax.jit(error_averages)(overlaps.P, overlaps.M, overlaps.Q, noise)
+    with_fields, with_errors = averages_at(overlaps, noise)
     expected = (weights * errors) @ errors.T + noise * (weights * slopes) @ slopes.T
     np.testing.assert_allclose(with_fields, (weights * errors) @ fields.T, rtol=0, atol=1e-8)
     np.testing.assert_allclose(with_errors, expected, rtol=0, atol=1e-8)
@@ -82,7 +87,7 @@ def test_chunks_cover_every_pair_of_units(k, p):
     covariance = jnp.block([[overlaps.P, overlaps.M.T], [overlaps.M, overlaps.Q]])
     sign = np.concatenate([np.full(k, 1 / k), np.full(p, -1 / p)])
     units = range(k, k + p)
-    with_fields, with_errors = jax.jit(error_averages)(overlaps.P, overlaps.M, overlaps.Q, noise)
+    with_fields, with_errors = averages_at(overlaps, noise)
     pairs = [[sign @ I4(covariance, i, j) @ sign + noise * J2(covariance, i, j) for j in units] for i in units]
     np.testing.assert_allclose(with_fields, np.stack([I3(covariance, i) @ sign for i in units]), rtol=0, atol=1e-15)
     np.testing.assert_allclose(with_errors, np.array(pairs), rtol=0, atol=1e-15)
@@ -226,7 +231,7 @@ def test_one_compilation_serves_a_sweep(monkeypatch):
     start, times = OverlapStart(0.5, seed=1), np.array([0.2, 0.5, 1.0])
     for d, delta, noise in ((100, 0.0, 0.0), (1000, 0.0, 0.1), (10**6, 0.3, 1.0), (500, -0.2, 1e-3)):
         problem = Committee.from_scaling(d=d, k=1, p0=5.0, gamma0=2.0 + delta, delta=delta, noise=noise)
-        for theory in (ExactODE(), LimitODE()):
+        for theory in (ExactODE(), LimitODE(), GradientFlow()):
             solve_theory(problem, start, 2 * times, theory)
         if d == 100:
             first = len(traces)

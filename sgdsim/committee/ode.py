@@ -12,12 +12,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Erf
+from sgdsim.committee.fluctuations import check_size, predict_spread
 from sgdsim.committee.integrals import I3, I4, J2
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
-from sgdsim.ensemble.contracts import Curve, Observables, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Spread, Start, Theory
 from sgdsim.errors import ArgumentError
 
 MAX_STEPS = 1_000_000
@@ -147,10 +148,12 @@ class OverlapODE(Theory):
 
     `rtol` and `atol` bound the error of one step in every order parameter. With the defaults the excess risk is right
     to 5e-8 relative where it is above 1e-4, and to 1e-5 where it has fallen to 2e-7.
+    `fluctuations` asks for the spread of replicas about it too, predicted along the ODE at the actual d.
     """
 
     rtol: float = 1e-9
     atol: float = 1e-11
+    fluctuations: bool = False
 
     def __post_init__(self) -> None:
         for name, tolerance in (("rtol", self.rtol), ("atol", self.atol)):
@@ -177,6 +180,25 @@ class OverlapODE(Theory):
                 problem.activation.name,
                 "Ask for no theory, or take erf.",
             )
+
+        if self.fluctuations:
+            check_size(problem)
+
+    def check_start(self, start: Start) -> None:
+        """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas."""
+        if self.fluctuations and start.per_replica:
+            remedy = "Set per_replica = false, or ask for the theory alone."
+            raise ArgumentError("fluctuations", "be false where every replica has a start of its own", True, remedy)
+
+    def spread(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
+        """Fluctuations at `times` (>= 0, not decreasing), if asked for. **Raises:** ArgumentError; see `check`."""
+        if not self.fluctuations:
+            return None
+        self.check(problem)
+        self.check_start(start)
+        initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+        flow = ExactODE(self.rtol, self.atol).bind(problem)
+        return predict_spread(problem, flow, flow if self.name == "exact" else self.bind(problem), initial, times)
 
     def bind(self, problem: Committee) -> OverlapCurve:
         """The curve of this problem."""

@@ -1,0 +1,238 @@
+"""Linear-noise theory: how far a replica strays from the ODE, predicted along the ODE, for any activation.
+
+To leading order in dt the deviation delta = Omega - Omega_bar is Gaussian and Markov. With J the Jacobian of the ODE's
+right-hand side and D the covariance of one step's increment over dt^2,
+
+    d delta = J delta dt + sqrt(dt D) dB,    d Sigma/dt = J Sigma + Sigma J^T + dt D,    Sigma = Cov[delta]
+
+(van Kampen's expansion in the size of a step.) J and D are evaluated at points along the path that are close where it
+moves, and interpolated; in between, the linear equation is solved by exponentials, so that long stretches in which
+little changes cost nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.committee.overlaps import Overlaps
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.step_covariance import StepCovariance, full, independent
+from sgdsim.ensemble.contracts import Observables, Spread
+from sgdsim.errors import ArgumentError
+
+MAX_ENTRIES = 400
+"""Most independent entries of (M, Q): a Jacobian has their square, and its products cost their cube."""
+
+MOVEMENT, DECAY = 0.02, 0.1
+"""Between two points of the path the largest entry moves by this much, or log(risk) by that much."""
+
+PROBES = 512
+"""Times of either spacing, linear and logarithmic, at which the path is first looked at."""
+
+NUMBERS, FEWEST = 2**19, 2**11
+"""Of the Gaussian paths at one time: n entries each. 20000 paths at n = 26, an error of 0.2 %; at least FEWEST paths."""
+
+
+class Flow(Protocol):
+    """What is needed of a theory: its path, the right-hand side of its ODE, and the excess risk at a point."""
+
+    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+        """M, Q and excess_risk at `times`."""
+        ...
+
+    def velocity(
+        self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
+    ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
+        """(dM/dt, dQ/dt)."""
+        ...
+
+    def risk(self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, ""]:
+        """The excess risk."""
+        ...
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """The Gaussian law of delta at the save times, from delta = 0 at t = 0: delta_n = Phi_n delta_(n-1) + N(0, C_n).
+
+    Entries are those of `independent`.
+    """
+
+    transitions: Float[np.ndarray, "times n n"]
+    kicks: Float[np.ndarray, "times n n"]
+
+    @property
+    def covariances(self) -> Float[np.ndarray, "times n n"]:
+        """Sigma at the save times."""
+        sigma = np.zeros(self.kicks.shape[1:])
+        return np.stack([sigma := _carry(Phi, sigma) + C for Phi, C in zip(self.transitions, self.kicks, strict=True)])
+
+    def mean_sizes(self, shift: Float[np.ndarray, "times n"]) -> tuple[float, float]:
+        """E max |delta + shift|_inf over the save times, and at the last, over sampled paths."""
+        rng = np.random.default_rng(0)
+        paths = max(FEWEST, NUMBERS // shift.shape[1])
+        delta = np.zeros((paths, shift.shape[1]))
+        largest = np.zeros(paths)
+        size = largest
+        for Phi, C, offset in zip(self.transitions, self.kicks, shift, strict=True):
+            delta = delta @ Phi.T + rng.standard_normal(delta.shape) @ _root(C).T
+            size = np.abs(delta + offset[None, :]).max(axis=1)
+            largest = np.maximum(largest, size)
+        return float(largest.mean()), float(size.mean())
+
+
+def check_size(problem: Committee) -> None:
+    """Raises ArgumentError where the covariance is too large, or d leaves no room for the fields."""
+    p, k = problem.p, problem.k
+    entries = p * k + p * (p + 1) // 2
+    if entries > MAX_ENTRIES:
+        raise ArgumentError(
+            "fluctuations",
+            f"be false where M and Q have more than {MAX_ENTRIES} independent entries (here {entries}, p = {p})",
+            True,
+            "Ask for the theory alone, or take fewer units.",
+        )
+    if problem.d < k + p:
+        raise ArgumentError(
+            "fluctuations", f"be false for d < k + p = {k + p}", True, "Ask for the theory alone, or raise d."
+        )
+
+
+def predict_spread(
+    problem: Committee, flow: Flow, theory: Flow, initial: Overlaps, times: Float[np.ndarray, " times"]
+) -> Spread:
+    """Standard deviations about the path of `flow`, the ODE at the actual d, and mean distances from that of `theory`.
+
+    - `initial`: one start, without a replica axis; `times`: >= 0, not decreasing.
+
+    **Raises:** ArgumentError where the path does not reach the last time.
+    """
+    at_times = _solve(flow, initial, jnp.asarray(times))
+    states = independent(at_times["M"], at_times["Q"])
+    wanted = at_times if theory is flow else _solve(theory, initial, jnp.asarray(times))
+    shift = np.asarray(states - independent(wanted["M"], wanted["Q"]))
+    if not np.isfinite(shift).all():
+        raise ArgumentError("times", "end where the ODE still has a solution", float(times[-1]))
+    law = deviations(problem, flow, initial, times)
+    sigma = law.covariances
+    M, Q = full(np.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0)), problem.p, problem.k)
+    gradient = np.asarray(_risk_gradients(flow, jnp.asarray(initial.P), at_times["M"], at_times["Q"]))
+    risk = np.sqrt(np.maximum(np.einsum("ta,tab,tb->t", gradient, sigma, gradient), 0.0))
+    sup, final = law.mean_sizes(shift)
+    return Spread({"M": M, "Q": Q, "excess_risk": risk}, sup, final)
+
+
+def deviations(
+    problem: Committee, flow: Flow, initial: Overlaps, times: Float[np.ndarray, " times"], fineness: float = 1.0
+) -> Deviations:
+    """The law of the deviations at `times`; `fineness` > 1 takes that many times more points along the path."""
+    nodes, M, Q = _path(flow, initial, times, fineness)
+    rates = _rates(flow, StepCovariance.of(problem), jnp.asarray(initial.P), M, Q)
+    jacobians, noises = (np.asarray(rate) for rate in rates)
+    transitions, kicks, last = [], [], 0.0
+    for time in times:
+        Phi, C = np.eye(jacobians.shape[1]), np.zeros(jacobians.shape[1:])
+        cuts = np.concatenate([[last], nodes[(nodes > last) & (nodes < time)], [time]])
+        for middle, length in zip((cuts[1:] + cuts[:-1]) / 2, np.diff(cuts), strict=True):
+            step, kick = propagate(_at(middle, nodes, jacobians), _at(middle, nodes, noises), length)
+            Phi, C = step @ Phi, _carry(step, C) + kick
+        transitions.append(Phi)
+        kicks.append(C)
+        last = time
+    return Deviations(np.stack(transitions), np.stack(kicks))
+
+
+def propagate(
+    J: Float[np.ndarray, "n n"], D: Float[np.ndarray, "n n"], length: float
+) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n n"]]:
+    """exp(J h) and int_0^h exp(J s) D exp(J^T s) ds for h = `length`, by series for h/2^m and m doublings."""
+    doublings = max(0, int(np.ceil(np.log2(max(2 * np.abs(J).sum(axis=0).max() * length, 1e-300)))))
+    step = length / 2**doublings
+    A = J * step
+    Phi = term = np.eye(len(J))
+    C = kick = D * step
+    for order in range(1, 16):  # |A| <= 1/2: the rest is below 1e-16
+        term = A @ term / order
+        kick = A @ kick
+        kick = (kick + kick.T) / (order + 1)
+        Phi, C = Phi + term, C + kick
+    for _ in range(doublings):
+        Phi, C = Phi @ Phi, _carry(Phi, C) + C
+    return Phi, C
+
+
+def _carry(Phi: Float[np.ndarray, "n n"], sigma: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """Phi Sigma Phi^T, symmetric to the last bit."""
+    carried = Phi @ sigma @ Phi.T
+    return (carried + carried.T) / 2
+
+
+def _root(C: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """R with R R^T = C, by eigenvectors; C may be singular."""
+    values, vectors = np.linalg.eigh(C)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _at(
+    time: float, nodes: Float[np.ndarray, " nodes"], values: Float[np.ndarray, "nodes n n"]
+) -> Float[np.ndarray, "n n"]:
+    """Linear interpolation in time."""
+    after = int(np.clip(np.searchsorted(nodes, time), 1, len(nodes) - 1))
+    weight = (time - nodes[after - 1]) / (nodes[after] - nodes[after - 1])
+    return (1 - weight) * values[after - 1] + weight * values[after]
+
+
+def _path(
+    flow: Flow, initial: Overlaps, times: Float[np.ndarray, " times"], fineness: float
+) -> tuple[Float[np.ndarray, " nodes"], Float[Array, "nodes p k"], Float[Array, "nodes p p"]]:
+    """Times from 0 to the end, and (M, Q) there, between which little changes."""
+    final = float(times[-1])
+    looks = int(PROBES * fineness)
+    probes = np.union1d(np.linspace(0.0, final, looks + 1), np.geomspace(1e-8 * final, final, looks))
+    solved = _solve(flow, initial, jnp.asarray(probes))
+    states, risk = np.asarray(independent(solved["M"], solved["Q"])), np.asarray(solved["excess_risk"])
+    size = np.maximum(1.0, np.abs(states).max(axis=1))
+    moved = np.abs(np.diff(states, axis=0)).max(axis=1) / size[1:] / MOVEMENT
+    decayed = np.abs(np.diff(np.log(np.maximum(risk, 1e-10 * risk.max() + 1e-300)))) / DECAY
+    progress = np.concatenate([[0.0], np.cumsum(np.maximum(moved, decayed))]) * fineness
+    wanted = np.linspace(0.0, progress[-1], int(np.ceil(progress[-1])) + 2)
+    chosen = np.unique(np.concatenate([np.searchsorted(progress, wanted[:-1]), [len(probes) - 1]]))
+    return probes[chosen], solved["M"][chosen], solved["Q"][chosen]
+
+
+@eqx.filter_jit
+def _solve(flow: Flow, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+    return flow(initial, times)
+
+
+@eqx.filter_jit
+def _rates(
+    flow: Flow,
+    noise: StepCovariance,
+    P: Float[Array, "k k"],
+    M: Float[Array, "nodes p k"],
+    Q: Float[Array, "nodes p p"],
+) -> tuple[Float[Array, "nodes n n"], Float[Array, "nodes n n"]]:
+    """J and dt D at every point, one after the other."""
+    p, k = M.shape[1:]
+
+    def drift(entries: Float[Array, " n"]) -> Float[Array, " n"]:
+        return independent(*flow.velocity(P, *full(entries, p, k)))
+
+    def rates(point: tuple[Array, Array]) -> tuple[Array, Array]:
+        return jax.jacfwd(drift)(independent(*point)), noise(P, *point)
+
+    return jax.lax.map(rates, (M, Q))
+
+
+@eqx.filter_jit
+def _risk_gradients(
+    flow: Flow, P: Float[Array, "k k"], M: Float[Array, "times p k"], Q: Float[Array, "times p p"]
+) -> Float[Array, "times n"]:
+    p, k = M.shape[1:]
+    return jax.vmap(jax.grad(lambda entries: flow.risk(P, *full(entries, p, k))))(independent(M, Q))

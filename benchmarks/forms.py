@@ -77,6 +77,29 @@ def weights_floor(d: int, lanes: int, blocks: int) -> float:
     return _on_every_device(tile, lanes) * lanes * blocks * 16
 
 
+def weights_with_products(d: int, p: int, k: int, lanes: int, blocks: int) -> float:
+    """The same with the four matrix products of a block: fields of student and teacher, Gram matrix, change of W."""
+    half = d // 2
+
+    def tile(keys: jax.Array) -> jax.Array:
+        teacher = jnp.ones((lanes, k, d), jnp.float32)
+
+        def block(index: jax.Array, W: jax.Array) -> jax.Array:
+            key = (keys[0] + index.astype(jnp.uint32), keys[1])
+            X = block_normal_pairs(key, 16, half, jnp.float32, Pin.of(index, jnp.float32))
+            student, taught = (
+                sum(jnp.einsum("lsd,lrd->lsr", x, part) for x, part in zip(X, jnp.split(rows, 2, axis=2), strict=True))
+                for rows in (W, teacher)
+            )
+            gram = sum(jnp.einsum("lsd,ltd->lst", x, x) for x in X)
+            E = 1e-9 * (student + gram[:, :, :1] + taught[:, :, :1])
+            return W + jnp.concatenate([jnp.einsum("lsr,lsd->lrd", E, x) for x in X], axis=2)
+
+        return jax.lax.fori_loop(0, blocks, block, jnp.ones((lanes, p, d), jnp.float32))
+
+    return _on_every_device(tile, lanes) * lanes * blocks * 16
+
+
 def _on_every_device(tile, lanes: int) -> float:  # noqa: ANN001
     """Runs per second of a tile, one tile on every device, times the number of devices."""
     devices = jax.local_device_count()

@@ -35,7 +35,7 @@ PROBES = 512
 """Times of either spacing, linear and logarithmic, at which the path is first looked at."""
 
 NUMBERS, FEWEST = 2**19, 2**11
-"""Of the Gaussian paths at one time: n entries each. 20000 paths at n = 26, an error of 0.2 %; at least FEWEST paths."""
+"""Of the Gaussian paths at one time: n entries each. 20000 paths at n = 26 (an error of 0.2 %), at least FEWEST."""
 
 
 class Flow(Protocol):

@@ -69,9 +69,7 @@ class StepCovariance(eqx.Module):
             activation=problem.activation,
         )
 
-    def __call__(
-        self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
-    ) -> Float[Array, "n n"]:
+    def __call__(self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, "n n"]:
         """dt D at (P, M, Q); positive semidefinite. Omega may be singular."""
         k = P.shape[0]
         root = batched_root(jnp.block([[P, M.T], [M, Q]])[None])[0]

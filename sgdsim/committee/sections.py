@@ -167,14 +167,22 @@ class StartSection(RootModel[AnyStart]):
 
 
 class TheorySection(Section):
-    """[theory]: the ODE at the actual d (`exact`), its leading part (`limit`), that of gamma -> 0, or none."""
+    """[theory]: the ODE at the actual d (`exact`), its leading part (`limit`), that of gamma -> 0, or none.
+
+    `fluctuations` adds the predicted spread of the replicas about it.
+    """
 
     kind: Literal["exact", "limit", "gradient_flow", "none"] = "exact"
+    fluctuations: bool = False
 
     def build(self) -> Theory | None:
-        """The theory, if any."""
-        kinds = {"exact": ExactODE, "limit": LimitODE, "gradient_flow": GradientFlow, "none": lambda: None}
-        return kinds[self.kind]()
+        """The theory, if any. **Raises:** ArgumentError for fluctuations about none."""
+        if self.kind == "none":
+            if self.fluctuations:
+                raise ArgumentError("fluctuations", "be false without a theory", True, "Choose a kind of theory.")
+            return None
+        kinds = {"exact": ExactODE, "limit": LimitODE, "gradient_flow": GradientFlow}
+        return kinds[self.kind](fluctuations=self.fluctuations)
 
 
 class SimulatorSection(Section):

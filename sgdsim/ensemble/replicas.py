@@ -63,6 +63,7 @@ class Ensemble:
         self.start.check(self.problem)
         if self.theory is not None:
             self.theory.check(self.problem)
+            self.theory.check_start(self.start)
 
     @cached_property
     def kernel(self) -> Kernel:

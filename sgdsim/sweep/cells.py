@@ -110,6 +110,9 @@ class CellBuilder:
             if parts[name] is not None:
                 with self._blaming(name, axes):
                     parts[name].check(problem)
+        if parts["theory"] is not None and parts["start"] is not None:
+            with self._blaming("theory", axes):
+                parts["theory"].check_start(parts["start"])
         times = parts["times"]
         if times is not None:
             with self._blaming("times", axes):

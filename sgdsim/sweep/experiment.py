@@ -29,7 +29,7 @@ from sgdsim.systems import SYSTEMS, load_system
 
 _SECTIONS: dict[str, type[BaseModel]] = {"times": TimesSection, "ensemble": EnsembleSection, "report": ReportSection}
 _PARTS = ("simulator", "theory", "start", "times")
-_NO_IDENTITY = ("title", "fits", "report", "ensemble.batch")
+_NO_IDENTITY = ("title", "fits", "report", "ensemble.batch", "theory.fluctuations")
 """What may differ between two experiments that give the same blocks."""
 
 

@@ -41,13 +41,15 @@ def simulate(
     - `times`: save times, increasing, > 0; realised as nu dt, nu = round(t/dt).
     - `replicas`: independent trajectories.
     - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
-    - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE).
+    - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE). A
+      theory that predicts the scatter of the replicas too is asked to, e.g. `ExactODE(fluctuations=True)`.
     - `compare`: False for a simulation without theory.
     - `batch`: replicas simulated at once; by default what the memory holds.
     - `progress`: called with the number of replica-steps just done.
 
     **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; sup_deviation
-    and final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts.
+    and final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts. With predicted
+    fluctuations also V_predicted_std, sup_deviation_predicted and final_deviation_predicted.
 
     **Raises:** ArgumentError where something does not fit.
     """
@@ -60,7 +62,8 @@ def simulate(
         problem, start, simulator or system.default_simulator, theory, times, replicas, seed, batch=batch
     )
     tiles = ensemble.run(progress=progress)
-    return to_dataset(system, problem, np.asarray(times, np.float64), ensemble.steps, merge(tiles), tiles)
+    spread = None if theory is None else theory.spread(problem, start, ensemble.realised_times)
+    return to_dataset(system, problem, np.asarray(times, np.float64), ensemble.steps, merge(tiles), tiles, spread)
 
 
 def solve(
@@ -68,10 +71,13 @@ def solve(
 ) -> xr.Dataset:
     """The deterministic theory of a problem at `times`, as a Dataset with every observable against `time`.
 
-    Unlike in `simulate`, the times are taken as they are, not rounded to steps.
+    Unlike in `simulate`, the times are taken as they are, not rounded to steps. From a theory that predicts
+    fluctuations, e.g. `ExactODE(fluctuations=True)`, also the spread of a replica: V_predicted_std and mean deviations.
 
     **Raises:** ArgumentError where the theory or the start does not fit, or the solver does not reach the last time.
     """
     system = load_system(problem.system)
     theory = theory or system.default_theory
-    return theory_dataset(system, problem, times, solve_theory(problem, start, times, theory))
+    curve = solve_theory(problem, start, times, theory)
+    spread = theory.spread(problem, start, np.asarray(times, np.float64))
+    return theory_dataset(system, problem, times, curve, spread)

@@ -7,13 +7,15 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from sgdsim.analysis.moments import Moments
-from sgdsim.ensemble.contracts import Problem, Scalar, System, Variable
+from sgdsim.ensemble.contracts import Problem, Scalar, Spread, System, Variable
 from sgdsim.ensemble.tiles import Tiles
 
 DEVIATIONS = {
     "sup_deviation": "maximum over the save times of |Omega - Omega_bar|_inf",
     "final_deviation": "|Omega - Omega_bar|_inf at the last save time",
 }
+PREDICTED_STD, PREDICTED = "_predicted_std", "_predicted"
+"""Endings of an observable's predicted spread, and of a predicted mean deviation."""
 
 
 def to_dataset(
@@ -23,6 +25,7 @@ def to_dataset(
     steps: Int[np.ndarray, " times"],
     moments: Moments,
     tiles: Tiles,
+    spread: Spread | None = None,
 ) -> xr.Dataset:
     """The ensemble of one problem as a Dataset.
 
@@ -30,6 +33,8 @@ def to_dataset(
     - for each observable V, dims (time, *dims of V): `V` the mean over replicas, `V_sem` its standard error, `V_std`
       the standard deviation of one replica, `V_theory` the theory (absent without one).
     - `sup_deviation`, `final_deviation` (replica): distance from the theory of every replica, NaN where it diverged.
+    - with a predicted `spread`: `V_predicted_std` beside V_std, and the predicted means `sup_deviation_predicted` and
+      `final_deviation_predicted` (no dims).
     - `n_replicas`: replicas simulated, of which `n_diverged` became non-finite and are in no average.
 
     All have `long_name` and `units`; observables also `symbol`. The problem's parameters are the attributes.
@@ -42,6 +47,7 @@ def to_dataset(
         data |= _observable(name, system.variables[name], moments)
     for name, long_name in DEVIATIONS.items():
         data[name] = ("replica", getattr(tiles, name), _attrs(long_name))
+    data |= _predicted(system, spread)
     data["n_replicas"] = ((), moments.count + moments.diverged, _attrs("replicas simulated"))
     data["n_diverged"] = ((), moments.diverged, _attrs("replicas left out because they became non-finite"))
     time = ("time", np.asarray(times, np.float64), _attrs("requested save time", "t"))
@@ -49,10 +55,17 @@ def to_dataset(
 
 
 def theory_dataset(
-    system: System, problem: Problem, times: Float[np.ndarray, " times"], curve: Mapping[str, np.ndarray]
+    system: System,
+    problem: Problem,
+    times: Float[np.ndarray, " times"],
+    curve: Mapping[str, np.ndarray],
+    spread: Spread | None = None,
 ) -> xr.Dataset:
-    """The theory of one problem as a Dataset: every observable V, dims (time, *dims of V), against `time`."""
-    data = {}
+    """The theory of one problem as a Dataset: every observable V, dims (time, *dims of V), against `time`.
+
+    With a predicted `spread` also `V_predicted_std`, `sup_deviation_predicted` and `final_deviation_predicted`.
+    """
+    data = _predicted(system, spread)
     for name, values in curve.items():
         variable = system.variables[name]
         attrs = _attrs(variable.long_name, variable.symbol, variable.units)
@@ -76,6 +89,20 @@ def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tu
         for key, (values, text, extra) in parts.items()
         if name in values
     }
+
+
+def _predicted(system: System, spread: Spread | None) -> dict[str, tuple]:
+    """What theory says of the scatter of the replicas."""
+    if spread is None:
+        return {}
+    data: dict[str, tuple] = {}
+    for name, values in spread.std.items():
+        variable = system.variables[name]
+        attrs = _attrs(f"{variable.long_name}, predicted spread", variable.symbol, variable.units)
+        data[f"{name}{PREDICTED_STD}"] = (("time", *variable.dims), values, attrs)
+    for name, long_name in DEVIATIONS.items():
+        data[f"{name}{PREDICTED}"] = ((), getattr(spread, name), _attrs(f"{long_name}, predicted mean"))
+    return data
 
 
 def _attrs(long_name: str, symbol: str | None = None, units: str = "1") -> dict[str, str]:

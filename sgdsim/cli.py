@@ -37,7 +37,7 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Set a key of the experiment, e.g. problem.noise=0.01 (repeatable)."
     ),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Take the quick variant: what the file's table [quick] says.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Run at a reduced size, as the table `quick` of the file says.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
@@ -164,11 +164,11 @@ def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> N
         cells = make_plan(experiment)
         first = cells[0]
         labels = [*first.axes, *first.parameters]
-        table = _table("cell", *labels, "dt", "steps", "replicas", "blocks", "memory", "time (estimate)")
+        table = _table("cell", *labels, "dt", "theory", "steps", "replicas", "blocks", "memory", "time (estimate)")
         for index, cell in enumerate(cells):
             values = [_plain(value) for value in (cell.axes | cell.parameters).values()]
             work = (str(cell.steps), str(cell.replicas), str(cell.blocks), memory_text(cell.memory))
-            table.add_row(str(index), *values, f"{cell.dt:.3g}", *work, duration(cell.seconds))
+            table.add_row(str(index), *values, f"{cell.dt:.3g}", cell.theory, *work, duration(cell.seconds))
         _print(experiment.title, table)
         steps = float(sum(cell.steps * cell.replicas for cell in cells))
         total = duration(sum(cell.seconds for cell in cells))

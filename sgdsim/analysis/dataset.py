@@ -114,13 +114,16 @@ def merge_cells(datasets: Sequence[xr.Dataset], axes: Sequence[Mapping[str, Scal
 
     Every parameter, and every axis of the grid, becomes a coordinate over `cell`; attributes common to all the cells
     stay attributes. Where a dimension is longer in one cell than in another (the width p), the shorter is padded with
-    NaN. The names of the axes are in the attribute `axes`.
+    NaN, and a variable that only some cells have (a theory) is NaN in the others. The names of the axes are in the
+    attribute `axes`.
 
     - `axes`: for each cell, its coordinates in the grid by name.
     """
     sizes = {dim: max(data.sizes[dim] for data in datasets) for dim in datasets[0].dims}
+    padded = [_padded(data, sizes).drop_attrs(deep=False) for data in datasets]
+    variables = {name: variable for data in padded for name, variable in data.data_vars.items()}
     merged = xr.concat(
-        [_padded(data, sizes).drop_attrs(deep=False) for data in datasets],
+        [_completed(data, variables) for data in padded],
         dim="cell",
         data_vars="all",
         coords="minimal",
@@ -133,6 +136,13 @@ def merge_cells(datasets: Sequence[xr.Dataset], axes: Sequence[Mapping[str, Scal
     columns = {name: ("cell", np.array([row[name] for row in table]), _attrs(name)) for name in table[0]}
     cells = {"cell": ("cell", np.arange(len(datasets)), _attrs("point of the grid"))}
     return merged.assign_coords(cells | columns).assign_attrs(system=system, axes=" ".join(axes[0]))
+
+
+def _completed(data: xr.Dataset, variables: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
+    """The dataset with NaN for each of the variables that it does not have."""
+    return data.assign(
+        {name: xr.full_like(like, np.nan) for name, like in variables.items() if name not in data.data_vars}
+    )
 
 
 def _padded(data: xr.Dataset, sizes: Mapping[Hashable, int]) -> xr.Dataset:

@@ -164,9 +164,13 @@ class OverlapODE(Theory):
     def coefficients(self, problem: Committee) -> tuple[float, float]:
         """A and B, the weights of drift and noise in the time of the problem."""
 
+    def exists(self, problem: Committee) -> bool:
+        """Not in the red region."""
+        return problem.region is not Region.RED
+
     def check(self, problem: Committee) -> None:
         """Raises ArgumentError in the red region, where no ODE exists, and for an activation without closed form."""
-        if problem.region is Region.RED:
+        if not self.exists(problem):
             raise ArgumentError(
                 "theory",
                 f"be none in the red region, where theta = kappa + delta <= -1/2 (here {problem.scaling.theta:g})",

@@ -159,9 +159,13 @@ class Theory(abc.ABC):
         """Predicted fluctuations at `times` (>= 0, not decreasing); None from a theory that was not asked for them."""
         return None
 
+    def exists(self, problem: Any) -> bool:
+        """Whether there is such a theory of the problem. In a grid, a problem without one is simulated on its own."""
+        return True
+
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
-        """Raises ArgumentError where the problem has no such theory."""
+        """Raises ArgumentError where the problem has no such theory, or none that can be computed."""
 
     @abc.abstractmethod
     def bind(self, problem: Any) -> Curve:

@@ -13,6 +13,10 @@ from sgdsim.ensemble.contracts import Observables
 from sgdsim.ensemble.devices import AXIS, over_tiles
 
 
+LARGEST = 1e100
+"""An observable beyond this has diverged: squares of such numbers, and sums of them, would not stay finite."""
+
+
 def tree_sum(values: Float[Array, "*shape lanes"]) -> Float[Array, "*shape"]:
     """Sum over the lanes (a power of two) by halves: the order of the additions is the same on every device."""
     while values.shape[-1] > 1:
@@ -33,9 +37,9 @@ def tile_statistics(
     - `valid`: which lanes hold a replica of the ensemble.
     - `reference`: the theory's observables, (times, *dims, 1) or (times, *dims, lanes), or None.
 
-    A replica that is not finite at some save time is counted as diverged and left out at all of them.
+    A replica that is not finite, or beyond `LARGEST`, at some save time is counted as diverged and left out at all.
     """
-    finite = jnp.all(jnp.stack([_every(jnp.isfinite(value)) for value in saved.values()]), axis=0)
+    finite = jnp.all(jnp.stack([_every(jnp.abs(value) < LARGEST) for value in saved.values()]), axis=0)
     keep = valid & finite
     count = jnp.sum(keep)
     divisor = jnp.maximum(count, 1).astype(jnp.float64)

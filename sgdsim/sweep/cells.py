@@ -26,6 +26,7 @@ class Cell:
 
     - `index`: position in the grid, which the random numbers depend on.
     - `times`: save times as asked for; the realised ones are whole numbers of steps.
+    - `theory`: None also where the experiment asks for one and this problem has none.
     - `axes`: the cell's coordinates in the grid.
     """
 
@@ -57,20 +58,27 @@ class CellBuilder:
     parameters: tuple[str, ...] = ()
 
     def build(self) -> list[Cell]:
-        """The cells, in the order of the grid."""
+        """The cells, in the order of the grid.
+
+        A theory that exists for some of them only is left out of the others; one that exists for none is a mistake.
+        """
         parts = {name: self._part(name) for name in self.sections}
         if self.grid.broken:
             self._section(self._stand_in() | next(self.grid.points()))
             return []
         self.complaints.n_cells = len(self.grid)
+        points = [(axes, self._problem(axes)) for axes in self.grid.points()]
+        theory = parts["theory"]
+        holds = [theory is not None and problem is not None and theory.exists(problem) for _, problem in points]
         cells = []
-        for index, axes in enumerate(self.grid.points()):
-            problem = self._problem(axes)
-            if problem is not None:
-                self.parameters = self.parameters or _numbers(problem)
-                self._check(problem, parts, axes)
-            if problem is not None and not self.complaints:
-                cells.append(Cell(index=index, problem=problem, axes=axes, **parts))
+        for index, (axes, problem) in enumerate(points):
+            if problem is None:
+                continue
+            self.parameters = self.parameters or _numbers(problem)
+            own = parts | {"theory": theory if holds[index] or not any(holds) else None}
+            self._check(problem, own, axes)
+            if not self.complaints:
+                cells.append(Cell(index=index, problem=problem, axes=axes, **own))
         return cells
 
     def _part(self, name: str) -> Any:

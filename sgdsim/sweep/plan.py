@@ -25,6 +25,7 @@ class CellPlan:
     """What one cell would take.
 
     - `axes`: coordinates in the grid; `parameters`: the most telling derived ones.
+    - `theory`: its name, "none" where the cell is simulated on its own.
     - `steps`: steps of SGD of one replica.
     - `memory`: bytes on all devices together, for the replicas that are simulated at once.
     - `seconds`: estimated time.
@@ -33,6 +34,7 @@ class CellPlan:
     axes: dict[str, Any]
     parameters: dict[str, Any]
     dt: float
+    theory: str
     steps: int
     replicas: int
     blocks: int
@@ -53,6 +55,7 @@ def _plan_cell(experiment: Experiment, cell: Cell) -> CellPlan:
         axes=cell.axes,
         parameters={name: parameters[name] for name in COLUMNS if name in parameters and name not in cell.axes},
         dt=cell.problem.dt,
+        theory="none" if cell.theory is None else cell.theory.name,
         steps=ensemble.total_steps,
         replicas=experiment.replicas,
         blocks=len(cut(experiment, cell, ensemble).blocks),

@@ -15,6 +15,7 @@ from sgdsim.sweep.grid import read_grid
 from sgdsim.sweep.locate import KeyPath
 from sgdsim.sweep.schema import (
     DEVIATIONS,
+    SAMPLES,
     Document,
     EnsembleSection,
     FitSection,
@@ -35,10 +36,16 @@ _NO_IDENTITY = ("title", "fits", "report", "ensemble.batch", "theory.fluctuation
 
 @dataclass(frozen=True)
 class Fit:
-    """A power law to be fitted: `quantity` ~ constant * `against`^slope over the cells."""
+    """A power law to be fitted: `quantity` ~ constant * `against`^slope over the cells.
+
+    - `level`: of the quantity "samples_to_level", the risk to reach.
+    - `log`: whether the law has a factor |ln(against)| too.
+    """
 
     quantity: str
     against: str
+    level: float | None = None
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,11 +162,15 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
             builder.complaints.add(path, "must be named by letters, digits, _ and - only")
         if fit is None:
             continue
-        if fit.quantity not in (*DEVIATIONS, *scalars):
-            _unknown("quantity", (*path, "quantity"), fit.quantity, (*DEVIATIONS, *scalars), builder.complaints)
+        quantities = (*DEVIATIONS, *scalars, SAMPLES)
+        if fit.quantity not in quantities:
+            _unknown("quantity", (*path, "quantity"), fit.quantity, quantities, builder.complaints)
         elif fit.quantity in DEVIATIONS and theory is not None and theory.build() is None:
             text = "must not be a deviation where there is no theory"
             builder.complaints.add((*path, "quantity"), text, got=show(fit.quantity), remedy="choose a theory.kind")
+        if (fit.quantity == SAMPLES) != (fit.level is not None):
+            text = f"must {'' if fit.quantity == SAMPLES else 'not '}be given for quantity = {show(fit.quantity)}"
+            builder.complaints.add((*path, "level"), text)
         if builder.parameters and fit.against not in builder.parameters:
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
 
@@ -175,7 +186,7 @@ def _resolve(
     tables = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
     tables |= {"title": document.get("title") or name, "system": builder.system.name}
     tables |= {"problem": builder.constants or {}, "grid": builder.grid.to_table()}
-    tables["fits"] = {name: fit.model_dump() for name, fit in fits.items()}
+    tables["fits"] = {name: fit.model_dump(exclude_none=True) for name, fit in fits.items()}
     return {name: tables[name] for name in Document.model_fields if name != QUICK}
 
 

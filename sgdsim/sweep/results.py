@@ -7,21 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from sgdsim.analysis.dataset import DEVIATIONS, merge_cells, to_dataset
-from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means
 from sgdsim.analysis.moments import merge
+from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
 from sgdsim.ensemble.tiles import Tiles
-from sgdsim.errors import ArgumentError
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.engine import Sweep
-from sgdsim.sweep.experiment import Experiment, Fit
+from sgdsim.sweep.experiment import Experiment
 from sgdsim.sweep.files import atomic, write_text
 from sgdsim.sweep.groups import groups
+from sgdsim.sweep.laws import final, fit_law, mean_and_sem, scalars
 from sgdsim.sweep.provenance import versions
 from sgdsim.sweep.store import CellLayout, RunDirectory
 
@@ -67,9 +65,10 @@ def _merge_cell(experiment: Experiment, cell: Cell, layout: CellLayout, director
 
 def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str, Any]:
     fits: dict[str, Any] = {}
+    data = [cell.data for cell in cells]
     for name, fit in experiment.fits.items():
         for label, members in groups(experiment.cells, fit.against):
-            fits[f"{name}[{label}]" if label else name] = _fit(experiment, fit, members, cells)
+            fits[f"{name}[{label}]" if label else name] = fit_law(experiment, fit, members, data)
     wall_seconds = sum(cell.wall_seconds for cell in cells)
     return {
         "experiment": experiment.name,
@@ -90,7 +89,8 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str,
 
 def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str, Any]:
     parameters = cell.problem.parameters()
-    final = {name: _final(result.data, name) for name in _scalars(system) if name in result.data}
+    names = [name for name in scalars(system) if name in result.data]
+    ends = {name: dict(zip(("mean", "sem", "theory"), final(result.data, name), strict=True)) for name in names}
     return {
         "cell": cell.index,
         "axes": cell.axes,
@@ -100,66 +100,27 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
         "theory": None if cell.theory is None else cell.theory.name,
         "n_replicas": int(result.data.n_replicas),
         "n_diverged": int(result.data.n_diverged),
-        **{name: _mean_and_sem(result.data[name].values) for name in DEVIATIONS},
-        "final": final,
+        **{
+            name: dict(zip(("mean", "sem"), mean_and_sem(result.data[name].values), strict=True)) for name in DEVIATIONS
+        },
+        "final": ends,
         **{
             f"final_{name}": {"mean": value["mean"], "sem": value["sem"], "ode": value["theory"]}
-            for name, value in final.items()
+            for name, value in ends.items()
         },
+        "plateau": _plateaus(result.data, names[0]) if names else None,
         "steps_per_second": result.replica_steps / result.wall_seconds,
         "wall_seconds": result.wall_seconds,
     }
 
 
-def _scalars(system: System) -> list[str]:
-    """Names of the observables that are single numbers."""
-    return [name for name, variable in system.variables.items() if not variable.dims]
-
-
-def _final(data: xr.Dataset, name: str) -> dict[str, float]:
-    """Mean, standard error and theory of a scalar observable at the last save time."""
-    keys = {"mean": name, "sem": f"{name}_sem", "theory": f"{name}_theory"}
-    return {key: float(data[column][-1]) if column in data else math.nan for key, column in keys.items()}
-
-
-def _mean_and_sem(values: Float[np.ndarray, " replicas"]) -> dict[str, float]:
-    finite = values[np.isfinite(values)]
-    if len(finite) < 2:
-        return {"mean": float(finite[0]) if len(finite) else math.nan, "sem": math.nan}
-    return {"mean": float(finite.mean()), "sem": float(finite.std(ddof=1) / math.sqrt(len(finite)))}
-
-
-def _fit(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Sequence[CellResult]) -> dict[str, Any]:
-    """One power law over some of the cells; without one, the `problem` says why."""
-    problems = [experiment.cells[index].problem for index in members]
-    x = [float(problem.parameters()[fit.against]) for problem in problems]
-    data = [cells[index].data for index in members]
-    law, problem = _try_fit(fit.quantity, x, data)
-    slope = experiment.system.expected_slope
-    values = [_point(fit.quantity, cell) for cell in data]
-    entry = {"quantity": fit.quantity, "against": fit.against, **_law(law)}
-    entry["expected_slope"] = slope(fit.quantity, fit.against, problems) if slope else None
-    entry["points"] = [[abscissa, value["mean"], value["sem"]] for abscissa, value in zip(x, values, strict=True)]
-    return entry | ({"problem": problem} if problem else {})
-
-
-def _law(law: PowerLaw | None) -> dict[str, float | None]:
-    return {field.name: None if law is None else getattr(law, field.name) for field in dataclasses.fields(PowerLaw)}
-
-
-def _try_fit(quantity: str, x: list[float], data: list[xr.Dataset]) -> tuple[PowerLaw | None, str | None]:
-    try:
-        if quantity in DEVIATIONS:
-            return fit_power_law(x, [cell[quantity].values for cell in data]), None
-        points = [_point(quantity, cell) for cell in data]
-        means, sems = (np.array([point[key] for point in points]) for key in ("mean", "sem"))
-        return fit_power_law_to_means(x, means, sems), None
-    except ArgumentError as error:
-        return None, f"no fit: `{error.argument}` must {error.must}"
-
-
-def _point(quantity: str, data: xr.Dataset) -> Mapping[str, float]:
-    return _mean_and_sem(data[quantity].values) if quantity in DEVIATIONS else _final(data, quantity)
+def _plateaus(data: xr.Dataset, name: str) -> dict[str, dict[str, float] | None]:
+    """The plateau of a scalar observable, None where there is none: of the simulation's mean and of theory."""
+    found = {}
+    for key, column in (("mean", name), ("theory", f"{name}_theory")):
+        plateau = find_plateau(data["t"].values, data[column].values) if column in data else None
+        found[key] = None if plateau is None else dataclasses.asdict(plateau)
+    return found
 
 
 def _finite(value: Any) -> Any:

@@ -24,6 +24,9 @@ MISSING, UNKNOWN = "missing", "extra_forbidden"
 DEVIATIONS = ("sup_deviation", "final_deviation")
 """Quantities that compare every replica with the theory."""
 
+SAMPLES = "samples_to_level"
+"""Steps of SGD until the mean of the system's first scalar observable, its risk, has fallen to a level."""
+
 
 class Document(Section):
     """The whole file. What is inside its tables is checked by their own sections."""
@@ -75,16 +78,21 @@ class EnsembleSection(Section):
 
 
 class FitSection(Section):
-    """[fits.NAME]: a power law of one quantity of the cells against another."""
+    """[fits.NAME]: a power law of one quantity of the cells against another.
+
+    `level` belongs to the quantity "samples_to_level". With `log`, the quantity is divided by |ln(against)| first.
+    """
 
     quantity: str = Field(examples=["sup_deviation"])
     against: str = "dt"
+    level: float | None = Field(default=None, gt=0)
+    log: bool = False
 
 
 class ReportSection(Section):
     """[report]: what is drawn."""
 
-    figures: list[Literal["scaling", "trajectories"]] = Field(default=["trajectories"])
+    figures: list[Literal["scaling", "trajectories", "phase_diagram", "width"]] = Field(default=["trajectories"])
 
 
 def check_table(

@@ -108,7 +108,7 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
             f"final_{name}": {"mean": value["mean"], "sem": value["sem"], "ode": value["theory"]}
             for name, value in ends.items()
         },
-        "plateau": _plateaus(result.data, names[0]) if names else None,
+        **(_plateaus(result.data, names[0]) if names else {}),
         "steps_per_second": result.replica_steps / result.wall_seconds,
         "wall_seconds": result.wall_seconds,
     }
@@ -117,7 +117,7 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
 def _plateaus(data: xr.Dataset, name: str) -> dict[str, dict[str, float] | None]:
     """The plateau of a scalar observable, None where there is none: of the simulation's mean and of theory."""
     found = {}
-    for key, column in (("mean", name), ("theory", f"{name}_theory")):
+    for key, column in (("plateau", name), ("plateau_theory", f"{name}_theory")):
         plateau = find_plateau(data["t"].values, data[column].values) if column in data else None
         found[key] = None if plateau is None else dataclasses.asdict(plateau)
     return found

@@ -12,7 +12,7 @@ from sgdsim.errors import ExperimentError
 from sgdsim.sweep import progress
 from sgdsim.sweep.engine import ensemble_of, open_sweep
 from sgdsim.sweep.progress import Meter
-from sgdsim.sweep.results import write_results
+from sgdsim.sweep.results import _plateaus, write_results
 from tests.toy import make_experiment
 
 
@@ -104,6 +104,8 @@ def test_the_summary(finished):
             assert math.isclose(cell[name]["sem"], values.std(ddof=1) / math.sqrt(24))
         final = {"mean": data.risk, "sem": data.risk_sem, "theory": data.risk_theory}
         assert cell["final"] == {"risk": {key: float(value[index, -1]) for key, value in final.items()}}
+        assert cell["plateau"] is None
+        assert cell["plateau_theory"] is None
         assert cell["final_risk"]["ode"] == cell["final"]["risk"]["theory"]
 
 
@@ -223,3 +225,14 @@ def test_durations(seconds, text):
     from sgdsim.sweep.progress import duration
 
     assert duration(seconds) == text
+
+
+def test_plateaus_of_the_mean_and_of_theory_are_in_the_summary():
+    """A curve that stops falling between t = 1 and 100, and a theory that does not."""
+    t = np.geomspace(0.01, 1e4, 200)
+    risk = np.where(t < 1, 1 / t**2, np.where(t < 100, 1.0, (100 / t) ** 2))
+    data = xr.Dataset({"t": ("time", t), "risk": ("time", risk), "risk_theory": ("time", 1 / t)})
+    found = _plateaus(data, "risk")
+    assert found["plateau_theory"] is None
+    assert found["plateau"] == pytest.approx({"height": 1.0, "begin": 1.0, "end": 100.0}, rel=0.35)
+    assert _plateaus(data.drop_vars("risk_theory"), "risk")["plateau_theory"] is None

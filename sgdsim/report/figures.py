@@ -1,8 +1,12 @@
 """The figures that an experiment may ask for, by name."""
 
 from sgdsim.report.kinds import FigureKind
+from sgdsim.report.phase_diagram import PhaseDiagramFigure
 from sgdsim.report.scaling import ScalingFigure
 from sgdsim.report.trajectories import TrajectoriesFigure
+from sgdsim.report.width import WidthFigure
 
-FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in (ScalingFigure(), TrajectoriesFigure())}
+_KINDS = (ScalingFigure(), TrajectoriesFigure(), PhaseDiagramFigure(), WidthFigure())
+
+FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in _KINDS}
 """A new figure is a new class and one more entry here; the page and the files follow."""

@@ -166,6 +166,6 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_an_unknown_figure_is_refused_before_anything_is_written(copy):
     ask_for(copy, "scaling", "phase")
-    with pytest.raises(ExperimentError, match="unknown figure `phase`; known: scaling, trajectories"):
+    with pytest.raises(ExperimentError, match="unknown figure `phase`; known: scaling, trajectories, "):
         write_report(copy)
     assert not (copy / "figures").exists()

@@ -2,11 +2,12 @@
 
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.phase_diagram import PhaseDiagramFigure
+from sgdsim.report.risk import RiskFigure
 from sgdsim.report.scaling import ScalingFigure
 from sgdsim.report.trajectories import TrajectoriesFigure
 from sgdsim.report.width import WidthFigure
 
-_KINDS = (ScalingFigure(), TrajectoriesFigure(), PhaseDiagramFigure(), WidthFigure())
+_KINDS = (ScalingFigure(), TrajectoriesFigure(), RiskFigure(), PhaseDiagramFigure(), WidthFigure())
 
 FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in _KINDS}
 """A new figure is a new class and one more entry here; the page and the files follow."""

@@ -28,13 +28,15 @@ class ScalingFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """Measured points, laws and the ratio."""
-        fit = next(iter(next(iter(_panels(run).values())).values()))
-        expected = fit.get("expected_slope")
-        theory = f"; the dashed line has the exponent of theory, {plain(expected)}" if expected is not None else ""
+        fits = [fit for series in _panels(run).values() for fit in series.values()]
+        against = " and ".join(dict.fromkeys(fit["against"].replace("_", " ") for fit in fits))
+        slopes = " and ".join(dict.fromkeys(plain(fit["expected_slope"]) for fit in fits if _expected(fit)))
+        theory = f"; the dashed line has the exponent of theory, {slopes}" if slopes else ""
+        bootstrap = any(fit["quantity"] in DEVIATIONS for fit in fits)
+        errors = ", errors of a deviation by bootstrap over the replicas" if bootstrap else ""
         return (
-            f"Mean over replicas with its standard error, against {fit['against'].replace('_', ' ')}. Solid: power law "
-            f"fitted by weighted least squares, errors by bootstrap over the replicas{theory}. Below: the same, "
-            "divided by the fitted law."
+            f"Mean over replicas with its standard error, against {against}. Solid: power law fitted by weighted least "
+            f"squares{errors}{theory}. Below: the same, divided by the fitted law."
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -45,11 +47,14 @@ class ScalingFigure(FigureKind):
         for column, series in enumerate(panels.values()):
             _draw_panel(axes[0, column], axes[1, column], series)
             first = next(iter(series.values()))
-            quantity, against = first["quantity"], first["against"]
-            axes[0, column].set_ylabel(_axis_label(run, quantity))
-            axes[1, column].set_xlabel(math_name(against))
+            axes[0, column].set_ylabel(_axis_label(run, first))
+            axes[1, column].set_xlabel(math_name(first["against"]))
         axes[1, 0].set_ylabel("measured / fit")
         return figure
+
+
+def _expected(fit: dict[str, Any]) -> bool:
+    return fit.get("expected_slope") is not None
 
 
 def _panels(run: Stored) -> dict[str, dict[str, dict[str, Any]]]:
@@ -61,10 +66,15 @@ def _panels(run: Stored) -> dict[str, dict[str, dict[str, Any]]]:
     return panels
 
 
-def _axis_label(run: Stored, quantity: str) -> str:
-    return (
-        DEVIATIONS[quantity][1] if quantity in DEVIATIONS else f"final {run.words(quantity)}, ${run.symbol(quantity)}$"
-    )
+def _axis_label(run: Stored, fit: dict[str, Any]) -> str:
+    quantity = fit["quantity"]
+    if quantity in DEVIATIONS:
+        label = DEVIATIONS[quantity][1]
+    elif fit.get("level") is not None:
+        label = rf"samples $\nu$ to ${run.symbol(run.scalars[0])} = {plain(fit['level'])}$"
+    else:
+        label = f"final {run.words(quantity)}, ${run.symbol(quantity)}$"
+    return f"{label} / ln {math_name(fit['against'])}" if fit.get("log") else label
 
 
 def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> None:
@@ -78,7 +88,7 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
         upper.errorbar(x, mean, sem, label=f"{group or 'simulation'}: slope {slope}", **points)
         upper.plot(span, fit["constant"] * span ** fit["slope"], color=colour)
         lower.errorbar(x, mean / law, sem / law, **points)
-        if fit.get("expected_slope") is not None:
+        if _expected(fit):
             _draw_guide(upper, lower, fit, span, INK if len(series) == 1 else colour)
     lower.axhline(1.0, color=INK, linewidth=0.8)
     upper.set(xscale="log", yscale="log")

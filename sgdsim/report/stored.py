@@ -51,13 +51,27 @@ class Stored:
     @property
     def figures(self) -> tuple[str, ...]:
         """Names of the figures that the experiment asks for."""
-        return tuple(tomllib.loads(self.experiment).get("report", {}).get("figures", ()))
+        return tuple(self._report.get("figures", ()))
+
+    @property
+    def samples(self) -> bool:
+        """Whether the experiment asks for samples per dimension, nu/d, in place of time."""
+        return bool(self._report.get("samples", False))
+
+    @property
+    def _report(self) -> dict[str, Any]:
+        return tomllib.loads(self.experiment).get("report", {})
 
     @property
     def observables(self) -> tuple[str, ...]:
         """Names of the variables that have a mean and a standard error at every save time, scalars first."""
         names = [str(name) for name in self.results.data_vars if f"{name}_sem" in self.results]
         return tuple(sorted(names, key=lambda name: self.results[name].ndim > 2))
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Names of the observables that are single numbers; the first is the system's risk."""
+        return tuple(name for name in self.observables if self.results[name].dims == ("cell", "time"))
 
     @property
     def fits(self) -> dict[str, dict[str, Any]]:
@@ -74,6 +88,11 @@ class Stored:
         if name in DEVIATIONS:
             return DEVIATIONS[name][0]
         return self.results[name].attrs["long_name"] if name in self.observables else name.replace("_", " ")
+
+    def fitted(self, fit: dict[str, Any]) -> str:
+        """The fitted quantity of a law in words, e.g. "samples to level 0.001"."""
+        level = "" if fit.get("level") is None else f" {plain(fit['level'])}"
+        return f"{self.words(fit['quantity'])}{level}" + (f" / ln {fit['against']}" if fit.get("log") else "")
 
     def symbol(self, name: str) -> str:
         """An observable as mathematics, without the dollars."""

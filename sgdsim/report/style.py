@@ -16,9 +16,8 @@ INK = "#1b1b1d"
 """Text, axes and theory. In a page it becomes the colour of the page's own text, light or dark."""
 REGION_COLOURS = {"green": "#009e73", "blue": "#2f7fc1", "orange": "#e08a00", "red": "#d1495b"}
 """The colours that a phase diagram names, in variants that stay apart for colour-blind readers (after Okabe & Ito)."""
-REGION_LINES: dict[str, Any] = {"green": "-", "blue": (0, (7, 1.5)), "orange": (0, (5, 1.5, 1, 1.5)), "red": (0, (1, 1))}
-"""Line styles of the regions, so that a figure printed in grey still tells them apart."""
 REGION_MARKERS = {"green": "o", "blue": "s", "orange": "^", "red": "X"}
+"""Marks of the regions along a curve, so that a figure printed in grey still tells them apart."""
 CATEGORIES = ("#2f7fc1", "#e08a00", "#009e73", "#c45fa0", "#d1495b", "#7d7d86")
 """For series without an order."""
 ORDERED = LinearSegmentedColormap.from_list("ordered", ["#3b8ad9", "#8c6fd0", "#c9589c", "#e0663a", "#d79a00"])

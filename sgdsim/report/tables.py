@@ -21,7 +21,7 @@ def headline(run: Stored) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "quantity": run.words(fit["quantity"]),
+            "quantity": run.fitted(fit),
             "against": fit["against"],
             "constant": rounded(fit["constant"], fit.get("constant_error")),
             "slope": rounded(fit["slope"], fit.get("slope_error")),
@@ -45,21 +45,25 @@ def counts(run: Stored) -> list[tuple[str, str]]:
 
 def fits(run: Stored) -> Table:
     """Every fitted number with its error, beside what theory predicts."""
-    columns = ("fit", "of", "against", "exponent", "theory", "off by", "constant", "chi2 / dof", "points")
-    return Table(columns, tuple(_fit_row(run, name, fit) for name, fit in run.fits.items()))
+    same = any(fit.get("theory_slope") is not None for fit in run.fits.values())
+    columns = ["fit", "of", "against", "exponent", "theory", "off by", "constant", "chi2 / dof", "points"]
+    if same:
+        columns.insert(6, "theory at these points")
+    return Table(tuple(columns), tuple(_fit_row(run, name, fit, same) for name, fit in run.fits.items()))
 
 
-def _fit_row(run: Stored, name: str, fit: dict[str, Any]) -> tuple[str, ...]:
+def _fit_row(run: Stored, name: str, fit: dict[str, Any], same: bool) -> tuple[str, ...]:
     slope, error, expected = fit["slope"], fit.get("slope_error"), fit.get("expected_slope")
     off = "-" if expected is None or not error else f"{(slope - expected) / error:+.1f} s.e."
     chi2 = "-" if fit.get("chi2") is None else f"{fit['chi2']:.1f} / {fit['dof']}"
     return (
         name,
-        run.words(fit["quantity"]),
+        run.fitted(fit),
         fit["against"],
         rounded(slope, error),
         plain(expected),
         off,
+        *([plain(fit.get("theory_slope"))] if same else []),
         rounded(fit["constant"], fit.get("constant_error")),
         chi2,
         str(len(fit["points"])),
@@ -78,6 +82,8 @@ def cells(run: Stored) -> Table:
     deviations = tuple(name for name in ("sup_deviation", "final_deviation") if _any(run, name))
     finals = tuple(run.summary["cells"][0].get("final", {}))
     columns = ["cell", *apart, "replicas", "diverged", *map(run.words, deviations)]
+    plateaus = any(cell.get("plateau") or cell.get("plateau_theory") for cell in run.summary["cells"])
+    columns += ["plateau", "plateau of theory"] if plateaus else []
     for name in finals:
         columns += [f"final {run.words(name)}", "theory"]
     rows = []
@@ -86,11 +92,20 @@ def cells(run: Stored) -> Table:
         row = [plain(cell["cell"]), *(plain(values.get(name)) for name in apart)]
         row += [plain(cell["n_replicas"]), plain(cell["n_diverged"])]
         row += [rounded(cell[name]["mean"], cell[name]["sem"]) for name in deviations]
+        row += [_plateau(cell.get(key)) for key in ("plateau", "plateau_theory")] if plateaus else []
         for name in finals:
             final = cell["final"][name]
             row += [rounded(final["mean"], final["sem"]), plain(final["theory"], digits=6)]
         rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
+
+
+def _plateau(plateau: dict[str, float] | None) -> str:
+    """Height, begin and end of a plateau: "0.0024 (t = 8.1 to 92)"."""
+    if plateau is None:
+        return "-"
+    height, begin, end = (plain(plateau[key], digits=2) for key in ("height", "begin", "end"))
+    return f"{height} (t = {begin} to {end})"
 
 
 def _any(run: Stored, deviation: str) -> bool:

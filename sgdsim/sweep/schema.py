@@ -90,9 +90,12 @@ class FitSection(Section):
 
 
 class ReportSection(Section):
-    """[report]: what is drawn."""
+    """[report]: what is drawn. With `samples`, risks are drawn against samples per dimension, nu/d, in place of t."""
 
-    figures: list[Literal["scaling", "trajectories", "phase_diagram", "width"]] = Field(default=["trajectories"])
+    figures: list[Literal["scaling", "trajectories", "risk", "phase_diagram", "width"]] = Field(
+        default=["trajectories"]
+    )
+    samples: bool = False
 
 
 def check_table(

@@ -128,7 +128,7 @@ def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str
 def _is_positive(run: Stored, name: str, cells: list[int]) -> bool:
     """Whether simulation and theory stay above 0, so that a logarithmic axis and ratios make sense."""
     parts = [part for part in (name, f"{name}_theory") if part in run.results]
-    return all(float(run.results[part].isel(cell=cells).min()) > 0 for part in parts)
+    return not any(bool((run.results[part].isel(cell=cells) <= 0).any()) for part in parts)  # NaN where no theory is
 
 
 def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str) -> None:

@@ -96,23 +96,22 @@ def fit_power_law_to_means(
     return PowerLaw(slope_error=slope_error, constant_error=law["constant"] * intercept_error, **law)
 
 
-def weighted_slope(
+def weighted_law(
     x: Sequence[float] | Float[np.ndarray, " points"],
     mean: Float[np.ndarray, " points"],
     sem: Float[np.ndarray, " points"],
     values: Float[np.ndarray, " points"],
-) -> float:
-    """The exponent that the fit to (x, mean, sem) would find if it met `values` there: theory, seen as the data are.
+) -> tuple[float, float]:
+    """(slope, constant) that the fit to (x, mean, sem) would find if it met `values` there: theory, seen as data are.
 
     **Raises:** ArgumentError as `fit_power_law_to_means` does, and where a value is not > 0.
     """
     values = np.asarray(values, np.float64)
     if not (np.isfinite(values) & (values > 0)).all():
         raise ArgumentError("values", "be finite and > 0 at every point", values.tolist())
-    slope, _ = _Design.of(x, np.asarray(mean, np.float64), np.asarray(sem, np.float64)).estimate(
-        np.log(values)[:, None]
-    )
-    return float(slope.item())
+    design = _Design.of(x, np.asarray(mean, np.float64), np.asarray(sem, np.float64))
+    slope, intercept = design.estimate(np.log(values)[:, None])
+    return float(slope.item()), math.exp(intercept.item())
 
 
 @dataclass(frozen=True)

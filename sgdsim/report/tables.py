@@ -26,6 +26,7 @@ def headline(run: Stored) -> list[dict[str, str]]:
             "constant": rounded(fit["constant"], fit.get("constant_error")),
             "slope": rounded(fit["slope"], fit.get("slope_error")),
             "expected": plain(fit.get("expected_slope")),
+            "predicted": plain(fit.get("theory_constant"), digits=4),
         }
         for name, fit in run.fits.items()
     ]
@@ -48,7 +49,7 @@ def fits(run: Stored) -> Table:
     same = any(fit.get("theory_slope") is not None for fit in run.fits.values())
     columns = ["fit", "of", "against", "exponent", "theory", "off by", "constant", "chi2 / dof", "points"]
     if same:
-        columns.insert(6, "theory at these points")
+        columns[6:7] = ["theory at these points", "constant", "theory"]
     return Table(tuple(columns), tuple(_fit_row(run, name, fit, same) for name, fit in run.fits.items()))
 
 
@@ -65,6 +66,7 @@ def _fit_row(run: Stored, name: str, fit: dict[str, Any], same: bool) -> tuple[s
         off,
         *([plain(fit.get("theory_slope"))] if same else []),
         rounded(fit["constant"], fit.get("constant_error")),
+        *([plain(fit.get("theory_constant"), digits=4)] if same else []),
         chi2,
         str(len(fit["points"])),
     )

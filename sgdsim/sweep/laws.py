@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from sgdsim.analysis.dataset import DEVIATIONS
-from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means, weighted_slope
+from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED
+from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means, weighted_law
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.ensemble.contracts import System
 from sgdsim.errors import ArgumentError
@@ -23,8 +23,9 @@ Point = tuple[float, float, float]
 def fit_law(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Sequence[xr.Dataset]) -> dict[str, Any]:
     """One power law over some of the cells; without one, the `problem` says why.
 
-    `expected_slope` is the exponent as d -> infinity; `theory_slope` that of the same fit, with the same weights, to
-    theory's own values at the same points (None for a deviation from theory).
+    `expected_slope` is the exponent as d -> infinity; `theory_slope` and `theory_constant` are those of the same fit,
+    with the same weights, to theory's own values at the same points, `theory_points`. Of a deviation from theory these
+    are the predicted means (None without predicted fluctuations).
     """
     problems = [experiment.cells[index].problem for index in members]
     x = [float(problem.parameters()[fit.against]) for problem in problems]
@@ -34,11 +35,14 @@ def fit_law(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Seq
         (None, f"{failed[0]} ({len(failed)} of {len(x)} cells)") if failed else _try_law(x, mean, sem, samples)
     )
     slope = experiment.system.expected_slope
+    theory_slope, theory_constant = (None, None) if law is None else _theory_law(x, mean, sem, theory)
     return {
         **dataclasses.asdict(fit),
         **{field.name: None if law is None else getattr(law, field.name) for field in dataclasses.fields(PowerLaw)},
         "expected_slope": slope(fit.quantity, fit.against, problems) if slope else None,
-        "theory_slope": None if law is None else _theory_slope(x, mean, sem, theory),
+        "theory_slope": theory_slope,
+        "theory_constant": theory_constant,
+        "theory_points": theory.tolist(),
         "points": [[abscissa, *point[:2]] for abscissa, point in zip(x, points, strict=True)],
         **({"problem": problem} if problem else {}),
     }
@@ -79,7 +83,8 @@ def _reason(error: ArgumentError) -> str:
 def quantity_of(system: System, fit: Fit, data: xr.Dataset) -> Point:
     """The fitted quantity of one cell. **Raises:** ArgumentError where a level is not reached."""
     if fit.quantity in DEVIATIONS:
-        return *mean_and_sem(data[fit.quantity].values), math.nan
+        predicted = f"{fit.quantity}{PREDICTED}"
+        return *mean_and_sem(data[fit.quantity].values), float(data[predicted]) if predicted in data else math.nan
     if fit.level is not None:
         return _samples(data, scalars(system)[0], fit.level)
     return final(data, fit.quantity)
@@ -97,11 +102,13 @@ def _samples(data: xr.Dataset, risk: str, level: float) -> Point:
         return crossing, error, math.nan
 
 
-def _theory_slope(x: list[float], mean: np.ndarray, sem: np.ndarray, theory: np.ndarray) -> float | None:
+def _theory_law(
+    x: list[float], mean: np.ndarray, sem: np.ndarray, theory: np.ndarray
+) -> tuple[float | None, float | None]:
     try:
-        return weighted_slope(x, mean, sem, theory)
+        return weighted_law(x, mean, sem, theory)
     except ArgumentError:
-        return None
+        return None, None
 
 
 def scalars(system: System) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from sgdsim.analysis.dataset import DEVIATIONS, merge_cells, to_dataset
+from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, merge_cells, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
@@ -56,8 +56,9 @@ def _merge_cell(experiment: Experiment, cell: Cell, layout: CellLayout, director
     blocks = [directory.read_block(block) for block in layout.blocks]
     tiles = Tiles.concatenate([block.tiles for block in blocks])
     steps = cell.problem.steps(cell.times)
+    spread = None if cell.theory is None else cell.theory.spread(cell.problem, cell.start, steps * cell.problem.dt)
     return CellResult(
-        data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles),
+        data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread),
         replica_steps=sum(block.replica_steps for block in blocks),
         wall_seconds=sum(block.wall_seconds for block in blocks),
     )
@@ -103,6 +104,7 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
         **{
             name: dict(zip(("mean", "sem"), mean_and_sem(result.data[name].values), strict=True)) for name in DEVIATIONS
         },
+        **_predicted(result.data),
         "final": ends,
         **{
             f"final_{name}": {"mean": value["mean"], "sem": value["sem"], "ode": value["theory"]}
@@ -112,6 +114,12 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
         "steps_per_second": result.replica_steps / result.wall_seconds,
         "wall_seconds": result.wall_seconds,
     }
+
+
+def _predicted(data: xr.Dataset) -> dict[str, dict[str, float]]:
+    """The predicted means of the deviations, where the theory predicts fluctuations."""
+    found = {name: float(data[f"{name}{PREDICTED}"]) for name in DEVIATIONS if f"{name}{PREDICTED}" in data}
+    return {"predicted": found} if found else {}
 
 
 def _plateaus(data: xr.Dataset, name: str) -> dict[str, dict[str, float] | None]:

@@ -42,7 +42,9 @@ def test_some_replicas_overflow(simulator, form, p, rate):
     assert min(tiles.count.sum(), tiles.diverged.sum()) > 20
 
     paths = {"M": [], "Q": [], "excess_risk": []}
-    state = whole.kernel.init(START.draw(whole.problem, np.random.default_rng(0), 1), replica_keys(0, 0, 0, whole.lanes))
+    state = whole.kernel.init(
+        START.draw(whole.problem, np.random.default_rng(0), 1), replica_keys(0, 0, 0, whole.lanes)
+    )
     for _ in range(4):
         state = jax.jit(type(whole.kernel).advance)(whole.kernel, state, jnp.asarray(1))
         for name, value in whole.kernel.observe(state).items():

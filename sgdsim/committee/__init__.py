@@ -1,7 +1,11 @@
 """One-pass SGD of a two-layer network in a teacher-student problem, with its ODE."""
 
 from sgdsim.committee.activations import Activation as Activation
+from sgdsim.committee.activations import Custom as Custom
 from sgdsim.committee.activations import Erf as Erf
+from sgdsim.committee.activations import Linear as Linear
+from sgdsim.committee.activations import Quadratic as Quadratic
+from sgdsim.committee.activations import Relu as Relu
 from sgdsim.committee.chain import Chain as Chain
 from sgdsim.committee.ode import ExactODE as ExactODE
 from sgdsim.committee.ode import GradientFlow as GradientFlow

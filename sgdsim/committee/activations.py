@@ -1,18 +1,36 @@
-"""Activation functions of teacher and student, with what the theory needs to know of them."""
+"""Activation functions of teacher and student, with the Gaussian averages that the theory needs of them."""
 
 import abc
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+
+from sgdsim.committee import arc_cosine, hermite, integrals
+from sgdsim.committee.integrals import Index
+from sgdsim.committee.quasi_monte_carlo import mean_products
+from sgdsim.errors import ArgumentError
 
 
 class Activation(eqx.Module):
-    """sigma and its derivative, elementwise on any array, in the array's own precision."""
+    """sigma, its derivative, and its averages over centred Gaussian fields l with covariance C.
 
-    name: ClassVar[str]
+    value and derivative work elementwise on any array, in the array's own precision. Averages are float64:
+
+        I2 = E[sigma(l_1) sigma(l_2)]
+        I3(i, j, a) = E[sigma'(l_i) l_j sigma(l_a)]
+        I4(i, j, a, b) = E[sigma'(l_i) sigma'(l_j) sigma(l_a) sigma(l_b)], only ever summed over a and b
+        J2(i, j) = E[sigma'(l_i) sigma'(l_j)]
+    """
+
+    @property
+    def name(self) -> str:
+        """As in an experiment file."""
+        return type(self).__name__.lower()
 
     @abc.abstractmethod
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -22,11 +40,25 @@ class Activation(eqx.Module):
     def derivative(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """sigma'(lambda)."""
 
+    @abc.abstractmethod
+    def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+        """I2, elementwise in the broadcast covariances."""
+
+    @abc.abstractmethod
+    def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
+        """The averages I3 of field i, for all j (first axis) and a (second)."""
+
+    @abc.abstractmethod
+    def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
+        """The average J2 of fields i and j."""
+
+    @abc.abstractmethod
+    def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
+        """sum_ab s_a s_b I4(i, j, a, b) for all i, j >= first."""
+
 
 class Erf(Activation):
-    """sigma(x) = erf(x / sqrt(2)), sigma'(x) = sqrt(2/pi) exp(-x^2/2). All Gaussian averages have closed forms."""
-
-    name: ClassVar[str] = "erf"
+    """sigma(x) = erf(x / sqrt(2)), sigma'(x) = sqrt(2/pi) exp(-x^2/2). All averages have closed forms."""
 
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """erf(lambda / sqrt(2))."""
@@ -35,3 +67,168 @@ class Erf(Activation):
     def derivative(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """sqrt(2/pi) exp(-lambda^2/2)."""
         return jnp.exp(-0.5 * field * field) * ((2.0 / jnp.pi) ** 0.5)
+
+    def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+        """See `Activation`."""
+        return integrals.I2(c12, c11, c22)
+
+    def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
+        """See `Activation`."""
+        return integrals.I3(C, i)
+
+    def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
+        """See `Activation`."""
+        return integrals.J2(C, i, j)
+
+    def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
+        """p (p+1)/2 matrices of n^2 arcsines."""
+        weight = s[:, None] * s[None, :]
+        return integrals.over_pairs(lambda i, j: jnp.sum(weight * integrals.I4(C, i, j)), first, len(s))
+
+
+class Linear(Activation):
+    """sigma(x) = x. The averages follow from Wick's theorem."""
+
+    def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """lambda."""
+        return field
+
+    def derivative(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """1."""
+        return jnp.ones_like(field)
+
+    def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+        """C_12."""
+        return c12
+
+    def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
+        """C_ja."""
+        return C
+
+    def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
+        """1."""
+        return jnp.ones(())
+
+    def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
+        """s^T C s for every pair."""
+        p = len(s) - first
+        return jnp.full((p, p), s @ C @ s)
+
+
+class Quadratic(Activation):
+    """sigma(x) = x^2, as in phase retrieval: not centred and not halved. The averages follow from Wick's theorem."""
+
+    def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """lambda^2."""
+        return field * field
+
+    def derivative(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """2 lambda."""
+        return 2 * field
+
+    def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+        """C_11 C_22 + 2 C_12^2."""
+        return c11 * c22 + 2 * c12 * c12
+
+    def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
+        """2 (C_ij C_aa + 2 C_ia C_ja)."""
+        return 2 * (C[i][:, None] * jnp.diagonal(C)[None, :] + 2 * C[i][None, :] * C)
+
+    def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
+        """4 C_ij."""
+        return 4 * C[i, j]
+
+    def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
+        """With S = diag(s), c = tr(SC), D = C S C: 4 [C (c^2 + 2 tr(SCSC)) + 4 c D + 8 D S C].
+
+        The 15 pairings of l_i l_j l_a l_a l_b l_b: i with j, and a, b among themselves; or i and j both with a, or both
+        with b; or one of them with a and the other with b.
+        """
+        total, D = s @ jnp.diagonal(C), (C * s[None, :]) @ C
+        squares = s @ (C * C) @ s
+        sums = 4 * (C * (total * total + 2 * squares) + 4 * total * D + 8 * (D * s[None, :]) @ C)
+        return sums[first:, first:]
+
+
+class Relu(Activation):
+    """sigma(x) = max(x, 0), sigma'(x) = 1 for x > 0. Averages of two and three fields have closed forms.
+
+    Those of four have none. Their sums are means over 2^15 fixed quasi-random points of all fields, to about 0.3 % of
+    the largest for up to 12 fields, and to 2 % for 36.
+    """
+
+    def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """max(lambda, 0)."""
+        return jnp.maximum(field, 0)
+
+    def derivative(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """1 where lambda > 0, else 0."""
+        return (field > 0).astype(field.dtype)
+
+    def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+        """See `Activation`."""
+        return arc_cosine.I2(c12, c11, c22)
+
+    def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
+        """See `Activation`."""
+        return arc_cosine.I3(C, i)
+
+    def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
+        """See `Activation`."""
+        return arc_cosine.steps(C[i, j], C[i, i], C[j, j])
+
+    def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
+        """Mean of sigma'(l_i) sigma'(l_j) (sum_a s_a sigma(l_a))^2."""
+        return mean_products(C, lambda fields: self.derivative(fields[:, first:]) * (self.value(fields) @ s)[:, None])
+
+
+class Custom(Activation):
+    """Any smooth function: `function` takes an array and returns one of the same shape, elementwise, by JAX operations.
+
+    Its derivative is JAX's, in forward mode. Its averages are Hermite series and quadratures, see `hermite`. They
+    converge fast for analytic functions: at fields of variance 1 those of two and three fields are right to 1e-8, those
+    of four to 2e-5. The larger the variance and the sharper the function, the slower; at kinks they are good to a few
+    percent only, while the simulation is as right as ever.
+
+    **Raises:** ArgumentError where the function does not keep shape or type.
+    """
+
+    function: Callable[[Any], Any] = eqx.field(static=True)
+    label: str | None = eqx.field(static=True)
+
+    def __init__(self, function: Callable[[Any], Any], label: str | None = None) -> None:
+        given = jax.ShapeDtypeStruct((3, 2), np.float32)
+        made = jax.eval_shape(function, given)
+        if getattr(made, "shape", None) != (3, 2) or made.dtype != np.float32:
+            raise ArgumentError("function", "map float32 (3, 2) to float32 (3, 2), elementwise", made)
+        self.function, self.label = function, label
+
+    @property
+    def name(self) -> str:
+        """The label, or else the function's own name."""
+        return self.label or getattr(self.function, "__name__", "custom")
+
+    def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """function(lambda)."""
+        return self.function(field)
+
+    def derivative(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The derivative, by forward mode."""
+        return jax.jvp(self.function, (field,), (jnp.ones_like(field),))[1]
+
+    def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+        """See `Activation`."""
+        return hermite.I2(self.value, c12, c11, c22)
+
+    def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
+        """See `Activation`."""
+        return hermite.I3(self.value, self.derivative, C, i)
+
+    def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
+        """See `Activation`."""
+        return hermite.I2(self.derivative, C[i, j], C[i, i], C[j, j])
+
+    def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
+        """p (p+1)/2 quadratures over (l_i, l_j), in each of which the other fields are averaged by series."""
+        pair = hermite.make_I4_sum(self.value, self.derivative, C, s)
+        return integrals.over_pairs(pair, first, len(s), at_once=1)

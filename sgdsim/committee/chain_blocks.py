@@ -86,7 +86,8 @@ class ChainBlocks(Kernel):
     def observe(self, state: BlockState) -> Observables:
         """M, Q and excess_risk, float64, lanes last."""
         m, S, root = (jnp.moveaxis(part, 0, -1) for part in (state.m, state.S, state.teacher_root))
-        return chain_observables(ChainState(m=m, S=S, teacher_root=root, keys=state.keys, step=state.step))
+        lanes = ChainState(m=m, S=S, teacher_root=root, keys=state.keys, step=state.step)
+        return chain_observables(lanes, self.activation)
 
     def advance(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """The state after n_steps more steps."""

@@ -52,13 +52,13 @@ def chain_state(initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> ChainState
     return ChainState(*wide, keys=keys, step=jnp.zeros((), jnp.int64))
 
 
-def chain_observables(state: ChainState) -> Observables:
+def chain_observables(state: ChainState, activation: Activation) -> Observables:
     """M = m L_P^T, Q = S + m m^T and the excess risk, float64."""
     m, root = state.m, state.teacher_root
     teacher = jnp.einsum("irl,jrl->ijl", root, root)
     M = jnp.einsum("irl,jrl->ijl", m, root)
     Q = state.S + jnp.einsum("irl,jrl->ijl", m, m)
-    return observables(teacher, M, Q)
+    return observables(teacher, M, Q, activation)
 
 
 class ChainLanes(Kernel):
@@ -100,7 +100,7 @@ class ChainLanes(Kernel):
 
     def observe(self, state: ChainState) -> Observables:
         """M, Q and excess_risk, float64, lanes last."""
-        return chain_observables(state)
+        return chain_observables(state, self.activation)
 
     def advance(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
         """The state after n_steps more steps."""

@@ -17,12 +17,15 @@ where L0/L4, L1/L4 and L2/L4 are C34, 1 + C33 and 1 + C44 of the covariance tilt
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-_Index = Int[Array, ""] | int
+Index = Int[Array, ""] | int
+"""Of a field."""
 
 _ARCSIN = tuple(math.comb(2 * n, n) / (4.0**n * (2 * n + 1)) for n in range(24))
 """Taylor coefficients of asin(x)/x in x^2; the rest of the series is below 1e-17 for |x| <= 1/2."""
@@ -50,19 +53,19 @@ def I2(c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..
     return (2.0 / math.pi) * arcsin(jnp.clip(cosine, -1.0, 1.0))
 
 
-def tilt(C: Float[Array, "n n"], i: _Index) -> tuple[Float[Array, ""], Float[Array, "n n"]]:
+def tilt(C: Float[Array, "n n"], i: Index) -> tuple[Float[Array, ""], Float[Array, "n n"]]:
     """(w, T) with E_C[sigma'(l_i) F(l)] = w E_T[F(l)] for every function F of the n fields."""
     scale = 1.0 + C[i, i]
     return jnp.sqrt((2.0 / math.pi) / scale), C - C[i][:, None] * C[i][None, :] / scale
 
 
-def I3(C: Float[Array, "n n"], i: _Index) -> Float[Array, "n n"]:
+def I3(C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
     """E[sigma'(l_i) l_j sigma(l_a)] for all j (first axis) and a (second)."""
     weight, tilted = tilt(C, i)
     return weight * math.sqrt(2.0 / math.pi) * tilted * jax.lax.rsqrt(1.0 + jnp.diagonal(tilted))[None, :]
 
 
-def I4(C: Float[Array, "n n"], i: _Index, j: _Index) -> Float[Array, "n n"]:
+def I4(C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, "n n"]:
     """E[sigma'(l_i) sigma'(l_j) sigma(l_a) sigma(l_b)] for all a (first axis) and b (second)."""
     first, tilted = tilt(C, i)
     second, tilted = tilt(tilted, j)
@@ -70,8 +73,24 @@ def I4(C: Float[Array, "n n"], i: _Index, j: _Index) -> Float[Array, "n n"]:
     return first * second * I2(tilted, variances[:, None], variances[None, :])
 
 
-def J2(C: Float[Array, "n n"], i: _Index, j: _Index) -> Float[Array, ""]:
+def J2(C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
     """E[sigma'(l_i) sigma'(l_j)]."""
     first, tilted = tilt(C, i)
     second, _ = tilt(tilted, j)
     return first * second
+
+
+def over_pairs(
+    function: Callable[[Index, Index], Float[Array, ""]], first: int, n: int, at_once: int | None = None
+) -> Float[Array, "p p"]:
+    """The symmetric matrix of function(i, j) for first <= i, j < n.
+
+    Its p (p+1)/2 values are made ceil(p/2) at a time, which divides their number, or `at_once`, which must too.
+    """
+    p = n - first
+    row, column = np.triu_indices(p)
+    chunks = [jnp.asarray(first + index.reshape(-1, at_once or (p + 1) // 2)) for index in (row, column)]
+    values = jax.lax.map(lambda chunk: jax.vmap(function)(*chunk), chunks).ravel()
+    place = np.zeros((p, p), np.int64)
+    place[row, column] = place[column, row] = np.arange(row.size)
+    return values[place]

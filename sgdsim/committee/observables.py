@@ -2,6 +2,7 @@
 
 from jaxtyping import Array, Float
 
+from sgdsim.committee.activations import Activation
 from sgdsim.committee.risk import excess_risk
 from sgdsim.ensemble.contracts import Observables, Variable
 
@@ -13,7 +14,10 @@ VARIABLES = {
 
 
 def observables(
-    P: Float[Array, "k k *batch"], M: Float[Array, "p k *batch"], Q: Float[Array, "p p *batch"]
+    P: Float[Array, "k k *batch"],
+    M: Float[Array, "p k *batch"],
+    Q: Float[Array, "p p *batch"],
+    activation: Activation,
 ) -> Observables:
     """The observables of a state with overlaps P, M, Q, with any trailing axes (replicas)."""
-    return {"M": M, "Q": Q, "excess_risk": excess_risk(P, M, Q)}
+    return {"M": M, "Q": Q, "excess_risk": excess_risk(P, M, Q, activation)}

@@ -1,4 +1,4 @@
-"""The deterministic limit of one-pass SGD: the ODE of the order parameters, for erf."""
+"""The deterministic limit of one-pass SGD: the ODE of the order parameters."""
 
 import abc
 from dataclasses import dataclass
@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Erf
+from sgdsim.committee.activations import Activation
 from sgdsim.committee.fluctuations import check_size, predict_spread
-from sgdsim.committee.integrals import I3, I4, J2
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
@@ -36,33 +35,28 @@ def _fields(
     return jnp.block([[P, M.T], [M, Q]]), jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
 
 
-def errors_with_fields(P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, "p k+p"]:
+def errors_with_fields(
+    P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"], activation: Activation
+) -> Float[Array, "p k+p"]:
     """E[E_i l_j] = sum_a s_a I3(i, j, a), E_i = sigma'(l_i) (y - f), for the fields l_j of teachers, then students."""
     p, k = M.shape
-    covariance, sign = _fields(P, M, Q)
-    return jax.vmap(lambda i: I3(covariance, i) @ sign)(jnp.arange(k, k + p))
+    C, s = _fields(P, M, Q)
+    return jax.vmap(lambda i: activation.I3(C, i) @ s)(jnp.arange(k, k + p))
 
 
 def errors_with_errors(
-    P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"], noise: Float[Array, ""] | float
+    P: Float[Array, "k k"],
+    M: Float[Array, "p k"],
+    Q: Float[Array, "p p"],
+    noise: Float[Array, ""] | float,
+    activation: Activation,
 ) -> Float[Array, "p p"]:
-    """E[E_i E_j] = sum_ab s_a s_b I4(i, j, a, b) + Delta J2(i, j), with noise = Delta.
-
-    It costs p (p+1)/2 matrices of (k+p)^2 arcsines. They are made ceil(p/2) at a time, which divides p (p+1)/2, so
-    memory stays below p (k+p)^2 numbers.
-    """
+    """E[E_i E_j] = sum_ab s_a s_b I4(i, j, a, b) + Delta J2(i, j), with noise = Delta."""
     p, k = M.shape
-    covariance, sign = _fields(P, M, Q)
-
-    def pair(i: Array, j: Array) -> Array:
-        return jnp.sum(sign[:, None] * sign[None, :] * I4(covariance, i, j)) + noise * J2(covariance, i, j)
-
-    row, column = np.triu_indices(p)
-    chunks = [jnp.asarray(k + index.reshape(-1, (p + 1) // 2)) for index in (row, column)]
-    values = jax.lax.map(lambda chunk: jax.vmap(pair)(*chunk), chunks).ravel()
-    place = np.zeros((p, p), np.int64)
-    place[row, column] = place[column, row] = np.arange(row.size)
-    return values[place]
+    C, s = _fields(P, M, Q)
+    students = jnp.arange(k, k + p)
+    J2 = jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(students))(students)
+    return activation.I4_sums(C, s, k) + noise * J2
 
 
 def velocity(
@@ -72,6 +66,7 @@ def velocity(
     A: Float[Array, ""] | float,
     B: Float[Array, ""] | float,
     noise: Float[Array, ""] | float,
+    activation: Activation,
 ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
     """(dM/dt, dQ/dt), the right-hand side of the ODE (Saad & Solla 1995; Veiga et al. 2022).
 
@@ -81,9 +76,11 @@ def velocity(
     E[E_i E_j], which is nearly all of the cost, is not computed.
     """
     k = P.shape[0]
-    with_fields = errors_with_fields(P, M, Q)
+    with_fields = errors_with_fields(P, M, Q, activation)
     with_students = with_fields[:, k:]
-    with_errors = jax.lax.cond(B != 0, errors_with_errors, lambda P, M, Q, noise: jnp.zeros_like(Q), P, M, Q, noise)
+    with_errors = jax.lax.cond(
+        B != 0, lambda: errors_with_errors(P, M, Q, noise, activation), lambda: jnp.zeros_like(with_students)
+    )
     return A * with_fields[:, :k], A * (with_students + with_students.T) + B * with_errors
 
 
@@ -94,11 +91,12 @@ def _largest(errors: tuple[Float[Array, "p k"], Float[Array, "p p"]]) -> Float[A
 
 
 class OverlapCurve(Curve):
-    """The ODE of one problem. A, B and the noise are traced: one compilation serves all problems of equal p and k."""
+    """The ODE of one problem. A, B and the noise are traced: one compilation serves all of equal p, k, activation."""
 
     A: Float[Array, ""]
     B: Float[Array, ""]
     noise: Float[Array, ""]
+    activation: Activation
     p: int = eqx.field(static=True)
     k: int = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
@@ -135,11 +133,11 @@ class OverlapCurve(Curve):
         self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
     ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
         """(dM/dt, dQ/dt) at a point."""
-        return velocity(P, M, Q, self.A, self.B, self.noise)
+        return velocity(P, M, Q, self.A, self.B, self.noise, self.activation)
 
     def risk(self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, ""]:
         """The excess risk at a point."""
-        return excess_risk(P, M, Q)
+        return excess_risk(P, M, Q, self.activation)
 
 
 @dataclass(frozen=True)
@@ -169,20 +167,13 @@ class OverlapODE(Theory):
         return problem.region is not Region.RED
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError in the red region, where no ODE exists, and for an activation without closed form."""
+        """Raises ArgumentError in the red region, where no ODE exists."""
         if not self.exists(problem):
             raise ArgumentError(
                 "theory",
                 f"be none in the red region, where theta = kappa + delta <= -1/2 (here {problem.scaling.theta:g})",
                 self.name,
                 "There is no ODE: ask for no theory, or raise kappa or delta until theta > -1/2.",
-            )
-        if not isinstance(problem.activation, Erf):
-            raise ArgumentError(
-                "activation",
-                'be "erf" for the ODE in closed form',
-                problem.activation.name,
-                "Ask for no theory, or take erf.",
             )
 
         if self.fluctuations:
@@ -209,6 +200,7 @@ class OverlapODE(Theory):
         A, B = self.coefficients(problem)
         return OverlapCurve(
             *(jnp.asarray(constant, jnp.float64) for constant in (A, B, problem.noise)),
+            activation=problem.activation,
             p=problem.p,
             k=problem.k,
             rtol=self.rtol,

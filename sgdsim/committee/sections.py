@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, RootModel, model_validator
 
-from sgdsim.committee.activations import Erf
+from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
@@ -17,7 +17,7 @@ from sgdsim.errors import ArgumentError
 
 PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta")
-ACTIVATIONS = {"erf": Erf}
+ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
 
 MAX_WIDTH = 100_000
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
@@ -42,7 +42,7 @@ class ProblemSection(Section):
     kappa: Exponent | None = None
     delta: Exponent | None = None
     noise: float = Field(default=0.0, ge=0)
-    activation: Literal["erf"] = "erf"
+    activation: Literal["erf", "relu", "linear", "quadratic"] = "erf"
     batch: int = Field(default=1, ge=1, le=10**6)
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {

@@ -77,7 +77,7 @@ class WeightsKernel(Kernel):
             jnp.einsum("lid,ljd->ijl", left, right) / self.d
             for left, right in ((teacher, teacher), (W, teacher), (W, W))
         )
-        return observables(P, M, Q)
+        return observables(P, M, Q, self.activation)
 
     def advance(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """The state after n_steps more steps."""

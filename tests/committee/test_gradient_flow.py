@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from sgdsim.committee.activations import Erf
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.sections import TheorySection
@@ -83,7 +84,7 @@ def test_what_it_does_not_need_is_not_computed():
     initial = OverlapStart().draw(Committee(d=100, p=40, k=2, gamma=1.0), np.random.default_rng(0), 1)
 
     def seconds(B):
-        arguments = (initial.P[0], initial.M[0], initial.Q[0], 1.0, B, 0.1)
+        arguments = (initial.P[0], initial.M[0], initial.Q[0], 1.0, B, 0.1, Erf())
         jax.block_until_ready(compiled(*arguments))
         begin = time.perf_counter()
         jax.block_until_ready(compiled(*arguments))

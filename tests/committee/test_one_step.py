@@ -19,7 +19,7 @@ def one_step_scores(problem, simulator, replicas, scale=1.0):
     initial = start.draw(problem, np.random.default_rng(0), 1)
     A, B = ExactODE().coefficients(problem)
     overlaps = (jnp.asarray(part[0]) for part in (initial.P, initial.M, initial.Q))
-    expected = velocity(*overlaps, A * scale, B * scale, problem.noise)
+    expected = velocity(*overlaps, A * scale, B * scale, problem.noise, problem.activation)
     scores = []
     for name, origin, rate in (("M", initial.M[0], expected[0]), ("Q", initial.Q[0], expected[1])):
         mean = np.average(tiles.mean[name][:, 0], axis=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
+from sgdsim.committee.activations import Erf
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.risk import excess_risk
 
@@ -16,7 +17,7 @@ def random_overlaps(k, p, seed):
 
 
 def risk_of(overlaps):
-    return float(excess_risk(*(jnp.asarray(part) for part in (overlaps.P, overlaps.M, overlaps.Q))))
+    return float(excess_risk(*(jnp.asarray(part) for part in (overlaps.P, overlaps.M, overlaps.Q)), Erf()))
 
 
 def extended_risk(P, M, Q):
@@ -70,12 +71,12 @@ def test_trailing_axes_are_carried():
     both = jax.tree.map(lambda *parts: jnp.asarray(np.stack(parts, axis=-1)), *many[1])
     grid = jax.tree.map(lambda first, second: jnp.stack([first, second], axis=-2), stacked, both)
     expected = np.array([[risk_of(overlaps) for overlaps in row] for row in many])
-    np.testing.assert_allclose(excess_risk(grid.P, grid.M, grid.Q), expected, rtol=0, atol=1e-16)
+    np.testing.assert_allclose(excess_risk(grid.P, grid.M, grid.Q, Erf()), expected, rtol=0, atol=1e-16)
 
 
 def test_one_teacher_serves_all_replicas():
     draws = [random_overlaps(2, 3, seed) for seed in range(4)]
     M, Q = (jnp.stack([getattr(draw, part) for draw in draws], axis=-1) for part in ("M", "Q"))
-    shared = excess_risk(jnp.asarray(draws[0].P)[..., None], M, Q)
+    shared = excess_risk(jnp.asarray(draws[0].P)[..., None], M, Q, Erf())
     expected = [risk_of(Overlaps(P=draws[0].P, M=draw.M, Q=draw.Q)) for draw in draws]
     np.testing.assert_allclose(shared, expected, rtol=0, atol=1e-16)

@@ -145,7 +145,8 @@ def _headline(summary: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{name}: {fit['quantity']} = C {fit['against']}^s"
             f" with s = {rounded(fit['slope'], fit['slope_error'])}{expected};"
-            f" C = {rounded(fit['constant'], fit['constant_error'])}{predicted}; chi2/dof = {fit['chi2']:.3g}/{fit['dof']}"
+            f" C = {rounded(fit['constant'], fit['constant_error'])}{predicted};"
+            f" chi2/dof = {fit['chi2']:.3g}/{fit['dof']}"
         )
     yield (
         f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged,"

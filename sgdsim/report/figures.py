@@ -1,5 +1,6 @@
 """The figures that an experiment may ask for, by name."""
 
+from sgdsim.report.fluctuations import FluctuationsFigure
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.phase_diagram import PhaseDiagramFigure
 from sgdsim.report.risk import RiskFigure
@@ -7,7 +8,14 @@ from sgdsim.report.scaling import ScalingFigure
 from sgdsim.report.trajectories import TrajectoriesFigure
 from sgdsim.report.width import WidthFigure
 
-_KINDS = (ScalingFigure(), TrajectoriesFigure(), RiskFigure(), PhaseDiagramFigure(), WidthFigure())
+_KINDS = (
+    ScalingFigure(),
+    TrajectoriesFigure(),
+    RiskFigure(),
+    PhaseDiagramFigure(),
+    WidthFigure(),
+    FluctuationsFigure(),
+)
 
 FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in _KINDS}
 """A new figure is a new class and one more entry here; the page and the files follow."""

@@ -32,11 +32,14 @@ class ScalingFigure(FigureKind):
         against = " and ".join(dict.fromkeys(fit["against"].replace("_", " ") for fit in fits))
         slopes = " and ".join(dict.fromkeys(plain(fit["expected_slope"]) for fit in fits if _expected(fit)))
         theory = f"; the dashed line has the exponent of theory, {slopes}" if slopes else ""
+        known = any(fit.get("theory_constant") is not None for fit in fits)
+        predicted = " Crosses: what theory predicts of every point, without a fit." if known else ""
         bootstrap = any(fit["quantity"] in DEVIATIONS for fit in fits)
         errors = ", errors of a deviation by bootstrap over the replicas" if bootstrap else ""
         return (
             f"Mean over replicas with its standard error, against {against}. Solid: power law fitted by weighted least "
             f"squares{errors}{theory}. Below: the same, divided by the fitted law."
+            f"{predicted}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -88,14 +91,19 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
         upper.errorbar(x, mean, sem, label=f"{group or 'simulation'}: slope {slope}", **points)
         upper.plot(span, fit["constant"] * span ** fit["slope"], color=colour)
         lower.errorbar(x, mean / law, sem / law, **points)
+        predicted = np.array(fit.get("theory_points", []), np.float64)
+        if np.isfinite(predicted).any():
+            crosses = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
+            upper.plot(x, predicted, label="predicted, without a fit", **crosses)
+            lower.plot(x, predicted / law, **crosses)
         if _expected(fit):
             _draw_guide(upper, lower, fit, span, INK if len(series) == 1 else colour)
     lower.axhline(1.0, color=INK, linewidth=0.8)
     upper.set(xscale="log", yscale="log")
     handles, labels = upper.get_legend_handles_labels()
-    guides = [index for index, label in enumerate(labels) if label.startswith("theory")]
-    order = [index for index in range(len(labels)) if index not in guides] + guides[:1]
-    upper.legend([handles[index] for index in order], [labels[index] for index in order], loc="upper left")
+    first = dict(zip(labels[::-1], handles[::-1], strict=True))
+    order = sorted(dict.fromkeys(labels), key=lambda label: label.startswith(("predicted", "theory")))
+    upper.legend([first[label] for label in order], order, loc="upper left")
 
 
 def _draw_guide(upper: Axes, lower: Axes, fit: dict[str, Any], span: np.ndarray, colour: str) -> None:

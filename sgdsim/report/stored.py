@@ -83,6 +83,16 @@ class Stored:
         """Whether the simulation was compared with a theory."""
         return any(f"{name}_theory" in self.results for name in self.observables)
 
+    @property
+    def has_predictions(self) -> bool:
+        """Whether theory predicts the standard deviation of an observable."""
+        return bool(self.predicted)
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """Names of the observables whose standard deviation theory predicts."""
+        return tuple(name for name in self.observables if f"{name}_predicted_std" in self.results)
+
     def words(self, name: str) -> str:
         """A quantity in words."""
         if name in DEVIATIONS:

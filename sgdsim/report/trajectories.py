@@ -23,6 +23,7 @@ COLUMNS = 3
 TITLE = 34
 """Characters of a title that fit over a panel."""
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
+PREDICTED: dict[str, Any] = {"linewidth": 1.1, "linestyle": (0, (1, 1.3))}
 BANDS = {"std": 0.16, "sem": 0.45}
 """Opacity of the bands: one standard deviation of a replica, one standard error of the mean."""
 
@@ -46,6 +47,7 @@ class TrajectoriesFigure(FigureKind):
         cells, shown = run.results.sizes["cell"], len(_chosen_cells(run))
         below = "Below: simulation minus theory, in units of the theory where that is on a logarithmic axis."
         theory = f" Dashed: theory. {below}" if run.has_theory else ""
+        theory += " Dotted: the standard deviation that theory predicts." if run.has_predictions else ""
         some = f" {shown} of the {cells} cells are drawn." if shown < cells else ""
         matrices = any(run.results[name].ndim > 2 for name in _chosen_observables(run))
         parts = f" Of a matrix, at most {COMPONENTS} components are drawn, largest to smallest." if matrices else ""
@@ -116,6 +118,10 @@ def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str
         widths = {part: scale * _series(run, f"{name}_{part}", cell, component) for part in BANDS}
         _draw_bands(axes, run.times(cell), difference, widths, colour)
         axes.plot(run.times(cell), difference, color=colour, linewidth=1.0)
+        if f"{name}_predicted_std" in run.results:
+            predicted = scale * _series(run, f"{name}_predicted_std", cell, component)
+            for side in (predicted, -predicted):
+                axes.plot(run.times(cell), side, color=colour, **PREDICTED)
     axes.axhline(0.0, **THEORY, zorder=3)
     axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(7)
@@ -204,6 +210,8 @@ def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
         Line2D([], [], color=colour, label=run.cell_label(cell) or "simulation") for cell, colour in colours.items()
     ]
     theory = [Line2D([], [], **THEORY, label="theory")] if run.has_theory else []
+    if run.has_predictions:
+        theory.append(Line2D([], [], color="#888888", label="predicted standard deviation", **PREDICTED))
     names = {"std": "standard deviation", "sem": "standard error"}
     marks = theory + [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
     if len(cells) > 1:

@@ -92,7 +92,7 @@ class FitSection(Section):
 class ReportSection(Section):
     """[report]: what is drawn. With `samples`, risks are drawn against samples per dimension, nu/d, in place of t."""
 
-    figures: list[Literal["scaling", "trajectories", "risk", "phase_diagram", "width"]] = Field(
+    figures: list[Literal["scaling", "trajectories", "risk", "phase_diagram", "width", "fluctuations"]] = Field(
         default=["trajectories"]
     )
     samples: bool = False

@@ -66,6 +66,19 @@ def test_without_a_theory_there_is_no_theory_variable():
     assert not [name for name in cell(100, 2, theory=False)[0] if str(name).endswith("_theory")]
 
 
+@pytest.mark.parametrize("bare", [0, 1])
+def test_a_variable_that_some_cells_lack_is_nan_there(bare):
+    """Whichever cell comes first, the names, dimensions and units are those of the others."""
+    cells = [cell(100 + 200 * index, 2 + index, theory=index != bare)[0] for index in range(2)]
+    data = merge_cells(cells, [{"d": 100}, {"d": 300}])
+    for name in ("x_theory", "risk_theory"):
+        assert data[name].dims == ("cell", *cells[1 - bare][name].dims)
+        assert data[name].attrs == cells[1 - bare][name].attrs
+        assert np.isnan(data[name][bare]).all()
+        assert np.isfinite(data[name][1 - bare][..., :2]).all()
+    assert np.isfinite(data.x[bare][:, :2]).all()
+
+
 def test_cells_side_by_side_are_padded_where_the_width_differs():
     cells = [cell(100, 2, seed=1)[0], cell(300, 4, seed=2)[0]]
     data = merge_cells(cells, [{"d": 100, "noise": 0.0}, {"d": 300, "noise": 0.0}])

@@ -1,4 +1,4 @@
-"""Replicas that overflow, in every form of the simulation: counted, left out of all averages, harmless to the others."""
+"""Replicas that overflow, in every form of the simulation: counted, in no average, harmless to the others."""
 
 import jax
 import jax.numpy as jnp

@@ -1,5 +1,7 @@
 """The ODE at finite d tends to the leading ODE of its region, at the rate of the term that vanishes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def test_the_difference_falls_like_the_vanishing_term(delta):
     """
     dims = [round(10 ** (power / abs(delta))) for power in (1, 2, 3, 4)]
     differences = [distance(d=d, p0=3, gamma0=1.5, delta=delta) for d in dims]
-    assert all(after < before / 5 for before, after in zip(differences, differences[1:], strict=False))
+    assert all(after < before / 5 for before, after in pairwise(differences))
     slope = np.log(differences[3] / differences[2]) / np.log(dims[3] / dims[2])
     assert slope == pytest.approx(-abs(delta), rel=3e-3)
     assert differences[0] > 1e-3

@@ -87,7 +87,7 @@ class StepCovariance(eqx.Module):
         from_fields = steps - jnp.mean(steps, axis=0, keepdims=True)
         from_length = kick * jnp.sqrt(2.0 * self.freedom) * independent(jnp.zeros_like(dM), square)
         covariance = (from_fields.T @ from_fields + from_length.T @ from_length) / len(steps)
-        return covariance / (self.batch * self.dt)
+        return (covariance + covariance.T) / (2 * self.batch * self.dt)
 
     def _mean_output(self, fields: Float[Array, "points units"]) -> Float[Array, " points"]:
         return jnp.mean(self.activation.value(fields), axis=1)

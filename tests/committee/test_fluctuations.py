@@ -155,16 +155,16 @@ def test_it_is_not_offered_where_it_does_not_hold():
 
 def worst_ratio(problem, replicas, scale=1.0):
     """The largest |measured/predicted - 1| of a standard deviation, over all entries, the risk and the save times."""
-    times = np.array([0.5, 1.5, 3.0, 5.0])
+    times = np.array([1.0, 5.0])
     measured = simulate(problem, START, times, replicas=replicas, seed=3, theory=THEORY)
     ratios = [measured[f"{name}_std"] / (scale * measured[predicted]) for name, predicted in STD.items()]
     return max(float(np.abs(ratio - 1).max()) for ratio in ratios), measured
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("d", "replicas"), [(1000, 2**16), (10_000, 2**15)])
+@pytest.mark.parametrize(("d", "replicas"), [(1000, 2**16), (10_000, 2**14)])
 def test_every_standard_deviation_is_as_predicted(d, replicas):
-    """All 26 order parameters and the risk within 2 %; the error of a measured ratio is 0.3 % and 0.4 %."""
+    """All 26 order parameters and the risk within 2 %; the error of a measured ratio is 0.3 % and 0.6 %."""
     error, measured = worst_ratio(reference(d), replicas)
     assert error < 0.02
     mean = float(measured["final_deviation"].mean())

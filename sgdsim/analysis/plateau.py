@@ -29,13 +29,15 @@ def local_slopes(t: Float[np.ndarray, " times"], value: Float[np.ndarray, " time
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = np.log(np.asarray(t, np.float64)), np.log(np.asarray(value, np.float64))
+    x[~np.isfinite(x)] = np.nan  # t = 0: a difference of infinities would warn
     slopes = np.full(len(x), np.nan)
     for index, centre in enumerate(x):
         near = np.abs(x - centre) <= np.log(REACH)
         near[max(index - 1, 0) : index + 2] = True
-        if near.sum() > 1 and np.isfinite(x[near]).all() and np.isfinite(y[near]).all():
+        if np.ptp(x[near]) > 0 and np.isfinite(x[near]).all() and np.isfinite(y[near]).all():
             offset = x[near] - x[near].mean()
-            slopes[index] = offset @ y[near] / (offset @ offset)
+            if offset.any():  # save times that fall on one step are one point
+                slopes[index] = offset @ y[near] / (offset @ offset)
     return slopes
 
 

@@ -161,7 +161,14 @@ def _exponent(run: Stored, plane: Map) -> Panel:
                 slope, expected = fit["slope"], fit["expected_slope"]
                 values[place] = [(slope, rounded(slope, fit["slope_error"]))]
                 values[place] += [] if expected is None else [(expected, plain(expected))]
-    return Panel("exponent of the largest deviation against d, and by theory", "exponent", "no fit", Normalize, values, of_theory=True)
+    return Panel(
+        "exponent of the largest deviation against d, and by theory",
+        "exponent",
+        "no fit",
+        Normalize,
+        values,
+        of_theory=True,
+    )
 
 
 def _group(cell: dict[str, Any]) -> str:

@@ -80,3 +80,11 @@ def test_the_ends_are_where_the_slope_passes_the_threshold():
     assert plateau is not None
     at = np.interp(np.log([plateau.begin, plateau.end]), np.log(T), local_slopes(T, stairs(T)))
     np.testing.assert_allclose(at, -FLAT, atol=1e-9)
+
+
+def test_no_slope_at_time_zero_and_where_save_times_fall_on_one_step():
+    t = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 3.0, 9.0])
+    slopes = local_slopes(t, np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1 / 3, 1 / 9]))
+    assert np.isnan(slopes[:3]).all()  # at 0, and beside it
+    assert np.isnan(slopes[3])  # no other time in reach
+    np.testing.assert_allclose(slopes[4:], -1.0)

@@ -1,0 +1,197 @@
+"""The map of the regions over a small real run: lines, background, and the numbers in the cells."""
+
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.committee.scaling import Region, Scaling
+from sgdsim.report import write_report
+from sgdsim.report.figures import FIGURES
+from sgdsim.report.style import REGION_COLOURS, styled
+from tests.report.runs import run_committee, stored
+
+FIGURE = FIGURES["phase_diagram"]
+DELTAS, KAPPAS = (-0.75, -0.25, 0.0, 0.25), (0.0, 0.25)
+TABLES = f"""
+[problem]
+k = 1
+p0 = 1
+noise = 0.01
+
+[grid]
+kappa = {list(KAPPAS)}
+delta = {list(DELTAS)}
+d = [20, 30]
+
+[fits.deviation]
+quantity = "sup_deviation"
+against = "d"
+
+[report]
+figures = ["phase_diagram"]
+"""
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return run_committee(tmp_path_factory.mktemp("phase"), TABLES)
+
+
+@pytest.fixture
+def run(directory):
+    return stored(directory)
+
+
+def panels(run):
+    """The maps of the figure, without their colour scales."""
+    figure = styled(lambda: FIGURE.draw(run))
+    return [axes for axes in figure.axes if axes.get_title(loc="left")]
+
+
+def region(delta, kappa):
+    return Scaling(kappa=kappa, delta=delta, p0=1.0, gamma0=1.0).region
+
+
+def texts_at(axes, delta, kappa):
+    """What is written in a cell, from top to bottom."""
+    near = [text for text in axes.texts if abs(text.get_position()[0] - delta) < 0.01]
+    near = [text for text in near if abs(text.get_position()[1] - kappa) < 0.12]
+    ordered = sorted(near, key=lambda text: -text.get_position()[1])
+    return [text.get_text().replace("\N{MINUS SIGN}", "-") for text in ordered]
+
+
+def largest(run):
+    """The cells at d = 30 by their place."""
+    cells = [cell for cell in run.summary["cells"] if cell["axes"]["d"] == 30]
+    return {(cell["axes"]["delta"], cell["axes"]["kappa"]): cell for cell in cells}
+
+
+def test_the_lines_are_where_the_regions_meet(run):
+    for axes in panels(run):
+        (blue, red) = [line for line in axes.lines if len(line.get_xdata()) == 2]
+        assert [to_hex(line.get_color()) for line in (blue, red)] == [REGION_COLOURS[name] for name in ("blue", "red")]
+        for line, above, on, below in (
+            (blue, Region.GREEN, Region.BLUE, Region.ORANGE),
+            (red, Region.ORANGE, Region.RED, Region.RED),
+        ):
+            for share in (0.0, 0.3, 0.8, 1.0):
+                delta, kappa = ((1 - share) * first + share * last for first, last in line.get_xydata().T)
+                found = [region(delta, kappa + shift) for shift in (1e-6, 0.0, -1e-6)]
+                assert found == [above, on, below]
+
+
+def test_the_background_has_the_colour_of_the_region_everywhere(run):
+    axes = panels(run)[0]
+    fills = [fill for fill in axes.collections if isinstance(fill, PolyCollection)]
+    left, right, bottom, top = *axes.get_xlim(), *axes.get_ylim()
+    rng = np.random.default_rng(0)
+    seen = set()
+    for delta, kappa in rng.uniform((left, bottom), (right, top), (200, 2)):
+        inside = [fill for fill in fills if any(path.contains_point((delta, kappa)) for path in fill.get_paths())]
+        assert [to_hex(fill.get_facecolor()[0]) for fill in inside] == [REGION_COLOURS[region(delta, kappa)]]
+        seen.add(region(delta, kappa))
+    assert seen == {Region.GREEN, Region.ORANGE, Region.RED}
+
+
+def test_every_cell_shows_its_final_risk_at_the_largest_d(run):
+    axes = panels(run)[0]
+    assert axes.get_title(loc="left") == "final excess risk at d = 30"
+    cells = largest(run)
+    assert set(cells) == {(delta, kappa) for delta in DELTAS for kappa in KAPPAS}
+    for place, cell in cells.items():
+        assert texts_at(axes, *place) == [plain(cell["final"]["excess_risk"]["mean"], digits=2)]
+
+
+def test_darker_is_larger(run):
+    patches = [patch for patch in panels(run)[0].patches if isinstance(patch, Rectangle)]
+    brightness = {}
+    for patch in patches:
+        centre = np.array(patch.get_xy()) + np.array([patch.get_width(), patch.get_height()]) / 2
+        brightness[tuple(np.round(centre, 9))] = sum(patch.get_facecolor()[:3])
+    risks = {place: cell["final"]["excess_risk"]["mean"] for place, cell in largest(run).items()}
+    order = sorted(risks, key=lambda place: risks[place])
+    assert sorted(brightness, key=lambda place: -brightness[place]) == order
+
+
+def test_the_fitted_exponent_stands_above_that_of_the_theorem(run):
+    axes = panels(run)[1]
+    fits = run.summary["fits"]
+    for delta, kappa in largest(run):
+        if region(delta, kappa) is Region.RED:
+            assert texts_at(axes, delta, kappa) == ["no theory"]
+            continue
+        fit = fits[f"deviation[kappa={kappa:g}, delta={delta:g}]"]
+        theta = kappa + delta
+        expected = -(1 + (theta if theta >= 0 else 2 * theta)) / 2
+        assert texts_at(axes, delta, kappa) == [rounded(fit["slope"], fit["slope_error"]), plain(expected)]
+
+
+def test_without_a_fit_along_d_there_is_no_panel_of_exponents(run):
+    run.summary["fits"] = {}
+    assert len(panels(run)) == 1
+    assert "exponent" not in FIGURE.caption(run)
+
+
+def test_the_length_of_plateaus_is_drawn_where_there_are_any(run):
+    for cell in run.summary["cells"]:
+        cell["plateau"] = None
+    assert len(panels(run)) == 2
+    cells = largest(run)
+    cells[0.0, 0.0]["plateau"] = {"height": 0.01, "begin": 10.0, "end": 52.0}
+    axes = panels(run)[2]
+    assert texts_at(axes, 0.0, 0.0) == ["42"]
+    assert texts_at(axes, 0.25, 0.0) == ["none"]
+
+
+def test_diverged_replicas_are_marked_in_their_cell(run):
+    assert not any("%" in text.get_text() for text in panels(run)[0].texts)
+    largest(run)[-0.75, 0.0]["n_diverged"] = 4
+    run.summary["n_diverged"] = 4
+    marks = [text for text in panels(run)[0].texts if "%" in text.get_text()]
+    assert [mark.get_text() for mark in marks] == ["25 %"]
+    delta, kappa = marks[0].get_position()
+    assert (-0.75 < delta < -0.6, -0.15 < kappa < 0.0) == (True, True)
+    assert "diverged" in FIGURE.caption(run)
+
+
+def test_where_all_replicas_diverged_there_is_no_number(run):
+    cell = largest(run)[-0.75, 0.0]
+    cell["n_diverged"], cell["final"]["excess_risk"]["mean"] = 16, None
+    assert texts_at(panels(run)[0], -0.75, 0.0) == ["none finite"]
+
+
+def test_a_fine_map_has_colours_and_no_numbers(run):
+    wide = [dict(cell, parameters=dict(cell["parameters"])) for cell in run.summary["cells"] for _ in range(5)]
+    for index, cell in enumerate(wide):
+        cell["parameters"]["delta"] += 0.04 * (index % 5)
+        cell["n_diverged"] = index == 0
+    run.summary["cells"] = wide
+    axes = panels(run)[0]
+    assert not axes.texts
+    assert len(axes.patches) == 40
+    assert len(axes.xaxis.get_ticklocs()) <= 9
+
+
+def test_what_is_no_map_is_refused(run):
+    assert FIGURE.lacks(run) == ""
+    for cell in run.summary["cells"]:
+        cell["axes"]["noise"] = cell["cell"] % 2
+    assert "not over noise" in FIGURE.lacks(run)
+    for cell in run.summary["cells"]:
+        cell["axes"] = {"d": cell["axes"]["d"]}
+    assert "a grid over delta and kappa" in FIGURE.lacks(run)
+
+
+def test_a_map_of_nothing_is_refused(run):
+    run.summary["fits"] = {}
+    for cell in run.summary["cells"]:
+        cell["final"], cell["plateau"] = {}, None
+    assert "scalar observable" in FIGURE.lacks(run)
+
+
+def test_the_report_holds_the_map(directory):
+    names = [path.name for path in write_report(directory)]
+    assert names == ["phase_diagram.png", "phase_diagram.pdf", "report.html"]

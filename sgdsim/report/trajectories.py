@@ -220,4 +220,4 @@ def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
         handles, ncols = [handle for column in columns for handle in column], max(len(cells), len(marks))
     else:
         handles, ncols = cells + marks, len(cells + marks)
-    figure.legend(handles=handles, loc="outside upper center", ncols=ncols)
+    figure.legend(handles=handles, loc="outside upper center", ncols=ncols, columnspacing=1.2, handlelength=1.6)

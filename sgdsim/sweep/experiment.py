@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sgdsim.ensemble.contracts import System
+from sgdsim.errors import ArgumentError
 from sgdsim.sweep.cells import Cell, CellBuilder
 from sgdsim.sweep.complaints import Complaints
 from sgdsim.sweep.grid import read_grid
@@ -165,7 +166,7 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
         quantities = (*DEVIATIONS, *scalars, SAMPLES)
         if fit.quantity not in quantities:
             _unknown("quantity", (*path, "quantity"), fit.quantity, quantities, builder.complaints)
-        elif fit.quantity in DEVIATIONS and theory is not None and theory.build() is None:
+        elif fit.quantity in DEVIATIONS and _asks_for_none(theory):
             text = "must not be a deviation where there is no theory"
             builder.complaints.add((*path, "quantity"), text, got=show(fit.quantity), remedy="choose a theory.kind")
         if (fit.quantity == SAMPLES) != (fit.level is not None):
@@ -173,6 +174,14 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
             builder.complaints.add((*path, "level"), text)
         if builder.parameters and fit.against not in builder.parameters:
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
+
+
+def _asks_for_none(theory: Any) -> bool:
+    """Whether the section of the theory asks for none; what it cannot build is complained of elsewhere."""
+    try:
+        return theory is not None and theory.build() is None
+    except ArgumentError:
+        return False
 
 
 def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complaints: Complaints) -> None:

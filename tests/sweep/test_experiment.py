@@ -84,7 +84,7 @@ def test_every_default_is_in_the_resolved_table(load):
         "grid": {},
         "start": {"kind": "overlap", "overlap": 0.5, "seed": 1, "per_replica": False},
         "times": {"final": 1.0, "count": 2, "spacing": "linear"},
-        "theory": {"kind": "exact"},
+        "theory": {"kind": "exact", "fluctuations": False},
         "simulator": {"kind": "chain", "precision": "float32"},
         "ensemble": {"replicas": 4, "seed": 0},
         "fits": {},
@@ -164,7 +164,7 @@ def test_red_region_without_theory(load):
         ('title="1"', "title", "1"),
         ("report.figures=[]", "report", {"figures": []}),
         ("ensemble.seed = 7", "ensemble", {"replicas": 8, "seed": 7}),
-        ("theory={ kind = 'limit' }", "theory", {"kind": "limit"}),
+        ("theory={ kind = 'limit' }", "theory", {"kind": "limit", "fluctuations": False}),
         ("fits.again.quantity=excess_risk", "fits", None),
     ],
 )

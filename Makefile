@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n 2
 DEMO := runs/scaling_law
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench gallery clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -26,6 +26,9 @@ lint: $(VENV)/.dev  ## Check style, format and types
 
 bench: $(VENV)/.run  ## Measure speed on this machine
 	$(BIN)/python -m benchmarks
+
+gallery: $(VENV)/.run  ## Run the quick variant of every experiment and write docs/gallery.md
+	$(BIN)/python docs/gallery.py
 
 clean:  ## Remove the environment, caches and build products (runs/ stays)
 	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist

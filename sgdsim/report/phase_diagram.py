@@ -32,6 +32,8 @@ SHADES = LinearSegmentedColormap.from_list("shades", ["#f7f7f7", "#2b2b2e"])
 """Of measured values: greys, which no region has."""
 FILL = 0.8
 """Part of a cell's height and width that its measured value covers; the rest shows the region."""
+TICKS = 4
+"""Of a colour scale."""
 LEAST_WIDTH = 0.55
 """Inches that a cell must be wide for numbers to be written into it."""
 
@@ -102,11 +104,17 @@ class PhaseDiagramFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Regions, lines, and what the cells show."""
         titles = [panel.title for panel in _panels(run, Map.of(run))]
+        width = (
+            " At kappa > 0 the width grows along a fit, and with it the factor log(p) of the bound, which the exponent "
+            "of theory leaves out."
+            if any("exponent" in title for title in titles)
+            else ""
+        )
         lost = " A percentage is the part of the replicas that diverged." if run.summary["n_diverged"] else ""
         return (
             "Regions of p = p0 d^kappa, gamma = gamma0 d^-delta (background, lines at kappa + delta = 0 and -1/2) and "
             f"in each cell what was measured: {'; '.join(titles)}. Where two numbers share a cell, the upper one is "
-            f"measured and the lower one is theory: equal shades are equal numbers.{lost}"
+            f"measured and the lower one is theory: equal shades are equal numbers.{width}{lost}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -226,7 +234,11 @@ def _draw_panel(figure: Figure, axes: Axes, plane: Map, panel: Panel, legible: b
             axes.text(*place, missing, ha="center", va="center", fontsize=6.5)
         _mark_diverged(axes, plane, place, legible)
     axes.set_title(panel.title, loc="left")
-    figure.colorbar(colours, ax=axes, pad=0.01, aspect=14).set_label(panel.unit)
+    bar = figure.colorbar(colours, ax=axes, pad=0.01, aspect=14)
+    ticks = [float(tick) for tick in colours.norm.inverse(np.linspace(0, 1, TICKS))]
+    bar.set_ticks(ticks, labels=[plain(tick, digits=2).replace("-", "\N{MINUS SIGN}") for tick in ticks])
+    bar.minorticks_off()
+    bar.set_label(panel.unit)
 
 
 def _write(axes: Axes, place: Place, text: str, colour: tuple[float, ...]) -> None:

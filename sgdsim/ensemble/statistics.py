@@ -12,7 +12,6 @@ from jaxtyping import Array, Bool, Float
 from sgdsim.ensemble.contracts import Observables
 from sgdsim.ensemble.devices import AXIS, over_tiles
 
-
 LARGEST = 1e100
 """An observable beyond this has diverged: squares of such numbers, and sums of them, would not stay finite."""
 

@@ -70,12 +70,13 @@ class CellBuilder:
         points = [(axes, self._problem(axes)) for axes in self.grid.points()]
         theory = parts["theory"]
         holds = [theory is not None and problem is not None and theory.exists(problem) for _, problem in points]
+        somewhere = any(holds)
         cells = []
         for index, (axes, problem) in enumerate(points):
             if problem is None:
                 continue
             self.parameters = self.parameters or _numbers(problem)
-            own = parts | {"theory": theory if holds[index] or not any(holds) else None}
+            own: dict[str, Any] = parts | {"theory": theory if holds[index] or not somewhere else None}
             self._check(problem, own, axes)
             if not self.complaints:
                 cells.append(Cell(index=index, problem=problem, axes=axes, **own))

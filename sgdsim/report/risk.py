@@ -59,7 +59,7 @@ class RiskFigure(FigureKind):
         bars = f" Bars: begin and end of the plateau, where the mean falls more slowly than t^-{FLAT:g}; " * plateaus
         listed = "the table of cells has their heights." * plateaus
         dead = run.results.sizes["cell"] - len(_alive(run))
-        gone = f" Not drawn: {dead} cells in which every replica diverged." if dead else ""
+        gone = f" Not drawn, as every replica diverged: {dead} of the cells." if dead else ""
         return (
             f"Mean {run.words(run.scalars[0])} over the replicas with its standard error (dark band) and the standard "
             f"deviation of one replica (light band).{theory}{bars}{listed}{gone}"
@@ -68,7 +68,7 @@ class RiskFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """A panel for each combination of the axes that are not told apart by colour."""
         layout = _layout(run)
-        columns = min(COLUMNS, len(layout.panels))
+        columns = 2 if len(layout.panels) == 4 else min(COLUMNS, len(layout.panels))
         rows = -(-len(layout.panels) // columns)
         width = 4.6 if columns == 1 else WIDTH
         shared = not layout.regions or len(layout.panels) == 1
@@ -77,7 +77,7 @@ class RiskFigure(FigureKind):
         for panel, (title, cells) in zip(axes.flat, layout.panels, strict=False):
             colours = _colours(run, layout, cells)
             _draw_panel(panel, run, cells, colours)
-            panel.set_title(title)
+            panel.set_title(_title(run, layout, title, cells))
             if not shared and len(cells) > 1:
                 panel.legend(handles=_keys(run, cells, colours), loc="lower left", fontsize=7)
         for panel in axes.flat[len(layout.panels) :]:
@@ -126,6 +126,12 @@ def _values(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[An
 
 def _label(axes: dict[str, Any], names: Any) -> str:
     return ", ".join(f"{math_name(name)} = {plain(axes[name])}".replace("= -", "= \N{MINUS SIGN}") for name in names)
+
+
+def _title(run: Stored, layout: Layout, title: str, cells: dict[int, str]) -> str:
+    """The panel's own axes, and its region where the grid has several and the panel one."""
+    regions = {_region(run, cell) for cell in cells}
+    return f"{title} ({regions.pop()})" if layout.regions and title and len(regions) == 1 else title
 
 
 def _colours(run: Stored, layout: Layout, cells: dict[int, str]) -> dict[int, str]:
@@ -225,11 +231,11 @@ def _draw_legend(figure: Figure, run: Stored, layout: Layout, shared: bool) -> N
     marks: list[Any] = [Line2D([], [], **THEORY, label="theory")] if run.has_theory else []
     names = {"std": "standard deviation", "sem": "standard error"}
     marks += [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
-    most = 2 if figure.get_figwidth() < 5 else 4
+    most = 3 if figure.get_figwidth() < 5 else 4
     columns = min(most, max(len(keys), len(marks)))
     blank = Patch(alpha=0, label=" ")
     rows = [keys[first : first + columns] for first in range(0, len(keys), columns)]
     rows += [marks[first : first + columns] for first in range(0, len(marks), columns)]
     filled = [row + [blank] * (columns - len(row)) for row in rows]
     handles = list(itertools.chain.from_iterable(zip(*filled, strict=True)))  # a legend is filled column by column
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=7.5, columnspacing=1.4)

@@ -23,9 +23,9 @@ Point = tuple[float, float, float]
 def fit_law(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Sequence[xr.Dataset]) -> dict[str, Any]:
     """One power law over some of the cells; without one, the `problem` says why.
 
-    `expected_slope` is the exponent as d -> infinity; `theory_slope` and `theory_constant` are those of the same fit,
-    with the same weights, to theory's own values at the same points, `theory_points`. Of a deviation from theory these
-    are the predicted means (None without predicted fluctuations).
+    `expected_slope` is the exponent as d -> infinity (None for a law with a logarithm); `theory_slope` and
+    `theory_constant` are those of the same fit, with the same weights, to theory's own values at the same points,
+    `theory_points`. Of a deviation from theory these are the predicted means (None without predicted fluctuations).
     """
     problems = [experiment.cells[index].problem for index in members]
     x = [float(problem.parameters()[fit.against]) for problem in problems]
@@ -39,7 +39,7 @@ def fit_law(experiment: Experiment, fit: Fit, members: Sequence[int], cells: Seq
     return {
         **dataclasses.asdict(fit),
         **{field.name: None if law is None else getattr(law, field.name) for field in dataclasses.fields(PowerLaw)},
-        "expected_slope": slope(fit.quantity, fit.against, problems) if slope else None,
+        "expected_slope": slope(fit.quantity, fit.against, problems) if slope and not fit.log else None,
         "theory_slope": theory_slope,
         "theory_constant": theory_constant,
         "theory_points": theory.tolist(),

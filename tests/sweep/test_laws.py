@@ -55,6 +55,7 @@ def test_a_factor_of_the_logarithm(fits):
     assert (plain["log"], log["log"]) == (False, True)
     for (d, mean, sem), divided in zip(plain["points"], log["points"], strict=True):
         np.testing.assert_allclose(divided, [d, mean / math.log(d), sem / math.log(d)], rtol=1e-12)
+    assert (plain["expected_slope"], log["expected_slope"]) == (-0.5, None)
     assert log["slope"] < plain["slope"] - 0.1
     assert fits[1]["final_log"]["points"][0][1] == pytest.approx(fits[1]["risk"]["points"][0][1] / math.log(50))
 

@@ -1,0 +1,115 @@
+"""The figure of learning curves: what is drawn, in which colours and panels, and against what."""
+
+import json
+
+import numpy as np
+import pytest
+import tomli_w
+
+from sgdsim.report.figures import FIGURES
+from sgdsim.report.stored import Stored
+from sgdsim.report.style import REGION_COLOURS, styled
+from sgdsim.report.tables import cells
+from tests.report.conftest import write_run
+
+
+def draw(run):
+    return styled(lambda: FIGURES["risk"].draw(run))
+
+
+def lines(axes):
+    """The curves of the simulation (not theory, not the ends of plateaus)."""
+    return [line for line in axes.lines if line.get_linestyle() == "-"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Stored.load(write_run(tmp_path / "run", dims=(100, 1000), noises=(1e-3, 1e-2), figures=("risk",)))
+
+
+def change_cells(run, changes):
+    for cell, change in zip(run.summary["cells"], changes, strict=True):
+        cell.update(json.loads(json.dumps(change)))
+
+
+def test_a_panel_for_each_noise_and_a_colour_for_each_d(run):
+    figure = draw(run)
+    assert [axes.get_title() for axes in figure.axes] == ["noise = 0.001", "noise = 0.01"]
+    for first, axes in zip((0, 2), figure.axes, strict=True):
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+        for cell, line in zip((first, first + 1), lines(axes), strict=True):
+            np.testing.assert_array_equal(line.get_xdata(), run.results["t"][cell])
+            np.testing.assert_array_equal(line.get_ydata(), run.results["risk"][cell])
+    colours = [[line.get_color() for line in lines(axes)] for axes in figure.axes]
+    assert colours[0] == colours[1]
+    assert len(set(colours[0])) == 2
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"$d$ = 100", "$d$ = 1000", "theory", "standard error", "standard deviation"} <= set(legend)
+
+
+def test_bands_are_one_standard_error_and_one_standard_deviation_wide(run):
+    axes = draw(run).axes[0]
+    first = run.results.isel(cell=0)
+    for band, part in zip(axes.collections[:2], ("risk_std", "risk_sem"), strict=True):
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert heights.max() == pytest.approx(float((first["risk"] + first[part]).max()), rel=1e-12)
+
+
+def test_several_regions_give_their_colours(run):
+    change_cells(run, [{"region": region} for region in ("green", "green", "blue", "blue")])
+    figure = draw(run)
+    assert [axes.get_title() for axes in figure.axes] == ["noise = 0.001 (green)", "noise = 0.01 (blue)"]
+    colours = {line.get_color() for axes in figure.axes for line in lines(axes)}
+    assert len(colours) == 4
+    change_cells(run, [{"region": region} for region in ("green", "blue", "orange", "red")])
+    drawn = [line.get_color() for axes in draw(run).axes for line in lines(axes)]
+    assert drawn == [REGION_COLOURS[region] for region in ("green", "blue", "orange", "red")]
+
+
+def test_axes_that_run_together_are_one(run):
+    axes = [{"kappa": kappa, "delta": -kappa} for kappa in (0.0, 0.1, 0.2, 0.3)]
+    change_cells(run, [{"axes": row} for row in axes])
+    figure = draw(run)
+    assert len(figure.axes) == 1
+    assert len(lines(figure.axes[0])) == 4
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert r"$\kappa$ = 0.1, $\delta$ = " + "\N{MINUS SIGN}0.1" in legend
+
+
+def test_samples_per_dimension(run):
+    bare = draw(run).axes[0].get_xlabel()
+    report = tomli_w.dumps({"report": {"figures": ["risk"], "samples": True}})
+    sampled = Stored(run.results, run.summary, run.provenance, report)
+    axes = draw(sampled).axes[0]
+    assert axes.get_xlabel() != bare
+    assert "nu / d" in axes.get_xlabel()
+    for cell, line in enumerate(lines(axes)):
+        d = sampled.summary["cells"][cell]["parameters"]["d"]
+        np.testing.assert_allclose(line.get_xdata(), sampled.results["step"][cell] / d, rtol=1e-12)
+    for cell in sampled.summary["cells"]:
+        del cell["parameters"]["d"]
+    assert "a parameter d" in FIGURES["risk"].lacks(sampled)
+
+
+def test_plateaus_are_marked_and_listed(run):
+    assert "plateau" not in FIGURES["risk"].caption(run)
+    assert "plateau" not in cells(run).columns
+    run.summary["cells"][0]["plateau"] = {"height": 0.0123, "begin": 0.5, "end": 2.0}
+    marks = [line for line in draw(run).axes[0].lines if line.get_marker() == "|"]
+    assert [list(line.get_xdata()) for line in marks] == [[0.5, 2.0]]
+    assert "Bars: begin and end of the plateau" in FIGURES["risk"].caption(run)
+    table = cells(run)
+    column = [row[table.columns.index("plateau")] for row in table.rows]
+    assert column == ["0.012 (t = 0.5 to 2)", "-", "-", "-"]
+
+
+def test_without_theory_and_without_dead_cells(run):
+    results = run.results.drop_vars([name for name in run.results if str(name).endswith("_theory")])
+    results["n_diverged"][0] = results["n_replicas"][0]
+    bare = Stored(results, run.summary, run.provenance, run.experiment)
+    figure = draw(bare)
+    assert len(lines(figure.axes[0])) == 1
+    assert "theory" not in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "every replica diverged: 1 of the cells" in FIGURES["risk"].caption(bare)
+    results["n_diverged"][:] = results["n_replicas"]
+    assert "finite" in FIGURES["risk"].lacks(bare)

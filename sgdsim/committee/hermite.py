@@ -4,8 +4,8 @@ With h_n the normalised Hermite polynomials, z ~ N(0, 1) and rho the correlation
 
     E[f(l_1) g(l_2)] = sum_n f_n g_n rho^n,    f_n = E[f(sqrt(C11) z) h_n(z)],  g_n = E[g(sqrt(C22) z) h_n(z)]
 
-where every coefficient is a Gauss-Hermite quadrature in one variable. Three fields reduce to two by Stein's lemma, and
-four by conditioning on two of them. The coefficients of tanh fall below 1e-8 at n = 40 for variances of order 1.
+where every coefficient is a quadrature in one variable. Three fields reduce to two by Stein's lemma, and
+four by conditioning on two of them. The coefficients of tanh fall below 1e-7 at n = 48 for variances of order 1.
 """
 
 import math
@@ -24,20 +24,25 @@ Function = Callable[[Array], Array]
 Rule = tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"], Float[np.ndarray, "nodes terms"]]
 
 
-def gauss_hermite(nodes: int, terms: int) -> Rule:
-    """Nodes z and weights w of E[f(z)] = sum w f(z), and w h_n(z) for n < terms."""
-    z, w = np.polynomial.hermite_e.hermegauss(nodes)
+def normal_rule(nodes: int, spacing: float, terms: int) -> Rule:
+    """Nodes z and weights w of E[f(z)] = sum w f(z), and w h_n(z) for n < terms, by the trapezoidal rule.
+
+    For analytic functions with Gaussian tails it converges geometrically, and faster than Gauss-Hermite where poles are
+    near, as those of tanh. The nodes are even in number and avoid 0, the usual place of a kink.
+    """
+    z = (np.arange(nodes) - 0.5 * (nodes - 1)) * spacing
+    w = np.exp(-0.5 * z * z)
     w = w / w.sum()
     h = [np.ones_like(z), z]
     for n in range(1, terms - 1):
         h.append((z * h[n] - math.sqrt(n) * h[n - 1]) / math.sqrt(n + 1))
-    return z, w, w[:, None] * np.stack(h[:terms], axis=1)
+    return z, w, w[:, None] * np.stack(h, axis=1)
 
 
-_PAIR = gauss_hermite(80, 48)
+_PAIR = normal_rule(80, 0.25, 48)
 """Of averages of two fields."""
-_OUTER, _INNER = gauss_hermite(26, 2), gauss_hermite(22, 16)
-"""Of averages of four: over the two fields under sigma', and over the others given these."""
+_FOUR = normal_rule(26, 0.5, 16)
+"""Of averages of four: over the two fields under sigma', and over each of the others given these."""
 
 
 def _root(square: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -64,7 +69,7 @@ def _series(
 ) -> Float[Array, "..."]:
     """sum_n left_n right_n rho^n, by Horner's rule."""
     total = jnp.zeros_like(rho)
-    for n in range(min(left.shape[-1], right.shape[-1]) - 1, -1, -1):
+    for n in reversed(range(left.shape[-1])):
         total = total * rho + left[..., n] * right[..., n]
     return total
 
@@ -90,8 +95,8 @@ def I3(value: Function, derivative: Function, C: Float[Array, "n n"], i: Index) 
     factor = jnp.asarray(np.sqrt(np.arange(1.0, slopes.shape[-1])))
     curvature = factor * slopes[i, 1:] * _inverse(_root(C[i, i]))
     rho = _correlation(C[i], jnp.broadcast_to(C[i, i], variances.shape), variances)
-    second = _series(jnp.broadcast_to(curvature[None, :], own[:, :-1].shape), own, rho)
-    first = _series(jnp.broadcast_to(slopes[i][None, :], slopes.shape), slopes, rho)
+    second = _series(curvature[None, :], own[:, :-1], rho)
+    first = _series(slopes[i][None, :], slopes, rho)
     return C[i][:, None] * second[None, :] + C * first[None, :]
 
 
@@ -104,10 +109,10 @@ def make_I4_sum(
     same everywhere. Given the means, the sum over a and b is that of a series as above, with coefficients
     E[sigma(mean_a + sqrt(T_aa) z) h_n(z)].
     """
-    z, w, _ = _OUTER
+    z, w, weighted = _FOUR
     u, v = (jnp.asarray(axis.ravel()) for axis in np.meshgrid(z, z, indexing="ij"))
     weight = jnp.asarray(np.outer(w, w).ravel())
-    inner, _, polynomials = (jnp.asarray(part) for part in _INNER)
+    inner, polynomials = jnp.asarray(z), jnp.asarray(weighted)
 
     def I4_sum(i: Index, j: Index) -> Float[Array, ""]:
         along = C[i] * _inverse(_root(C[i, i]))

@@ -1,0 +1,68 @@
+"""Other activations in the simulators: one step against the ODE, and the simulators against one another."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgdsim.committee import Chain, Committee, Custom, Linear, OverlapStart, Quadratic, Relu, Weights
+from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.ode import ExactODE
+from sgdsim.committee.risk import excess_risk
+from tests.committee.test_one_step import one_step_scores
+from tests.helpers import run, worst, z_between, z_from_theory, z_of_variances
+
+TANH = Custom(jnp.tanh)
+
+
+class BlockedChain(Chain):
+    """The chain by matrix products also where the unrolled form would be chosen."""
+
+    def bind(self, problem, replicas):
+        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", [Relu(), Linear(), Quadratic(), TANH], ids=lambda sigma: sigma.name)
+def test_mean_of_one_step_is_the_velocity_of_the_ode(activation):
+    problem = Committee.from_scaling(d=10**6, k=2, p0=2, gamma0=4, noise=0.1, activation=activation)
+    assert np.abs(one_step_scores(problem, Chain(), 2**17)).max() < 5
+    assert np.abs(one_step_scores(problem, Chain(), 2**17, scale=1.2)).max() > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", [Relu(), TANH], ids=lambda sigma: sigma.name)
+def test_chain_and_full_weights_have_the_same_law(activation):
+    problem = Committee.from_scaling(d=60, k=2, p0=3, noise=0.1, activation=activation)
+    start, times = OverlapStart(0.5, 1), [0.25, 1.0]
+    lanes = run(problem, start, Chain(), times, 2**13, seed=1)
+    weights = run(problem, start, Weights(), times, 2**13, seed=2)
+    blocks = run(problem, start, BlockedChain(), times, 2**12, seed=3)
+    for other in (lanes, blocks):
+        assert worst(z_between(other, weights)) < 5
+        assert worst(z_of_variances(other, weights)) < 5
+
+
+@pytest.mark.parametrize("simulator", [Chain(), BlockedChain(), Weights()], ids=["lanes", "blocks", "weights"])
+@pytest.mark.parametrize("activation", [Relu(), Quadratic(), TANH], ids=lambda sigma: sigma.name)
+def test_the_observed_risk_is_that_of_the_activation(activation, simulator):
+    """Before anything moves: all replicas have the risk of the start, which is not that of erf."""
+    problem = Committee(d=100, p=3, k=2, gamma=1e-12, noise=0.0, activation=activation)
+    start = OverlapStart(0.5, 1)
+    tiles = run(problem, start, simulator, [problem.dt], 32)
+    initial = start.draw(problem, np.random.default_rng(0), 1)
+    P, M, Q = (jnp.asarray(part[0]) for part in (initial.P, initial.M, initial.Q))
+    expected = float(excess_risk(P, M, Q, activation))
+    np.testing.assert_allclose(tiles.mean["excess_risk"], expected, rtol=1e-5)
+    samples = np.random.default_rng(1).normal(size=(200_000, 5)) @ np.linalg.cholesky(np.block([[P, M.T], [M, Q]])).T
+    outputs = np.asarray(activation.value(jnp.asarray(samples)))
+    losses = (outputs[:, :2].mean(axis=1) - outputs[:, 2:].mean(axis=1)) ** 2 / 2
+    assert abs(losses.mean() - expected) < 5 * losses.std() / len(losses) ** 0.5
+
+
+@pytest.mark.slow
+def test_relu_stays_near_its_ode():
+    """d = 10^5: the mean over replicas, within its error bar and the 0.3 % of the average of four fields."""
+    problem = Committee.from_scaling(d=10**5, k=2, p0=2, gamma0=1, noise=0.1, activation=Relu())
+    tiles = run(problem, OverlapStart(0.5, 1), Chain(), [0.1, 0.2], 128, 0, ExactODE())
+    assert np.abs(z_from_theory(tiles, "M")).max() < 5
+    assert np.abs(z_from_theory(tiles, "Q")).max() < 5

@@ -175,7 +175,6 @@ class OverlapODE(Theory):
                 self.name,
                 "There is no ODE: ask for no theory, or raise kappa or delta until theta > -1/2.",
             )
-
         if self.fluctuations:
             check_size(problem)
 

@@ -10,9 +10,9 @@ ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "figures"
 HEAD = """# Gallery
 
-Every experiment that comes with sgdsim, in its quick variant (under two minutes on two cores). Without `--quick` the same
-command runs it at full size; `sgdsim plan NAME` says what that takes. The numbers behind a figure are in `summary.json` and
-`results.nc` of its run. This page and its figures are written by `make gallery`.
+Every experiment that comes with sgdsim, in its quick variant (under two minutes on two cores). Without `--quick` the
+same command runs it at full size; `sgdsim plan NAME` says what that takes. The numbers behind a figure are in
+`summary.json` and `results.nc` of its run. This page and its figures are written by `make gallery`.
 """
 
 

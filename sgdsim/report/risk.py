@@ -73,13 +73,17 @@ class RiskFigure(FigureKind):
         width = 4.6 if columns == 1 else WIDTH
         shared = not layout.regions or len(layout.panels) == 1
         figure = Figure(figsize=(width, (3.3 if columns == 1 else 2.5) * rows + 0.5), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, sharey=not layout.regions)
+        axes = figure.subplots(rows, columns, squeeze=False)
         for panel, (title, cells) in zip(axes.flat, layout.panels, strict=False):
             colours = _colours(run, layout, cells)
             _draw_panel(panel, run, cells, colours)
             panel.set_title(_title(run, layout, title, cells))
             if not shared and len(cells) > 1:
                 panel.legend(handles=_keys(run, cells, colours), loc="lower left", fontsize=7)
+        if not layout.regions:
+            lows, highs = zip(*(panel.get_ylim() for panel in axes.flat[: len(layout.panels)]), strict=True)
+            for panel in axes.flat[: len(layout.panels)]:
+                panel.set_ylim(min(lows), max(highs))
         for panel in axes.flat[len(layout.panels) :]:
             panel.remove()
         for panel in axes[:, 0]:
@@ -231,7 +235,8 @@ def _draw_legend(figure: Figure, run: Stored, layout: Layout, shared: bool) -> N
     marks: list[Any] = [Line2D([], [], **THEORY, label="theory")] if run.has_theory else []
     names = {"std": "standard deviation", "sem": "standard error"}
     marks += [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
-    most = 3 if figure.get_figwidth() < 5 else 4
+    longest = max((len(str(key.get_label())) for key in keys), default=0)
+    most = 4 if figure.get_figwidth() > 5 else 3 if longest < 22 else 1
     columns = min(most, max(len(keys), len(marks)))
     blank = Patch(alpha=0, label=" ")
     rows = [keys[first : first + columns] for first in range(0, len(keys), columns)]

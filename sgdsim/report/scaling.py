@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
@@ -100,10 +101,14 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
             _draw_guide(upper, lower, fit, span, INK if len(series) == 1 else colour)
     lower.axhline(1.0, color=INK, linewidth=0.8)
     upper.set(xscale="log", yscale="log")
+    left, right = upper.get_xlim()
+    if right > 10 * left:  # a power of ten has its label; others would overlap
+        lower.xaxis.set_minor_formatter(NullFormatter())
     handles, labels = upper.get_legend_handles_labels()
     first = dict(zip(labels[::-1], handles[::-1], strict=True))
     order = sorted(dict.fromkeys(labels), key=lambda label: label.startswith(("predicted", "theory")))
-    upper.legend([first[label] for label in order], order, loc="upper left")
+    falls = all(fit["slope"] < 0 for fit in series.values())
+    upper.legend([first[label] for label in order], order, loc="lower left" if falls else "upper left")
 
 
 def _draw_guide(upper: Axes, lower: Axes, fit: dict[str, Any], span: np.ndarray, colour: str) -> None:

@@ -8,6 +8,10 @@ right-hand side and D the covariance of one step's increment over dt^2,
 (van Kampen's expansion in the size of a step.) J and D are evaluated at points along the path that are close where it
 moves, and interpolated; in between, the linear equation is solved by exponentials, so that long stretches in which
 little changes cost nothing.
+
+J is the derivative of the averages as they are computed. For relu, whose averages of four fields are means over points,
+it misses what the kink adds to the term of second order in gamma: at gamma/p = 1 the spread of the risk is off by 5 %,
+that of M and Q by 2 %. For quadratic the points leave up to 4 %, since increments have heavy tails.
 """
 
 from dataclasses import dataclass
@@ -121,7 +125,8 @@ def predict_spread(
         raise ArgumentError("times", "end where the ODE still has a solution", float(times[-1]))
     law = deviations(problem, flow, initial, times)
     sigma = law.covariances
-    M, Q = full(np.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0)), problem.p, problem.k)
+    std = jnp.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0))
+    M, Q = (np.asarray(part) for part in full(std, problem.p, problem.k))
     gradient = np.asarray(_risk_gradients(flow, jnp.asarray(initial.P), at_times["M"], at_times["Q"]))
     risk = np.sqrt(np.maximum(np.einsum("ta,tab,tb->t", gradient, sigma, gradient), 0.0))
     sup, final = law.mean_sizes(shift)

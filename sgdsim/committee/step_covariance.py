@@ -23,8 +23,8 @@ def independent(M: Float[Array, "*points p k"], Q: Float[Array, "*points p p"]) 
 
 
 def full(
-    entries: Float[Array | np.ndarray, "*points n"], p: int, k: int
-) -> tuple[Float[Array | np.ndarray, "*points p k"], Float[Array | np.ndarray, "*points p p"]]:
+    entries: Float[Array, "*points n"], p: int, k: int
+) -> tuple[Float[Array, "*points p k"], Float[Array, "*points p p"]]:
     """(M, Q) from their independent entries."""
     row, column = np.triu_indices(p)
     place = np.zeros((p, p), np.int64)
@@ -58,8 +58,9 @@ class StepCovariance(eqx.Module):
     def of(cls, problem: Committee, points_log2: int = POINTS_LOG2) -> "StepCovariance":
         """The covariance of a problem, by 2^points_log2 points of a scrambled Sobol sequence. Needs d >= k + p."""
         fields = problem.k + problem.p
-        sobol = qmc.Sobol(fields + 1, scramble=True, seed=np.random.default_rng(0))
-        normals = jnp.asarray(ndtri(sobol.random_base2(points_log2)))
+        sobol = qmc.Sobol(fields + 1, scramble=True, rng=np.random.default_rng(0))
+        uniform = sobol.random_base2(points_log2)
+        normals = jnp.asarray(ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)))
         constants = (problem.step_size, problem.d - fields, problem.noise, problem.dt)
         return cls(
             normals[:, :fields],

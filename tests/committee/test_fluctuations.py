@@ -71,8 +71,8 @@ def test_the_jacobian_is_that_of_finite_differences():
     for column in range(len(origin)):
         ends = []
         for sign in (1, -1):
-            M, Q = full(origin + sign * eps * np.eye(len(origin))[column], 2, 2)
-            end = solve_from(Overlaps(P=initial.P, M=jnp.asarray(M), Q=jnp.asarray(Q)))
+            M, Q = full(jnp.asarray(origin + sign * eps * np.eye(len(origin))[column]), 2, 2)
+            end = solve_from(Overlaps(P=initial.P, M=M, Q=Q))
             ends.append(np.asarray(independent(end["M"], end["Q"]))[0])
         np.testing.assert_allclose(Phi[:, column], (ends[0] - ends[1]) / (2 * eps), atol=2e-4)
 

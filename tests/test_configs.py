@@ -1,0 +1,86 @@
+"""Every shipped experiment loads in full and quick, and its quick variant, cut down further, finds its exponents."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sgdsim.report import write_report
+from sgdsim.sweep.engine import open_sweep
+from sgdsim.sweep.experiment import load_experiment
+from sgdsim.sweep.progress import Meter
+from sgdsim.sweep.results import write_results
+
+FOLDER = Path(__file__).parents[1] / "configs" / "committee"
+CONFIGS = sorted(FOLDER.glob("*.toml"))
+QUICK = [path for path in CONFIGS if "\n[quick]\n" in path.read_text()]
+
+NEAR_TEACHER = "start.A=[[0.999,0.04,0,0.02],[0.02,0.999,-0.04,0],[0,0.02,0.999,0.04],[0.04,0,0.02,0.999]]"
+"""A start of p = k = 4 from which the risk settles by t = 150."""
+FLOOR = (NEAR_TEACHER, "grid.noise=[0.01]", "times.final=150", "times.count=4", "ensemble.replicas=64")
+
+CUTS: dict[str, tuple[str, ...]] = {
+    "figure_2_regions": ("grid.zip=[{delta=[0.0,-0.375],d=[300,100000000]}]", "times.final=20", "times.count=20"),
+    "figure_3_blue_noise": ("grid.noise=[0.001]", "problem.d=100", "times.final=400", "times.count=30"),
+    "figure_4_green_half": (*FLOOR, "grid.d=[30,100]"),
+    "figure_5_green_quarter": (*FLOOR, "grid.d=[100,300]"),
+    "figure_6_trade_off": ("problem.d=300", "times.final=20", "times.count=30", "grid.delta=[0.25,0.5]"),
+    "figure_7_orange": ("grid.d=[1000000,1000000000000]", "times.final=20", "times.count=20", "problem.p0=4"),
+    "figure_8_wide": ("grid.d=[6]", "times.final=20", "times.count=10"),
+    "figure_9_blue_wide": ("grid.d=[30]", "times.final=400", "times.count=30"),
+}
+"""Overrides on top of a quick variant that leave a few seconds of work."""
+
+
+def run(path, folder, overrides):
+    """The summary of a quick variant with overrides, its report written too."""
+    sweep = open_sweep(load_experiment(path, overrides, quick=True), folder)
+    assert sweep.run(Meter())
+    summary = write_results(sweep)
+    (folder / "provenance.json").write_text(json.dumps({"seed": 0}))
+    return summary, write_report(folder)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_it_loads_in_full(path):
+    experiment = load_experiment(path)
+    assert experiment.title
+    assert experiment.cells
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
+def test_it_loads_quick(path):
+    full, quick = load_experiment(path), load_experiment(path, quick=True)
+    assert quick.resolved != full.resolved
+    assert "quick" not in quick.resolved
+    steps = [
+        sum(int(cell.problem.steps(cell.times)[-1]) * item.replicas for cell in item.cells) for item in (full, quick)
+    ]
+    assert steps[1] < steps[0]
+
+
+def test_every_figure_of_the_paper_has_a_quick_variant():
+    assert set(CUTS) <= {path.stem for path in QUICK}
+    assert {path.stem for path in CONFIGS if path.stem.startswith("figure_")} == set(CUTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CUTS)
+def test_it_finds_its_exponents(name, tmp_path):
+    """Each exponent within 3 standard errors of theory, the ODE's own at these d where it has one, and within 0.05."""
+    summary, written = run(FOLDER / f"{name}.toml", tmp_path, CUTS[name])
+    assert {path.suffix for path in written} == {".png", ".pdf", ".html"}
+    assert summary["n_diverged"] == 0
+    for label, fit in summary["fits"].items():
+        if fit["expected_slope"] is None:
+            continue
+        assert fit["slope_error"] < 0.05, label
+        assert abs(fit["slope"] - fit["expected_slope"]) < 0.05, label
+        theory = fit["expected_slope"] if fit["theory_slope"] is None else fit["theory_slope"]
+        assert abs(fit["slope"] - theory) < 3 * fit["slope_error"], label
+    if name in ("figure_3_blue_noise", "figure_9_blue_wide"):
+        for cell in summary["cells"]:
+            measured, theory = cell["plateau"], cell["plateau_theory"]
+            assert measured["height"] == pytest.approx(theory["height"], rel=0.1)
+            assert measured["end"] == pytest.approx(theory["end"], rel=0.3)

@@ -155,7 +155,8 @@ def _colours(run: Stored, layout: Layout, cells: dict[int, str]) -> dict[int, st
 def _mixed(colour: str, mix: float) -> str:
     """The colour mixed with white (mix > 0) or black (mix < 0)."""
     share = abs(mix)
-    return to_hex([(1 - share) * part + share * (mix > 0) for part in to_rgb(colour)])
+    red, green, blue = ((1 - share) * part + share * (mix > 0) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _region(run: Stored, cell: int) -> str:

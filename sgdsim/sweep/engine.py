@@ -65,17 +65,21 @@ class Sweep:
                 meter.cell(
                     f"cell {block.cell + 1}/{len(self.layout)} {describe(self.layout[block.cell].axes)}".rstrip()
                 )
-                self._simulate(block, meter)
+                self._simulate(block, meter, interrupt)
         return True
 
-    def _simulate(self, block: Block, meter: Meter) -> None:
+    def _simulate(self, block: Block, meter: Meter, interrupt: Interrupt) -> None:
+        def advance(replica_steps: int) -> None:
+            interrupt.check()
+            meter.advance(replica_steps)
+
         ensemble = self.ensembles[block.cell]
         # Theory and compilation, which happen once, are not counted as the simulation's time.
         _ = ensemble.theory_curve
         ensemble.compile(block.tiles)
         meter.resume()
         began = time.perf_counter()
-        tiles = ensemble.run(block.tiles, meter.advance)
+        tiles = ensemble.run(block.tiles, advance)
         result = BlockResult(
             tiles=tiles,
             lanes=ensemble.lanes,

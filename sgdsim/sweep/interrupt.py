@@ -12,6 +12,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupt:
     """Within it, the first Ctrl-C (or SIGTERM) only sets `requested`; the second raises KeyboardInterrupt.
 
+    A KeyboardInterrupt that comes up in a callback of the garbage collector or of a compiled call is dropped by Python;
+    `check`, called now and then, raises it again.
+
     - `announce`: called at the first signal.
 
     Outside the main thread, where Python takes no signals, it changes nothing.
@@ -19,6 +22,7 @@ class Interrupt:
 
     def __init__(self, announce: Callable[[], None]) -> None:
         self.requested = False
+        self._insisted = False
         self._announce = announce
         self._before: dict[signal.Signals, Any] = {}
 
@@ -33,8 +37,14 @@ class Interrupt:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if there has been a second signal."""
+        if self._insisted:
+            raise KeyboardInterrupt
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
+            self._insisted = True
             raise KeyboardInterrupt
         self.requested = True
         self._announce()

@@ -1,5 +1,6 @@
 """Signals that ask a sweep to stop."""
 
+import contextlib
 import os
 import signal
 
@@ -24,3 +25,13 @@ def test_the_first_signal_asks_and_the_second_raises(number):
         signal_twice()
     assert heard == [True]
     assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_that_was_lost_is_raised_again():
+    with Interrupt(lambda: None) as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        interrupt.check()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.check()

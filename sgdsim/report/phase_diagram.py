@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -235,7 +235,7 @@ def _draw_panel(figure: Figure, axes: Axes, plane: Map, panel: Panel, legible: b
         _mark_diverged(axes, plane, place, legible)
     axes.set_title(panel.title, loc="left")
     bar = figure.colorbar(colours, ax=axes, pad=0.01, aspect=14)
-    ticks = [float(tick) for tick in colours.norm.inverse(np.linspace(0, 1, TICKS))]
+    ticks = [float(tick) for tick in cast(Normalize, colours.norm).inverse(np.linspace(0, 1, TICKS))]
     bar.set_ticks(ticks, labels=[plain(tick, digits=2).replace("-", "\N{MINUS SIGN}") for tick in ticks])
     bar.minorticks_off()
     bar.set_label(panel.unit)

@@ -46,7 +46,7 @@ class ScalingFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """One column of two panels for each named fit."""
         panels = _panels(run)
-        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(panels)), 4.4), layout="constrained")
+        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(panels)), 4.9), layout="constrained")
         axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=(3, 1))
         for column, series in enumerate(panels.values()):
             _draw_panel(axes[0, column], axes[1, column], series)
@@ -107,8 +107,8 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
     handles, labels = upper.get_legend_handles_labels()
     first = dict(zip(labels[::-1], handles[::-1], strict=True))
     order = sorted(dict.fromkeys(labels), key=lambda label: label.startswith(("predicted", "theory")))
-    falls = all(fit["slope"] < 0 for fit in series.values())
-    upper.legend([first[label] for label in order], order, loc="lower left" if falls else "upper left")
+    # Above the panel: several laws leave no corner that none of them crosses.
+    upper.legend([first[label] for label in order], order, loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0)
 
 
 def _draw_guide(upper: Axes, lower: Axes, fit: dict[str, Any], span: np.ndarray, colour: str) -> None:

@@ -76,8 +76,6 @@ def weights_rows() -> Iterator[Row]:
         textbook = forms.textbook_weights_rate(1000, p, 64, 200)
         loop = forms.numpy_rate(1000, p, 1_000)
         yield Row(section, f"sgdsim, p = {p}", rate(ours), ours / floor, "the floor")
-        products = forms.weights_with_products(1000, p, 4, 8, 50)
-        yield Row(section, f"inputs and matrix products alone, p = {p}", rate(products), ours / products, "sgdsim")
         yield Row(section, f"vmap(scan), p = {p}", rate(textbook), ours / textbook, "sgdsim is faster by")
         yield Row(section, f"NumPy loop, p = {p}", rate(loop), ours / loop, "sgdsim is faster by")
 

@@ -1,7 +1,5 @@
 """Speed of each form, in steps of one trajectory per second, over all replicas and cores."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,31 +75,6 @@ def weights_floor(d: int, lanes: int, blocks: int) -> float:
         return jax.lax.fori_loop(0, blocks, block, (zero, zero))
 
     return _on_every_device(tile, lanes) * lanes * blocks * 16
-
-
-def weights_with_products(d: int, p: int, k: int, lanes: int, blocks: int) -> float:
-    """The same with the four matrix products of a block: fields of student and teacher, Gram matrix, change of W."""
-    half = d // 2
-
-    def tile(keys: jax.Array) -> jax.Array:
-        teacher = jnp.ones((lanes, k, d), jnp.float32)
-
-        def block(index: jax.Array, W: jax.Array) -> jax.Array:
-            key = (keys[0] + index.astype(jnp.uint32), keys[1])
-            X = block_normal_pairs(key, 16, half, jnp.float32, Pin.of(index, jnp.float32))
-            student = _over_halves("lsd,lrd->lsr", X, jnp.split(W, 2, axis=2))
-            taught = _over_halves("lsd,lrd->lsr", X, jnp.split(teacher, 2, axis=2))
-            gram = _over_halves("lsd,ltd->lst", X, X)
-            E = 1e-9 * (student + gram[:, :, :1] + taught[:, :, :1])
-            return W + jnp.concatenate([jnp.einsum("lsr,lsd->lrd", E, x) for x in X], axis=2)
-
-        return jax.lax.fori_loop(0, blocks, block, jnp.ones((lanes, p, d), jnp.float32))
-
-    return _on_every_device(tile, lanes) * lanes * blocks * 16
-
-
-def _over_halves(formula: str, left: Sequence[jax.Array], right: Sequence[jax.Array]) -> jax.Array:
-    return jnp.einsum(formula, left[0], right[0]) + jnp.einsum(formula, left[1], right[1])
 
 
 def _on_every_device(tile, lanes: int) -> float:  # noqa: ANN001

@@ -13,7 +13,7 @@ from sgdsim.ensemble.contracts import Kernel, Simulator
 from sgdsim.errors import ArgumentError
 
 WIDEST_LANES = 16
-"""Largest p (and k) of the unrolled form: at p = 16 it is twice as fast as the blocked form, at p = 24 it is slower."""
+"""Largest p (and k) of the unrolled form: at p = 16 both forms are about equally fast (measured)."""
 _BLOCKS = ((32, 16), (65, 32))
 """(p, samples of a block below this p), where d allows: more samples share a root the more it costs (measured)."""
 _LONGEST_BLOCK = 64

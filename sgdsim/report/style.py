@@ -115,7 +115,12 @@ def series_colours(count: int) -> list[str]:
 
 
 def math_name(name: str) -> str:
-    """A parameter's name as a symbol: "kappa" becomes the Greek letter, "p0" gets an index, other names stay words."""
+    """A parameter's name as a symbol: "kappa" becomes the Greek letter, "p0" gets an index, "log_p" is a logarithm.
+
+    Other names stay words.
+    """
+    if name.startswith("log_"):
+        return rf"$\log {name.removeprefix('log_')}$"
     stem, index = (name[:-1], name[-1]) if name[-1:].isdigit() else (name, "")
     if stem in _GREEK:
         stem = "\\" + stem

@@ -42,9 +42,12 @@ def test_chain_and_full_weights_have_the_same_law(activation):
         assert worst(z_of_variances(other, weights)) < 5
 
 
-@pytest.mark.parametrize("simulator", [Chain(), BlockedChain(), Weights()], ids=["lanes", "blocks", "weights"])
-@pytest.mark.parametrize("activation", [Relu(), Quadratic(), TANH], ids=lambda sigma: sigma.name)
-def test_the_observed_risk_is_that_of_the_activation(activation, simulator):
+@pytest.mark.parametrize(
+    ("simulator", "activation"),
+    [(Chain(), Relu()), (BlockedChain(), Relu()), (Weights(), Relu()), (Chain(), Quadratic()), (Weights(), TANH)],
+    ids=["lanes-relu", "blocks-relu", "weights-relu", "lanes-quadratic", "weights-tanh"],
+)
+def test_the_observed_risk_is_that_of_the_activation(simulator, activation):
     """Before anything moves: all replicas have the risk of the start, which is not that of erf."""
     problem = Committee(d=100, p=3, k=2, gamma=1e-12, noise=0.0, activation=activation)
     start = OverlapStart(0.5, 1)

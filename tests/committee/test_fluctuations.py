@@ -153,20 +153,22 @@ def test_it_is_not_offered_where_it_does_not_hold():
     assert ExactODE().spread(reference(), START, times) is None
 
 
-def worst_ratio(problem, replicas, scale=1.0):
+def measure(problem, replicas):
+    return simulate(problem, START, np.array([1.0, 5.0]), replicas=replicas, seed=3, theory=THEORY)
+
+
+def worst_ratio(measured, scale=1.0):
     """The largest |measured/predicted - 1| of a standard deviation, over all entries, the risk and the save times."""
-    times = np.array([1.0, 5.0])
-    measured = simulate(problem, START, times, replicas=replicas, seed=3, theory=THEORY)
     ratios = [measured[f"{name}_std"] / (scale * measured[predicted]) for name, predicted in STD.items()]
-    return max(float(np.abs(ratio - 1).max()) for ratio in ratios), measured
+    return max(float(np.abs(ratio - 1).max()) for ratio in ratios)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("d", "replicas"), [(1000, 2**16), (10_000, 2**14)])
 def test_every_standard_deviation_is_as_predicted(d, replicas):
     """All 26 order parameters and the risk within 2 %; the error of a measured ratio is 0.3 % and 0.6 %."""
-    error, measured = worst_ratio(reference(d), replicas)
-    assert error < 0.02
+    measured = measure(reference(d), replicas)
+    assert worst_ratio(measured) < 0.02
     mean = float(measured["final_deviation"].mean())
     assert float(measured["final_deviation_predicted"]) == pytest.approx(mean, rel=0.01)
 
@@ -174,6 +176,6 @@ def test_every_standard_deviation_is_as_predicted(d, replicas):
 @pytest.mark.slow
 def test_a_batch_and_strong_noise_have_the_predicted_spread():
     """gamma/p = 1 and a batch of 3, where the term of second order in gamma counts; a prediction off by 4 % is seen."""
-    error, _ = worst_ratio(reference(1000, k=2, p=2, gamma0=2.0, noise=0.1, batch=3), 2**14)
-    assert error < 0.03
-    assert worst_ratio(reference(1000, k=2, p=2, gamma0=2.0, noise=0.1, batch=3), 2**12, scale=1.06)[0] > 0.04
+    measured = measure(reference(300, k=2, p=2, gamma0=2.0, noise=0.1, batch=3), 2**14)
+    assert worst_ratio(measured) < 0.03
+    assert min(worst_ratio(measured, scale) for scale in (0.96, 1.04)) > 0.03

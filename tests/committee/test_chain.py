@@ -147,18 +147,6 @@ def test_chain_and_full_weights_have_the_same_law(d, p, k, start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("d", "p"), [(90, 33)])
-def test_wide_chain_and_full_weights_have_the_same_law(d, p):
-    """Blocks of 32 samples, as they are chosen for such p."""
-    problem = Committee.from_scaling(d=d, k=2, p0=p, noise=0.5)
-    times, replicas = [0.5, 1.0], 2**12
-    chain = run(problem, OverlapStart(0.5, 1), Chain(), times, replicas, seed=1)
-    weights = run(problem, OverlapStart(0.5, 1), Weights(), times, replicas, seed=2)
-    assert worst(z_between(chain, weights)) < 5
-    assert worst(z_of_variances(chain, weights)) < 5
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("change", ["step_size", "noise_root", "freedom"])
 def test_that_comparison_sees_a_two_percent_error_of_a_coefficient(change):
     """The test above can fail: each constant of the step, 2 % off, is seen."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 from pydantic import BaseModel
@@ -56,6 +58,10 @@ class Problem(eqx.Module):
     def steps(self, times: Float[np.ndarray, " times"]) -> Int[np.ndarray, " times"]:
         """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
         return np.rint(np.asarray(times, np.float64) / self.dt).astype(np.int64)
+
+    def cautions(self) -> list[str]:
+        """What a user should know before this problem is run, e.g. that its step size is beyond a safe rule."""
+        return []
 
 
 class Start(abc.ABC):
@@ -105,6 +111,8 @@ class Simulator(abc.ABC):
     """The choice of a simulator: a small frozen object, e.g. Chain(precision="float32")."""
 
     name: ClassVar[str]
+    paired: ClassVar[bool] = False
+    """Whether all cells of a grid are given the same keys, so that what they share drops out of their differences."""
 
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
@@ -133,6 +141,15 @@ class Curve(eqx.Module):
         Pure JAX: the ensemble maps it over replicas where each has a start of its own.
         """
 
+    def solve(self, initial: Initial, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+        """The same for one start, on the host: for a curve whose work depends on the times, the method to override."""
+        return {name: np.asarray(value) for name, value in _compiled(self, initial, jnp.asarray(times)).items()}
+
+
+@jax.jit
+def _compiled(curve: Any, initial: Initial, times: Float[Array, " times"]) -> Observables:
+    return curve(initial, times)
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -158,6 +175,14 @@ class Theory(abc.ABC):
     def spread(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
         """Predicted fluctuations at `times` (>= 0, not decreasing); None from a theory that was not asked for them."""
         return None
+
+    def memory(self, problem: Any, times: Float[np.ndarray, " times"]) -> int:
+        """Bytes that solving it takes, where that is worth a word in a plan; else 0."""
+        return 0
+
+    def flops(self, problem: Any, times: Float[np.ndarray, " times"]) -> float:
+        """A rough count of operations of solving it, for the time estimate of a plan; 0 where they hardly count."""
+        return 0.0
 
     def exists(self, problem: Any) -> bool:
         """Whether there is such a theory of the problem. In a grid, a problem without one is simulated on its own."""

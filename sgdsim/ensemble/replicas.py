@@ -32,7 +32,8 @@ class Ensemble:
 
     - `times`: save times, increasing, > 0. They are realised as nu dt with nu = round(t/dt).
     - `theory`: None for a simulation on its own.
-    - `cell`: index of the problem in a grid; it separates the random numbers of different cells.
+    - `cell`: index of the problem in a grid; it separates the random numbers of different cells, unless the simulator
+      pairs them.
     - `batch`: replicas simulated at once; the default fits the memory of the devices.
 
     **Raises:** ArgumentError where the simulator, the theory or the start does not fit the problem.
@@ -128,7 +129,8 @@ class Ensemble:
         own = self.start.per_replica
         starts = [self._initial(tile, self.lanes) for tile in tiles] if own else []
         first, count = tiles.start * self.lanes, len(tiles) * self.lanes
-        keys = replica_keys(self.seed, self.cell, first, count).reshape(2, len(tiles), self.lanes)
+        cell = 0 if self.simulator.paired else self.cell
+        keys = replica_keys(self.seed, cell, first, count).reshape(2, len(tiles), self.lanes)
         return Batch(
             kernel=self.kernel,
             initials=jax.tree.map(lambda *parts: np.stack(parts), *starts) if own else self._initial(0, 1),

@@ -1,13 +1,10 @@
 """The theory's curve for one start, on the host."""
 
-from typing import Any
-
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from sgdsim.ensemble.contracts import Initial, Observables, Problem, Start, Theory
+from sgdsim.ensemble.contracts import Problem, Start, Theory
 from sgdsim.errors import ArgumentError
 
 
@@ -26,9 +23,7 @@ def solve_theory(
     theory.check(problem)
     start.check(problem)
     initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
-    solved = {
-        name: np.asarray(value) for name, value in _curve(theory.bind(problem), initial, jnp.asarray(times)).items()
-    }
+    solved = theory.bind(problem).solve(initial, times)
     reached = np.all([np.isfinite(value.reshape(len(times), -1)).all(axis=1) for value in solved.values()], axis=0)
     if not reached.all():
         remedy = "The solver stopped there: the solution grows without bound, or its tolerances are too small."
@@ -36,8 +31,3 @@ def solve_theory(
             "times", f"end at or before t = {times[reached].max(initial=0.0):g}", float(times[-1]), remedy
         )
     return solved
-
-
-@jax.jit
-def _curve(curve: Any, initial: Initial, times: Float[Array, " times"]) -> Observables:
-    return curve(initial, times)

@@ -1,0 +1,61 @@
+"""The monomials that the data are linear in, h_mu(x) = scale sum_e J_mu,e phi_e(x), without a scatter.
+
+Degree 2 has E = N(N-1)/2 pairs in circular order: number e = (s-1)N + i is the pair (i, i+s mod N), and the last s has
+half a turn where N is even. Then phi is a gather of x, and so is the transposed derivative: both are deterministic on
+every device.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+
+class Features(eqx.Module):
+    """phi(x) in R^E, E = N for degree 1 and N(N-1)/2 for degree 2, and its transposed derivative."""
+
+    N: int = eqx.field(static=True)
+    degree: int = eqx.field(static=True)
+
+    @property
+    def count(self) -> int:
+        """E."""
+        return self.N if self.degree == 1 else self.N * (self.N - 1) // 2
+
+    @property
+    def scale(self) -> float:
+        """The factor that makes h_mu a number of order one."""
+        return self.N ** (-self.degree / 2)
+
+    def of(self, x: Float[Array, "N lanes"]) -> Float[Array, "features lanes"]:
+        """phi_e(x) = x_i x_{i+s}, or x_i."""
+        if self.degree == 1:
+            return x
+        return (x[None, :, :] * self._others(x)).reshape(-1, x.shape[1])[: self.count]
+
+    def pull(self, G: Float[Array, "features lanes"], x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
+        """sum_e G_e dphi_e(x)/dx_i: the pairs that i opens, G_{s,i} x_{i+s}, and those it closes, G_{s,i-s} x_{i-s}."""
+        if self.degree == 1:
+            return G
+        turns = self._turns
+        G = jnp.pad(G, ((0, turns * self.N - self.count), (0, 0))).reshape(turns, self.N, -1)
+        opened = jnp.sum(G * self._others(x), axis=0)
+        products = (G * x[None, :, :]).reshape(turns * self.N, -1)
+        shift, place = self._grid()
+        closed = products.at[(shift - 1) * self.N + (place - shift) % self.N].get(mode="promise_in_bounds")
+        return opened + jnp.sum(closed, axis=0)
+
+    @property
+    def _turns(self) -> int:
+        return self.N // 2
+
+    def _grid(self) -> tuple[Int[Array, "turns N"], Int[Array, "turns N"]]:
+        """s and i."""
+        shift = jnp.arange(1, self._turns + 1, dtype=jnp.int32)
+        place = jnp.arange(self.N, dtype=jnp.int32)
+        shape = (self._turns, self.N)
+        return jnp.broadcast_to(shift[:, None], shape), jnp.broadcast_to(place[None, :], shape)
+
+    def _others(self, x: Float[Array, "N lanes"]) -> Float[Array, "turns N lanes"]:
+        """x_{i+s}."""
+        shift, place = self._grid()
+        return x.at[(place + shift) % self.N].get(mode="promise_in_bounds")

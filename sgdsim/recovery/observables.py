@@ -1,0 +1,24 @@
+"""What is observed of a recovery: overlaps with the signal and in time, the loss, and the response."""
+
+from typing import Any
+
+from sgdsim.ensemble.contracts import Variable
+
+VARIABLES = {
+    "distance": Variable("distance from the signal", r"\Delta"),
+    "loss": Variable("loss per dimension", "H/N"),
+    "m": Variable("overlap with the signal", "m"),
+    "C": Variable("squared length", "C(t,t)"),
+    "C_start": Variable("correlation with the start", "C(t,0)"),
+    "R_start": Variable("response to a push at the start", "R(t,0)"),
+    "C_waiting": Variable("correlation with an earlier time", "C(t,t_w)", ("waiting",)),
+}
+"""m = x.x*/N, C(t,t') = x(t).x(t')/N, R(t,0) = (1/N) sum_i dx_i(t)/dH_i(0) for a field H added to the first step.
+
+C_waiting is C(t, min(t, t_w)) for each waiting time t_w of the problem.
+"""
+
+
+def distance(m: Any, C: Any, degree: int = 2) -> Any:
+    """Delta = |x - x*|^2/N = 1 - 2m + C; for degree 2, where -x* explains the data as well, from the nearer of both."""
+    return 1 - 2 * (abs(m) if degree == 2 else m) + C

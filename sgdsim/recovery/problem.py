@@ -1,0 +1,132 @@
+"""The problem: a hidden signal, random data about it, and gradient descent on the squared error."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import equinox as eqx
+import numpy as np
+
+from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.errors import ArgumentError
+
+Real = float | int
+"""A number that may be written without a decimal point."""
+
+
+class Recovery(Problem):
+    """GD and SGD for a hidden signal x* in R^N, |x*|^2 = N (Kamali & Urbani, arXiv:2309.04788 and 2306.06420).
+
+    There are M = round(alpha N) data. With J^mu_ij ~ N(0, 1) for i < j, or J^mu_i ~ N(0, 1):
+
+        degree 2:  h_mu(x) = (1/N) sum_{i<j} J^mu_ij x_i x_j           (the quadratic signal)
+        degree 1:  h_mu(x) = (1/sqrt(N)) sum_i J^mu_i x_i              (linear regression)
+        r_mu = h_mu(x) - h_mu(x*),   H = (1/2) sum_mu r_mu^2
+        x <- x - eta sum_mu sigma_mu r_mu grad h_mu(x),   sigma_mu = s_mu/b,   s_mu ~ Bernoulli(b), fresh each step
+
+    b = 1 is gradient descent. x(0) has exactly the overlaps m(0) = x.x*/N = m0 and C(0, 0) = |x|^2/N = C00. Time is
+    t = nu eta after nu steps.
+
+    **Arguments:**
+
+    - `alpha`: data per dimension.
+    - `eta`: step size.
+    - `b`: part of the data that a step uses.
+    - `m0`, `C00`: overlaps of the start.
+    - `N`: dimension; the theory, N -> infinity, does not depend on it.
+    - `degree`: 2 or 1.
+    - `waiting`: times t_w for which C(t, t_w) is observed, increasing; realised as round(t_w/eta) steps.
+
+    **Raises:** ArgumentError where a value is out of range.
+    """
+
+    system: ClassVar[str] = "recovery"
+    order_parameters: ClassVar[tuple[str, ...]] = ("m", "C")
+
+    alpha: float
+    eta: float
+    b: float
+    m0: float
+    C00: float
+    N: int = eqx.field(static=True)
+    degree: int = eqx.field(static=True)
+    waiting: tuple[float, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        alpha: Real,
+        eta: Real,
+        b: Real = 1.0,
+        m0: Real = 0.2,
+        C00: Real = 1.0,
+        N: int = 200,
+        degree: int = 2,
+        waiting: Sequence[Real] = (),
+    ) -> None:
+        for name, count, least in (("N", N, 2), ("degree", degree, 1)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < least:
+                raise ArgumentError(name, f"be an integer >= {least}", count)
+        if degree > 2:
+            raise ArgumentError("degree", "be 1 or 2", degree)
+        for name, number in (("alpha", alpha), ("eta", eta), ("C00", C00)):
+            if not (math.isfinite(number) and number > 0):
+                raise ArgumentError(name, "be finite and > 0", number)
+        if round(alpha * N) < 1:
+            raise ArgumentError("alpha", f"give at least one datum at N = {N}, round(alpha N) >= 1", alpha)
+        if not 0 < b <= 1:
+            raise ArgumentError("b", "be > 0 and at most 1", b)
+        if not m0 * m0 <= C00:
+            raise ArgumentError("m0", f"be at most sqrt(C00) = {C00**0.5:.6g} in size", m0)
+        if not all(math.isfinite(t) and t > 0 for t in waiting) or any(np.diff(waiting) <= 0):
+            raise ArgumentError("waiting", "be finite, > 0 and increasing", list(waiting))
+        self.alpha, self.eta, self.b, self.m0, self.C00 = float(alpha), float(eta), float(b), float(m0), float(C00)
+        self.N, self.degree, self.waiting = N, degree, tuple(float(t) for t in waiting)
+
+    @property
+    def dt(self) -> float:
+        """Time of one step, eta."""
+        return self.eta
+
+    @property
+    def data(self) -> int:
+        """M, the number of data."""
+        return round(self.alpha * self.N)
+
+    @property
+    def waiting_steps(self) -> tuple[int, ...]:
+        """The waiting times in steps."""
+        return tuple(int(step) for step in self.steps(np.asarray(self.waiting, np.float64)))
+
+    @property
+    def stable_eta(self) -> float:
+        """A step size that is safe near x* (degree 2: 0.8 min(1/(alpha + 1), 1.4 b)).
+
+        Gradient descent is stable up to 2 over the largest eigenvalue of the Hessian: 1/(alpha + 1) for degree 2,
+        2/(sqrt(alpha) + 1)^2 for degree 1. A single datum of weight 1/b is overshot from eta = 2b on; the 1.4 is what
+        data together leave of it.
+        """
+        descent = 1 / (self.alpha + 1) if self.degree == 2 else 2 / (self.alpha**0.5 + 1) ** 2
+        return 0.8 * min(descent, 1.4 * self.b)
+
+    def cautions(self) -> list[str]:
+        """A line where eta is beyond the safe rule."""
+        if self.eta <= self.stable_eta:
+            return []
+        where = f"alpha = {self.alpha:g}, b = {self.b:g}"
+        return [f"eta = {self.eta:g} is above the safe rule, {self.stable_eta:.3g} at {where}: runs may blow up."]
+
+    def parameters(self) -> dict[str, Scalar]:
+        """Constants and derived numbers by name; `eta_over_b` sets the strength of the noise of SGD."""
+        return {
+            "alpha": self.alpha,
+            "eta": self.eta,
+            "b": self.b,
+            "m0": self.m0,
+            "C00": self.C00,
+            "N": self.N,
+            "M": self.data,
+            "degree": self.degree,
+            "eta_over_b": self.eta / self.b,
+            "dt": self.dt,
+        }

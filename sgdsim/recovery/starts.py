@@ -1,0 +1,57 @@
+"""The start: vectors with exact overlaps, uniform otherwise."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.ensemble.contracts import Start
+from sgdsim.ensemble.random import Key, block_normals
+from sgdsim.recovery.problem import Recovery
+
+
+class Overlaps(eqx.Module):
+    """m = x.x*/N and C = |x|^2/N at t = 0, float64, with or without a replica axis."""
+
+    m: Float[Array | np.ndarray, "*replicas"]
+    C: Float[Array | np.ndarray, "*replicas"]
+
+
+@dataclass(frozen=True)
+class ExactStart(Start):
+    """The overlaps m0 and C00 of the problem, exactly, in every replica: x* and the rest of x(0) are random."""
+
+    per_replica: ClassVar[bool] = False
+
+    def check(self, problem: Recovery) -> None:
+        """Any problem will do: it has checked that m0^2 <= C00."""
+
+    def draw(self, problem: Recovery, rng: np.random.Generator, size: int) -> Overlaps:
+        """The problem's overlaps, `size` times."""
+        return Overlaps(m=np.full(size, problem.m0), C=np.full(size, problem.C00))
+
+
+def random_frame(key: Key, N: int, vectors: int) -> Float[Array, "vectors {N} lanes"]:
+    """Orthogonal vectors of length sqrt(N), uniform in the sphere, float64; a frame of its own for every lane.
+
+    By Gram and Schmidt, twice over, so that they are orthogonal to rounding also where N is small.
+    """
+    lanes = key[0].shape[0]
+    normals = block_normals(key, vectors * N, jnp.float64).reshape(lanes, vectors, N)
+    frame: list[Any] = []
+    for vector in jnp.moveaxis(normals, 0, -1):
+        for other in frame * 2:
+            vector = vector - other * (jnp.sum(other * vector, axis=0, keepdims=True) / N)
+        frame.append(vector * (N / jnp.sum(vector * vector, axis=0, keepdims=True)) ** 0.5)
+    return jnp.stack(frame)
+
+
+def exact_start(
+    overlaps: Overlaps, signal: Float[Array, "N lanes"], other: Float[Array, "N lanes"]
+) -> Float[Array, "N lanes"]:
+    """x(0) = m0 x* + sqrt(C00 - m0^2) u, with u orthogonal to x* and of the same length."""
+    across = jnp.sqrt(jnp.maximum(overlaps.C - overlaps.m**2, 0.0))
+    return jnp.asarray(overlaps.m)[None, :] * signal + across[None, :] * other

@@ -1,9 +1,16 @@
-"""Comparisons in units of the error bar, used by the statistical tests of every room."""
+"""Comparisons in units of the error bar, and whole sweeps, used by the tests of every room."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.sweep.engine import open_sweep
+from sgdsim.sweep.experiment import Experiment
+from sgdsim.sweep.progress import Meter
+from sgdsim.sweep.results import write_results
 
 
 def z_between(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:
@@ -33,6 +40,13 @@ def z_from_theory(tiles: Tiles, name: str) -> np.ndarray:
 def run(problem, start, simulator, times, replicas, seed=0, theory=None, **options) -> Tiles:
     """All tiles of an ensemble."""
     return Ensemble(problem, start, simulator, theory, np.asarray(times, float), replicas, seed, **options).run()
+
+
+def finish(experiment: Experiment, directory: Path) -> dict[str, Any]:
+    """The summary of a whole sweep, run into the directory without a display."""
+    sweep = open_sweep(experiment, directory)
+    assert sweep.run(Meter())
+    return write_results(sweep)
 
 
 def worst(scores: dict[str, np.ndarray]) -> float:

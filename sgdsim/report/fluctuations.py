@@ -9,11 +9,11 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
+from sgdsim.report.curves import alive, band_mark, cell_colours, draw_band, evenly, finite_somewhere, is_logarithmic
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
-from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, series_colours
+from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH
 
 CELLS = 5
 """Cells drawn against time at most; of more, these many are picked evenly. All are drawn against d."""
@@ -51,7 +51,7 @@ class FluctuationsFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """A grid of panels with one legend above them."""
         names, cells = run.predicted, _chosen(run)
-        colours = dict(zip(cells, series_colours(len(cells)) if len(cells) > 1 else CATEGORIES, strict=False))
+        colours = cell_colours(cells)
         panels = len(names) + _has_d(run)
         columns = min(COLUMNS, panels)
         rows = -(-panels // columns)
@@ -69,16 +69,12 @@ class FluctuationsFigure(FigureKind):
 
 def _alive(run: Stored) -> list[int]:
     """Cells with two finite replicas and a prediction."""
-    finite = (run.results["n_replicas"] - run.results["n_diverged"]).to_numpy() >= 2
-    predicted = run.results[f"{run.predicted[0]}_predicted_std"]
-    known = np.isfinite(predicted.to_numpy().reshape(predicted.sizes["cell"], -1)).any(axis=1)
-    return [int(cell) for cell in np.flatnonzero(finite & known)]
+    known = finite_somewhere(run.results[f"{run.predicted[0]}_predicted_std"].to_numpy())
+    return [cell for cell in alive(run, least=2) if known[cell]]
 
 
 def _chosen(run: Stored) -> list[int]:
-    alive = _alive(run)
-    picks = np.linspace(0, len(alive) - 1, min(CELLS, len(alive))).round().astype(int)
-    return [alive[pick] for pick in picks]
+    return evenly(_alive(run), CELLS)
 
 
 def _has_d(run: Stored) -> bool:
@@ -108,14 +104,13 @@ def _draw_against_time(axes: Axes, run: Stored, name: str, colours: dict[int, st
         times = run.times(cell)
         whole, each = _ratios(run, name, cell)
         error = 2 * _error(run, cell)
-        axes.fill_between(times, whole - error, whole + error, color=colour, alpha=ERROR, linewidth=0)
+        draw_band(axes, times, whole - error, whole + error, colour, ERROR)
         axes.plot(times, whole, color=colour, linewidth=1.5)
         if each.shape[1] > 1:
             for edge in (each.min(axis=1), each.max(axis=1)):
                 axes.plot(times, edge, color=colour, linewidth=0.6)
     axes.set_title(textwrap.fill(f"{run.words(name)}, ${run.symbol(name)}$", TITLE))
-    times = run.times(next(iter(colours)))
-    if len(times) > 2 and times[0] > 0 and times[-1] - times[-2] > 3 * (times[1] - times[0]):
+    if is_logarithmic(run.times(next(iter(colours)))):
         axes.set_xscale("log")
     _finish(axes, "$t$")
 
@@ -148,5 +143,5 @@ def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
     handles: list[Any] = [
         Line2D([], [], color=colour, label=run.cell_label(cell) or "simulation") for cell, colour in colours.items()
     ]
-    handles.append(Patch(color="#888888", alpha=ERROR, linewidth=0, label="2 s.e."))
+    handles.append(band_mark("2 s.e.", ERROR))
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

@@ -1,6 +1,5 @@
 """The learning curves: mean risk against time on logarithmic axes, with error bands, over the curve of theory."""
 
-import itertools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,18 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.plateau import FLAT
+from sgdsim.report.curves import BANDS, THEORY, alive, by_columns, draw_band, lone_label, marks
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
-from sgdsim.report.style import INK, MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, math_name, series_colours
+from sgdsim.report.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, math_name, series_colours
 
 COLUMNS = 3
-THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
-BANDS = {"std": 0.14, "sem": 0.4}
-"""Opacity of the bands: one standard deviation of a replica, one standard error of the mean."""
+OPACITIES = {"std": 0.14, "sem": 0.4}
 SHADES = (-0.3, 0.45)
 """Of several curves in one region: from mixed with black to mixed with white."""
 
@@ -47,7 +44,7 @@ class RiskFigure(FigureKind):
         """A positive scalar observable; the dimension d, if samples per dimension are asked for."""
         if not run.scalars:
             return "an observable that is a single number"
-        if not _alive(run):
+        if not alive(run):
             return "a cell with a replica that stayed finite"
         no_d = run.samples and any("d" not in cell["parameters"] for cell in run.summary["cells"])
         return "a parameter d for samples per dimension" if no_d else ""
@@ -58,8 +55,11 @@ class RiskFigure(FigureKind):
         plateaus = any(cell.get("plateau") for cell in run.summary["cells"])
         bars = f" Bars: begin and end of the plateau, where the mean falls more slowly than t^-{FLAT:g}; " * plateaus
         listed = "the table of cells has their heights." * plateaus
-        dead = run.results.sizes["cell"] - len(_alive(run))
-        gone = f" Not drawn, as every replica diverged: {dead} of the cells." if dead else ""
+        dead = run.results.sizes["cell"] - len(alive(run))
+        why = "as every replica diverged" if run.simulated else "as theory has no finite value"
+        gone = f" Not drawn, {why}: {dead} of the cells." if dead else ""
+        if not run.simulated:
+            return f"The {run.words(run.scalars[0])} by theory; nothing was simulated.{bars}{listed}{gone}"
         return (
             f"Mean {run.words(run.scalars[0])} over the replicas with its standard error (dark band) and the standard "
             f"deviation of one replica (light band).{theory}{bars}{listed}{gone}"
@@ -92,11 +92,6 @@ class RiskFigure(FigureKind):
         return figure
 
 
-def _alive(run: Stored) -> list[int]:
-    """Cells with a replica that stayed finite."""
-    return np.flatnonzero((run.results["n_replicas"] > run.results["n_diverged"]).to_numpy()).tolist()
-
-
 def _layout(run: Stored) -> Layout:
     """Panels and labels; cells without a finite replica are left out."""
     axes = [cell["axes"] for cell in run.summary["cells"]]
@@ -104,7 +99,7 @@ def _layout(run: Stored) -> Layout:
     inner = max(factors, key=lambda names: ("d" in names, len(_values(axes, names))), default=())
     outer = [name for names in factors if names != inner for name in names]
     panels: dict[str, dict[int, str]] = {}
-    for cell in _alive(run):
+    for cell in alive(run):
         panels.setdefault(_label(axes[cell], outer), {})[cell] = _label(axes[cell], inner)
     regions = {cell.get("region") for cell in run.summary["cells"]}
     return Layout(tuple(panels.items()), len(regions) > 1 and regions <= REGION_COLOURS.keys())
@@ -169,14 +164,14 @@ def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[in
     for index, cell in enumerate(cells):
         x, stretch = _abscissa(run, cell)
         rows = run.results.isel(cell=cell)
-        mean = rows[name].to_numpy()
-        for part, opacity in BANDS.items():
+        mean = rows[run.column(name)].to_numpy()
+        for part in BANDS if run.simulated else ():
             width = rows[f"{name}_{part}"].to_numpy()
             low = np.maximum(mean - width, 1e-3 * mean)
-            axes.fill_between(x, low, mean + width, color=colours[cell], alpha=opacity, linewidth=0)
+            draw_band(axes, x, low, mean + width, colours[cell], OPACITIES[part])
         axes.plot(x, mean, color=colours[cell], linewidth=1.5, **_marks(run, cells, cell, index))
         drawn.append(mean)
-        if f"{name}_theory" in rows:
+        if run.simulated and f"{name}_theory" in rows:
             axes.plot(x, rows[f"{name}_theory"].to_numpy(), **THEORY, zorder=3)
             drawn.append(rows[f"{name}_theory"].to_numpy())
         plateau = run.summary["cells"][cell].get("plateau")
@@ -224,7 +219,7 @@ def _keys(run: Stored, cells: dict[int, str], colours: dict[int, str]) -> list[L
     for index, (cell, label) in enumerate(cells.items()):
         marks = _marks(run, cells, cell, index)
         marks.pop("markevery", None)
-        name = f"{label} ({_region(run, cell)})" if several else label or "simulation"
+        name = f"{label} ({_region(run, cell)})" if several else label or lone_label(run)
         keys.append(Line2D([], [], color=colours[cell], linewidth=1.5, label=name, **marks))
     return keys
 
@@ -233,15 +228,11 @@ def _draw_legend(figure: Figure, run: Stored, layout: Layout, shared: bool) -> N
     """Cells in the first rows, where all panels have the same; then what lines and bands mean."""
     _, cells = max(layout.panels, key=lambda panel: len(panel[1]))
     keys = _keys(run, cells, _colours(run, layout, cells)) if shared else []
-    marks: list[Any] = [Line2D([], [], **THEORY, label="theory")] if run.has_theory else []
-    names = {"std": "standard deviation", "sem": "standard error"}
-    marks += [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
+    means = marks(run, OPACITIES)
     longest = max((len(str(key.get_label())) for key in keys), default=0)
     most = 4 if figure.get_figwidth() > 5 else 3 if longest < 22 else 1
-    columns = min(most, max(len(keys), len(marks)))
-    blank = Patch(alpha=0, label=" ")
-    rows = [keys[first : first + columns] for first in range(0, len(keys), columns)]
-    rows += [marks[first : first + columns] for first in range(0, len(marks), columns)]
-    filled = [row + [blank] * (columns - len(row)) for row in rows]
-    handles = list(itertools.chain.from_iterable(zip(*filled, strict=True)))  # a legend is filled column by column
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=7.5, columnspacing=1.4)
+    columns = min(most, max(len(keys), len(means)))
+    rows = [items[first : first + columns] for items in (keys, means) for first in range(0, len(items), columns)]
+    if rows:
+        handles, columns = by_columns(rows)
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=7.5, columnspacing=1.4)

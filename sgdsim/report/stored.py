@@ -63,15 +63,30 @@ class Stored:
         return tomllib.loads(self.experiment).get("report", {})
 
     @property
+    def simulated(self) -> bool:
+        """Whether there are replicas; otherwise the run holds theory alone."""
+        return any(str(name).endswith("_sem") for name in self.results.data_vars)
+
+    def column(self, name: str) -> str:
+        """The variable of `results` that has an observable's curve: the mean, or theory where nothing was simulated."""
+        return name if name in self.results else f"{name}_theory"
+
+    @property
     def observables(self) -> tuple[str, ...]:
-        """Names of the variables that have a mean and a standard error at every save time, scalars first."""
+        """Names of the variables that have a mean and a standard error at every save time, scalars first.
+
+        Where nothing was simulated, those that theory has.
+        """
         names = [str(name) for name in self.results.data_vars if f"{name}_sem" in self.results]
-        return tuple(sorted(names, key=lambda name: self.results[name].ndim > 2))
+        if not names:
+            theory = [str(name) for name in self.results.data_vars if str(name).endswith("_theory")]
+            names = [name.removesuffix("_theory") for name in theory]
+        return tuple(sorted(names, key=lambda name: self.results[self.column(name)].ndim > 2))
 
     @property
     def scalars(self) -> tuple[str, ...]:
         """Names of the observables that are single numbers; the first is the system's risk."""
-        return tuple(name for name in self.observables if self.results[name].dims == ("cell", "time"))
+        return tuple(name for name in self.observables if self.results[self.column(name)].dims == ("cell", "time"))
 
     @property
     def fits(self) -> dict[str, dict[str, Any]]:
@@ -80,8 +95,8 @@ class Stored:
 
     @property
     def has_theory(self) -> bool:
-        """Whether the simulation was compared with a theory."""
-        return any(f"{name}_theory" in self.results for name in self.observables)
+        """Whether there is a theory beside a simulation."""
+        return self.simulated and any(f"{name}_theory" in self.results for name in self.observables)
 
     @property
     def has_predictions(self) -> bool:
@@ -97,7 +112,9 @@ class Stored:
         """A quantity in words."""
         if name in DEVIATIONS:
             return DEVIATIONS[name][0]
-        return self.results[name].attrs["long_name"] if name in self.observables else name.replace("_", " ")
+        if name in self.observables:
+            return self.results[self.column(name)].attrs["long_name"].removesuffix(", theory")
+        return name.replace("_", " ")
 
     def fitted(self, fit: dict[str, Any]) -> str:
         """The fitted quantity of a law in words, e.g. "samples to level 0.001"."""
@@ -106,7 +123,7 @@ class Stored:
 
     def symbol(self, name: str) -> str:
         """An observable as mathematics, without the dollars."""
-        return self.results[name].attrs["symbol"].strip("$")
+        return self.results[self.column(name)].attrs["symbol"].strip("$")
 
     @property
     def varying(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Observables against time: the simulation's mean with its bands over the curve of theory, and the difference."""
 
-import itertools
 import textwrap
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,11 +8,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
+from sgdsim.report.curves import (
+    BANDS,
+    THEORY,
+    alive,
+    by_columns,
+    cell_colours,
+    draw_band,
+    evenly,
+    is_logarithmic,
+    lone_label,
+    marks,
+)
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
-from sgdsim.report.style import CATEGORIES, INK, WIDTH, series_colours
+from sgdsim.report.style import WIDTH
 
 CELLS = 4
 """Cells drawn at most; of more, these many are picked evenly."""
@@ -22,10 +32,8 @@ COMPONENTS = 3
 COLUMNS = 3
 TITLE = 34
 """Characters of a title that fit over a panel."""
-THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
 PREDICTED: dict[str, Any] = {"linewidth": 1.1, "linestyle": (0, (1, 1.3))}
-BANDS = {"std": 0.16, "sem": 0.45}
-"""Opacity of the bands: one standard deviation of a replica, one standard error of the mean."""
+OPACITIES = {"std": 0.16, "sem": 0.45}
 
 Component = tuple[int, ...]
 
@@ -49,8 +57,10 @@ class TrajectoriesFigure(FigureKind):
         theory = f" Dashed: theory. {below}" if run.has_theory else ""
         theory += " Dotted: the standard deviation that theory predicts." if run.has_predictions else ""
         some = f" {shown} of the {cells} cells are drawn." if shown < cells else ""
-        matrices = any(run.results[name].ndim > 2 for name in _chosen_observables(run))
+        matrices = any(run.results[run.column(name)].ndim > 2 for name in _chosen_observables(run))
         parts = f" Of a matrix, at most {COMPONENTS} components are drawn, largest to smallest." if matrices else ""
+        if not run.simulated:
+            return f"Curves of theory; nothing was simulated.{some}{parts}"
         return (
             "Mean over replicas (line) with its standard error (dark band) and the standard deviation of one replica "
             f"(light band).{theory}{some}{parts}"
@@ -59,7 +69,7 @@ class TrajectoriesFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """A grid of panels with one legend above them."""
         names, cells = _chosen_observables(run), _chosen_cells(run)
-        colours = dict(zip(cells, series_colours(len(cells)) if len(cells) > 1 else CATEGORIES, strict=False))
+        colours = cell_colours(cells)
         columns, storeys = min(COLUMNS, len(names)), 2 if run.has_theory else 1
         rows = -(-len(names) // columns)
         size = (max(3.6, WIDTH * columns / COLUMNS), (1.3 + 1.2 * storeys) * rows + 0.45)
@@ -75,15 +85,12 @@ class TrajectoriesFigure(FigureKind):
 
 
 def _chosen_cells(run: Stored) -> list[int]:
-    """At most CELLS of the cells that have finite replicas, first and last included."""
-    alive = np.flatnonzero(run.results["n_replicas"].to_numpy() > run.results["n_diverged"].to_numpy())
-    picks = np.linspace(0, len(alive) - 1, min(CELLS, len(alive))).round().astype(int)
-    return [int(cell) for cell in alive[picks]]
+    return evenly(alive(run), CELLS)
 
 
 def _chosen_observables(run: Stored) -> list[str]:
     """Those that change in time; a constant needs no panel."""
-    values = {name: run.results[name].isel(cell=_chosen_cells(run)) for name in run.observables}
+    values = {name: run.results[run.column(name)].isel(cell=_chosen_cells(run)) for name in run.observables}
     return [name for name, value in values.items() if bool((value.max("time") > value.min("time")).any())]
 
 
@@ -102,7 +109,7 @@ def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[in
     if run.has_theory:
         panel[0].tick_params(labelbottom=False)
         _draw_differences(panel[1], run, name, colours, _loudest(run, name, cells, components))
-    if _is_logarithmic(run.times(cells[0])):
+    if is_logarithmic(run.times(cells[0])):
         for axes in panel:
             axes.set_xscale("log")
     panel[-1].set_xlabel("$t$")
@@ -138,9 +145,10 @@ def _is_positive(run: Stored, name: str, cells: list[int]) -> bool:
 
 
 def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str) -> None:
-    times, mean = run.times(cell), _series(run, name, cell, component)
-    widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
-    _draw_bands(axes, times, mean, widths, colour)
+    times, mean = run.times(cell), _series(run, run.column(name), cell, component)
+    if run.simulated:
+        widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
+        _draw_bands(axes, times, mean, widths, colour)
     axes.plot(times, mean, color=colour, linewidth=1.8)
     if run.has_theory:
         axes.plot(times, _series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
@@ -148,7 +156,7 @@ def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Compon
 
 def _draw_bands(axes: Axes, times: np.ndarray, centre: np.ndarray, widths: dict[str, np.ndarray], colour: str) -> None:
     for part, width in widths.items():
-        axes.fill_between(times, centre - width, centre + width, color=colour, alpha=BANDS[part], linewidth=0)
+        draw_band(axes, times, centre - width, centre + width, colour, OPACITIES[part])
 
 
 def _series(run: Stored, variable: str, cell: int, component: Component) -> np.ndarray:
@@ -158,7 +166,7 @@ def _series(run: Stored, variable: str, cell: int, component: Component) -> np.n
 
 def _chosen_components(run: Stored, name: str, cells: list[int]) -> list[Component]:
     """At most COMPONENTS indices that every drawn cell has, the mirror images of a symmetric matrix left out."""
-    final = run.results[name].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
+    final = run.results[run.column(name)].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
     symmetric = final.ndim == 3 and final.shape[1] == final.shape[2] and _equal(final, final.swapaxes(1, 2))
     indices = [
         index
@@ -179,12 +187,6 @@ def _loudest(run: Stored, name: str, cells: list[int], components: list[Componen
     return max(components, key=lambda component: float(_series(run, f"{name}_std", cells[0], component).sum()))
 
 
-def _is_logarithmic(times: np.ndarray) -> bool:
-    """Whether the save times grow by factors and not by equal steps."""
-    steps = np.diff(times)
-    return bool(len(times) > 2 and times[0] > 0 and steps[-1] > 3 * steps[0])
-
-
 def _component_label(run: Stored, name: str, component: Component) -> str:
     """M_12, or M_{3,12} where an index has two digits; counted from 1 as in the papers."""
     separator = "," if max(component) > 8 else ""
@@ -197,7 +199,7 @@ def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], comp
     gap = 0.1 * (top - bottom)
     ceiling = np.inf
     for component in components:  # largest first
-        height = min(_series(run, name, cells[-1], component)[-1], ceiling)
+        height = min(_series(run, run.column(name), cells[-1], component)[-1], ceiling)
         ceiling = height - gap
         place = (run.times(cells[-1])[-1], height)
         label = _component_label(run, name, component)
@@ -207,17 +209,11 @@ def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], comp
 def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
     """Cells in the first row, what lines and bands mean in the second; one row where there is one cell."""
     cells = [
-        Line2D([], [], color=colour, label=run.cell_label(cell) or "simulation") for cell, colour in colours.items()
+        Line2D([], [], color=colour, label=run.cell_label(cell) or lone_label(run)) for cell, colour in colours.items()
     ]
-    theory = [Line2D([], [], **THEORY, label="theory")] if run.has_theory else []
+    means = marks(run, OPACITIES)
     if run.has_predictions:
-        theory.append(Line2D([], [], color="#888888", label="predicted standard deviation", **PREDICTED))
-    names = {"std": "standard deviation", "sem": "standard error"}
-    marks = theory + [Patch(color="#888888", alpha=BANDS[part], linewidth=0, label=names[part]) for part in BANDS]
-    if len(cells) > 1:
-        blank = Patch(alpha=0, label=" ")
-        columns = itertools.zip_longest(cells, marks, fillvalue=blank)
-        handles, ncols = [handle for column in columns for handle in column], max(len(cells), len(marks))
-    else:
-        handles, ncols = cells + marks, len(cells + marks)
+        predicted = Line2D([], [], color="#888888", label="predicted standard deviation", **PREDICTED)
+        means.insert(int(run.has_theory), predicted)
+    handles, ncols = by_columns([cells, means] if len(cells) > 1 else [cells + means])
     figure.legend(handles=handles, loc="outside upper center", ncols=ncols, columnspacing=1.2, handlelength=1.6)

@@ -13,6 +13,8 @@ from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.moments import merge
 from sgdsim.ensemble.contracts import Problem, Simulator, System, Theory, Variable
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.report.stored import Stored
+from tests.report.runs import run_committee
 
 REPLICAS, TIMES = 512, np.linspace(0.1, 5.0, 50)
 VARIABLES = {
@@ -142,3 +144,15 @@ def write_run(
 def run_directory(tmp_path_factory):
     """A finished scaling run, without a report."""
     return write_run(tmp_path_factory.mktemp("runs") / "law")
+
+
+@pytest.fixture(scope="module")
+def directory(request, tmp_path_factory):
+    """A finished run of the committee with the TABLES of the test module."""
+    return run_committee(tmp_path_factory.mktemp("real"), request.module.TABLES)
+
+
+@pytest.fixture
+def run(directory):
+    """A fresh copy of what that run holds, which a test may change."""
+    return Stored.load(directory)

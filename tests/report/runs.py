@@ -1,11 +1,9 @@
 """Small real runs of the committee, for figures that are about its phase diagram and its width."""
 
-from sgdsim.report.stored import Stored
-from sgdsim.sweep.engine import open_sweep
 from sgdsim.sweep.experiment import load_experiment
-from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.provenance import begin_session
-from sgdsim.sweep.results import write_results
+from sgdsim.sweep.store import RunDirectory
+from tests.helpers import finish
 
 COMMON = """\
 system = "committee"
@@ -28,13 +26,6 @@ def run_committee(folder, tables):
     path = folder / "experiment.toml"
     path.write_text(COMMON + tables)
     experiment = load_experiment(path)
-    sweep = open_sweep(experiment, folder / "run")
-    begin_session(sweep.directory, experiment.name, experiment.seed, "sgdsim run")
-    assert sweep.run(Meter())
-    write_results(sweep)
+    finish(experiment, folder / "run")
+    begin_session(RunDirectory(folder / "run"), experiment.name, experiment.seed, "sgdsim run")
     return folder / "run"
-
-
-def stored(directory):
-    """A fresh copy of what a run directory holds, which a test may change."""
-    return Stored.load(directory)

@@ -1,7 +1,6 @@
 """The map of the regions over a small real run: lines, background, and the numbers in the cells."""
 
 import numpy as np
-import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
@@ -11,7 +10,6 @@ from sgdsim.committee.scaling import Region, Scaling
 from sgdsim.report import write_report
 from sgdsim.report.figures import FIGURES
 from sgdsim.report.style import REGION_COLOURS, styled
-from tests.report.runs import run_committee, stored
 
 FIGURE = FIGURES["phase_diagram"]
 DELTAS, KAPPAS = (-0.75, -0.25, 0.0, 0.25), (0.0, 0.25)
@@ -33,16 +31,6 @@ against = "d"
 [report]
 figures = ["phase_diagram"]
 """
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    return run_committee(tmp_path_factory.mktemp("phase"), TABLES)
-
-
-@pytest.fixture
-def run(directory):
-    return stored(directory)
 
 
 def panels(run):

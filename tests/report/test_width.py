@@ -8,7 +8,6 @@ import pytest
 from sgdsim.report import write_report
 from sgdsim.report.figures import FIGURES
 from sgdsim.report.style import styled
-from tests.report.runs import run_committee, stored
 
 FIGURE = FIGURES["width"]
 TABLES = """
@@ -27,16 +26,6 @@ against = "log_p"
 [report]
 figures = ["width"]
 """
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    return run_committee(tmp_path_factory.mktemp("width"), TABLES)
-
-
-@pytest.fixture
-def run(directory):
-    return stored(directory)
 
 
 def draw(run):

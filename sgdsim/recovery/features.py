@@ -26,11 +26,13 @@ class Features(eqx.Module):
         """The factor that makes h_mu a number of order one."""
         return self.N ** (-self.degree / 2)
 
-    def of(self, x: Float[Array, "N lanes"]) -> Float[Array, "features lanes"]:
-        """phi_e(x) = x_i x_{i+s}, or x_i."""
+    def difference(self, x: Float[Array, "N lanes"], y: Float[Array, "N lanes"]) -> Float[Array, "features lanes"]:
+        """phi_e(x) - phi_e(y) = (x_i - y_i) x_{i+s} + y_i (x_{i+s} - y_{i+s}), or x_i - y_i: precise if x is near y."""
+        apart = x - y
         if self.degree == 1:
-            return x
-        return (x[None, :, :] * self._others(x)).reshape(-1, x.shape[1])[: self.count]
+            return apart
+        changed = apart[None, :, :] * self._others(x) + y[None, :, :] * self._others(apart)
+        return changed.reshape(-1, x.shape[1])[: self.count]
 
     def pull(self, G: Float[Array, "features lanes"], x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
         """sum_e G_e dphi_e(x)/dx_i: the pairs that i opens, G_{s,i} x_{i+s}, and those it closes, G_{s,i-s} x_{i-s}."""

@@ -1,7 +1,7 @@
 """The start: vectors with exact overlaps, uniform otherwise."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.ensemble.contracts import Start
-from sgdsim.ensemble.random import Key, block_normals
+from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.recovery.problem import Recovery
 
 
@@ -24,7 +24,7 @@ class Overlaps(eqx.Module):
 class ExactStart(Start):
     """The overlaps m0 and C00 of the problem, exactly, in every replica: x* and the rest of x(0) are random."""
 
-    per_replica: ClassVar[bool] = False
+    per_replica: bool = field(default=False, init=False)
 
     def check(self, problem: Recovery) -> None:
         """Any problem will do: it has checked that m0^2 <= C00."""
@@ -37,12 +37,12 @@ class ExactStart(Start):
 def random_frame(key: Key, N: int, vectors: int) -> Float[Array, "vectors {N} lanes"]:
     """Orthogonal vectors of length sqrt(N), uniform in the sphere, float64; a frame of its own for every lane.
 
-    By Gram and Schmidt, twice over, so that they are orthogonal to rounding also where N is small.
+    Vector v is drawn under the key folded with v + 1, so that it does not depend on their number, and made orthogonal
+    to those before by Gram and Schmidt, twice over: to rounding also where N is small.
     """
-    lanes = key[0].shape[0]
-    normals = block_normals(key, vectors * N, jnp.float64).reshape(lanes, vectors, N)
     frame: list[Any] = []
-    for vector in jnp.moveaxis(normals, 0, -1):
+    for number in range(vectors):
+        vector = block_normals(fold(key, number + 1), N, jnp.float64).T
         for other in frame * 2:
             vector = vector - other * (jnp.sum(other * vector, axis=0, keepdims=True) / N)
         frame.append(vector * (N / jnp.sum(vector * vector, axis=0, keepdims=True)) ** 0.5)

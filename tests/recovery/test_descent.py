@@ -1,0 +1,262 @@
+"""The descent: against loops in NumPy, exact starts, honest data and selection, and the same bits however it runs."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgdsim.ensemble.random import replica_keys
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.errors import ArgumentError
+from sgdsim.recovery.descent import Descent, DescentKernel
+from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.starts import ExactStart, Overlaps, exact_start, random_frame
+from tests.helpers import run
+from tests.recovery.by_hand import advance, data_of, fields, observe, pair, selection, started, step_by_hand
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize(("b", "eta", "N"), [(1.0, 0.1, 9), (0.4, 0.25, 10), (0.7, 0.1, 2), (0.5, 0.3, 3)])
+def test_steps_are_those_of_explicit_loops(degree, b, eta, N):
+    problem = Recovery(alpha=2.5, eta=eta, b=b, N=N, degree=degree, m0=0.3, C00=1.2)
+    kernel, state = started(problem, block=4 * kernel_columns(N, degree))
+    assert state.J[0].shape[0] > 1
+    J = data_of(kernel, state)
+    assert J.shape == (problem.data, N if degree == 1 else N * (N - 1) // 2)
+    for _ in range(3):
+        sigma, before = selection(kernel, state), np.asarray(state.x)
+        state = advance(kernel, state, 1)
+        for lane in range(2):
+            signal = np.asarray(state.signal[:, lane])
+            expected = step_by_hand(J, before[:, lane], signal, sigma[:, lane], eta, degree)
+            np.testing.assert_allclose(state.x[:, lane], expected, rtol=0, atol=1e-12)
+    assert int(state.step) == 3
+
+
+def kernel_columns(N, degree):
+    return N if degree == 1 else N * (N - 1) // 2
+
+
+@pytest.mark.parametrize("N", [2, 3, 8, 9])
+def test_every_pair_has_one_number(N):
+    pairs = {frozenset(pair(N, e)) for e in range(N * (N - 1) // 2)}
+    assert len(pairs) == N * (N - 1) // 2
+    assert all(len(both) == 2 for both in pairs)
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_observables_by_hand(degree):
+    problem = Recovery(alpha=2, eta=0.1, b=0.5, N=11, degree=degree, m0=-0.3, waiting=(0.2, 0.5))
+    kernel, state = started(problem, block=100)
+    paths = [np.asarray(state.x)]
+    for _ in range(4):
+        state = advance(kernel, state, 1)
+        paths.append(np.asarray(state.x))
+    seen, J = observe(kernel, state), data_of(kernel, state)
+    for lane in range(2):
+        x, signal, N = paths[4][:, lane], np.asarray(state.signal[:, lane]), 11
+        r = fields(J, x, degree) - fields(J, signal, degree)
+        m, C = x @ signal / N, x @ x / N
+        expected = {
+            "distance": 1 - 2 * (abs(m) if degree == 2 else m) + C,
+            "loss": r @ r / 2 / N,
+            "m": m,
+            "C": C,
+            "C_start": x @ paths[0][:, lane] / N,
+            "C_waiting": [x @ paths[2][:, lane] / N, C],
+        }
+        assert set(seen) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_allclose(seen[name][..., lane], value, rtol=1e-12, err_msg=name)
+
+
+@settings(max_examples=20)
+@given(
+    N=st.sampled_from([2, 3, 40]),
+    cosine=st.floats(-1, 1),
+    C00=st.floats(1e-3, 1e3),
+    seed=st.integers(0, 2**32),
+)
+def test_starts_have_exactly_the_overlaps(N, cosine, C00, seed):
+    m0 = cosine * C00**0.5
+    m0 = m0 if m0**2 <= C00 else 0.0
+    start = ExactStart().draw(Recovery(alpha=2, eta=0.1, m0=m0, C00=C00, N=N), np.random.default_rng(), 3)
+    keys = replica_keys(seed, 0, 0, 3)
+    frame = random_frame((keys[0], keys[1]), N, min(N, 3))
+    gram = np.einsum("ail,bil->abl", frame, frame) / N
+    np.testing.assert_allclose(gram, np.repeat(np.eye(len(frame))[:, :, None], 3, axis=2), atol=1e-13)
+    x = exact_start(Overlaps(m=jnp.asarray(start.m), C=jnp.asarray(start.C)), frame[0], frame[1])
+    np.testing.assert_allclose((x * frame[0]).sum(0) / N, m0, atol=1e-12 * max(1, C00**0.5))
+    np.testing.assert_allclose((x * x).sum(0) / N, C00, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-14), ("float32", 2e-7)])
+def test_a_tile_begins_with_the_overlaps(dtype, error):
+    kernel, state = started(Recovery(alpha=2, eta=0.1, m0=0.37, C00=0.8, N=30), dtype, lanes=4)
+    seen = observe(kernel, state)
+    for name, value in {"m": 0.37, "C": 0.8, "C_start": 0.8, "distance": 1 - 0.74 + 0.8}.items():
+        np.testing.assert_allclose(seen[name], np.full(4, value), rtol=0, atol=error)
+    assert state.x.dtype == dtype
+
+
+def test_signals_are_uniform_and_independent():
+    """Each coordinate has mean 0 and variance 1, and so does u's; lanes and cells of other keys differ."""
+    keys = replica_keys(0, 0, 0, 4096)
+    frame = np.asarray(random_frame((keys[0], keys[1]), 8, 2))
+    assert abs(frame.mean(axis=2)).max() < 5 / 64
+    assert abs((frame**2).mean(axis=2) - 1).max() < 5 * 2**0.5 / 64
+    assert abs((frame[:, :-1] * frame[:, 1:]).mean(axis=2)).max() < 5 / 64
+
+
+@pytest.mark.parametrize(("degree", "N"), [(1, 401), (2, 60)])
+def test_data_are_standard_normals(degree, N):
+    kernel, state = started(Recovery(alpha=3, eta=0.1, N=N, degree=degree), "float32", block=2**16)
+    J = data_of(kernel, state).astype(float)
+    assert len(np.unique(J)) > 0.99 * J.size
+    for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs((J**power).mean() - moment) < 5 * (variance / J.size) ** 0.5
+    for shifted in (J[1:] * J[:-1], J[:, 1:] * J[:, :-1]):
+        assert abs(shifted.mean()) < 5 / shifted.size**0.5
+    if degree == 2:
+        h = fields(J, np.asarray(state.signal[:, 0], float), 2)
+        assert abs(h.var() - (1 - 1 / N) / 2) < 5 * (0.5 / len(h)) ** 0.5
+
+
+@pytest.mark.parametrize(("degree", "N", "dtype"), [(1, 31, "float32"), (2, 24, "float32"), (2, 24, "float64")])
+def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
+    problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=N, degree=degree)
+    ends = []
+    for stored in (True, False):
+        kernel, state = started(problem, dtype, lanes=4, stored=stored, block=1500)
+        assert (state.J is not None) == stored
+        state = advance(kernel, state, 12)
+        ends.append((state.x, observe(kernel, state)["loss"]))
+    for kept, drawn in zip(*ends, strict=True):
+        np.testing.assert_array_equal(kept, drawn)
+
+
+def test_the_size_of_a_block_changes_rounding_only():
+    problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=24)
+    ends = [advance(*started(problem, block=block), 10).x for block in (276, 1500, 2**21)]
+    for other in ends[1:]:
+        np.testing.assert_allclose(other, ends[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("degree", "stored"), [(1, False), (2, True)])
+def test_batch_and_division_into_blocks_change_no_bit(degree, stored):
+    problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=30, degree=degree, waiting=(0.4,))
+    simulator, times = Descent(stored=stored, lanes=8, response=True), [0.3, 0.5, 1.2]
+    whole = run(problem, ExactStart(), simulator, times, 44, 3)
+    assert whole.count.sum() == 44
+    assert len(whole.count) == 6
+    for batch in (1, 16):
+        assert identical(run(problem, ExactStart(), simulator, times, 44, 3, batch=batch), whole)
+    ensemble = Ensemble(problem, ExactStart(), simulator, None, np.array(times), 44, 3)
+    parts = [ensemble.run(range(1)), ensemble.run(range(1, 6))]
+    assert identical(type(whole).concatenate(parts), whole)
+
+
+def identical(left, right):
+    pairs = zip(left.to_arrays().items(), right.to_arrays().items(), strict=True)
+    return all(a == b and np.array_equal(x, y, equal_nan=True) for (a, x), (b, y) in pairs)
+
+
+def test_a_trajectory_may_be_interrupted_anywhere():
+    kernel, state = started(Recovery(alpha=2.5, eta=0.1, b=0.5, N=20, waiting=(0.3,)), "float32", response=True)
+    at_once = advance(kernel, state, 9)
+    in_parts = advance(kernel, advance(kernel, advance(kernel, state, 2), 0), 7)
+    for left, right in zip(jax.tree.leaves(at_once), jax.tree.leaves(in_parts), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_cells_that_differ_in_b_eta_or_start_share_data_and_signal():
+    """What is paired drops out of differences; another N or alpha has data of its own."""
+    base = {"alpha": 2.0, "eta": 0.1, "b": 1.0, "N": 20}
+    _, state = started(Recovery(**base))
+    for change in ({"b": 0.2}, {"eta": 0.3}, {"m0": 0.5}, {"C00": 2.0}):
+        _, other = started(Recovery(**(base | change)))
+        np.testing.assert_array_equal(state.J[0], other.J[0])
+        np.testing.assert_array_equal(state.signal, other.signal)
+    _, longer = started(Recovery(**(base | {"alpha": 3.0})))
+    assert (state.J[0][0] != longer.J[0][0, : state.J[0].shape[1]]).all()
+
+
+def test_the_data_used_for_b_are_among_those_used_for_larger_b():
+    used = {}
+    for b in (0.2, 0.5, 1.0):
+        kernel, state = started(Recovery(alpha=200, eta=0.1, b=b, N=20, degree=1), lanes=4)
+        sigma = selection(kernel, state)
+        assert set(np.unique(sigma)) <= {0.0, 1 / b}
+        used[b] = sigma > 0
+        assert abs(used[b].mean() - b) < 5 * (b * (1 - b) / sigma.size) ** 0.5 + 1e-15
+    assert used[1.0].all()
+    assert not (used[0.2] & ~used[0.5]).any()
+
+
+def test_selections_of_steps_lanes_and_data_are_independent():
+    kernel, state = started(Recovery(alpha=200, eta=1e-9, b=0.3, N=20, degree=1), lanes=2)
+    first, second = selection(kernel, state), selection(kernel, advance(kernel, state, 1))
+    for left, right in ((first, second), (first[:, 0], first[:, 1]), (first[1:], first[:-1])):
+        assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 5 / left.size**0.5
+
+
+def test_gradient_descent_uses_all_data_and_lowers_the_loss():
+    """b = 1 is exact: the same step as with sigma = 1, to the last bit, whatever the key of the selection."""
+    kernel, state = started(Recovery(alpha=2.5, eta=0.02, b=1.0, N=40), lanes=4)
+    assert (selection(kernel, state) == 1).all()
+    losses = []
+    for _ in range(30):
+        losses.append(observe(kernel, state)["loss"])
+        state = advance(kernel, state, 1)
+    assert (np.diff(losses, axis=0) < 0).all()
+
+
+def test_the_signal_is_a_fixed_point_of_sgd():
+    kernel, state = started(Recovery(alpha=2.5, eta=0.1, b=0.3, N=20, m0=1.0, C00=1.0), "float32")
+    after = advance(kernel, state, 20)
+    np.testing.assert_array_equal(after.x, state.signal)
+    assert float(observe(kernel, after)["loss"].max()) == 0
+
+
+def test_runs_that_blow_up_are_counted_and_in_no_average():
+    tiles = run(Recovery(alpha=4, eta=1.2, b=0.2, N=30, C00=3.0), ExactStart(), Descent(), [1.2, 24.0], 16)
+    assert tiles.diverged.sum() == 16
+    assert all((value == 0).all() for value in tiles.mean.values())
+    fine = run(Recovery(alpha=4, eta=0.05, N=30), ExactStart(), Descent(), [0.5, 1.0], 16)
+    assert fine.diverged.sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("degree", "N", "replicas", "lanes"),
+    [(2, 200, 100, 32), (2, 50, 100, 16), (2, 200, 5, 8), (2, 2, 100, 1), (1, 200, 100, 1)],
+)
+def test_replicas_that_share_data(degree, N, replicas, lanes):
+    assert Descent().bind(Recovery(alpha=2, eta=0.1, N=N, degree=degree), replicas).lanes == lanes
+
+
+def test_memory_and_work_are_those_of_the_data():
+    """4.6 GB at N = 1000, alpha = 2.3; a step is two products with J."""
+    problem = Recovery(alpha=2.3, eta=0.1, N=1000)
+    size = 2300 * 1000 * 999 / 2
+    assert 32 * Descent(stored=True).bytes_per_replica(problem) == pytest.approx(4 * size, rel=0.15)
+    assert 32 * Descent(stored=False).bytes_per_replica(problem) < 0.15 * 4 * size
+    assert Descent(stored=True).flops_per_step(problem) == 4 * size
+    assert Descent(stored=True, response=True).flops_per_step(problem) == 8 * size
+    assert 4 * size < Descent(stored=False).flops_per_step(problem) < 6 * size
+
+
+def test_small_data_are_kept_and_huge_ones_are_not():
+    assert Descent().keeps(Recovery(alpha=2, eta=0.1, N=100))
+    assert not Descent().keeps(Recovery(alpha=4, eta=0.1, N=10_000))
+    kernel = Descent().bind(Recovery(alpha=4, eta=0.1, N=10_000), 32)
+    assert isinstance(kernel, DescentKernel)
+    assert not kernel.stored
+
+
+def test_what_the_simulator_cannot_do_is_refused():
+    with pytest.raises(ArgumentError, match="`lanes` must be a power of two"):
+        Descent(lanes=12).check(Recovery(alpha=2, eta=0.1))
+    with pytest.raises(ArgumentError, match="`N` must be >= 3"):
+        Descent(response=True).check(Recovery(alpha=2, eta=0.1, N=2))

@@ -1,0 +1,92 @@
+import math
+
+import numpy as np
+import pytest
+
+from sgdsim.errors import ArgumentError
+from sgdsim.recovery.observables import distance
+from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.sections import ProblemSection, SimulatorSection, TheorySection
+
+
+def test_constants_and_derived_numbers():
+    problem = Recovery(alpha=2.5, eta=0.1, b=0.2, m0=0.3, C00=0.9, N=33)
+    assert problem.dt == 0.1
+    assert problem.data == round(2.5 * 33) == 82
+    parameters = problem.parameters()
+    assert parameters["M"] == 82
+    assert parameters["eta_over_b"] == 0.5
+    given = {"alpha": 2.5, "eta": 0.1, "b": 0.2, "m0": 0.3, "C00": 0.9, "N": 33, "degree": 2}
+    assert given.items() <= parameters.items()
+
+
+def test_waiting_times_are_whole_steps():
+    assert Recovery(alpha=2, eta=0.3, waiting=(0.5, 1, 3.0)).waiting_steps == (2, 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "argument"),
+    [
+        ({"alpha": 0.0}, "alpha"),
+        ({"alpha": math.inf}, "alpha"),
+        ({"alpha": 0.001}, "alpha"),
+        ({"eta": 0.0}, "eta"),
+        ({"eta": math.nan}, "eta"),
+        ({"b": 0.0}, "b"),
+        ({"b": 1.01}, "b"),
+        ({"b": math.nan}, "b"),
+        ({"C00": 0.0}, "C00"),
+        ({"m0": 1.01}, "m0"),
+        ({"m0": math.nan}, "m0"),
+        ({"m0": 0.5, "C00": 0.2}, "m0"),
+        ({"N": 1}, "N"),
+        ({"degree": 3}, "degree"),
+        ({"degree": 0}, "degree"),
+        ({"waiting": (0.0, 1.0)}, "waiting"),
+        ({"waiting": (2.0, 1.0)}, "waiting"),
+        ({"waiting": (math.inf,)}, "waiting"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(change, argument):
+    with pytest.raises(ArgumentError) as caught:
+        Recovery(**({"alpha": 2.0, "eta": 0.1, "N": 100} | change))
+    assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize("m0", [-1.0, 0.0, 1.0])
+def test_the_ends_of_the_range_are_allowed(m0):
+    assert Recovery(alpha=2, eta=0.1, m0=m0).m0 == m0
+
+
+@pytest.mark.parametrize(
+    ("alpha", "b", "degree", "safe"),
+    [(2.5, 1.0, 2, 0.8 / 3.5), (2.5, 0.1, 2, 0.8 * 0.14), (4.0, 1.0, 1, 1.6 / 9)],
+)
+def test_a_step_size_beyond_the_safe_rule_is_cautioned(alpha, b, degree, safe):
+    fine = Recovery(alpha=alpha, eta=0.999 * safe, b=b, degree=degree)
+    assert fine.stable_eta == pytest.approx(safe, rel=1e-12)
+    assert fine.cautions() == []
+    (line,) = Recovery(alpha=alpha, eta=1.01 * safe, b=b, degree=degree).cautions()
+    assert f"{1.01 * safe:g}" in line
+    assert f"{safe:.3g}" in line
+
+
+def test_the_distance_is_from_the_nearer_of_two_signals_where_there_are_two():
+    x, signal = np.array([-1.0, -0.5, 0.3, 0.1]), np.array([1.0, 1.0, -1.0, 1.0])
+    m, C = x @ signal / 4, x @ x / 4
+    assert m < 0
+    assert distance(m, C) == pytest.approx(((x + signal) ** 2).mean(), rel=1e-14)
+    assert distance(m, C, degree=1) == pytest.approx(((x - signal) ** 2).mean(), rel=1e-14)
+
+
+def test_sections_build_what_they_say():
+    table = {"alpha": 2.5, "eta": 0.1, "b": 0.5, "N": 50, "waiting": [1.0, 2.0], "degree": 1}
+    problem = ProblemSection.model_validate(table).build()
+    assert (problem.alpha, problem.b, problem.N, problem.degree, problem.waiting) == (2.5, 0.5, 50, 1, (1.0, 2.0))
+    simulator = SimulatorSection.model_validate({"response": True, "precision": "float64"}).build()
+    assert simulator.response
+    assert simulator.precision == "float64"
+    assert SimulatorSection.model_validate({"kind": "none"}).build() is None
+    assert TheorySection.model_validate({"kind": "none"}).build() is None
+    assert TheorySection.model_validate({"tolerance": 1e-6}).build().tolerance == 1e-6
+    assert TheorySection.model_validate({"kind": "linear"}).build().name == "linear"

@@ -1,10 +1,17 @@
-"""When a falling curve reaches a level, with an error bar."""
+"""When a falling curve reaches a level, with an error bar, and between which points a quantity rises through one."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from sgdsim.analysis.plateau import local_slopes
 from sgdsim.errors import ArgumentError
+
+
+class NotReachedError(ArgumentError):
+    """A curve that stays above the level."""
 
 
 def first_crossing(
@@ -15,7 +22,8 @@ def first_crossing(
 ) -> tuple[float, float]:
     """The first x at which `mean` falls to `level`, and its standard error.
 
-    Between two save times the curve is a straight line in log(mean) against log(x). To first order the error is
+    Between two save times the curve is a straight line in log(mean) against log(x); in mean, where it falls below 0. To
+    first order the error is
 
         error(x) / x = (sem / mean) / |d ln(mean) / d ln(x)|
 
@@ -27,20 +35,57 @@ def first_crossing(
     - `mean`, `sem`: the curve, > 0, and its standard error (none: the error is 0).
     - `level`: > 0.
 
-    **Raises:** ArgumentError where the curve starts at or below the level, or stays above it.
+    **Raises:** NotReachedError where the curve stays above the level, ArgumentError where it starts at or below it.
     """
     x, mean = np.asarray(x, np.float64), np.asarray(mean, np.float64)
     below = np.flatnonzero(mean <= level)
     if len(below) == 0:
-        raise ArgumentError("level", "be reached by the curve", level)
+        raise NotReachedError("level", "be reached by the curve", level)
     right = int(below[0])
     if right == 0 or not np.isfinite(mean[right - 1]):
         raise ArgumentError("level", "be below the curve at its first save time", level)
     left = right - 1
-    share = np.log(mean[left] / level) / np.log(mean[left] / mean[right])
+    if mean[right] > 0:
+        share = np.log(mean[left] / level) / np.log(mean[left] / mean[right])
+    else:
+        share = (mean[left] - level) / (mean[left] - mean[right])
     crossing = float(x[left] * (x[right] / x[left]) ** share)
     if sem is None:
         return crossing, 0.0
     slopes, scatter = local_slopes(x, mean), np.asarray(sem, np.float64) / mean
     slope, relative = ((1 - share) * part[left] + share * part[right] for part in (slopes, scatter))
     return crossing, float(crossing * relative / -slope) if slope < 0 else np.inf
+
+
+@dataclass(frozen=True)
+class Onset:
+    """A quantity rises through a level between the neighbours `low` and `high`; `onset` is their geometric mean.
+
+    It is the arithmetic mean where `low` is not > 0.
+    """
+
+    onset: float
+    low: float
+    high: float
+
+
+def find_onset(x: ArrayLike, values: ArrayLike, level: float) -> Onset:
+    """Where along x the values first rise through the level. A value that is not finite, a blow-up, is above it.
+
+    **Arguments:**
+
+    - `x`: distinct, in any order.
+
+    **Raises:** ArgumentError where the first value is above the level already, or none is.
+    """
+    order = np.argsort(np.asarray(x, np.float64))
+    x, values = np.asarray(x, np.float64)[order], np.asarray(values, np.float64)[order]
+    above = np.flatnonzero(~np.isfinite(values) | (values > level))
+    if len(np.unique(x)) < len(x):
+        raise ArgumentError("x", "be different at every point", x.tolist())
+    if len(above) == 0:
+        raise ArgumentError("level", "be passed at some point", level)
+    if above[0] == 0:
+        raise ArgumentError("level", "not be passed at the first point already", level)
+    low, high = float(x[above[0] - 1]), float(x[above[0]])
+    return Onset(float(np.sqrt(low * high)) if low > 0 else (low + high) / 2, low, high)

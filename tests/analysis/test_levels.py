@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgdsim.analysis.levels import first_crossing
+from sgdsim.analysis.levels import NotReachedError, find_onset, first_crossing
 from sgdsim.errors import ArgumentError
 
 X = np.geomspace(10, 1e5, 30)
@@ -49,3 +49,37 @@ def test_a_level_out_of_reach_is_refused(level, reason):
 def test_a_curve_of_diverged_replicas_is_refused():
     with pytest.raises(ArgumentError, match="be reached"):
         first_crossing(X, np.full_like(X, np.nan), 0.1)
+
+
+def test_a_curve_that_falls_below_zero_is_a_straight_line_there():
+    crossing, _ = first_crossing(np.array([1.0, 4.0]), np.array([1.0, -1.0]), 0.5)
+    assert crossing == pytest.approx(4.0**0.25)
+
+
+def test_only_a_curve_that_stays_above_has_not_reached_the_level():
+    with pytest.raises(NotReachedError):
+        first_crossing(X, 1 / X, 1e-9)
+    with pytest.raises(ArgumentError) as caught:
+        first_crossing(X, 1 / X, 1e3)
+    assert not isinstance(caught.value, NotReachedError)
+
+
+@pytest.mark.parametrize("blown_up", [1.0, np.inf, np.nan])
+def test_the_onset_lies_between_its_neighbours(blown_up):
+    found = find_onset([0.4, 0.1, 0.2, 0.8], [blown_up, 1e-9, 1e-8, 1e-9], 1e-3)
+    assert (found.low, found.high) == (0.2, 0.4)
+    assert found.onset == pytest.approx(np.sqrt(0.08))
+    assert find_onset([-1.0, 2.0], [0.0, blown_up], 0.5).onset == 0.5
+
+
+@pytest.mark.parametrize(
+    ("x", "values", "reason"),
+    [
+        ([1.0, 2.0], [0.0, 0.1], "be passed at some point"),
+        ([1.0, 2.0], [2.0, 0.1], "at the first point already"),
+        ([1.0, 1.0], [0.0, 2.0], "be different"),
+    ],
+)
+def test_what_has_no_onset_is_refused(x, values, reason):
+    with pytest.raises(ArgumentError, match=reason):
+        find_onset(x, values, 1.0)

@@ -1,0 +1,64 @@
+"""The bias of a finite system against its limit: a straight line in 1/x, and where it meets 1/x = 0."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from sgdsim.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The fitted law difference = intercept + coefficient / x, with statistical errors.
+
+    Where the limit is right, `intercept` is 0 within its error. `chi2` is close to `dof` (points - 2) where the law
+    describes the points; the errors are not widened when it is larger.
+    """
+
+    intercept: float
+    intercept_error: float
+    coefficient: float
+    coefficient_error: float
+    chi2: float
+    dof: int
+
+    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The law's value at x."""
+        return self.intercept + self.coefficient / np.asarray(x, np.float64)
+
+
+def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:
+    """Fits difference = intercept + coefficient / x by weighted least squares, Cov = (X^T W X)^-1, W = diag(sem^-2).
+
+    **Arguments:**
+
+    - `x`: sizes, > 0.
+    - `difference`, `sem`: simulation minus theory, and its standard error.
+
+    **Raises:** ArgumentError with fewer than two distinct x, or where a value is not finite or an error not > 0.
+    """
+    x, difference, sem = (np.asarray(part, np.float64) for part in (x, difference, sem))
+    if not x.shape == difference.shape == sem.shape:
+        raise ArgumentError("x", f"have one value for each of the {difference.size} points", x.shape)
+    if not (np.isfinite(x) & (x > 0)).all() or len(np.unique(x)) < 2:
+        raise ArgumentError("x", "have at least two distinct values, all finite and > 0", x.tolist())
+    if not np.isfinite(difference).all():
+        raise ArgumentError("difference", "be finite at every point", difference.tolist())
+    if not (np.isfinite(sem) & (sem > 0)).all():
+        raise ArgumentError("sem", "be finite and > 0 at every point", sem.tolist())
+    scale = float(x.min())  # of order one: the columns of the design are then comparable
+    design = np.stack([np.ones_like(x), scale / x], axis=1) / sem[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    intercept, coefficient = np.linalg.lstsq(design, difference / sem, rcond=None)[0].tolist()
+    errors = np.sqrt(np.diag(covariance)).tolist()
+    residual = difference / sem - design @ np.array([intercept, coefficient])
+    return Bias(
+        intercept=intercept,
+        intercept_error=errors[0],
+        coefficient=coefficient * scale,
+        coefficient_error=errors[1] * scale,
+        chi2=float(residual @ residual),
+        dof=len(x) - 2,
+    )

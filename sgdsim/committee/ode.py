@@ -192,7 +192,7 @@ class OverlapODE(Theory):
         self.check_start(start)
         initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
         flow = ExactODE(self.rtol, self.atol).bind(problem)
-        return predict_spread(problem, flow, flow if self.name == "exact" else self.bind(problem), initial, times)
+        return predict_spread(problem, flow, flow if isinstance(self, ExactODE) else self.bind(problem), initial, times)
 
     def bind(self, problem: Committee) -> OverlapCurve:
         """The curve of this problem."""

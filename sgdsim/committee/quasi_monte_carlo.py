@@ -12,16 +12,22 @@ from scipy.stats import qmc
 
 from sgdsim.committee.linear_algebra import batched_root
 
-POINTS = 2**15
+POINTS_LOG2 = 15
+POINTS = 2**POINTS_LOG2
 _CHUNK = 2**11
 """Points at a time, so that memory stays small where many covariances are averaged side by side."""
 
 
+def sobol_normals(n: int, log2: int) -> Float[np.ndarray, "points n"]:
+    """2^log2 standard normals from scrambled Sobol points of a fixed seed."""
+    uniform = qmc.Sobol(n, scramble=True, rng=0).random_base2(log2)
+    return ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+
+
 @lru_cache(maxsize=4)
 def normal_points(n: int) -> Float[np.ndarray, "points n"]:
-    """POINTS standard normals: scrambled Sobol points of a fixed seed and their negatives; covariance exactly 1."""
-    uniform = qmc.Sobol(n, scramble=True, rng=0).random(POINTS // 2)
-    half = ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+    """POINTS standard normals: `sobol_normals` and their negatives; covariance exactly 1."""
+    half = sobol_normals(n, POINTS_LOG2 - 1)
     points = np.concatenate([half, -half])
     root = np.linalg.cholesky(points.T @ points / POINTS)
     return np.linalg.solve(root, points.T).T

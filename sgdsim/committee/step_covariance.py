@@ -4,12 +4,11 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.linear_algebra import batched_root
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.quasi_monte_carlo import sobol_normals
 
 POINTS_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""
@@ -58,9 +57,7 @@ class StepCovariance(eqx.Module):
     def of(cls, problem: Committee, points_log2: int = POINTS_LOG2) -> "StepCovariance":
         """The covariance of a problem, by 2^points_log2 points of a scrambled Sobol sequence. Needs d >= k + p."""
         fields = problem.k + problem.p
-        sobol = qmc.Sobol(fields + 1, scramble=True, rng=np.random.default_rng(0))
-        uniform = sobol.random_base2(points_log2)
-        normals = jnp.asarray(ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)))
+        normals = jnp.asarray(sobol_normals(fields + 1, points_log2))
         constants = (problem.step_size, problem.d - fields, problem.noise, problem.dt)
         return cls(
             normals[:, :fields],

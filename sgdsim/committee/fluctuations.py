@@ -26,7 +26,7 @@ from jaxtyping import Array, Float
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.step_covariance import StepCovariance, full, independent
-from sgdsim.ensemble.contracts import Observables, Spread
+from sgdsim.ensemble.contracts import Spread
 from sgdsim.errors import ArgumentError
 
 MAX_ENTRIES = 400
@@ -46,8 +46,8 @@ NUMBERS, FEWEST = 2**19, 2**11
 class Flow(Protocol):
     """What is needed of a theory: its path, the right-hand side of its ODE, and the excess risk at a point."""
 
-    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-        """M, Q and excess_risk at `times`."""
+    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+        """M, Q and excess_risk at `times`, on the host."""
         ...
 
     def velocity(
@@ -117,20 +117,21 @@ def predict_spread(
 
     **Raises:** ArgumentError where the path does not reach the last time.
     """
-    at_times = _solve(flow, initial, jnp.asarray(times))
-    states = independent(at_times["M"], at_times["Q"])
-    wanted = at_times if theory is flow else _solve(theory, initial, jnp.asarray(times))
-    shift = np.asarray(states - independent(wanted["M"], wanted["Q"]))
+    at_times = flow.solve(initial, times)
+    M, Q = (jnp.asarray(at_times[name]) for name in ("M", "Q"))
+    states = independent(M, Q)
+    wanted = at_times if theory is flow else theory.solve(initial, times)
+    shift = np.asarray(states - independent(*(jnp.asarray(wanted[name]) for name in ("M", "Q"))))
     if not np.isfinite(shift).all():
         raise ArgumentError("times", "end where the ODE still has a solution", float(times[-1]))
     law = deviations(problem, flow, initial, times)
     sigma = law.covariances
     std = jnp.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0))
-    M, Q = (np.asarray(part) for part in full(std, problem.p, problem.k))
-    gradient = np.asarray(_risk_gradients(flow, jnp.asarray(initial.P), at_times["M"], at_times["Q"]))
+    std_M, std_Q = (np.asarray(part) for part in full(std, problem.p, problem.k))
+    gradient = np.asarray(_risk_gradients(flow, jnp.asarray(initial.P), M, Q))
     risk = np.sqrt(np.maximum(np.einsum("ta,tab,tb->t", gradient, sigma, gradient), 0.0))
     sup, final = law.mean_sizes(shift)
-    return Spread({"M": M, "Q": Q, "excess_risk": risk}, sup, final)
+    return Spread({"M": std_M, "Q": std_Q, "excess_risk": risk}, sup, final)
 
 
 def deviations(
@@ -138,8 +139,10 @@ def deviations(
 ) -> Deviations:
     """The law of the deviations at `times`; `fineness` > 1 takes that many times more points along the path."""
     nodes, M, Q = _path(flow, initial, times, fineness)
-    rates = _rates(flow, StepCovariance.of(problem), jnp.asarray(initial.P), M, Q)
-    jacobians, noises = (np.asarray(rate) for rate in rates)
+    noise, P = StepCovariance.of(problem), jnp.asarray(initial.P)
+    # Point by point: the number of points differs from problem to problem, and one compilation serves them all.
+    rates = [_rates(flow, noise, P, *point) for point in zip(jnp.asarray(M), jnp.asarray(Q), strict=True)]
+    jacobians, noises = (np.stack(rate) for rate in zip(*rates, strict=True))
     transitions, kicks, last = [], [], 0.0
     for time in times:
         Phi, C = np.eye(jacobians.shape[1]), np.zeros(jacobians.shape[1:])
@@ -195,25 +198,21 @@ def _at(
 
 def _path(
     flow: Flow, initial: Overlaps, times: Float[np.ndarray, " times"], fineness: float
-) -> tuple[Float[np.ndarray, " nodes"], Float[Array, "nodes p k"], Float[Array, "nodes p p"]]:
+) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, "nodes p k"], Float[np.ndarray, "nodes p p"]]:
     """Times from 0 to the end, and (M, Q) there, between which little changes."""
     final = float(times[-1])
     looks = int(PROBES * fineness)
     probes = np.union1d(np.linspace(0.0, final, looks + 1), np.geomspace(1e-8 * final, final, looks))
-    solved = _solve(flow, initial, jnp.asarray(probes))
-    states, risk = np.asarray(independent(solved["M"], solved["Q"])), np.asarray(solved["excess_risk"])
+    solved = flow.solve(initial, probes)
+    M, Q, risk = (solved[name] for name in ("M", "Q", "excess_risk"))
+    states = np.asarray(independent(jnp.asarray(M), jnp.asarray(Q)))
     size = np.maximum(1.0, np.abs(states).max(axis=1))
     moved = np.abs(np.diff(states, axis=0)).max(axis=1) / size[1:] / MOVEMENT
     decayed = np.abs(np.diff(np.log(np.maximum(risk, 1e-10 * risk.max() + 1e-300)))) / DECAY
     progress = np.concatenate([[0.0], np.cumsum(np.maximum(moved, decayed))]) * fineness
     wanted = np.linspace(0.0, progress[-1], int(np.ceil(progress[-1])) + 2)
     chosen = np.unique(np.concatenate([np.searchsorted(progress, wanted[:-1]), [len(probes) - 1]]))
-    return probes[chosen], solved["M"][chosen], solved["Q"][chosen]
-
-
-@eqx.filter_jit
-def _solve(flow: Flow, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-    return flow(initial, times)
+    return probes[chosen], M[chosen], Q[chosen]
 
 
 @eqx.filter_jit
@@ -221,19 +220,16 @@ def _rates(
     flow: Flow,
     noise: StepCovariance,
     P: Float[Array, "k k"],
-    M: Float[Array, "nodes p k"],
-    Q: Float[Array, "nodes p p"],
-) -> tuple[Float[Array, "nodes n n"], Float[Array, "nodes n n"]]:
-    """J and dt D at every point, one after the other."""
-    p, k = M.shape[1:]
+    M: Float[Array, "p k"],
+    Q: Float[Array, "p p"],
+) -> tuple[Float[Array, "n n"], Float[Array, "n n"]]:
+    """J and dt D at one point."""
+    p, k = M.shape
 
     def drift(entries: Float[Array, " n"]) -> Float[Array, " n"]:
         return independent(*flow.velocity(P, *full(entries, p, k)))
 
-    def rates(point: tuple[Array, Array]) -> tuple[Array, Array]:
-        return jax.jacfwd(drift)(independent(*point)), noise(P, *point)
-
-    return jax.lax.map(rates, (M, Q))
+    return jax.jacfwd(drift)(independent(M, Q)), noise(P, M, Q)
 
 
 @eqx.filter_jit

@@ -1,10 +1,15 @@
 """The figures that an experiment may ask for, by name."""
 
+from sgdsim.report.aging import AgingFigure
+from sgdsim.report.bias import BiasFigure
 from sgdsim.report.fluctuations import FluctuationsFigure
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.phase_diagram import PhaseDiagramFigure
 from sgdsim.report.risk import RiskFigure
 from sgdsim.report.scaling import ScalingFigure
+from sgdsim.report.stability import StabilityFigure
+from sgdsim.report.threshold import ThresholdFigure
+from sgdsim.report.threshold_start import ThresholdStartFigure
 from sgdsim.report.trajectories import TrajectoriesFigure
 from sgdsim.report.width import WidthFigure
 
@@ -15,6 +20,11 @@ _KINDS = (
     PhaseDiagramFigure(),
     WidthFigure(),
     FluctuationsFigure(),
+    BiasFigure(),
+    ThresholdFigure(),
+    ThresholdStartFigure(),
+    AgingFigure(),
+    StabilityFigure(),
 )
 
 FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in _KINDS}

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from sgdsim.errors import ExperimentError
-from sgdsim.report import tables
+from sgdsim.report import law_tables, tables
 from sgdsim.report.figures import FIGURES
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import REGION_COLOURS, inline_svg, save, styled
@@ -73,12 +73,15 @@ def _render(run: Stored, sections: list[Section]) -> str:
         system=run.summary["system"],
         name=run.summary["experiment"],
         laws=tables.headline(run),
+        statements=law_tables.statements(run),
         counts=tables.counts(run),
         sections=sections,
         fits=tables.fits(run),
+        law_tables=law_tables.tables(run),
         unfitted=tables.unfitted(run),
         cells=tables.cells(run),
         constants=tables.constants(run),
+        simulated=run.simulated,
         regions=REGION_COLOURS,
         provenance=tables.provenance(run),
         experiment=run.experiment,

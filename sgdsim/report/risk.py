@@ -18,6 +18,8 @@ from sgdsim.report.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, 
 
 COLUMNS = 3
 OPACITIES = {"std": 0.14, "sem": 0.4}
+BLOW_UP = 1e6
+"""Times its first value: the height at which a curve that blows up leaves its panel."""
 SHADES = (-0.3, 0.45)
 """Of several curves in one region: from mixed with black to mixed with white."""
 
@@ -209,7 +211,8 @@ def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
     """Room for the curves, whatever their bands."""
     values = np.concatenate(curves)
     values = values[np.isfinite(values) & (values > 0)]
-    return float(values.min()) / 2, float(values.max()) * 2
+    starts = [abs(curve[np.isfinite(curve)][0]) for curve in curves if np.isfinite(curve).any()]
+    return float(values.min()) / 2, min(float(values.max()), BLOW_UP * float(max(starts))) * 2
 
 
 def _keys(run: Stored, cells: dict[int, str], colours: dict[int, str]) -> list[Line2D]:
@@ -230,7 +233,7 @@ def _draw_legend(figure: Figure, run: Stored, layout: Layout, shared: bool) -> N
     keys = _keys(run, cells, _colours(run, layout, cells)) if shared else []
     means = marks(run, OPACITIES)
     longest = max((len(str(key.get_label())) for key in keys), default=0)
-    most = 4 if figure.get_figwidth() > 5 else 3 if longest < 22 else 1
+    most = 4 if figure.get_figwidth() > 5 or (longest < 12 and not run.simulated) else 3 if longest < 22 else 1
     columns = min(most, max(len(keys), len(means)))
     rows = [items[first : first + columns] for items in (keys, means) for first in range(0, len(items), columns)]
     if rows:

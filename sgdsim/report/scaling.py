@@ -10,7 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.stored import DEVIATIONS, Stored
+from sgdsim.report.stored import DEVIATIONS, RELAXATION, Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 
 PANEL = 3.9
@@ -37,8 +37,9 @@ class ScalingFigure(FigureKind):
         predicted = " Crosses: what theory predicts of every point, without a fit." if known else ""
         bootstrap = any(fit["quantity"] in DEVIATIONS for fit in fits)
         errors = ", errors of a deviation by bootstrap over the replicas" if bootstrap else ""
+        points = "Mean over replicas with its standard error" if run.simulated else "Values of theory"
         return (
-            f"Mean over replicas with its standard error, against {against}. Solid: power law fitted by weighted least "
+            f"{points}, against {against}. Solid: power law fitted by weighted least "
             f"squares{errors}{theory}. Below: the same, divided by the fitted law."
             f"{predicted}"
         )
@@ -74,6 +75,8 @@ def _axis_label(run: Stored, fit: dict[str, Any]) -> str:
     quantity = fit["quantity"]
     if quantity in DEVIATIONS:
         label = DEVIATIONS[quantity][1]
+    elif quantity == RELAXATION:
+        label = rf"relaxation time $\tau$ to ${run.symbol(run.scalars[0])} = {plain(fit['level'])}$"
     elif fit.get("level") is not None:
         label = rf"samples $\nu$ to ${run.symbol(run.scalars[0])} = {plain(fit['level'])}$"
     else:

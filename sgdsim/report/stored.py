@@ -17,6 +17,10 @@ DEVIATIONS = {
     "final_deviation": ("final deviation", r"$\mathrm{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
 }
 """The distances of a replica from theory that every system has, in words and as mathematics."""
+RELAXATION = "relaxation_time"
+"""The time at which the first scalar observable has fallen to a level."""
+NUMBERS = {"power": "slope", "threshold": "threshold", "bias": "intercept", "onset": "onset"}
+"""The number that each kind of law is fitted for; None where no fit could be made."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,14 @@ class Stored:
 
     @property
     def fits(self) -> dict[str, dict[str, Any]]:
-        """The fits that could be made, by name."""
-        return {name: fit for name, fit in self.summary.get("fits", {}).items() if fit.get("slope") is not None}
+        """The power laws that could be fitted, by name."""
+        return self.laws("power")
+
+    def laws(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The fits of one kind of law that could be made, by name; those without a kind are power laws."""
+        fits = self.summary.get("fits", {})
+        of_kind = {name: fit for name, fit in fits.items() if fit.get("law", "power") == kind}
+        return {name: fit for name, fit in of_kind.items() if fit.get(NUMBERS[kind]) is not None}
 
     @property
     def has_theory(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.report.stored import Stored
+from sgdsim.report.stored import NUMBERS, Stored
 from sgdsim.sweep.progress import duration
 
 
@@ -35,6 +35,8 @@ def headline(run: Stored) -> list[dict[str, str]]:
 def counts(run: Stored) -> list[tuple[str, str]]:
     """The size of the run: (what, how many)."""
     summary = run.summary
+    if not run.simulated:
+        return [("cells", plain(len(summary["cells"]))), ("solved in", duration(summary["wall_seconds"]))]
     return [
         ("cells", plain(len(summary["cells"]))),
         ("replicas", plain(summary["n_replicas"])),
@@ -75,7 +77,8 @@ def _fit_row(run: Stored, name: str, fit: dict[str, Any], same: bool) -> tuple[s
 def unfitted(run: Stored) -> list[tuple[str, str]]:
     """Fits that were asked for and could not be made: (name, why)."""
     fits = run.summary.get("fits", {})
-    return [(name, fit.get("problem", "no fit")) for name, fit in fits.items() if name not in run.fits]
+    made = {name for kind in NUMBERS for name in run.laws(kind)}
+    return [(name, fit.get("problem") or "no fit") for name, fit in fits.items() if name not in made]
 
 
 def cells(run: Stored) -> Table:
@@ -83,21 +86,23 @@ def cells(run: Stored) -> Table:
     apart = run.varying + tuple(name for name in _varying_parameters(run) if name not in run.varying)
     deviations = tuple(name for name in ("sup_deviation", "final_deviation") if _any(run, name))
     finals = tuple(run.summary["cells"][0].get("final", {}))
-    columns = ["cell", *apart, "replicas", "diverged", *map(run.words, deviations)]
+    counted = ("replicas", "diverged") if run.simulated else ()
+    columns = ["cell", *apart, *counted, *map(run.words, deviations)]
     plateaus = any(cell.get("plateau") or cell.get("plateau_theory") for cell in run.summary["cells"])
     columns += ["plateau", "plateau of theory"] if plateaus else []
     for name in finals:
-        columns += [f"final {run.words(name)}", "theory"]
+        columns += [f"final {run.words(name)}", "theory"] if run.simulated else [f"final {run.words(name)}"]
     rows = []
     for cell in run.summary["cells"]:
         values = cell["parameters"] | cell["axes"]
         row = [plain(cell["cell"]), *(plain(values.get(name)) for name in apart)]
-        row += [plain(cell["n_replicas"]), plain(cell["n_diverged"])]
+        row += [plain(cell[f"n_{name}"]) for name in counted]
         row += [rounded(cell[name]["mean"], cell[name]["sem"]) for name in deviations]
         row += [_plateau(cell.get(key)) for key in ("plateau", "plateau_theory")] if plateaus else []
         for name in finals:
             final = cell["final"][name]
-            row += [rounded(final["mean"], final["sem"]), plain(final["theory"], digits=6)]
+            row += [rounded(final["mean"], final["sem"])] if run.simulated else []
+            row += [plain(final["theory"], digits=6)]
         rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
 

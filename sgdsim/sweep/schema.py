@@ -21,12 +21,6 @@ Table = dict[str, Any]
 MISSING, UNKNOWN = "missing", "extra_forbidden"
 """pydantic's types of error about keys; the others are about values."""
 
-DEVIATIONS = ("sup_deviation", "final_deviation")
-"""Quantities that compare every replica with the theory."""
-
-SAMPLES = "samples_to_level"
-"""Steps of SGD until the mean of the system's first scalar observable, its risk, has fallen to a level."""
-
 
 class Document(Section):
     """The whole file. What is inside its tables is checked by their own sections."""
@@ -43,6 +37,12 @@ class Document(Section):
     fits: Table = Field(default={})
     report: Table = Field(default={})
     quick: Table = Field(default={})
+
+
+class TheoryDocument(Document):
+    """A file about theory alone: there is no ensemble."""
+
+    ensemble: Table = Field(default={})
 
 
 class TimesSection(Section):
@@ -78,10 +78,13 @@ class EnsembleSection(Section):
 
 
 class FitSection(Section):
-    """[fits.NAME]: a power law of one quantity of the cells against another.
+    """[fits.NAME]: a law of one quantity of the cells against another.
 
-    `level` belongs to the quantity "samples_to_level". With `log`, the quantity is divided by |ln(against)| first.
+    `level` belongs to the quantities "samples_to_level" and "relaxation_time", and to the law "onset". With `log`, of a
+    power law, the quantity is divided by |ln(against)| first.
     """
+
+    law: Literal["power", "threshold", "bias", "onset"] = "power"
 
     quantity: str = Field(examples=["sup_deviation"])
     against: str = "dt"
@@ -92,9 +95,21 @@ class FitSection(Section):
 class ReportSection(Section):
     """[report]: what is drawn. With `samples`, risks are drawn against samples per dimension, nu/d, in place of t."""
 
-    figures: list[Literal["scaling", "trajectories", "risk", "phase_diagram", "width", "fluctuations"]] = Field(
-        default=["trajectories"]
-    )
+    figures: list[
+        Literal[
+            "scaling",
+            "trajectories",
+            "risk",
+            "phase_diagram",
+            "width",
+            "fluctuations",
+            "bias",
+            "threshold",
+            "threshold_start",
+            "aging",
+            "stability",
+        ]
+    ] = Field(default=["trajectories"])
     samples: bool = False
 
 

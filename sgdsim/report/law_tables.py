@@ -1,0 +1,136 @@
+"""Laws other than powers on the report page: a sentence each where they are few, and a table of each kind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report.stored import Stored
+from sgdsim.report.tables import Table
+
+FEW = 4
+"""Laws of one kind that are said at the top of the page; more are in their table alone."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A fitted number in one line, and what stands with it."""
+
+    name: str
+    symbol: str
+    value: str
+    note: str
+
+
+def statements(run: Stored) -> list[Statement]:
+    """The laws that are said at the top of the page."""
+    makers: dict[str, Callable[[Stored, str, dict[str, Any]], Statement]] = {
+        "threshold": _threshold,
+        "bias": _bias,
+        "onset": _onset,
+    }
+    return [
+        make(run, name, law)
+        for kind, make in makers.items()
+        if len(run.laws(kind)) <= FEW
+        for name, law in run.laws(kind).items()
+    ]
+
+
+def _threshold(run: Stored, name: str, law: dict[str, Any]) -> Statement:
+    note = f"threshold of the {run.fitted(law)}: {_range(law, 'threshold')} over the fit windows, a systematic error"
+    exponent = f"exponent {plain(law['exponent'])} ({_range(law, 'exponent')})"
+    return Statement(name, f"{law['against']}*", plain(law["threshold"]), f"{note}; {exponent}")
+
+
+def _bias(run: Stored, name: str, law: dict[str, Any]) -> Statement:
+    value = rounded(law["intercept"], law["intercept_error"])
+    slope = rounded(law["coefficient"], law["coefficient_error"])
+    note = (
+        f"what is left of simulation minus theory for {law['against']} to infinity; coefficient of 1/{law['against']}"
+    )
+    return Statement(name, f"bias of the {run.words(law['quantity'])}", value, f"{note}: {slope}")
+
+
+def _onset(run: Stored, name: str, law: dict[str, Any]) -> Statement:
+    note = f"the {run.words(law['quantity'])} rises through {plain(law['level'])} between {_bracket(law)}"
+    expected = "" if law["expected"] is None else f"; expected {plain(law['expected'])}"
+    return Statement(name, law["against"], plain(law["onset"]), f"{note}{expected}")
+
+
+def thresholds(run: Stored) -> Table:
+    """Thresholds and exponents with their ranges over the fit windows."""
+    columns = "fit, of, against, threshold, range, exponent, range, prefactor, longest time, points, not reached"
+    rows = [
+        (
+            name,
+            run.fitted(law),
+            law["against"],
+            plain(law["threshold"]),
+            _range(law, "threshold"),
+            plain(law["exponent"]),
+            _range(law, "exponent"),
+            plain(law["prefactor"]),
+            plain(law["longest"]),
+            str(len(law["points"])),
+            str(len(law["missed"])),
+        )
+        for name, law in run.laws("threshold").items()
+    ]
+    return Table(tuple(columns.split(", ")), tuple(rows))
+
+
+def biases(run: Stored) -> Table:
+    """Intercepts and coefficients of the lines in 1/x."""
+    columns = "fit, of, against, intercept, intercept / s.e., coefficient, chi2 / dof, points"
+    rows = [
+        (
+            name,
+            run.words(law["quantity"]),
+            f"1/{law['against']}",
+            rounded(law["intercept"], law["intercept_error"]),
+            f"{law['intercept'] / law['intercept_error']:+.1f}" if law["intercept_error"] else "-",
+            rounded(law["coefficient"], law["coefficient_error"]),
+            "-" if law.get("chi2") is None else f"{law['chi2']:.1f} / {law['dof']}",
+            str(len(law["points"])),
+        )
+        for name, law in run.laws("bias").items()
+    ]
+    return Table(tuple(columns.split(", ")), tuple(rows))
+
+
+def onsets(run: Stored) -> Table:
+    """Onsets between their neighbours on the grid, beside what is expected."""
+    columns = "fit, of, through, against, onset, between, expected, off by"
+    rows = [
+        (
+            name,
+            run.words(law["quantity"]),
+            plain(law["level"]),
+            law["against"],
+            plain(law["onset"]),
+            _bracket(law),
+            plain(law["expected"]),
+            f"{100 * (law['onset'] / law['expected'] - 1):+.1f} %" if law["expected"] else "-",
+        )
+        for name, law in run.laws("onset").items()
+    ]
+    return Table(tuple(columns.split(", ")), tuple(rows))
+
+
+def tables(run: Stored) -> list[tuple[Table, str]]:
+    """The tables that have rows, each with a line about its errors."""
+    found = (
+        (thresholds(run), "Ranges are over the fit windows: a systematic error, no statistical one."),
+        (biases(run), "The digits in parentheses are the standard error of the last digits shown."),
+        (onsets(run), "An onset lies between two neighbouring values of the grid."),
+    )
+    return [(table, note) for table, note in found if table.rows]
+
+
+def _range(law: dict[str, Any], key: str) -> str:
+    return f"{plain(law[f'{key}_low'])} to {plain(law[f'{key}_high'])}"
+
+
+def _bracket(law: dict[str, Any]) -> str:
+    return f"{plain(law['low'])} and {plain(law['high'])}"

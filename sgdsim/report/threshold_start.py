@@ -1,0 +1,60 @@
+"""The fitted threshold against another axis of the grid, with its range over the fit windows."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sgdsim.report.kinds import FigureKind
+from sgdsim.report.laws import Along, all_along, colours, numbers
+from sgdsim.report.stored import Stored
+from sgdsim.report.style import MARKERS, math_name
+
+PANEL = (4.2, 3.2)
+"""Inches."""
+
+
+@dataclass(frozen=True)
+class ThresholdStartFigure(FigureKind):
+    """A panel for each fit; a curve for every combination of the axes that are not drawn along."""
+
+    name: ClassVar[str] = "threshold_start"
+
+    def lacks(self, run: Stored) -> str:
+        """Thresholds at two values of another axis."""
+        return "" if all_along(run, "threshold") else "thresholds fitted at two or more values of another axis"
+
+    def caption(self, run: Stored) -> str:
+        """What is drawn along which axis."""
+        axes = " and ".join(dict.fromkeys(one.axis for one in all_along(run, "threshold").values()))
+        return (
+            f"Fitted threshold against {axes}. Points: medians over the fit windows; bars: the range over the windows, "
+            "a systematic error."
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """One panel below another."""
+        found = all_along(run, "threshold")
+        figure = Figure(figsize=(PANEL[0], PANEL[1] * len(found)), layout="constrained")
+        panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+        for axes, one in zip(panels, found.values(), strict=True):
+            _draw_panel(axes, one)
+        return figure
+
+
+def _draw_panel(axes: Axes, one: Along) -> None:
+    palette = colours(len(one.curves))
+    for index, (label, curve) in enumerate(one.curves.items()):
+        x = [value for value, _ in curve]
+        middle, low, high = (
+            numbers([law[key] for _, law in curve]) for key in ("threshold", "threshold_low", "threshold_high")
+        )
+        error = [abs(middle - low), abs(high - middle)]
+        style = {"color": palette[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "capsize": 2.5}
+        axes.errorbar(x, middle, error, label=label, linewidth=1.2, **style)
+    against = next(iter(one.curves.values()))[0][1]["against"]
+    symbol = math_name(against).strip("$")
+    axes.set(xscale="log" if one.logarithmic else "linear", xlabel=math_name(one.axis), ylabel=f"${symbol}^*$")
+    if any(one.curves):
+        axes.legend(loc="best")

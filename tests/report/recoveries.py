@@ -1,0 +1,133 @@
+"""Made-up runs of a recovery: theory alone, correlations with waiting times, and laws as a summary holds them."""
+
+import numpy as np
+import tomli_w
+import xarray as xr
+
+from sgdsim.report.stored import Stored
+
+TIMES = np.geomspace(0.1, 300, 80)
+WAITING = (1.0, 4.0, 16.0, 64.0)
+DT = 0.3
+REPLICAS = 50
+
+
+def _dataset(cells, simulated, theory):
+    """Distances that relax at the rate of their cell, and C_waiting(t) = (1 + (t - t_w)/t_w)^-rate."""
+    rates = np.array([cell.get("b", 1.0) for cell in cells])[:, None]
+    distance = 2 * np.exp(-np.log(20) * rates * TIMES / 20)
+    since = np.maximum(TIMES - np.rint(np.array(WAITING)[:, None] / DT) * DT, 0) / np.array(WAITING)[:, None]
+    waiting = ((1 + since.T) ** -rates[..., None]) * np.ones((len(cells), 1, 1))
+    shapes = {
+        "distance": (("cell", "time"), distance, "distance from the signal", r"\Delta"),
+        "m": (("cell", "time"), 1 - distance / 2, "overlap with the signal", "m"),
+        "C_waiting": (("cell", "time", "waiting"), waiting, "correlation with an earlier time", "C(t,t_w)"),
+    }
+    data = {}
+    for name, (dims, values, words, symbol) in shapes.items():
+        parts = {"": values * 1.01, "_sem": values * 0.02, "_std": values * 0.1} if simulated else {}
+        parts |= {"_theory": values} if theory else {}
+        for part, numbers in parts.items():
+            text = words + {"_theory": ", theory", "_sem": ", standard error of the mean"}.get(part, "")
+            data[f"{name}{part}"] = (dims, numbers, {"long_name": text, "symbol": symbol})
+    data["t"] = (("cell", "time"), np.tile(TIMES, (len(cells), 1)))
+    data["step"] = (("cell", "time"), np.tile(np.rint(TIMES / DT), (len(cells), 1)))
+    for name, count in (("n_replicas", REPLICAS * simulated), ("n_diverged", 0)):
+        data[name] = ("cell", np.full(len(cells), count))
+    return xr.Dataset(data, {"time": TIMES})
+
+
+def recovery(cells=({"b": 1.0}, {"b": 0.2}), fits=None, figures=(), simulated=False, theory=True):
+    """A finished run with the grid coordinates of every cell, the given fits, and both or either of two parts."""
+    results = _dataset(cells, simulated, theory)
+    nothing = {"mean": None, "sem": None}
+    rows = []
+    for index, axes in enumerate(cells):
+        last = results.isel(cell=index, time=-1)
+        end = {part: float(last[f"distance{key}"]) if f"distance{key}" in last else None for part, key in _PARTS}
+        rows.append(
+            {
+                "cell": index,
+                "axes": axes,
+                "parameters": {"eta": DT, **axes},
+                "region": None,
+                "dt": DT,
+                "n_replicas": REPLICAS * simulated,
+                "n_diverged": 0,
+                "sup_deviation": nothing,
+                "final_deviation": nothing,
+                "final": {"distance": end},
+            }
+        )
+    summary = {
+        "experiment": "recovery_law",
+        "title": "Recovery of a signal",
+        "system": "recovery",
+        "wall_seconds": 12.0,
+        "steps_per_second": None,
+        "n_replicas": REPLICAS * simulated * len(cells),
+        "n_diverged": 0,
+        "cells": rows,
+        "fits": fits or {},
+    }
+    experiment = tomli_w.dumps({"problem": {"waiting": list(WAITING)}, "report": {"figures": list(figures)}})
+    return Stored(results, summary, {"seed": 0}, experiment)
+
+
+_PARTS = (("mean", ""), ("sem", "_sem"), ("theory", "_theory"))
+
+
+def threshold(at, exponent=1.5, missed=(1.2, 1.5)):
+    """A fitted threshold with points on its law and a range of 0.03 to either side."""
+    points = [[x, 10 * (x - at) ** -exponent] for x in np.geomspace(at + 0.05, 4.0, 9).tolist()]
+    middle = {"threshold": at, "exponent": exponent}
+    ranges = {f"{key}_{end}": value + sign * 0.03 for key, value in middle.items() for end, sign in _ENDS}
+    return {
+        "law": "threshold",
+        "quantity": "relaxation_time",
+        "against": "alpha",
+        "level": 0.1,
+        **middle,
+        **ranges,
+        "prefactor": 10.0,
+        "longest": points[0][1],
+        "windows": [],
+        "points": points,
+        "missed": list(missed),
+    }
+
+
+_ENDS = (("low", -1), ("high", 1))
+
+
+def bias(quantity="distance", intercept=0.001, coefficient=1.5):
+    """A fitted bias with points half an error above its line."""
+    points = [[n, intercept + coefficient / n + 5e-4, 1e-3] for n in (100, 200, 400)]
+    return {
+        "law": "bias",
+        "quantity": quantity,
+        "against": "N",
+        "level": None,
+        "intercept": intercept,
+        "intercept_error": 0.0012,
+        "coefficient": coefficient,
+        "coefficient_error": 0.2,
+        "chi2": 0.75,
+        "dof": 1,
+        "points": points,
+    }
+
+
+def onset(at, expected=None):
+    """An onset between two neighbours 5 % below and above."""
+    return {
+        "law": "onset",
+        "quantity": "distance",
+        "against": "eta",
+        "level": 1e-3,
+        "onset": at,
+        "low": 0.95 * at,
+        "high": 1.05 * at,
+        "expected": expected,
+        "points": [[0.95 * at, 1e-5], [1.05 * at, 0.1]],
+    }

@@ -18,6 +18,7 @@ from sgdsim.errors import ArgumentError, ExperimentError
 
 if TYPE_CHECKING:
     from sgdsim.sweep.engine import Sweep
+    from sgdsim.sweep.experiment import Experiment
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -77,10 +78,19 @@ def run(
         from sgdsim.sweep.provenance import begin_session
 
         experiment = load_experiment(_find_config(config), overrides or (), quick)
+        if not quiet:
+            _caution(experiment)
         sweep = open_sweep(experiment, output or Path("runs") / experiment.name)
         begin_session(sweep.directory, experiment.name, experiment.seed, _command())
         _simulate(sweep, quiet)
         _finish(sweep, quiet)
+
+
+def _caution(experiment: "Experiment") -> None:
+    from sgdsim.sweep.plan import cautions
+
+    for line in cautions(experiment):
+        typer.echo(line, err=True)
 
 
 def _simulate(sweep: "Sweep", quiet: bool) -> None:
@@ -134,20 +144,14 @@ def _finish(sweep: "Sweep", quiet: bool) -> None:
 
 def _headline(summary: dict[str, Any]) -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
-    from sgdsim.analysis.numbers import rounded
+    from sgdsim.sweep.laws import headline
 
     for name, fit in summary["fits"].items():
-        if fit["slope"] is None:
-            yield f"{name}: {fit['problem']}"
-            continue
-        expected = "" if fit["expected_slope"] is None else f", expected {fit['expected_slope']:g}"
-        predicted = "" if fit["theory_constant"] is None else f", predicted {fit['theory_constant']:.4g}"
-        yield (
-            f"{name}: {fit['quantity']} = C {fit['against']}^s"
-            f" with s = {rounded(fit['slope'], fit['slope_error'])}{expected};"
-            f" C = {rounded(fit['constant'], fit['constant_error'])}{predicted};"
-            f" chi2/dof = {fit['chi2']:.3g}/{fit['dof']}"
-        )
+        yield f"{name}: {headline(fit)}"
+    if summary["steps_per_second"] is None:
+        diverged = sum(cell["theory_diverged"] for cell in summary["cells"])
+        yield f"{len(summary['cells'])} cells of theory, {diverged} diverged, in {summary['wall_seconds']:.1f} s"
+        return
     yield (
         f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged,"
         f" {summary['steps_per_second']:.3g} steps/s over {summary['wall_seconds']:.1f} s of simulation"
@@ -174,7 +178,9 @@ def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> N
         _print(experiment.title, table)
         steps = float(sum(cell.steps * cell.replicas for cell in cells))
         total = duration(sum(cell.seconds for cell in cells))
-        typer.echo(f"{len(cells)} cells, {steps:.3g} steps of SGD in all, about {total} on this machine (an estimate)")
+        work = f"{steps:.3g} steps of SGD in all" if steps else "theory alone"
+        typer.echo(f"{len(cells)} cells, {work}, about {total} on this machine (an estimate)")
+        _caution(experiment)
 
 
 @main.command()
@@ -189,7 +195,8 @@ def status(folder: Folder) -> None:
         table = _table("cell", *cells[0].axes, "blocks", "replicas", "diverged")
         for index, cell in enumerate(cells):
             blocks, replicas = f"{cell.blocks_done}/{cell.blocks}", f"{cell.replicas_done}/{cell.replicas}"
-            table.add_row(str(index), *map(_plain, cell.axes.values()), blocks, replicas, str(cell.diverged))
+            lost = "theory diverged" if cell.theory_diverged else str(cell.diverged)
+            table.add_row(str(index), *map(_plain, cell.axes.values()), blocks, replicas, lost)
         _print(directory.read_experiment()["title"], table)
         done, total = sum(cell.blocks_done for cell in cells), sum(cell.blocks for cell in cells)
         written = "written" if directory.results.is_file() and directory.summary.is_file() else "not written yet"

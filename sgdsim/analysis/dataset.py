@@ -35,6 +35,7 @@ def to_dataset(
     - `sup_deviation`, `final_deviation` (replica): distance from the theory of every replica, NaN where it diverged.
     - with a predicted `spread`: `V_predicted_std` beside V_std, and the predicted means `sup_deviation_predicted` and
       `final_deviation_predicted` (no dims).
+    - without replicas, the theory alone: `V_theory`.
     - `n_replicas`: replicas simulated, of which `n_diverged` became non-finite and are in no average.
 
     All have `long_name` and `units`; observables also `symbol`. The problem's parameters are the attributes.
@@ -43,9 +44,9 @@ def to_dataset(
         "t": ("time", steps * problem.dt, _attrs("realised time, step * dt", "t")),
         "step": ("time", steps, _attrs("steps of SGD", "nu")),
     }
-    for name in moments.mean:
+    for name in moments.mean or moments.theory:
         data |= _observable(name, system.variables[name], moments)
-    for name, long_name in DEVIATIONS.items():
+    for name, long_name in DEVIATIONS.items() if moments.mean else ():
         data[name] = ("replica", getattr(tiles, name), _attrs(long_name))
     data |= _predicted(system, spread)
     data["n_replicas"] = ((), moments.count + moments.diverged, _attrs("replicas simulated"))

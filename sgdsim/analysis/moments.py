@@ -49,8 +49,15 @@ def merge(tiles: Tiles) -> Moments:
         mean={name: mean for name, (mean, _) in fold.items()},
         std=std,
         sem={name: value / np.sqrt(max(count, 1)) for name, value in std.items()},
-        theory={name: _fold(tiles.count, curve, np.zeros_like(curve))[0] for name, curve in tiles.theory.items()},
+        theory={name: _curve(tiles, curve) for name, curve in tiles.theory.items()},
     )
+
+
+def _curve(tiles: Tiles, curve: Float[np.ndarray, "tiles times ..."]) -> Float[np.ndarray, "times ..."]:
+    """The theory averaged over the replicas; the curve itself where none was simulated."""
+    if not tiles.mean:
+        return curve[0]
+    return _fold(tiles.count, curve, np.zeros_like(curve))[0]
 
 
 def _fold(counts: np.ndarray, means: np.ndarray, m2s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

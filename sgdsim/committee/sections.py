@@ -186,11 +186,12 @@ class TheorySection(Section):
 
 
 class SimulatorSection(Section):
-    """[simulator]: the exact low-dimensional chain, or the full weights."""
+    """[simulator]: the exact low-dimensional chain, the full weights, or none: theory alone."""
 
-    kind: Literal["chain", "weights"] = "chain"
+    kind: Literal["chain", "weights", "none"] = "chain"
     precision: Literal["float32", "float64"] = "float32"
 
-    def build(self) -> Simulator:
-        """The simulator."""
-        return {"chain": Chain, "weights": Weights}[self.kind](precision=self.precision)
+    def build(self) -> Simulator | None:
+        """The simulator, if any."""
+        kinds = {"chain": Chain, "weights": Weights}
+        return None if self.kind == "none" else kinds[self.kind](precision=self.precision)

@@ -215,3 +215,5 @@ class System:
     default_theory: Theory
     expected_slope: Any = None
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
+    expected_onset: Any = None
+    """(quantity, against, list of problems) -> where the quantity is expected to rise through a level, or None."""

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.ensemble.times import check_save_times
 from sgdsim.errors import ArgumentError
 
 
@@ -48,13 +50,10 @@ class Ensemble:
     seed: int
     cell: int = 0
     batch: int | None = None
+    unit: ClassVar[str] = "steps"
 
     def __post_init__(self) -> None:
-        times = np.asarray(self.times, np.float64)
-        if times.ndim != 1 or not len(times) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
-            raise ArgumentError("times", "be finite and strictly increasing", self.times)
-        if times[0] <= 0 or self.steps[-1] < 1:
-            raise ArgumentError("times", f"be > 0 and reach at least one step, dt = {self.problem.dt:g}", self.times)
+        check_save_times(self.problem, self.times)
         for name, least, value in (("replicas", 1, self.replicas), ("seed", 0, self.seed)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ArgumentError(name, f"be an integer >= {least}", value)
@@ -103,6 +102,30 @@ class Ensemble:
     def replicas_of(self, tiles: range) -> int:
         """Replicas in a range of tiles."""
         return min(tiles.stop * self.lanes, self.replicas) - tiles.start * self.lanes
+
+    def replica_steps(self, tiles: range) -> int:
+        """Steps of SGD of a range of tiles, summed over their replicas."""
+        return self.replicas_of(tiles) * self.total_steps
+
+    def work(self, tiles: range) -> int:
+        """What a progress bar counts, in the `unit`: these steps."""
+        return self.replica_steps(tiles)
+
+    @property
+    def memory(self) -> int:
+        """Bytes on all devices together for the replicas that are simulated at once, and for solving the theory."""
+        theory = 0 if self.theory is None else self.theory.memory(self.problem, self.realised_times)
+        return self.bytes_per_replica * self.lanes * self.tiles_at_once + theory
+
+    @property
+    def operations(self) -> float:
+        """A rough count of operations of the simulation."""
+        return self.simulator.flops_per_step(self.problem) * self.total_steps * self.replicas
+
+    @property
+    def theory_operations(self) -> float:
+        """A rough count of operations of solving the theory."""
+        return 0.0 if self.theory is None else self.theory.flops(self.problem, self.realised_times)
 
     @cached_property
     def theory_curve(self) -> Observables | None:

@@ -15,6 +15,22 @@ def solve_theory(
 
     **Raises:** ArgumentError where problem, start or times do not fit, or the solver does not reach the last time.
     """
+    solved = solve_unchecked(problem, start, times, theory)
+    reached = np.all([np.isfinite(value.reshape(len(times), -1)).all(axis=1) for value in solved.values()], axis=0)
+    if not reached.all():
+        remedy = "The solver stopped there: the solution grows without bound, or its tolerances are too small."
+        last = np.asarray(times, np.float64)[reached].max(initial=0.0)
+        raise ArgumentError("times", f"end at or before t = {last:g}", float(times[-1]), remedy)
+    return solved
+
+
+def solve_unchecked(
+    problem: Problem, start: Start, times: Float[np.ndarray, " times"], theory: Theory
+) -> dict[str, np.ndarray]:
+    """The same, with values that are not finite where the solution grows without bound.
+
+    **Raises:** ArgumentError where problem, start or times do not fit.
+    """
     times = np.asarray(times, np.float64)
     if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) < 0).any():
         raise ArgumentError("times", "be finite, >= 0 and increasing", times.tolist())
@@ -23,11 +39,4 @@ def solve_theory(
     theory.check(problem)
     start.check(problem)
     initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
-    solved = theory.bind(problem).solve(initial, times)
-    reached = np.all([np.isfinite(value.reshape(len(times), -1)).all(axis=1) for value in solved.values()], axis=0)
-    if not reached.all():
-        remedy = "The solver stopped there: the solution grows without bound, or its tolerances are too small."
-        raise ArgumentError(
-            "times", f"end at or before t = {times[reached].max(initial=0.0):g}", float(times[-1]), remedy
-        )
-    return solved
+    return theory.bind(problem).solve(initial, times)

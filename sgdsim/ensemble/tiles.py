@@ -31,6 +31,11 @@ class Tiles:
     sup_deviation: Float[np.ndarray, " replicas"]
     final_deviation: Float[np.ndarray, " replicas"]
 
+    @property
+    def finite_theory(self) -> bool:
+        """Whether the theory is finite everywhere."""
+        return all(bool(np.isfinite(curve).all()) for curve in self.theory.values())
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All arrays under flat names ("count", "mean.Q", ...), as a block file stores them."""
         flat = {name: value for name, value in vars(self).items() if name not in PARTS}

@@ -27,6 +27,7 @@ class Cell:
     - `index`: position in the grid, which the random numbers depend on.
     - `times`: save times as asked for; the realised ones are whole numbers of steps.
     - `theory`: None also where the experiment asks for one and this problem has none.
+    - `simulator`: None where the theory is solved alone.
     - `axes`: the cell's coordinates in the grid.
     """
 
@@ -34,7 +35,7 @@ class Cell:
     problem: Problem
     start: Start
     theory: Theory | None
-    simulator: Simulator
+    simulator: Simulator | None
     times: Float[np.ndarray, " times"]
     axes: dict[str, Scalar]
 
@@ -69,6 +70,9 @@ class CellBuilder:
         self.complaints.n_cells = len(self.grid)
         points = [(axes, self._problem(axes)) for axes in self.grid.points()]
         theory = parts["theory"]
+        alone = asks_for_none(self.sections["simulator"])
+        if alone and asks_for_none(self.sections["theory"]):
+            self.complaints.add(("theory", "kind"), 'must not be "none" where nothing is simulated')
         holds = [theory is not None and problem is not None and theory.exists(problem) for _, problem in points]
         somewhere = any(holds)
         cells = []
@@ -76,8 +80,10 @@ class CellBuilder:
             if problem is None:
                 continue
             self.parameters = self.parameters or _numbers(problem)
-            own: dict[str, Any] = parts | {"theory": theory if holds[index] or not somewhere else None}
+            own: dict[str, Any] = parts | {"theory": theory if holds[index] or alone or not somewhere else None}
             self._check(problem, own, axes)
+            if alone and parts["start"] is not None and parts["start"].per_replica:
+                self.complaints.add(("start", "per_replica"), "must be false where nothing is simulated")
             if not self.complaints:
                 cells.append(Cell(index=index, problem=problem, axes=axes, **own))
         return cells
@@ -148,6 +154,14 @@ class CellBuilder:
         if argument in self.system.problem_section.model_fields:
             return ("problem", argument)
         return (stage, "kind") if hasattr(section, "kind") else (stage,)
+
+
+def asks_for_none(section: Any) -> bool:
+    """Whether a section (theory, simulator) asks for none; what it cannot build is complained of elsewhere."""
+    try:
+        return section is not None and section.build() is None
+    except ArgumentError:
+        return False
 
 
 def _numbers(problem: Problem) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Running a sweep: the blocks that are not on disk yet, in order, on this machine's devices."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.errors import ExperimentError
+from sgdsim.ensemble.theory_alone import TheoryAlone
+from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.sweep.blocks import Block, BlockResult, describe, partition
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.experiment import Experiment, differing_keys
@@ -15,8 +17,12 @@ from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.store import OTHER_FOLDER, CellLayout, RunDirectory
 
 
-def ensemble_of(experiment: Experiment, cell: Cell) -> Ensemble:
-    """The ensemble of one cell of an experiment."""
+def ensemble_of(experiment: Experiment, cell: Cell) -> Ensemble | TheoryAlone:
+    """The ensemble of one cell of an experiment, or where nothing is simulated, its theory alone."""
+    if cell.simulator is None:
+        if cell.theory is None:
+            raise ArgumentError("theory", "be given where nothing is simulated", None)
+        return TheoryAlone(problem=cell.problem, start=cell.start, theory=cell.theory, times=cell.times)
     return Ensemble(
         problem=cell.problem,
         start=cell.start,
@@ -35,7 +41,7 @@ class Sweep:
     """An experiment and the run directory it is simulated into."""
 
     experiment: Experiment
-    ensembles: Sequence[Ensemble]
+    ensembles: Sequence[Ensemble | TheoryAlone]
     directory: RunDirectory
     layout: Sequence[CellLayout]
 
@@ -44,10 +50,9 @@ class Sweep:
         """All blocks, in order."""
         return [block for cell in self.layout for block in cell.blocks]
 
-    def replica_steps(self, block: Block) -> int:
-        """The work in a block: steps of SGD, summed over its replicas."""
-        ensemble = self.ensembles[block.cell]
-        return ensemble.replicas_of(block.tiles) * ensemble.total_steps
+    def work(self, block: Block) -> int:
+        """The work in a block, as the meter counts it."""
+        return self.ensembles[block.cell].work(block.tiles)
 
     def run(self, meter: Meter) -> bool:
         """Simulates every block that is not on disk, and returns whether all are.
@@ -56,8 +61,9 @@ class Sweep:
         KeyboardInterrupt at once. Either way the same sweep can be taken up again.
         """
         missing = [block for block in self.blocks if not self.directory.done(block)]
-        total = sum(self.replica_steps(block) for block in self.blocks)
-        meter.start(total, total - sum(self.replica_steps(block) for block in missing))
+        total = sum(self.work(block) for block in self.blocks)
+        meter.unit = self.ensembles[0].unit
+        meter.start(total, total - sum(self.work(block) for block in missing))
         with Interrupt(lambda: meter.message("Finishing the block in hand; Ctrl-C again stops at once.")) as interrupt:
             for block in missing:
                 if interrupt.requested:
@@ -65,17 +71,17 @@ class Sweep:
                 meter.cell(
                     f"cell {block.cell + 1}/{len(self.layout)} {describe(self.layout[block.cell].axes)}".rstrip()
                 )
-                self._simulate(block, meter, interrupt)
+                with naming(self.experiment, self.experiment.cells[block.cell]):
+                    self._simulate(block, meter, interrupt)
         return True
 
     def _simulate(self, block: Block, meter: Meter, interrupt: Interrupt) -> None:
-        def advance(replica_steps: int) -> None:
+        def advance(work: int) -> None:
             interrupt.check()
-            meter.advance(replica_steps)
+            meter.advance(work)
 
         ensemble = self.ensembles[block.cell]
         # Theory and compilation, which happen once, are not counted as the simulation's time.
-        _ = ensemble.theory_curve
         ensemble.compile(block.tiles)
         meter.resume()
         began = time.perf_counter()
@@ -83,10 +89,20 @@ class Sweep:
         result = BlockResult(
             tiles=tiles,
             lanes=ensemble.lanes,
-            replica_steps=self.replica_steps(block),
+            replica_steps=ensemble.replica_steps(block.tiles),
             wall_seconds=time.perf_counter() - began,
         )
         self.directory.write_block(block, result)
+
+
+@contextmanager
+def naming(experiment: Experiment, cell: Cell) -> Iterator[None]:
+    """What a cell cannot do, e.g. solve its theory up to the last time, is told with its name and the file's."""
+    try:
+        yield
+    except ArgumentError as error:
+        where = f"cell {cell.index} ({describe(cell.axes)})" if cell.axes else f"cell {cell.index}"
+        raise ExperimentError([f"{experiment.file or experiment.name}: {where}: {error}"]) from error
 
 
 def open_sweep(experiment: Experiment, path: Path) -> Sweep:
@@ -111,10 +127,10 @@ def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     return Sweep(experiment=experiment, ensembles=ensembles, directory=directory, layout=layout)
 
 
-def cut(experiment: Experiment, cell: Cell, ensemble: Ensemble) -> CellLayout:
+def cut(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAlone) -> CellLayout:
     """How a cell is cut into blocks."""
     blocks = partition(cell.index, ensemble.n_tiles, ensemble.lanes, ensemble.total_steps, experiment.block)
-    return CellLayout(axes=cell.axes, replicas=experiment.replicas, lanes=ensemble.lanes, blocks=blocks)
+    return CellLayout(axes=cell.axes, replicas=ensemble.replicas, lanes=ensemble.lanes, blocks=blocks)
 
 
 def _check_same(experiment: Experiment, directory: RunDirectory) -> None:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from sgdsim.analysis.dataset import DEVIATIONS
 from sgdsim.ensemble.contracts import System
-from sgdsim.errors import ArgumentError
-from sgdsim.sweep.cells import Cell, CellBuilder
+from sgdsim.sweep.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.sweep.complaints import Complaints
 from sgdsim.sweep.grid import read_grid
+from sgdsim.sweep.laws import LAWS
 from sgdsim.sweep.locate import KeyPath
+from sgdsim.sweep.quantities import Fit, scalars
 from sgdsim.sweep.schema import (
-    DEVIATIONS,
-    SAMPLES,
     Document,
     EnsembleSection,
     FitSection,
@@ -25,7 +25,7 @@ from sgdsim.sweep.schema import (
     TimesSection,
     check_table,
 )
-from sgdsim.sweep.source import QUICK, read_source
+from sgdsim.sweep.source import read_source
 from sgdsim.sweep.wording import show, unknown
 from sgdsim.systems import SYSTEMS, load_system
 
@@ -36,24 +36,12 @@ _NO_IDENTITY = ("title", "fits", "report", "ensemble.batch", "theory.fluctuation
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A power law to be fitted: `quantity` ~ constant * `against`^slope over the cells.
-
-    - `level`: of the quantity "samples_to_level", the risk to reach.
-    - `log`: whether the law has a factor |ln(against)| too.
-    """
-
-    quantity: str
-    against: str
-    level: float | None = None
-    log: bool = False
-
-
-@dataclass(frozen=True)
 class Experiment:
     """An experiment file, checked and expanded.
 
     - `name`: the file's name without its ending, with "-quick" behind it for the quick variant.
+    - `replicas`: 0 where theory is solved alone.
+    - `file`: the file's name, for messages.
     - `batch`, `block`: replicas simulated at once, and stored together; None leaves the choice to the engine.
     - `resolved`: the experiment as a plain table with every default filled in and every axis a list. Written as TOML,
       it loads as the same experiment.
@@ -70,6 +58,7 @@ class Experiment:
     fits: dict[str, Fit]
     figures: tuple[str, ...]
     resolved: dict[str, Any]
+    file: str = ""
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = False) -> Experiment:
@@ -86,13 +75,17 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     complaints = Complaints(source)
     for place, mistake in source.refused.items():
         complaints.add(place, mistake)
-    check_table(Document, source.document, (), complaints)
     tables = _tables(source.document)
     system = _find_system(source.document.get("system"), complaints)
+    if system is not None and "start" not in source.document and _takes_nothing(system.start_section):
+        tables["start"] = {}
     sections = {
         name: check_table(section, tables[name], (name,), complaints) if name in tables else None
         for name, section in (_SECTIONS | _own_sections(system)).items()
     }
+    alone = asks_for_none(sections.get("simulator"))
+    optional = {name: {} for name, spared in (("start", "start" in tables), ("ensemble", alone)) if spared}
+    check_table(Document, optional | source.document, (), complaints)
     fits = {name: check_table(FitSection, fit, ("fits", name), complaints) for name, fit in tables["fits"].items()}
     if system is None or "problem" not in tables:
         complaints.raise_all()
@@ -103,8 +96,10 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     if complaints:
         complaints.raise_all()
     name = f"{path.stem}-quick" if quick else path.stem
+    if alone:
+        del sections["ensemble"]
     resolved = _resolve(source.document, name, builder, sections, fits)
-    return _assemble(name, system, tuple(cells), resolved)
+    return _assemble(name, system, tuple(cells), resolved, source.name)
 
 
 def differing_keys(first: Table, second: Table) -> list[str]:
@@ -153,39 +148,53 @@ def _own_sections(system: System | None) -> dict[str, type[BaseModel]]:
     return {"start": system.start_section, "theory": system.theory_section, "simulator": system.simulator_section}
 
 
+def _takes_nothing(section: type[BaseModel]) -> bool:
+    """Whether an empty table will do."""
+    try:
+        section.model_validate({})
+    except ValidationError:
+        return False
+    return True
+
+
 def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
     """Complains about fits of what the cells do not have."""
-    scalars = [name for name, variable in builder.system.variables.items() if not variable.dims]
-    theory = builder.sections["theory"]
+    names = scalars(builder.system)
+    alone, no_theory = (asks_for_none(builder.sections[part]) for part in ("simulator", "theory"))
     for name, fit in fits.items():
         path = ("fits", name)
         if not re.fullmatch(r"[\w-]+", name):
             builder.complaints.add(path, "must be named by letters, digits, _ and - only")
         if fit is None:
             continue
-        quantities = (*DEVIATIONS, *scalars, SAMPLES)
-        if fit.quantity not in quantities:
-            _unknown("quantity", (*path, "quantity"), fit.quantity, quantities, builder.complaints)
-        elif fit.quantity in DEVIATIONS and _asks_for_none(theory):
-            text = "must not be a deviation where there is no theory"
-            builder.complaints.add((*path, "quantity"), text, got=show(fit.quantity), remedy="choose a theory.kind")
-        if (fit.quantity == SAMPLES) != (fit.level is not None):
-            text = f"must {'' if fit.quantity == SAMPLES else 'not '}be given for quantity = {show(fit.quantity)}"
-            builder.complaints.add((*path, "level"), text)
+        _check_keys(fit, path, names, builder.complaints)
+        key, compares = ("law", LAWS[fit.law].compares) if LAWS[fit.law].compares else ("quantity", False)
+        for part, lacks in (("theory", no_theory), ("simulator", alone)):
+            if lacks and (compares or fit.quantity in DEVIATIONS):
+                text = f"must not be a {'bias' if compares else 'deviation'} where there is no {part}"
+                got = show(getattr(fit, key))
+                builder.complaints.add((*path, key), text, got=got, remedy=f"choose a {part}.kind")
         if builder.parameters and fit.against not in builder.parameters:
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
 
 
-def _asks_for_none(theory: Any) -> bool:
-    """Whether the section of the theory asks for none; what it cannot build is complained of elsewhere."""
-    try:
-        return theory is not None and theory.build() is None
-    except ArgumentError:
-        return False
+def _check_keys(fit: Any, path: KeyPath, names: list[str], complaints: Complaints) -> None:
+    """Complains about keys of one fit that do not fit together."""
+    law = LAWS[fit.law]
+    known = law.quantities(names)
+    if fit.quantity not in known:
+        of = "" if fit.law == "power" else f" of a law of kind {show(fit.law)}"
+        _unknown("quantity", (*path, "quantity"), fit.quantity, known, complaints, of)
+    needs = law.takes_level(fit.quantity)
+    if needs != (fit.level is not None):
+        of = f"quantity = {show(fit.quantity)}" if fit.law == "power" else f"law = {show(fit.law)}"
+        complaints.add((*path, "level"), f"must {'' if needs else 'not '}be given for {of}")
+    if fit.log and not law.takes_log:
+        complaints.add((*path, "log"), f"must be false for law = {show(fit.law)}")
 
 
-def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complaints: Complaints) -> None:
-    complaints.add(path, unknown(f"{what} {show(word)}", word, known))
+def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complaints: Complaints, of: str = "") -> None:
+    complaints.add(path, unknown(f"{what} {show(word)}{of}", word, known))
 
 
 def _resolve(
@@ -196,11 +205,11 @@ def _resolve(
     tables |= {"title": document.get("title") or name, "system": builder.system.name}
     tables |= {"problem": builder.constants or {}, "grid": builder.grid.to_table()}
     tables["fits"] = {name: fit.model_dump(exclude_none=True) for name, fit in fits.items()}
-    return {name: tables[name] for name in Document.model_fields if name != QUICK}
+    return {name: tables[name] for name in Document.model_fields if name in tables}
 
 
-def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table) -> Experiment:
-    ensemble = resolved["ensemble"]
+def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table, file: str) -> Experiment:
+    ensemble = resolved.get("ensemble", {"replicas": 0, "seed": 0})
     return Experiment(
         name=name,
         title=resolved["title"],
@@ -213,4 +222,5 @@ def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Tabl
         fits={name: Fit(**fit) for name, fit in resolved["fits"].items()},
         figures=tuple(resolved["report"]["figures"]),
         resolved=resolved,
+        file=file,
     )

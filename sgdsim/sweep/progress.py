@@ -14,8 +14,10 @@ LINE_SECONDS = 5.0
 class Meter:
     """Says nothing. The meters that do share its methods.
 
-    The work is counted in replica-steps: steps of SGD, summed over replicas.
+    The work is counted in `unit`: steps of SGD, summed over replicas, or cells where there is theory alone.
     """
+
+    unit: str = "steps"
 
     def __enter__(self) -> "Meter":
         return self
@@ -54,7 +56,7 @@ class Bar(Meter):
             TextColumn("left"),
             console=console,
         )
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, unit=self.unit)
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -67,7 +69,7 @@ class Bar(Meter):
 
     def start(self, total: int, done: int) -> None:
         """Sets the length of the bar."""
-        self._progress.update(self._task, total=total, completed=done)
+        self._progress.update(self._task, total=total, completed=done, unit=self.unit)
 
     def cell(self, label: str) -> None:
         """Writes the cell before the bar."""
@@ -83,10 +85,10 @@ class Bar(Meter):
 
 
 class _Rate(ProgressColumn):
-    """Steps per second, over the last half minute."""
+    """Work per second, over the last half minute."""
 
     def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.2e} steps/s")
+        return Text("" if task.speed is None else f"{task.speed:.2e} {task.fields['unit']}/s")
 
 
 class Lines(Meter):
@@ -122,7 +124,7 @@ class Lines(Meter):
         self._said, self._spoke = self._done, now
         left = (self._total - self._done) / rate
         share = self._done / self._total
-        self.message(f"{self._label}: {share:.0%} of the sweep, {rate:.2e} steps/s, {duration(left)} left")
+        self.message(f"{self._label}: {share:.0%} of the sweep, {rate:.2e} {self.unit}/s, {duration(left)} left")
 
     def message(self, text: str) -> None:
         """Prints a line."""

@@ -15,12 +15,13 @@ from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.sweep.cells import Cell
-from sgdsim.sweep.engine import Sweep
+from sgdsim.sweep.engine import Sweep, naming
 from sgdsim.sweep.experiment import Experiment
 from sgdsim.sweep.files import atomic, write_text
 from sgdsim.sweep.groups import groups
-from sgdsim.sweep.laws import final, fit_law, mean_and_sem, scalars
+from sgdsim.sweep.laws import Members, fit_law
 from sgdsim.sweep.provenance import versions
+from sgdsim.sweep.quantities import final, is_alone, mean_and_sem, scalars
 from sgdsim.sweep.store import CellLayout, RunDirectory
 
 
@@ -29,6 +30,7 @@ class CellResult:
     """One cell, merged: its numbers, and apart from them the work they took."""
 
     data: xr.Dataset
+    finite_theory: bool
     replica_steps: int
     wall_seconds: float
 
@@ -56,9 +58,11 @@ def _merge_cell(experiment: Experiment, cell: Cell, layout: CellLayout, director
     blocks = [directory.read_block(block) for block in layout.blocks]
     tiles = Tiles.concatenate([block.tiles for block in blocks])
     steps = cell.problem.steps(cell.times)
-    spread = None if cell.theory is None else cell.theory.spread(cell.problem, cell.start, steps * cell.problem.dt)
+    with naming(experiment, cell):
+        spread = None if cell.theory is None else cell.theory.spread(cell.problem, cell.start, steps * cell.problem.dt)
     return CellResult(
         data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread),
+        finite_theory=tiles.finite_theory,
         replica_steps=sum(block.replica_steps for block in blocks),
         wall_seconds=sum(block.wall_seconds for block in blocks),
     )
@@ -69,7 +73,9 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str,
     data = [cell.data for cell in cells]
     for name, fit in experiment.fits.items():
         for label, members in groups(experiment.cells, fit.against):
-            fits[f"{name}[{label}]" if label else name] = fit_law(experiment, fit, members, data)
+            problems = [experiment.cells[index].problem for index in members]
+            chosen = Members(experiment.system, problems, [data[index] for index in members])
+            fits[f"{name}[{label}]" if label else name] = fit_law(fit, chosen)
     wall_seconds = sum(cell.wall_seconds for cell in cells)
     return {
         "experiment": experiment.name,
@@ -77,7 +83,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str,
         "system": experiment.system.name,
         "versions": versions(),
         "wall_seconds": wall_seconds,
-        "steps_per_second": sum(cell.replica_steps for cell in cells) / wall_seconds,
+        "steps_per_second": _rate(sum(cell.replica_steps for cell in cells), wall_seconds),
         "n_replicas": sum(int(cell.data.n_replicas) for cell in cells),
         "n_diverged": sum(int(cell.data.n_diverged) for cell in cells),
         "cells": [
@@ -90,7 +96,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str,
 
 def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str, Any]:
     parameters = cell.problem.parameters()
-    names = [name for name in scalars(system) if name in result.data]
+    names = [name for name in scalars(system) if name in result.data or f"{name}_theory" in result.data]
     ends = {name: dict(zip(("mean", "sem", "theory"), final(result.data, name), strict=True)) for name in names}
     return {
         "cell": cell.index,
@@ -101,9 +107,7 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
         "theory": None if cell.theory is None else cell.theory.name,
         "n_replicas": int(result.data.n_replicas),
         "n_diverged": int(result.data.n_diverged),
-        **{
-            name: dict(zip(("mean", "sem"), mean_and_sem(result.data[name].values), strict=True)) for name in DEVIATIONS
-        },
+        **({"theory_diverged": not result.finite_theory} if is_alone(result.data) else _deviations(result.data)),
         **_predicted(result.data),
         "final": ends,
         **{
@@ -111,9 +115,19 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
             for name, value in ends.items()
         },
         **(_plateaus(result.data, names[0]) if names else {}),
-        "steps_per_second": result.replica_steps / result.wall_seconds,
+        "steps_per_second": _rate(result.replica_steps, result.wall_seconds),
         "wall_seconds": result.wall_seconds,
     }
+
+
+def _rate(replica_steps: int, wall_seconds: float) -> float | None:
+    """Steps per second; None where nothing was simulated."""
+    return replica_steps / wall_seconds if replica_steps else None
+
+
+def _deviations(data: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Mean and error of the deviations from theory."""
+    return {name: dict(zip(("mean", "sem"), mean_and_sem(data[name].values), strict=True)) for name in DEVIATIONS}
 
 
 def _predicted(data: xr.Dataset) -> dict[str, dict[str, float]]:

@@ -39,12 +39,6 @@ class Document(Section):
     quick: Table = Field(default={})
 
 
-class TheoryDocument(Document):
-    """A file about theory alone: there is no ensemble."""
-
-    ensemble: Table = Field(default={})
-
-
 class TimesSection(Section):
     """[times]: where the observables are recorded."""
 

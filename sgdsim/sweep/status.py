@@ -8,7 +8,10 @@ from sgdsim.sweep.store import CellLayout, RunDirectory
 
 @dataclass(frozen=True)
 class CellStatus:
-    """One cell: blocks and replicas done, and how many of these diverged."""
+    """One cell: blocks and replicas done, and how many of these diverged.
+
+    `theory_diverged`: whether a theory that is solved alone is not finite at some save time.
+    """
 
     axes: dict[str, Any]
     blocks_done: int
@@ -16,6 +19,7 @@ class CellStatus:
     replicas_done: int
     replicas: int
     diverged: int
+    theory_diverged: bool
 
 
 def read_status(directory: RunDirectory) -> list[CellStatus]:
@@ -36,4 +40,5 @@ def _cell_status(directory: RunDirectory, cell: CellLayout) -> CellStatus:
         replicas_done=sum(int(tiles.count.sum()) for tiles in done) + diverged,
         replicas=cell.replicas,
         diverged=diverged,
+        theory_diverged=cell.replicas == 0 and not all(tiles.finite_theory for tiles in done),
     )

@@ -1,0 +1,96 @@
+"""Theory without a simulation, as a sweep takes it: an ensemble of no replica, whose only tile holds the curve."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sgdsim.ensemble.contracts import Problem, Start, Theory
+from sgdsim.ensemble.replicas import silent
+from sgdsim.ensemble.theory import solve_unchecked
+from sgdsim.ensemble.tiles import Tiles
+from sgdsim.ensemble.times import check_save_times
+from sgdsim.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class TheoryAlone:
+    """The theory of one problem at the realised save times nu dt, with what a sweep asks of an `Ensemble`.
+
+    A curve that blows up is a result like any other: its values that are not finite are kept.
+
+    **Raises:** ArgumentError where the theory or the start does not fit the problem.
+    """
+
+    problem: Problem
+    start: Start
+    theory: Theory
+    times: Float[np.ndarray, " times"]
+    unit: ClassVar[str] = "cells"
+    replicas: ClassVar[int] = 0
+    lanes: ClassVar[int] = 1
+    n_tiles: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_save_times(self.problem, self.times)
+        self.start.check(self.problem)
+        if self.start.per_replica:
+            raise ArgumentError("per_replica", "be false where nothing is simulated", True)
+        self.theory.check(self.problem)
+        self.theory.check_start(self.start)
+
+    @property
+    def steps(self) -> Int[np.ndarray, " times"]:
+        """Steps nu at the save times."""
+        return self.problem.steps(np.asarray(self.times, np.float64))
+
+    @property
+    def total_steps(self) -> int:
+        """Steps to the last save time."""
+        return int(self.steps[-1])
+
+    @property
+    def memory(self) -> int:
+        """Bytes that solving the theory takes."""
+        return self.theory.memory(self.problem, self.steps * self.problem.dt)
+
+    @property
+    def operations(self) -> float:
+        """Operations of the simulation: none."""
+        return 0.0
+
+    @property
+    def theory_operations(self) -> float:
+        """A rough count of operations of solving the theory."""
+        return self.theory.flops(self.problem, self.steps * self.problem.dt)
+
+    def check_memory(self) -> None:
+        """Nothing is kept on a device."""
+
+    def replica_steps(self, tiles: range) -> int:
+        """Steps of SGD: none."""
+        return 0
+
+    def work(self, tiles: range) -> int:
+        """What a progress bar counts: the cell itself."""
+        return len(tiles)
+
+    def compile(self, tiles: range | None = None) -> None:
+        """Compiling is part of the work."""
+
+    def run(self, tiles: range | None = None, progress: Callable[[int], None] = silent) -> Tiles:
+        """The one tile."""
+        curve = solve_unchecked(self.problem, self.start, self.steps * self.problem.dt, self.theory)
+        progress(1)
+        none = np.zeros(1, np.int64)
+        return Tiles(
+            count=none,
+            diverged=none,
+            mean={},
+            m2={},
+            theory={name: value[None] for name, value in curve.items()},
+            sup_deviation=np.empty(0),
+            final_deviation=np.empty(0),
+        )

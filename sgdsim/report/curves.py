@@ -14,6 +14,8 @@ from sgdsim.report.style import CATEGORIES, INK, series_colours
 
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
 """Of theory over a simulation; where theory stands alone, it has the solid lines and colours of the cells."""
+BLOW_UP = 1e6
+"""Times its first value, or 1 if that is less: the height above which a curve is not drawn."""
 BANDS = {"std": "standard deviation", "sem": "standard error"}
 """The bands about a mean, light and dark, by the ending of their variable: of one replica, and of the mean."""
 
@@ -29,6 +31,12 @@ def alive(run: Stored, least: int = 1) -> list[int]:
 def finite_somewhere(values: Float[np.ndarray, "cells *rest"]) -> Bool[np.ndarray, " cells"]:
     """Of each cell, whether any of its values is finite."""
     return np.asarray(np.isfinite(values.reshape(len(values), -1)).any(axis=1))
+
+
+def bounded(values: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
+    """A curve as far as it can be drawn: NaN where it has blown up beyond all that is of interest."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(values) < BLOW_UP * max(1.0, np.nanmax(np.abs(values[:1]), initial=0.0)), values, np.nan)
 
 
 def evenly(cells: Sequence[int], most: int) -> list[int]:

@@ -46,10 +46,9 @@ def _threshold(run: Stored, name: str, law: dict[str, Any]) -> Statement:
 def _bias(run: Stored, name: str, law: dict[str, Any]) -> Statement:
     value = rounded(law["intercept"], law["intercept_error"])
     slope = rounded(law["coefficient"], law["coefficient_error"])
-    note = (
-        f"what is left of simulation minus theory for {law['against']} to infinity; coefficient of 1/{law['against']}"
-    )
-    return Statement(name, f"bias of the {run.words(law['quantity'])}", value, f"{note}: {slope}")
+    against = law["against"]
+    note = f"what is left of simulation minus theory as {against} grows; coefficient of 1/{against}: {slope}"
+    return Statement(name, f"bias of the {run.words(law['quantity'])}", value, note)
 
 
 def _onset(run: Stored, name: str, law: dict[str, Any]) -> Statement:

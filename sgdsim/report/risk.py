@@ -11,15 +11,13 @@ from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.plateau import FLAT
-from sgdsim.report.curves import BANDS, THEORY, alive, by_columns, draw_band, lone_label, marks
+from sgdsim.report.curves import BANDS, THEORY, alive, bounded, by_columns, draw_band, lone_label, marks
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, math_name, series_colours
 
 COLUMNS = 3
 OPACITIES = {"std": 0.14, "sem": 0.4}
-BLOW_UP = 1e6
-"""Times its first value: the height at which a curve that blows up leaves its panel."""
 SHADES = (-0.3, 0.45)
 """Of several curves in one region: from mixed with black to mixed with white."""
 
@@ -156,7 +154,8 @@ def _mixed(colour: str, mix: float) -> str:
     return to_hex((red, green, blue))
 
 
-def _region(run: Stored, cell: int) -> str:
+def _region(run: Stored, cell: int) -> str | None:
+    """The region of the phase diagram; None for a system without."""
     return run.summary["cells"][cell]["region"]
 
 
@@ -166,7 +165,7 @@ def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[in
     for index, cell in enumerate(cells):
         x, stretch = _abscissa(run, cell)
         rows = run.results.isel(cell=cell)
-        mean = rows[run.column(name)].to_numpy()
+        mean = bounded(rows[run.column(name)].to_numpy())
         for part in BANDS if run.simulated else ():
             width = rows[f"{name}_{part}"].to_numpy()
             low = np.maximum(mean - width, 1e-3 * mean)
@@ -189,7 +188,7 @@ def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[in
 def _marks(run: Stored, cells: dict[int, str], cell: int, index: int) -> dict[str, Any]:
     """A few marks along the curve: those of its region if the panel's cells lie in several, else of its order."""
     several = len({_region(run, other) for other in cells}) > 1
-    marker = REGION_MARKERS[_region(run, cell)] if several else MARKERS[index % len(MARKERS)]
+    marker = REGION_MARKERS[_region(run, cell) or ""] if several else MARKERS[index % len(MARKERS)]
     return {"marker": marker, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}
 
 
@@ -211,8 +210,7 @@ def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
     """Room for the curves, whatever their bands."""
     values = np.concatenate(curves)
     values = values[np.isfinite(values) & (values > 0)]
-    starts = [abs(curve[np.isfinite(curve)][0]) for curve in curves if np.isfinite(curve).any()]
-    return float(values.min()) / 2, min(float(values.max()), BLOW_UP * float(max(starts))) * 2
+    return float(values.min()) / 2, float(values.max()) * 2
 
 
 def _keys(run: Stored, cells: dict[int, str], colours: dict[int, str]) -> list[Line2D]:

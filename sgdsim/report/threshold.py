@@ -41,10 +41,9 @@ class ThresholdFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """Two panels for each named fit, with the legend of its groups above them."""
         found = panels(run.laws("threshold"))
-        figure = Figure(figsize=(WIDTH, sum(2.9 + 0.19 * len(groups) for groups in found.values())))
         heights = [2.9 + 0.19 * len(groups) for groups in found.values()]
-        figure.set_layout_engine("constrained")
-        rows = np.atleast_1d(figure.subfigures(len(found), 1, height_ratios=heights))
+        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+        rows = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, groups in zip(rows, found.values(), strict=True):
             left, right = part.subplots(1, 2)
             for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):

@@ -13,6 +13,7 @@ from sgdsim.report.curves import (
     BANDS,
     THEORY,
     alive,
+    bounded,
     by_columns,
     cell_colours,
     draw_band,
@@ -145,7 +146,7 @@ def _is_positive(run: Stored, name: str, cells: list[int]) -> bool:
 
 
 def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str) -> None:
-    times, mean = run.times(cell), _series(run, run.column(name), cell, component)
+    times, mean = run.times(cell), bounded(_series(run, run.column(name), cell, component))
     if run.simulated:
         widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
         _draw_bands(axes, times, mean, widths, colour)

@@ -1,5 +1,7 @@
 """Made-up runs of a recovery: theory alone, correlations with waiting times, and laws as a summary holds them."""
 
+import json
+
 import numpy as np
 import tomli_w
 import xarray as xr
@@ -131,3 +133,12 @@ def onset(at, expected=None):
         "expected": expected,
         "points": [[0.95 * at, 1e-5], [1.05 * at, 0.1]],
     }
+
+
+def write(run, directory):
+    """The files of such a run, in a directory."""
+    run.results.to_netcdf(directory / "results.nc", engine="h5netcdf")
+    for name in ("summary", "provenance"):
+        (directory / f"{name}.json").write_text(json.dumps(getattr(run, name), allow_nan=False))
+    (directory / "experiment.toml").write_text(run.experiment)
+    return directory

@@ -19,10 +19,10 @@ from tests.helpers import run, worst, z_between, z_of_variances
 
 
 class BlockedChain(Chain):
-    """The chain by matrix products also where the unrolled form would be chosen."""
+    """The chain by matrix products also where the unrolled form would be chosen; short blocks compile fast."""
 
     def bind(self, problem, replicas):
-        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 16 // problem.batch)
+        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 4)
 
 
 @jax.jit
@@ -130,16 +130,13 @@ def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("d", "p", "k", "start"),
-    [(60, 4, 4, OverlapStart(0.5, 1)), (60, 6, 2, CombinationStart(seed=2)), (300, 4, 4, OverlapStart(0.5, 1))],
-)
-def test_chain_and_full_weights_have_the_same_law(d, p, k, start):
+@pytest.mark.parametrize(("p", "k", "start"), [(4, 4, OverlapStart(0.5, 1)), (6, 2, CombinationStart(seed=2))])
+def test_chain_and_full_weights_have_the_same_law(p, k, start):
     """Means and variances of every order parameter and of the risk: unrolled chain, blocked chain, full weights."""
-    problem = Committee.from_scaling(d=d, k=k, p0=p, noise=0.5)
+    problem = Committee.from_scaling(d=60, k=k, p0=p, noise=0.5)
     times, replicas = [0.25, 0.5, 1.0], 2**15
     lanes = run(problem, start, Chain(), times, replicas, seed=1)
-    weights = run(problem, start, Weights(), times, replicas, seed=2)
+    weights = run(problem, start, Weights(block=4), times, replicas, seed=2)
     blocks = run(problem, start, BlockedChain(), times, replicas // 2, seed=3)
     for left, right in ((lanes, weights), (blocks, weights), (lanes, blocks)):
         assert worst(z_between(left, right)) < 5
@@ -160,7 +157,7 @@ def test_that_comparison_sees_a_two_percent_error_of_a_coefficient(change):
             return type(right)(**(fields | {change: type(value)(1.02 * value)}))
 
     times, replicas = [0.25, 0.5, 1.0], 2**15
-    right = run(problem, OverlapStart(0.5, 1), Weights(), times, replicas, seed=2)
+    right = run(problem, OverlapStart(0.5, 1), Weights(block=4), times, replicas, seed=2)
     wrong = run(problem, OverlapStart(0.5, 1), Wrong(), times, 2 * replicas, seed=1)
     assert max(worst(z_between(right, wrong)), worst(z_of_variances(right, wrong))) > 5
 

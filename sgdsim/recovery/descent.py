@@ -3,7 +3,8 @@
     r = scale J (phi(x) - phi(x*)),    x <- x - eta scale phi'(x)^T J^T (sigma r)
 
 J (M, E) is the bulk of it: a step reads it once, block by block, for all lanes of a tile. It is kept in memory where
-there is room, and drawn again from its key at every step where there is not; the numbers are bitwise the same.
+there is room, and drawn again from its key at every step where there is not; the numbers are bitwise the same. On a CPU
+a matrix product is shared out among the cores of the machine, and rounds differently with another number of them.
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import Overlaps, exact_start, random_frame
 
-BLOCK = 2**21
+_BLOCK = 2**21
 """Numbers of J in a block, about."""
+_LEAST_ROWS = 64
+"""Data of a block at least, so that it is no smaller than the arrays over the features that it is multiplied with."""
 LANES = 32
 """Replicas that share J, at most."""
 _STORED_ON_CPU = 2**28
@@ -72,11 +75,11 @@ class DescentKernel(Kernel):
 
     @classmethod
     def of(
-        cls, problem: Recovery, dtype: Any, lanes: int, stored: bool, response: bool = False, block: int = BLOCK
+        cls, problem: Recovery, dtype: Any, lanes: int, stored: bool, response: bool = False, rows: int | None = None
     ) -> "DescentKernel":
-        """The kernel of a problem, with blocks of about `block` numbers."""
+        """The kernel of a problem, with blocks of at most `rows` data."""
         features = Features(problem.N, problem.degree)
-        blocks = -(-problem.data * features.count // block)
+        blocks = -(-problem.data // (rows or block_rows(features)))
         return cls(
             lanes=lanes,
             segment=1,
@@ -251,6 +254,11 @@ class DescentKernel(Kernel):
         return jax.lax.optimization_barrier(normal_pair(key, counter, self.dtype, pin))
 
 
+def block_rows(features: Features) -> int:
+    """Data of a block, where there are as many."""
+    return max(_BLOCK // features.count, _LEAST_ROWS)
+
+
 def _product(J: Float[Array, "rows half"], phi: Float[Array, "half lanes"]) -> Float[Array, "rows lanes"]:
     return jnp.matmul(J, phi, precision="highest")
 
@@ -320,11 +328,11 @@ class Descent(Simulator):
 
     def bytes_per_replica(self, problem: Recovery) -> int:
         """A replica's part of a full tile's J, or of the block in hand; its vectors, and arrays over the features."""
-        itemsize = jnp.dtype(self.precision).itemsize
-        J = self.data_bytes(problem) if self.keeps(problem) else min(self.data_bytes(problem), BLOCK * itemsize)
+        itemsize, features = jnp.dtype(self.precision).itemsize, Features(problem.N, problem.degree)
+        rows = problem.data if self.keeps(problem) else min(problem.data, block_rows(features))
         vectors = (4 + len(problem.waiting) + 2 * self.response) * problem.N
-        arrays = (6 + 4 * self.response) * Features(problem.N, problem.degree).count
-        return J // self.most_lanes(problem) + (vectors + arrays) * itemsize
+        arrays = (6 + 4 * self.response) * features.count
+        return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize
 
     def flops_per_step(self, problem: Recovery) -> float:
         """Two matrix products with J, twice that with the response; about 30 operations to draw a number anew."""

@@ -14,9 +14,9 @@ observe = jax.jit(lambda kernel, state: kernel.observe(state))
 weights = jax.jit(lambda kernel, key, indices: jax.lax.map(lambda index: kernel._weights(key, index), indices))
 
 
-def started(problem, dtype="float64", lanes=2, stored=True, response=False, block=2**21, seed=3):
+def started(problem, dtype="float64", lanes=2, stored=True, response=False, rows=None, seed=3):
     """A kernel and its state at step 0."""
-    kernel = DescentKernel.of(problem, dtype, lanes, stored, response, block)
+    kernel = DescentKernel.of(problem, dtype, lanes, stored, response, rows)
     initial = ExactStart().draw(problem, np.random.default_rng(0), 1)
     return kernel, begin(kernel, initial, replica_keys(seed, 0, 0, lanes))
 

@@ -21,7 +21,7 @@ from tests.recovery.by_hand import advance, data_of, fields, observe, pair, sele
 @pytest.mark.parametrize(("b", "eta", "N"), [(1.0, 0.1, 9), (0.4, 0.25, 10), (0.7, 0.1, 2), (0.5, 0.3, 3)])
 def test_steps_are_those_of_explicit_loops(degree, b, eta, N):
     problem = Recovery(alpha=2.5, eta=eta, b=b, N=N, degree=degree, m0=0.3, C00=1.2)
-    kernel, state = started(problem, block=4 * kernel_columns(N, degree))
+    kernel, state = started(problem, rows=4)
     assert state.J[0].shape[0] > 1
     J = data_of(kernel, state)
     assert J.shape == (problem.data, N if degree == 1 else N * (N - 1) // 2)
@@ -35,10 +35,6 @@ def test_steps_are_those_of_explicit_loops(degree, b, eta, N):
     assert int(state.step) == 3
 
 
-def kernel_columns(N, degree):
-    return N if degree == 1 else N * (N - 1) // 2
-
-
 @pytest.mark.parametrize("N", [2, 3, 8, 9])
 def test_every_pair_has_one_number(N):
     pairs = {frozenset(pair(N, e)) for e in range(N * (N - 1) // 2)}
@@ -49,7 +45,7 @@ def test_every_pair_has_one_number(N):
 @pytest.mark.parametrize("degree", [1, 2])
 def test_observables_by_hand(degree):
     problem = Recovery(alpha=2, eta=0.1, b=0.5, N=11, degree=degree, m0=-0.3, waiting=(0.2, 0.5))
-    kernel, state = started(problem, block=100)
+    kernel, state = started(problem, rows=5)
     paths = [np.asarray(state.x)]
     for _ in range(4):
         state = advance(kernel, state, 1)
@@ -112,7 +108,7 @@ def test_signals_are_uniform_and_independent():
 
 @pytest.mark.parametrize(("degree", "N"), [(1, 401), (2, 60)])
 def test_data_are_standard_normals(degree, N):
-    kernel, state = started(Recovery(alpha=3, eta=0.1, N=N, degree=degree), "float32", block=2**16)
+    kernel, state = started(Recovery(alpha=3, eta=0.1, N=N, degree=degree), "float32", rows=50)
     J = data_of(kernel, state).astype(float)
     assert len(np.unique(J)) > 0.99 * J.size
     for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
@@ -129,7 +125,7 @@ def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=N, degree=degree)
     ends = []
     for stored in (True, False):
-        kernel, state = started(problem, dtype, lanes=4, stored=stored, block=1500)
+        kernel, state = started(problem, dtype, lanes=4, stored=stored, rows=7)
         assert (state.J is not None) == stored
         state = advance(kernel, state, 12)
         ends.append((state.x, observe(kernel, state)["loss"]))
@@ -139,7 +135,7 @@ def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
 
 def test_the_size_of_a_block_changes_rounding_only():
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=24)
-    ends = [advance(*started(problem, block=block), 10).x for block in (276, 1500, 2**21)]
+    ends = [advance(*started(problem, rows=rows), 10).x for rows in (1, 7, 60)]
     for other in ends[1:]:
         np.testing.assert_allclose(other, ends[0], rtol=0, atol=1e-12)
 
@@ -218,6 +214,41 @@ def test_the_signal_is_a_fixed_point_of_sgd():
     after = advance(kernel, state, 20)
     np.testing.assert_array_equal(after.x, state.signal)
     assert float(observe(kernel, after)["loss"].max()) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("b", "C", "loss"), [(1.0, 0.5106218244, 0.4285366169), (0.2, 0.5319923965, 0.4812912768)])
+def test_five_steps_at_large_N_are_those_of_the_mean_field_theory(b, C, loss):
+    """Within the error bar and the bias of a few 1/N. At these times b = 0.2 differs from b = 1 by more than both."""
+    tiles = run(Recovery(alpha=2.5, eta=0.1, b=b, N=200), ExactStart(), Descent(), [0.5], 256)
+    for name, expected in (("C", C), ("loss", loss)):
+        mean = tiles.mean[name].mean()
+        error = (tiles.m2[name].sum() / 255 / 256) ** 0.5
+        assert abs(mean - expected) < 4 * error + 2 / 200
+    assert 4 * error + 2 / 200 < abs(0.4812912768 - 0.4285366169) / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("degree", "b"), [(2, 1.0), (2, 0.2), (1, 1.0)])
+def test_error_bars_that_take_replicas_as_independent_are_honest(degree, b):
+    """Means of tiles scatter as those of independent replicas do, within 4 standard errors of a variance.
+
+    For degree 1 they do not, which shows that the test can see it; so by default no replica shares its data.
+    """
+    problem = Recovery(alpha=2.5, eta=0.1, b=b, N=48, degree=degree)
+    simulator = Descent(lanes=32) if degree == 1 else Descent()
+    tiles = run(problem, ExactStart(), simulator, [0.1, 0.5, 2.0], 128 * simulator.most_lanes(problem))
+    lanes = tiles.count[0]
+    ratios = {
+        name: tiles.mean[name].var(axis=0, ddof=1) / (tiles.m2[name].sum(axis=0) / 128 / (lanes - 1) / lanes)
+        for name in ("m", "C", "C_start", "loss", "distance")
+    }
+    worst = max(float(ratio.max()) for ratio in ratios.values())
+    if degree == 2:
+        assert worst < 1.2 + 4 * (2 / 127) ** 0.5
+    else:
+        assert worst > 1.2 + 4 * (2 / 127) ** 0.5
+        assert Descent().most_lanes(problem) == 1
 
 
 def test_runs_that_blow_up_are_counted_and_in_no_average():

@@ -39,8 +39,8 @@ def statements(run: Stored) -> list[Statement]:
 
 def _threshold(run: Stored, name: str, law: dict[str, Any]) -> Statement:
     note = f"threshold of the {run.fitted(law)}: {_range(law, 'threshold')} over the fit windows, a systematic error"
-    exponent = f"exponent {plain(law['exponent'])} ({_range(law, 'exponent')})"
-    return Statement(name, f"{law['against']}*", plain(law["threshold"]), f"{note}; {exponent}")
+    exponent = f"exponent {plain(law['exponent'], 3)} ({_range(law, 'exponent')})"
+    return Statement(name, f"{law['against']}*", plain(law["threshold"], 3), f"{note}; {exponent}")
 
 
 def _bias(run: Stored, name: str, law: dict[str, Any]) -> Statement:
@@ -65,9 +65,9 @@ def thresholds(run: Stored) -> Table:
             name,
             run.fitted(law),
             law["against"],
-            plain(law["threshold"]),
+            plain(law["threshold"], 3),
             _range(law, "threshold"),
-            plain(law["exponent"]),
+            plain(law["exponent"], 3),
             _range(law, "exponent"),
             plain(law["prefactor"]),
             plain(law["longest"]),
@@ -128,7 +128,7 @@ def tables(run: Stored) -> list[tuple[Table, str]]:
 
 
 def _range(law: dict[str, Any], key: str) -> str:
-    return f"{plain(law[f'{key}_low'])} to {plain(law[f'{key}_high'])}"
+    return f"{plain(law[f'{key}_low'], 3)} to {plain(law[f'{key}_high'], 3)}"
 
 
 def _bracket(law: dict[str, Any]) -> str:

@@ -36,7 +36,12 @@ def counts(run: Stored) -> list[tuple[str, str]]:
     """The size of the run: (what, how many)."""
     summary = run.summary
     if not run.simulated:
-        return [("cells", plain(len(summary["cells"]))), ("solved in", duration(summary["wall_seconds"]))]
+        blown = sum(map(_blew_up, summary["cells"]))
+        return [
+            ("cells", plain(len(summary["cells"]))),
+            *([("blew up", plain(blown))] if blown else []),
+            ("solved in", duration(summary["wall_seconds"])),
+        ]
     return [
         ("cells", plain(len(summary["cells"]))),
         ("replicas", plain(summary["n_replicas"])),
@@ -87,7 +92,8 @@ def cells(run: Stored) -> Table:
     deviations = tuple(name for name in ("sup_deviation", "final_deviation") if _any(run, name))
     finals = tuple(run.summary["cells"][0].get("final", {}))
     counted = ("replicas", "diverged") if run.simulated else ()
-    columns = ["cell", *apart, *counted, *map(run.words, deviations)]
+    blown = not run.simulated and any(map(_blew_up, run.summary["cells"]))
+    columns = ["cell", *apart, *counted, *(["blew up"] if blown else []), *map(run.words, deviations)]
     plateaus = any(cell.get("plateau") or cell.get("plateau_theory") for cell in run.summary["cells"])
     columns += ["plateau", "plateau of theory"] if plateaus else []
     for name in finals:
@@ -97,6 +103,7 @@ def cells(run: Stored) -> Table:
         values = cell["parameters"] | cell["axes"]
         row = [plain(cell["cell"]), *(plain(values.get(name)) for name in apart)]
         row += [plain(cell[f"n_{name}"]) for name in counted]
+        row += [("no", "yes")[_blew_up(cell)]] if blown else []
         row += [rounded(cell[name]["mean"], cell[name]["sem"]) for name in deviations]
         row += [_plateau(cell.get(key)) for key in ("plateau", "plateau_theory")] if plateaus else []
         for name in finals:
@@ -105,6 +112,11 @@ def cells(run: Stored) -> Table:
             row += [plain(final["theory"], digits=6)]
         rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
+
+
+def _blew_up(cell: dict[str, Any]) -> bool:
+    """Whether theory, solved alone, became non-finite."""
+    return bool(cell.get("theory_diverged"))
 
 
 def _plateau(plateau: dict[str, float] | None) -> str:

@@ -72,6 +72,14 @@ def test_tables_have_no_replicas():
     assert [what for what, _ in counts(run)] == ["cells", "solved in"]
 
 
+def test_a_theory_that_blew_up_is_counted_and_marked():
+    run = recovery()
+    run.summary["cells"][1] |= {"theory_diverged": True}
+    assert counts(run)[1] == ("blew up", "1")
+    table = cells(run)
+    assert [row[table.columns.index("blew up")] for row in table.rows] == ["no", "yes"]
+
+
 def test_the_page_says_so(tmp_path):
     run = write(recovery(FOUR, figures=("risk", "trajectories")), tmp_path)
     paths = write_report(run)

@@ -230,3 +230,14 @@ def test_a_traceback_is_never_shown_to_a_shell(tmp_path):
     (line,) = refused.stderr.splitlines()
     assert "problem.noise: must be >= 0" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_plan_and_run_show_cautions(tmp_path, monkeypatch):
+    (tmp_path / "experiment.toml").write_text(GOOD)
+    monkeypatch.setattr("sgdsim.committee.problem.Committee.cautions", lambda problem: ["mind the step"])
+    line = "caution: mind the step (cells 0 and 1)\n"
+    assert sgdsim("plan", tmp_path / "experiment.toml").stderr == line
+    done = sgdsim("run", tmp_path / "experiment.toml", "-o", tmp_path / "out")
+    assert done.stderr.startswith(line)
+    assert "caution:" not in done.stdout
+    assert sgdsim("run", tmp_path / "experiment.toml", "-o", tmp_path / "out", "-q").output == ""

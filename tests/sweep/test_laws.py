@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.sweep.engine import ensemble_of, open_sweep
 from sgdsim.sweep.experiment import Fit
+from sgdsim.sweep.laws import headline
 from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import write_results
 from tests.toy import make_experiment
@@ -23,6 +25,8 @@ def fits(tmp_path_factory):
         log=Fit("sup_deviation", "d", log=True),
         final_log=Fit("risk", "d", log=True),
         plain=Fit("sup_deviation", "d"),
+        time=Fit("relaxation_time", "d", level=0.4),
+        onset=Fit("risk", "d", level=0.1, law="onset"),
     )
     sweep = open_sweep(experiment, tmp_path_factory.mktemp("laws"))
     assert sweep.run(Meter())
@@ -63,3 +67,63 @@ def test_a_factor_of_the_logarithm(fits):
 def test_a_deviation_from_theory_has_no_slope_of_theory(fits):
     assert fits[1]["plain"]["theory_slope"] is None
     assert fits[1]["risk"]["theory_slope"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_relaxation_time_is_that_of_the_samples(fits):
+    time, samples = fits[1]["time"], fits[1]["reached"]
+    assert (time["law"], time["expected_slope"]) == ("power", None)
+    for (d, t, error), (_, nu, nu_error) in zip(time["points"], samples["points"], strict=True):
+        assert t == pytest.approx(nu / d)
+        assert error == pytest.approx(nu_error / d, rel=0.5)  # which neighbours count for a slope is up to rounding
+    assert time["theory_slope"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_bias_vanishes_as_one_over_d(tmp_path):
+    """E risk(1) = (1 - dt)^(2d) + dt (1 - (1 - dt)^(2d))/(2 - dt), dt = 1/d, whose limit is exp(-2)."""
+    experiment = make_experiment(d=(5, 10, 20, 40), replicas=1600, block=None)
+    experiment.fits["bias"] = Fit("risk", "d", law="bias")
+    sweep = open_sweep(experiment, tmp_path)
+    assert sweep.run(Meter())
+    fit = write_results(sweep)["fits"]["bias"]
+    d, difference, sem = np.array(fit["points"]).T
+    left = (1 - 1 / d) ** (2 * d)
+    exact = left + (1 - left) / (2 * d - 1) - math.exp(-2)
+    assert np.abs((difference - exact) / sem).max() < 4
+    expected = fit_bias(d, exact, sem)
+    assert abs(fit["intercept"] - expected.intercept) < 4 * fit["intercept_error"]
+    assert abs(fit["coefficient"] - expected.coefficient) < 4 * fit["coefficient_error"]
+    assert fit["coefficient"] > 5 * fit["coefficient_error"]
+    assert (fit["law"], fit["dof"], "problem" in fit) == ("bias", 2, False)
+
+
+def test_an_onset_that_is_not_there_is_a_problem(fits):
+    fit = fits[1]["onset"]
+    assert fit["problem"] == "no fit: `level` must not be passed at the first point already"
+    assert fit["onset"] is fit["low"] is fit["high"] is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (
+            {"law": "bias", "quantity": "m", "against": "N", "intercept": 0.01, "intercept_error": 0.02}
+            | {"coefficient": -3.0, "coefficient_error": 0.1, "chi2": 1.5, "dof": 2},
+            "m - theory = 0.01(2) + c/N with c = -3.00(10); chi2/dof = 1.5/2",
+        ),
+        (
+            {"law": "onset", "quantity": "risk", "against": "eta", "level": 1e-3, "onset": 0.25, "low": 0.2}
+            | {"high": 0.3125, "expected": 0.28571},
+            "risk rises through 0.001 at eta = 0.25 [0.2, 0.3125], expected 0.2857",
+        ),
+        (
+            {"law": "threshold", "quantity": "relaxation_time", "against": "alpha", "threshold": 2.25}
+            | {"threshold_low": 2.2, "threshold_high": 2.3, "exponent": 1.5, "exponent_low": 1.25}
+            | {"exponent_high": 2.0, "windows": [{}] * 11, "missed": [1.0, 2.0]},
+            "relaxation_time = C (alpha - x*)^-nu with x* = 2.25 [2.2, 2.3], nu = 1.5 [1.25, 2] over 11 windows;"
+            " 2 cells do not recover",
+        ),
+        ({"law": "bias", "problem": "no fit"}, "no fit"),
+    ],
+)
+def test_a_law_in_one_line(entry, line):
+    assert headline(entry) == line

@@ -4,8 +4,8 @@ import jax
 import pytest
 
 from sgdsim.sweep.engine import Sweep, open_sweep
-from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, make_plan, memory_text
-from tests.toy import LANES, make_experiment
+from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, cautions, make_plan, memory_text
+from tests.toy import LANES, Walk, make_experiment
 
 
 def test_a_plan_says_what_the_sweep_then_does(tmp_path):
@@ -46,3 +46,18 @@ def test_time_grows_with_the_work():
 )
 def test_memory_in_words(size, text):
     assert memory_text(size) == text
+
+
+def test_cautions_are_said_once_with_their_cells(monkeypatch):
+    def warn(walk):
+        return [f"dt = {walk.dt:g} is large"] * (walk.dt > 0.015) + ["noisy"] * (walk.noise > 2)
+
+    monkeypatch.setattr(Walk, "cautions", warn)
+    assert cautions(make_experiment(d=(100, 200))) == []
+    assert cautions(make_experiment(d=(100, 20, 10), noise=(1.0, 3.0))) == [
+        "caution: dt = 0.05 is large (cells 1, 2, 4 and 5)",
+        "caution: noisy (cells 3, 4 and 5)",
+    ]
+    assert cautions(make_experiment(d=(100, 20))) == ["caution: dt = 0.05 is large (cell 1)"]
+    many = make_experiment(d=(*range(2, 40), 100))
+    assert cautions(many) == ["caution: dt = 0.5 is large (cells 0, 1, 2, 3, 4, 5 and 32 more)"]

@@ -80,6 +80,17 @@ def weights_rows() -> Iterator[Row]:
         yield Row(section, f"NumPy loop, p = {p}", rate(loop), ours / loop, "sgdsim is faster by")
 
 
+def descent_rows() -> Iterator[Row]:
+    """Signal recovery, with the data in memory and drawn anew at every step."""
+    section = "Descent, alpha = 2.5, float32, 64 replicas"
+    for N, steps in ((100, 80), (200, 20)):
+        stored, drawn = (forms.descent_rate(N, stored, steps) for stored in (True, False))
+        loop = forms.numpy_descent_rate(N, steps)
+        yield Row(section, f"sgdsim, N = {N}", rate(stored), stored / loop, "the NumPy loop")
+        yield Row(section, f"data drawn at every step, N = {N}", rate(drawn), drawn / stored, "data in memory")
+        yield Row(section, f"NumPy loop, N = {N}", rate(loop))
+
+
 def core_rows() -> Iterator[Row]:
     """One core and all of them, in processes of their own."""
     section = "Cores (chain, p = k = 4, 4096 replicas)"
@@ -126,7 +137,16 @@ def main() -> None:
     """Measures, prints, writes."""
     began = time.perf_counter()
     rows: list[Row] = []
-    for group in (chain_rows, dimension_rows, width_rows, replica_rows, weights_rows, core_rows, first_result_rows):
+    for group in (
+        chain_rows,
+        dimension_rows,
+        width_rows,
+        replica_rows,
+        weights_rows,
+        descent_rows,
+        core_rows,
+        first_result_rows,
+    ):
         for row in group():
             rows.append(row)
             print(json.dumps(row.cells), flush=True)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.textbook import numpy_loop, vmapped_chain, vmapped_weights
+from benchmarks.textbook import numpy_descent, numpy_loop, vmapped_chain, vmapped_weights
 from benchmarks.timing import seconds
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.ensemble.contracts import Simulator
@@ -12,6 +12,7 @@ from sgdsim.ensemble.devices import over_tiles, tile_mesh
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys
 from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.recovery import Descent, ExactStart, Recovery
 
 
 def committee(d: int, p: int, k: int = 4) -> Committee:
@@ -33,6 +34,19 @@ def chain_rate(d: int, p: int, replicas: int, steps: int) -> float:
 def weights_rate(d: int, p: int, replicas: int, steps: int) -> float:
     """Full weights."""
     return ensemble_rate(committee(d, p), Weights(), replicas, steps)
+
+
+def descent_rate(N: int, stored: bool, steps: int) -> float:
+    """The descent on a quadratic signal, 64 replicas that share their data in tiles."""
+    problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=N)
+    times = np.array([steps * problem.dt])
+    ensemble = Ensemble(problem, ExactStart(), Descent(stored=stored), None, times, 64, 0)
+    return 64 * steps / seconds(ensemble.run)
+
+
+def numpy_descent_rate(N: int, steps: int) -> float:
+    """One trajectory of it in NumPy."""
+    return steps / seconds(numpy_descent(Recovery(alpha=2.5, eta=0.1, b=0.5, N=N), steps))
 
 
 def numpy_rate(d: int, p: int, steps: int) -> float:

@@ -1,11 +1,14 @@
 """The same SGD as a theorist would write it, in NumPy and in JAX by vmap and scan: what sgdsim is measured against."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import erf
 
 from sgdsim.committee import Committee
+from sgdsim.recovery import Recovery
 
 
 def numpy_loop(problem: Committee, steps: int, seed: int = 0) -> np.ndarray:
@@ -21,6 +24,27 @@ def numpy_loop(problem: Committee, steps: int, seed: int = 0) -> np.ndarray:
         error = y - erf(field / np.sqrt(2)).mean()
         W += rate * np.outer(np.sqrt(2 / np.pi) * np.exp(-field * field / 2) * error, x)
     return W
+
+
+def numpy_descent(problem: Recovery, steps: int, seed: int = 0) -> Callable[[], np.ndarray]:
+    """One trajectory of SGD for a quadratic signal, J kept as vectors over the pairs; a job that returns x."""
+    rng = np.random.default_rng(seed)
+    N = problem.N
+    rows, columns = np.triu_indices(N, 1)
+    J = rng.standard_normal((problem.data, len(rows)), np.float32)
+    signal, start = rng.standard_normal((2, N), np.float32)
+    y = J @ (signal[rows] * signal[columns]) / np.float32(N)
+    gradient = np.zeros((N, N), np.float32)
+
+    def run() -> np.ndarray:
+        x = start
+        for _ in range(steps):
+            r = J @ (x[rows] * x[columns]) / np.float32(N) - y
+            gradient[rows, columns] = ((rng.random(len(r)) < problem.b) * r / np.float32(problem.b)) @ J
+            x = x - np.float32(problem.eta / N) * (gradient @ x + gradient.T @ x)
+        return x
+
+    return run
 
 
 def vmapped_weights(problem: Committee, replicas: int, steps: int):  # noqa: ANN201

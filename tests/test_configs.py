@@ -17,15 +17,17 @@ QUICK = [path for path in CONFIGS if "\n[quick]\n" in path.read_text()]
 
 NEAR_TEACHER = "start.A=[[0.999,0.04,0,0.02],[0.02,0.999,-0.04,0],[0,0.02,0.999,0.04],[0.04,0,0.02,0.999]]"
 """A start of p = k = 4 from which the risk settles by t = 150."""
-FLOOR = (NEAR_TEACHER, "grid.noise=[0.01]", "times.final=150", "times.count=4", "ensemble.replicas=64")
+SHAPE = ("problem.p0=4", "times.count=20", "ensemble.replicas=64")
+"""Of all cuts of the chain: compiled programs depend on p, k, the number of save times and that of replicas only."""
+FLOOR = (*SHAPE, NEAR_TEACHER, "grid.noise=[0.01]", "times.final=150")
 
 CUTS: dict[str, tuple[str, ...]] = {
-    "figure_2_regions": ("grid.zip=[{delta=[0.0,-0.375],d=[300,100000000]}]", "times.final=20", "times.count=20"),
+    "figure_2_regions": (*SHAPE, "grid.zip=[{delta=[0.0,-0.375],d=[300,100000000]}]", "times.final=20"),
     "figure_3_blue_noise": ("grid.noise=[0.001]", "problem.d=100", "times.final=400", "times.count=30"),
-    "figure_4_green_half": (*FLOOR, "grid.d=[30,100]"),
+    "figure_4_green_half": (*FLOOR, "grid.d=[40,120]"),
     "figure_5_green_quarter": (*FLOOR, "grid.d=[100,300]"),
-    "figure_6_trade_off": ("problem.d=300", "times.final=20", "times.count=30", "grid.delta=[0.25,0.5]"),
-    "figure_7_orange": ("grid.d=[1000000,1000000000000]", "times.final=20", "times.count=20", "problem.p0=4"),
+    "figure_6_trade_off": (*SHAPE, "problem.d=300", "times.final=20", "grid.delta=[0.25,0.5]"),
+    "figure_7_orange": (*SHAPE, "grid.d=[1000000,1000000000000]", "times.final=20"),
     "figure_8_wide": ("grid.d=[6]", "times.final=20", "times.count=10"),
     "figure_9_blue_wide": ("grid.d=[30]", "times.final=400", "times.count=30"),
 }

@@ -33,7 +33,8 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, start):
     ensemble = Ensemble(PROBLEM, start, simulator, ExactODE(), TIMES, 700, 3)
     whole = ensemble.run()
     assert whole.count.sum() == 700
-    for batch in (1, 512, 10_000):
+    more_than_half = (ensemble.n_tiles // 2 + 1) * ensemble.lanes
+    for batch in (1, more_than_half, 10_000):
         assert identical(run(PROBLEM, start, simulator, TIMES, 700, 3, ExactODE(), batch=batch), whole)
     middle = ensemble.n_tiles // 2
     parts = [ensemble.run(range(middle)), ensemble.run(range(middle, ensemble.n_tiles))]
@@ -46,7 +47,7 @@ from tests.ensemble.test_replicas import PROBLEM, TIMES
 from tests.helpers import run
 from sgdsim.committee import Chain, ExactODE, OverlapStart, Weights
 digests = []
-for simulator in (Chain(), Weights()):
+for simulator in (Chain(), Weights(block=4)):
     tiles = run(PROBLEM, OverlapStart(0.5, 1), simulator, TIMES, 1500, 3, ExactODE())
     data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
     digests.append(hashlib.sha256(data).hexdigest())
@@ -57,7 +58,7 @@ print(json.dumps([jax.local_device_count(), digests]))
 @pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
     answers = {}
-    for devices in (1, 2, 4):
+    for devices in (1, 4):
         flags = f"--xla_force_host_platform_device_count={devices}"
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT],
@@ -69,7 +70,7 @@ def test_the_number_of_devices_changes_no_bit():
         count, digests = json.loads(done.stdout.splitlines()[-1])
         assert count == devices
         answers[devices] = digests
-    assert answers[1] == answers[2] == answers[4]
+    assert answers[1] == answers[4]
 
 
 def test_more_replicas_keep_the_old_ones():

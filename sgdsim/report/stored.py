@@ -85,7 +85,11 @@ class Stored:
         if not names:
             theory = [str(name) for name in self.results.data_vars if str(name).endswith("_theory")]
             names = [name.removesuffix("_theory") for name in theory]
-        return tuple(sorted(names, key=lambda name: self.results[self.column(name)].ndim > 2))
+        first = list(self.summary["cells"][0].get("final", {})) if self.summary["cells"] else []
+        ranks = {name: rank for rank, name in enumerate(first)}  # the system's own order, its risk first
+        return tuple(
+            sorted(names, key=lambda name: (self.results[self.column(name)].ndim > 2, ranks.get(name, len(ranks))))
+        )
 
     @property
     def scalars(self) -> tuple[str, ...]:

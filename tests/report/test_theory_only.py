@@ -5,6 +5,7 @@ import pytest
 
 from sgdsim.report.figures import FIGURES
 from sgdsim.report.page import write_report
+from sgdsim.report.stored import Stored
 from sgdsim.report.style import styled
 from sgdsim.report.tables import cells, counts
 from tests.report.recoveries import recovery, write
@@ -23,6 +24,12 @@ def test_observables_are_those_of_theory():
     assert run.scalars == ("distance", "m")
     assert run.words("distance") == "distance from the signal"
     assert run.symbol("distance") == r"\Delta"
+
+
+def test_the_risk_comes_first_whatever_the_order_of_the_variables():
+    run = recovery(simulated=True)
+    results = run.results[sorted(run.results.data_vars, reverse=True)]
+    assert Stored(results, run.summary, run.provenance, run.experiment).scalars == ("distance", "m")
 
 
 @pytest.mark.parametrize("name", ["risk", "trajectories"])

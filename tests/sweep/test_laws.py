@@ -119,8 +119,10 @@ def test_an_onset_that_is_not_there_is_a_problem(fits):
             {"law": "threshold", "quantity": "relaxation_time", "against": "alpha", "threshold": 2.25}
             | {"threshold_low": 2.2, "threshold_high": 2.3, "exponent": 1.5, "exponent_low": 1.25}
             | {"exponent_high": 2.0, "windows": [{}] * 11, "missed": [1.0, 2.0]},
-            "relaxation_time = C (alpha - x*)^-nu with x* = 2.25 [2.2, 2.3], nu = 1.5 [1.25, 2] over 11 windows;"
-            " 2 cells do not recover",
+            (
+                "relaxation_time = C (alpha - x*)^-nu with x* = 2.25 [2.2, 2.3], nu = 1.5 [1.25, 2] over 11 windows;"
+                " 2 cells do not recover"
+            ),
         ),
         ({"law": "bias", "problem": "no fit"}, "no fit"),
     ],

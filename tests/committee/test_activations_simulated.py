@@ -15,10 +15,10 @@ TANH = Custom(jnp.tanh)
 
 
 class BlockedChain(Chain):
-    """The chain by matrix products also where the unrolled form would be chosen."""
+    """The chain by matrix products also where the unrolled form would be chosen; short blocks compile fast."""
 
     def bind(self, problem, replicas):
-        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 16)
+        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 4)
 
 
 @pytest.mark.slow
@@ -35,7 +35,7 @@ def test_chain_and_full_weights_have_the_same_law(activation):
     problem = Committee.from_scaling(d=60, k=2, p0=3, noise=0.1, activation=activation)
     start, times = OverlapStart(0.5, 1), [0.25, 1.0]
     lanes = run(problem, start, Chain(), times, 2**13, seed=1)
-    weights = run(problem, start, Weights(), times, 2**13, seed=2)
+    weights = run(problem, start, Weights(block=4), times, 2**13, seed=2)
     blocks = run(problem, start, BlockedChain(), times, 2**12, seed=3)
     for other in (lanes, blocks):
         assert worst(z_between(other, weights)) < 5
@@ -44,7 +44,13 @@ def test_chain_and_full_weights_have_the_same_law(activation):
 
 @pytest.mark.parametrize(
     ("simulator", "activation"),
-    [(Chain(), Relu()), (BlockedChain(), Relu()), (Weights(), Relu()), (Chain(), Quadratic()), (Weights(), TANH)],
+    [
+        (Chain(), Relu()),
+        (BlockedChain(), Relu()),
+        (Weights(block=4), Relu()),
+        (Chain(), Quadratic()),
+        (Weights(block=4), TANH),
+    ],
     ids=["lanes-relu", "blocks-relu", "weights-relu", "lanes-quadratic", "weights-tanh"],
 )
 def test_the_observed_risk_is_that_of_the_activation(simulator, activation):

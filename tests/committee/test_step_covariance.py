@@ -75,9 +75,9 @@ def without_length(noise):
     return eqx.tree_at(lambda part: part.freedom, noise, jnp.zeros(()))
 
 
-def fixed_length(noise):
-    """A covariance without the variance of chi^2."""
-    return lambda P, M, Q: np.asarray(noise(P, M, Q)) - chi_square_part(noise, P, M, Q)
+def fixed_length(noise, share=1.0):
+    """A covariance without the variance of chi^2, or without a share of it."""
+    return lambda P, M, Q: np.asarray(noise(P, M, Q)) - share * chi_square_part(noise, P, M, Q)
 
 
 def test_entries_and_matrices_are_inverse_to_one_another():
@@ -97,6 +97,14 @@ def test_a_step_of_the_chain_has_the_predicted_covariance_and_no_other():
     assert np.abs(scores(problem, chain, samples)).max() < 5
     for wrong in (without_noise, fixed_length, lambda noise: lambda *at: 1.1 * noise(*at), without_length):
         assert np.abs(scores(problem, chain, samples, wrong)).max() > 6
+
+
+def test_half_the_variance_of_the_length_is_too_little():
+    """The variance of chi^2 is twice its degrees of freedom, not once."""
+    problem = Committee(d=12, p=1, k=1, gamma=6.0, noise=0.1)
+    chain, samples = Chain(precision="float64"), 2**18
+    assert np.abs(scores(problem, chain, samples)).max() < 5
+    assert np.abs(scores(problem, chain, samples, lambda noise: fixed_length(noise, 0.5))).max() > 6
 
 
 @pytest.mark.parametrize(("simulator", "samples"), [(Chain("float64"), 2**15), (Weights("float64"), 2**13)])

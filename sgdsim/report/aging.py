@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import plain
-from sgdsim.report.curves import BANDS, THEORY, alive, by_columns, draw_band, evenly, marks
+from sgdsim.report.curves import BANDS, THEORY, alive, by_columns, cell_label, draw_band, evenly, marks
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import WIDTH, series_colours
@@ -91,7 +91,7 @@ def _draw_panel(axes: Axes, run: Stored, cell: int) -> None:
         axes.plot(since, centre, color=colour, linewidth=1.6)
         if run.has_theory:
             axes.plot(since, values["_theory"], **THEORY, zorder=3)
-    axes.set(xscale="log", xlabel="$t - t_w$", title=run.cell_label(cell))
+    axes.set(xscale="log", xlabel="$t - t_w$", title=cell_label(run, cell))
 
 
 def _parts(run: Stored, name: str) -> list[str]:

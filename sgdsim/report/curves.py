@@ -1,19 +1,25 @@
 """What the figures of curves share: the line of theory, bands, the choice of cells, and their legends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sgdsim.analysis.numbers import plain
 from sgdsim.report.stored import Stored
-from sgdsim.report.style import CATEGORIES, INK, series_colours
+from sgdsim.report.style import CATEGORIES, INK, math_name, series_colours
 
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
 """Of theory over a simulation; where theory stands alone, it has the solid lines and colours of the cells."""
+_CHARACTERS = 15
+"""Characters of a legend to an inch."""
+_HANDLE = 6
+"""Characters that the mark before a label takes."""
 BLOW_UP = 1e6
 """Times its first value, or 1 if that is less: the height above which a curve is not drawn."""
 BANDS = {"std": "standard deviation", "sem": "standard error"}
@@ -74,6 +80,16 @@ def marks(run: Stored, opacities: Mapping[str, float]) -> list[Any]:
     return theory + [band_mark(words, opacities[part]) for part, words in BANDS.items()]
 
 
+def place_label(axes: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Coordinates in the grid as mathematics, e.g. "b = 0.2, N = 100"."""
+    return ", ".join(f"{math_name(name)} = {plain(axes[name])}".replace("= -", "= \N{MINUS SIGN}") for name in names)
+
+
+def cell_label(run: Stored, cell: int) -> str:
+    """What sets a cell apart from the others; empty where there is one only."""
+    return place_label(run.summary["cells"][cell]["axes"], run.varying)
+
+
 def lone_label(run: Stored) -> str:
     """What a curve is that no axis of the grid sets apart."""
     return "simulation" if run.simulated else "theory"
@@ -84,3 +100,12 @@ def by_columns(rows: Sequence[Sequence[Any]]) -> tuple[list[Any], int]:
     columns = max(map(len, rows))
     filled = [[*row, *[Patch(alpha=0, label=" ")] * (columns - len(row))] for row in rows if row]
     return [handle for column in zip(*filled, strict=True) for handle in column], columns
+
+
+def in_rows(handles: Sequence[Any], figure: Figure) -> list[list[Any]]:
+    """Legend handles in as few rows as fit over the figure, of about equal length."""
+    width = max(len(str(handle.get_label()).replace("$", "")) for handle in handles) + _HANDLE
+    most = max(1, int(figure.get_figwidth() * _CHARACTERS / width))
+    rows = -(-len(handles) // most)
+    each = -(-len(handles) // rows)
+    return [list(handles[first : first + each]) for first in range(0, len(handles), each)]

@@ -10,7 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sgdsim.report.curves import alive, band_mark, cell_colours, draw_band, evenly, finite_somewhere, is_logarithmic
+from sgdsim.report.curves import (
+    alive,
+    band_mark,
+    cell_colours,
+    cell_label,
+    draw_band,
+    evenly,
+    finite_somewhere,
+    is_logarithmic,
+)
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH
@@ -141,7 +150,7 @@ def _finish(axes: Axes, label: str) -> None:
 
 def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
     handles: list[Any] = [
-        Line2D([], [], color=colour, label=run.cell_label(cell) or "simulation") for cell, colour in colours.items()
+        Line2D([], [], color=colour, label=cell_label(run, cell) or "simulation") for cell, colour in colours.items()
     ]
     handles.append(band_mark("2 s.e.", ERROR))
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

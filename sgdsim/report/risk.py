@@ -9,12 +9,11 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.plateau import FLAT
-from sgdsim.report.curves import BANDS, THEORY, alive, bounded, by_columns, draw_band, lone_label, marks
+from sgdsim.report.curves import BANDS, THEORY, alive, bounded, by_columns, draw_band, lone_label, marks, place_label
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
-from sgdsim.report.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, math_name, series_colours
+from sgdsim.report.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, series_colours
 
 COLUMNS = 3
 OPACITIES = {"std": 0.14, "sem": 0.4}
@@ -100,7 +99,7 @@ def _layout(run: Stored) -> Layout:
     outer = [name for names in factors if names != inner for name in names]
     panels: dict[str, dict[int, str]] = {}
     for cell in alive(run):
-        panels.setdefault(_label(axes[cell], outer), {})[cell] = _label(axes[cell], inner)
+        panels.setdefault(place_label(axes[cell], outer), {})[cell] = place_label(axes[cell], inner)
     regions = {cell.get("region") for cell in run.summary["cells"]}
     return Layout(tuple(panels.items()), len(regions) > 1 and regions <= REGION_COLOURS.keys())
 
@@ -121,10 +120,6 @@ def _factors(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[s
 
 def _values(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
     return list(dict.fromkeys(tuple(cell[name] for name in names) for cell in axes))
-
-
-def _label(axes: dict[str, Any], names: Any) -> str:
-    return ", ".join(f"{math_name(name)} = {plain(axes[name])}".replace("= -", "= \N{MINUS SIGN}") for name in names)
 
 
 def _title(run: Stored, layout: Layout, title: str, cells: dict[int, str]) -> str:

@@ -145,11 +145,6 @@ class Stored:
         cells = [cell["axes"] for cell in self.summary["cells"]]
         return tuple(name for name in cells[0] if len({cell[name] for cell in cells}) > 1) if cells else ()
 
-    def cell_label(self, cell: int) -> str:
-        """What sets a cell apart from the others, e.g. "d = 1000"."""
-        axes = self.summary["cells"][cell]["axes"]
-        return ", ".join(f"{name} = {plain(axes[name])}" for name in self.varying)
-
     def times(self, cell: int) -> np.ndarray:
         """The realised save times of a cell, shape (times,)."""
         return self.results["t"].isel(cell=cell).to_numpy()

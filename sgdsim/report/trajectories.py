@@ -16,8 +16,10 @@ from sgdsim.report.curves import (
     bounded,
     by_columns,
     cell_colours,
+    cell_label,
     draw_band,
     evenly,
+    in_rows,
     is_logarithmic,
     lone_label,
     marks,
@@ -208,13 +210,13 @@ def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], comp
 
 
 def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
-    """Cells in the first row, what lines and bands mean in the second; one row where there is one cell."""
+    """Cells in the first rows, what lines and bands mean in the last; one row where there is one cell."""
     cells = [
-        Line2D([], [], color=colour, label=run.cell_label(cell) or lone_label(run)) for cell, colour in colours.items()
+        Line2D([], [], color=colour, label=cell_label(run, cell) or lone_label(run)) for cell, colour in colours.items()
     ]
     means = marks(run, OPACITIES)
     if run.has_predictions:
         predicted = Line2D([], [], color="#888888", label="predicted standard deviation", **PREDICTED)
         means.insert(int(run.has_theory), predicted)
-    handles, ncols = by_columns([cells, means] if len(cells) > 1 else [cells + means])
+    handles, ncols = by_columns([*in_rows(cells, figure), means] if len(cells) > 1 else [cells + means])
     figure.legend(handles=handles, loc="outside upper center", ncols=ncols, columnspacing=1.2, handlelength=1.6)

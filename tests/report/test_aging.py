@@ -37,7 +37,7 @@ def test_theory_is_dashed_over_the_bands_of_the_simulation():
     assert [line.get_linestyle() for line in axes.lines].count("--") == len(WAITING)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"$t_w$ = 1", "$t_w$ = 64", "theory", "standard error"} <= set(labels)
-    assert [axes.get_title() for axes in figure.axes] == ["b = 1", "b = 0.2"]
+    assert [axes.get_title() for axes in figure.axes] == ["$b$ = 1", "$b$ = 0.2"]
     assert "Dashed" in FIGURE.caption(run)
     alone = recovery(simulated=True, theory=False)
     assert "--" not in [line.get_linestyle() for line in draw(alone).axes[0].lines]

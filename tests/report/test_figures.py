@@ -93,7 +93,7 @@ def test_bands_are_one_standard_error_and_one_standard_deviation_wide(run):
 
 def test_at_most_four_cells_first_and_last_among_them(run):
     legend = [text.get_text() for text in draw("trajectories", run).legends[0].get_texts()]
-    assert legend[::2] == ["d = 100", "d = 1000", "d = 3000", "d = 30000"]
+    assert legend[::2] == ["$d$ = 100", "$d$ = 1000", "$d$ = 3000", "$d$ = 30000"]
     assert legend[1::2] == ["theory", "standard deviation", "standard error", " "]
     assert "4 of the 6 cells" in FIGURES["trajectories"].caption(run)
 
@@ -101,7 +101,7 @@ def test_at_most_four_cells_first_and_last_among_them(run):
 def test_a_cell_without_a_finite_replica_is_not_drawn(run):
     run.results["n_diverged"][0] = run.results["n_replicas"][0]
     legend = [text.get_text() for text in draw("trajectories", run).legends[0].get_texts()]
-    assert legend[0] == "d = 300"
+    assert legend[0] == "$d$ = 300"
     run.results["n_diverged"][:] = run.results["n_replicas"]
     assert "finite" in FIGURES["trajectories"].lacks(run)
 

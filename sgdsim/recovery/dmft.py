@@ -1,0 +1,248 @@
+"""Dynamical mean-field theory of signal recovery: the exact dynamics of GD and SGD for N -> infinity."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike
+
+from sgdsim.ensemble.contracts import Curve, Observables, Theory
+from sgdsim.ensemble.devices import device_memory
+from sgdsim.errors import ArgumentError
+from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
+from sgdsim.recovery.path import Path
+from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.starts import Overlaps
+
+_FIRST = 4 * TILE
+"""Size of the arrays to begin with."""
+_PAUSE = 0.25
+"""Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Order parameters and kernels at the steps 0..T, float64, with the leading axes that the parameters had.
+
+    - `m`, `e2`: m(t) = x(t).x*/N and e2(t) = E r(t)^2, the mean square residual over all data.
+    - `C`: C(t,t') = x(t).x(t')/N; `LC`: Lambda_C(t,t') = E[sigma(t) r(t) sigma(t') r(t')]. Both symmetric.
+    - `R`: R(t,t') = (1/N) sum_i dx_i(t)/dH_i(t'), zero for t' >= t; `LR`: Lambda_R(t,t') = E[sigma(t) dr(t)/dxi(t')].
+    - `last`: the last step, T or where the solution stopped early. Everything beyond it is zero.
+    """
+
+    m: Float[np.ndarray, "*batch steps"]
+    e2: Float[np.ndarray, "*batch steps"]
+    C: Float[np.ndarray, "*batch steps steps"]
+    R: Float[np.ndarray, "*batch steps steps"]
+    LC: Float[np.ndarray, "*batch steps steps"]
+    LR: Float[np.ndarray, "*batch steps steps"]
+    last: Int[np.ndarray, "*batch"]
+
+
+def integrate(
+    alpha: ArrayLike,
+    eta: ArrayLike,
+    b: ArrayLike,
+    m0: ArrayLike,
+    C00: ArrayLike,
+    steps: int,
+    tolerance: float = 0.0,
+) -> Solution:
+    """The closed equations of m, C, R, Lambda_C and Lambda_R, step by step in float64; see `dmft_step.step`.
+
+    The five parameters broadcast against one another. An element stops when its distance 1 - 2|m| + C(t,t) has fallen
+    below `tolerance`, or is no longer a finite number. On a CPU elements are solved one after another and do not depend
+    on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
+
+    **Raises:** ArgumentError for parameters outside alpha > 0, eta > 0, 0 < b <= 1, m0^2 <= C00, or steps < 0.
+    """
+    given = np.broadcast_arrays(*(np.asarray(value, np.float64) for value in (alpha, eta, b, m0, C00)))
+    _check(*given, steps)
+    flat = np.stack([value.reshape(-1) for value in given])
+    groups = np.split(flat, flat.shape[1], axis=1) if jax.default_backend() == "cpu" else [flat]
+    parts = [_host(solve(*group, steps, tolerance), steps) for group in groups]
+    shape = given[0].shape
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape(*shape, *leaves[0].shape[1:]), *parts)
+    return Solution(
+        **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
+        C=_symmetric(joined.C),
+        LC=_symmetric(joined.LC),
+    )
+
+
+def _check(alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray, steps: int) -> None:
+    rules = (
+        ("alpha", "be > 0", alpha, alpha > 0),
+        ("eta", "be > 0", eta, eta > 0),
+        ("b", "be above 0 and at most 1", b, (b > 0) & (b <= 1)),
+        ("m0", "have m0^2 <= C00", m0, m0**2 <= C00),
+        ("steps", "be >= 0", np.asarray(steps), np.asarray(steps >= 0)),
+    )
+    for name, must, value, good in rules:
+        if not good.all():
+            raise ArgumentError(name, must, value[~good].ravel()[0].item())
+
+
+def _host(known: Kernels, steps: int) -> Kernels:
+    """The steps 0..T, on the host."""
+
+    def cut(leaf: Array) -> np.ndarray:
+        whole = np.asarray(leaf)
+        return whole[(slice(None), *[slice(steps + 1)] * (whole.ndim - 1))]
+
+    return jax.tree.map(cut, known)
+
+
+def _symmetric(lower: Float[np.ndarray, "*batch n n"]) -> Float[np.ndarray, "*batch n n"]:
+    return lower + np.tril(lower, -1).mT
+
+
+def stage_sizes(steps: int) -> list[int]:
+    """Sizes of the padded arrays of a run, which grow with it: the last one holds the steps 0..T.
+
+    They are powers of 2, and the last may be 5, 6 or 7 quarters of one: one ladder for all runs, so that few sizes are
+    ever compiled, and that beyond 512 no more than a quarter is padding. TILE divides all of them.
+    """
+    sizes = [_FIRST]
+    while sizes[-1] <= steps:
+        quarter = sizes[-1] // 4
+        sizes.append(next(quarter * k for k in (5, 6, 7, 8) if quarter * k > steps or k == 8))
+    return sizes
+
+
+def _bytes(sizes: list[int]) -> int:
+    """Of four kernels of the last size, and of those of the stage before while they grow."""
+    return 32 * sum(size**2 for size in sizes[-2:])
+
+
+def _check_memory(need: int, steps: int) -> None:
+    memory = device_memory()
+    if need > memory:
+        must = f"need no more than the {memory / 2**30:.1f} GiB of a device for its kernels"
+        got = f"T = {steps}, which takes {need / 2**30:.1f} GiB"
+        raise ArgumentError("times", must, got, "Memory is 32 T^2 bytes, T = t/eta: end earlier, or raise eta.")
+
+
+def _tile() -> int | None:
+    """Side of the pieces in which matrices are read; None for whole ones."""
+    return TILE if jax.default_backend() == "cpu" else None
+
+
+def solve(
+    alpha: Float[np.ndarray, " batch"],
+    eta: Float[np.ndarray, " batch"],
+    b: Float[np.ndarray, " batch"],
+    m0: Float[np.ndarray, " batch"],
+    C00: Float[np.ndarray, " batch"],
+    steps: int,
+    tolerance: float,
+) -> Kernels:
+    """All elements side by side, on the device, until T or until all have stopped; padded, see `stage_sizes`."""
+    rates = Rates(*(jnp.asarray(value, jnp.float64) for value in (alpha, eta, b, np.full_like(b, tolerance))))
+    sizes = stage_sizes(steps)
+    _check_memory(len(b) * _bytes(sizes), steps)
+    known = jax.vmap(partial(begin, n=sizes[0]))(rates, jnp.asarray(m0), jnp.asarray(C00))
+    t, chunk = 0, 32
+    for size in sizes:
+        known = _grow(known, size)
+        end = min(size - 1, steps)
+        while t < end and not np.asarray(known.stopped).all():
+            until, began = min(t + chunk, end), time.perf_counter()
+            known = jax.block_until_ready(_advance(rates, known, jnp.asarray(t), jnp.asarray(until), _tile()))
+            t = until
+            # The clock decides only how often Python has its turn: steps do not depend on how they are grouped.
+            took = time.perf_counter() - began
+            chunk = chunk * 2 if took < _PAUSE else max(1, chunk // 2) if took > 2 * _PAUSE else chunk
+    return known
+
+
+@partial(jax.jit, static_argnames="tile", donate_argnames="known")
+def _advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], tile: int | None) -> Kernels:
+    """From step t to `until`, or to where all elements have stopped."""
+    every = jax.vmap(partial(step, tile=tile), in_axes=(0, 0, None))
+    return jax.lax.while_loop(
+        lambda carry: (carry[0] < until) & ~carry[1].stopped.all(),
+        lambda carry: (carry[0] + 1, every(rates, carry[1], carry[0])),
+        (t, known),
+    )[1]
+
+
+def _grow(known: Kernels, size: int) -> Kernels:
+    """The same, in arrays of this size."""
+    more = size - known.m.shape[-1]
+    return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, 0)] + [(0, more)] * (leaf.ndim - 1)), known) if more else known
+
+
+class DmftCurve(Curve):
+    """The theory of one problem. Its work depends on the times, so it is solved on the host, for one start."""
+
+    problem: Recovery
+    tolerance: float = eqx.field(static=True)
+
+    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+        """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
+        raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
+
+    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+        """Observables at the steps rint(t/eta). After an early stop the last values are held.
+
+        Where the solution has grown beyond all numbers, distance, C and loss are infinite, and the rest is NaN.
+        """
+        problem = self.problem
+        at = problem.steps(times)
+        start = [np.atleast_1d(np.asarray(value, np.float64)) for value in (initial.m, initial.C)]
+        constants = [np.array([value], np.float64) for value in (problem.alpha, problem.eta, problem.b)]
+        known = jax.tree.map(lambda leaf: leaf[0], solve(*constants, *start, int(at.max()), self.tolerance))
+        at = np.minimum(at, int(known.last))
+        earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
+        path = Path(
+            *(np.asarray(values)[at] for values in (known.m, known.norm, known.e2)),
+            earlier=np.asarray(known.C[at[:, None], earlier]),
+            R_start=np.asarray(known.R[at, 0]),
+        )
+        return path.observe(problem)
+
+
+@dataclass(frozen=True)
+class Dmft(Theory):
+    """Dynamical mean-field theory of degree 2, exact for N -> infinity (Kamali & Urbani 2023).
+
+    The path of one replica concentrates on this solution: |x(t) - theory| = O(1/sqrt(N)), with a bias of O(1/N). It is
+    followed until the distance from the signal is below `tolerance`, and constant from there.
+    """
+
+    tolerance: float = 1e-12
+    name: ClassVar[str] = "dmft"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance < 1:
+            raise ArgumentError("tolerance", "be at least 0 and below 1", self.tolerance)
+
+    def exists(self, problem: Recovery) -> bool:
+        """For the quadratic problem."""
+        return problem.degree == 2
+
+    def check(self, problem: Recovery) -> None:
+        """Raises ArgumentError for another degree."""
+        if not self.exists(problem):
+            raise ArgumentError(
+                "theory", "be 'linear' for degree 1", self.name, "Its solution is closed: take the theory 'linear'."
+            )
+
+    def memory(self, problem: Recovery, times: Float[np.ndarray, " times"]) -> int:
+        """32 n^2 bytes for four kernels of n >= T + 1 steps, and those of the stage before while they grow."""
+        return _bytes(stage_sizes(int(problem.steps(times).max())))
+
+    def flops(self, problem: Recovery, times: Float[np.ndarray, " times"]) -> float:
+        """Of 8 products of a triangular matrix and a vector per step: 8 T^3/3."""
+        return 8 / 3 * float(problem.steps(times).max()) ** 3
+
+    def bind(self, problem: Recovery) -> DmftCurve:
+        """The curve of this problem."""
+        return DmftCurve(problem=problem, tolerance=self.tolerance)

@@ -1,0 +1,178 @@
+"""One step of the dynamical mean-field theory of signal recovery, on padded arrays."""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+TILE = 128
+"""Side of the square pieces in which a CPU reads the matrices: two of them stay in the cache of a core.
+
+It divides the size of all padded arrays."""
+
+
+class Rates(eqx.Module):
+    """The constants of one element or, with a leading axis, of several."""
+
+    alpha: Float[Array, "*batch"]
+    eta: Float[Array, "*batch"]
+    b: Float[Array, "*batch"]
+    tolerance: Float[Array, "*batch"]
+
+
+class Kernels(eqx.Module):
+    """Everything known at step t of one element or, with a leading axis, of several; zero beyond t.
+
+    All matrices hold their lower triangle only: R and Lambda_R have no other, C and Lambda_C are symmetric.
+
+    - `m`, `norm`, `e2`: m(s), C(s,s) and e2(s).
+    - `C`, `R`, `LC`, `LR`: C(s,u), R(s,u), Lambda_C(s,u) and Lambda_R(s,u) for u <= s.
+    - `last`: the last step of this element. `stopped`: whether it goes no further, see `finished`.
+    """
+
+    m: Float[Array, "*batch n"]
+    norm: Float[Array, "*batch n"]
+    e2: Float[Array, "*batch n"]
+    C: Float[Array, "*batch n n"]
+    R: Float[Array, "*batch n n"]
+    LC: Float[Array, "*batch n n"]
+    LR: Float[Array, "*batch n n"]
+    last: Int[Array, "*batch"]
+    stopped: Bool[Array, "*batch"]
+
+
+def finished(m: Float[Array, ""], norm: Float[Array, ""], tolerance: Float[Array, ""]) -> Bool[Array, ""]:
+    """Whether the distance Delta = 1 - 2 |m| + C(t,t) is below the tolerance, or not a finite number."""
+    distance = 1.0 - 2.0 * jnp.abs(m) + norm
+    return (distance < tolerance) | ~jnp.isfinite(distance)
+
+
+def begin(rates: Rates, m0: Float[Array, ""], C00: Float[Array, ""], n: int) -> Kernels:
+    """Step 0 of one element, in arrays of size n: r(0) = xi(0), so that e2(0) = Q(0,0) and Lambda_R(0,0) = 1."""
+    e2 = 0.5 * (1.0 - 2.0 * m0**2 + C00**2)
+    row, square = jnp.zeros(n), jnp.zeros((n, n))
+    return Kernels(
+        m=row.at[0].set(m0),
+        norm=row.at[0].set(C00),
+        e2=row.at[0].set(e2),
+        C=square.at[0, 0].set(C00),
+        R=square,
+        LC=square.at[0, 0].set(e2 / rates.b),
+        LR=square.at[0, 0].set(1.0),
+        last=jnp.zeros((), jnp.int64),
+        stopped=finished(m0, C00, rates.tolerance),
+    )
+
+
+def _products(
+    matrices: tuple[Float[Array, "n n"], ...],
+    left: tuple[Float[Array, " n"], ...],
+    right: tuple[Float[Array, " n"], ...],
+    size: Int[Array, ""],
+    tile: int | None,
+) -> tuple[list[Float[Array, " n"]], list[Float[Array, " n"]]]:
+    """left @ L and L @ right for each lower triangular L, of which the first `size` rows and columns count.
+
+    Both products of a tile are made while it is in the cache, and tiles above the diagonal are left out. The time is
+    that of reading the matrices. Without tiles, for devices that want few and large products, all is multiplied.
+    """
+    if tile is None:
+        from_left = [v @ L for v, L in zip(left, matrices, strict=True)]
+        return from_left, [L @ v for v, L in zip(right, matrices, strict=True)]
+
+    def one(row: Array, column: Array, sums: tuple[list[Array], list[Array]]) -> tuple[list[Array], list[Array]]:
+        below, beside = row * tile, column * tile
+        pieces = [jax.lax.dynamic_slice(L, (below, beside), (tile, tile)) for L in matrices]
+        down = [_add(s, _cut(v, below, tile) @ L, beside) for s, v, L in zip(sums[0], left, pieces, strict=True)]
+        across = [_add(s, L @ _cut(v, beside, tile), below) for s, v, L in zip(sums[1], right, pieces, strict=True)]
+        return down, across
+
+    zeros = [jnp.zeros_like(v) for v in left]
+    return jax.lax.fori_loop(
+        0,
+        (size + tile - 1) // tile,
+        lambda row, sums: jax.lax.fori_loop(0, row + 1, partial(one, row), sums),
+        (zeros, zeros),
+    )
+
+
+def _cut(vector: Float[Array, " n"], begin: Int[Array, ""], size: int) -> Float[Array, " size"]:
+    return jax.lax.dynamic_slice(vector, (begin,), (size,))
+
+
+def _add(total: Float[Array, " n"], part: Float[Array, " tile"], begin: Int[Array, ""]) -> Float[Array, " n"]:
+    return jax.lax.dynamic_update_slice(total, _cut(total, begin, part.shape[0]) + part, (begin,))
+
+
+def _row(matrix: Float[Array, "n n"], index: Int[Array, ""]) -> Float[Array, " n"]:
+    return jax.lax.dynamic_index_in_dim(matrix, index, keepdims=False)
+
+
+def step(rates: Rates, known: Kernels, t: Int[Array, ""], tile: int | None) -> Kernels:
+    """One element from step t to t + 1, unless it has stopped: then its row t + 1 stays zero.
+
+        A(t,s) = Lambda_R(t,s) C(t,s) - eta Lambda_C(t,s) R(t,s),  B(s) = eta Lambda_C(t,s) C(t,s)
+        m(t+1)    = m(t) + eta alpha [S m(t) - sum_s A(t,s) m(s)],  S = sum_s Lambda_R(t,s)
+        R(t+1,t') = R(t,t') + delta_{t,t'} - eta alpha sum_s A(t,s) R(s,t')
+        C(t+1,t') = C(t,t') + eta alpha [S m(t) m(t') - sum_s A(t,s) C(s,t') + sum_s R(t',s) B(s)],  t' <= t + 1
+
+    and then, with K(t+1,u) = R(t+1,u) C(t+1,u), the same rows of Lambda_R and Lambda_C; see `_memory_kernels`.
+    """
+    g, steps = rates.eta * rates.alpha, jnp.arange(known.m.shape[0])
+    C, R, LC, LR = (_row(matrix, t) for matrix in (known.C, known.R, known.LC, known.LR))
+    A, B = LR * C - rates.eta * LC * R, rates.eta * LC * C
+    (AC, AR), (CA, RB) = _products((known.C, known.R), (A, A), (A, B), t + 1, tile)
+    drift = LR.sum() * known.m[t]
+    m_next = known.m[t] + g * (drift - A @ known.m)
+    R = R + jnp.where(steps == t, 1.0, -g * AR)  # A R vanishes at s = t
+    C = jnp.where(steps <= t, C + g * (drift * known.m - (AC + CA - A * known.norm) + RB), 0.0)
+    # C(t+1,t+1) from the same formula, with the new row in the place of C(s,t+1) and R(t+1,s).
+    norm = C[t] + g * (drift * m_next - A @ C + B @ R)
+    C = C.at[t + 1].set(norm)
+    m, norms = known.m.at[t + 1].set(m_next), known.norm.at[t + 1].set(norm)
+    LC, LR, e2 = _memory_kernels(rates, known, m, C, R, t + 1, tile)
+
+    def write(matrix: Array, row: Array) -> Array:
+        return jax.lax.dynamic_update_index_in_dim(matrix, jnp.where(known.stopped, 0.0, row), t + 1, 0)
+
+    return Kernels(
+        m=jnp.where(known.stopped, known.m, m),
+        norm=jnp.where(known.stopped, known.norm, norms),
+        e2=jnp.where(known.stopped, known.e2, known.e2.at[t + 1].set(e2)),
+        C=write(known.C, C),
+        R=write(known.R, R),
+        LC=write(known.LC, LC),
+        LR=write(known.LR, LR),
+        last=jnp.where(known.stopped, known.last, t + 1),
+        stopped=known.stopped | finished(m_next, norm, rates.tolerance),
+    )
+
+
+def _memory_kernels(
+    rates: Rates,
+    known: Kernels,
+    m: Float[Array, " n"],
+    C: Float[Array, " n"],
+    R: Float[Array, " n"],
+    t: Int[Array, ""],
+    tile: int | None,
+) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, ""]]:
+    """Row t of Lambda_C and Lambda_R, and e2(t), from the rows t of C and R; `known` reaches to t - 1.
+
+        Lambda_R(t,s) = delta_ts - eta sum_u K(t,u) Lambda_R(u,s),    K(t,u) = R(t,u) C(t,u)
+        d(s) = E xi(t) r(s) = sum_u Lambda_R(s,u) Q(t,u),    Q(t,u) = (1 - m(t)^2 - m(u)^2 + C(t,u)^2)/2
+        Lambda_C(t,s) = d(s) - eta sum_u K(t,u) Lambda_C(u,s),  s < t
+        e2(t) = d(t) - eta sum_u K(t,u) Lambda_C(t,u),    Lambda_C(t,t) = e2(t)/b
+
+    sigma^2 = sigma/b makes the 1/b: all of the noise of SGD.
+    """
+    steps = jnp.arange(m.shape[0])
+    K = R * C
+    Q = jnp.where(steps <= t, 0.5 * (1.0 - m[t] ** 2 - m**2 + C**2), 0.0)
+    (K_LR, K_LC), (d, LC_K) = _products((known.LR, known.LC), (K, K), (Q, K), t, tile)
+    LR = jnp.where(steps == t, 1.0, -rates.eta * K_LR)
+    LC = jnp.where(steps < t, d - rates.eta * (K_LC + LC_K - K * known.e2 / rates.b), 0.0)
+    e2 = jnp.maximum(LR @ Q - rates.eta * (K @ LC), 0.0)  # near recovery it may round to -1e-17
+    return LC.at[t].set(e2 / rates.b), LR, e2

@@ -1,0 +1,42 @@
+"""The path of a theory at the save times, and what is observed along it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sgdsim.recovery.observables import distance
+from sgdsim.recovery.problem import Recovery
+
+
+@dataclass(frozen=True)
+class Path:
+    """m(t), C(t,t), e2(t), C(t, min(t, t')) for t' = 0 and each waiting time, and R(t,0), of one start."""
+
+    m: Float[np.ndarray, " times"]
+    C: Float[np.ndarray, " times"]
+    e2: Float[np.ndarray, " times"]
+    earlier: Float[np.ndarray, "times 1+waiting"]
+    R_start: Float[np.ndarray, " times"]
+
+    def observe(self, problem: Recovery) -> dict[str, np.ndarray]:
+        """The observables of the system; `C_waiting` only where the problem has waiting times.
+
+        Where the path has grown beyond all numbers, distance, C and loss are infinite, and the rest is NaN.
+        """
+        observed = {
+            "distance": np.asarray(distance(self.m, self.C, problem.degree)),
+            "loss": problem.alpha / 2 * self.e2,
+            "m": self.m,
+            "C": self.C,
+            "C_start": self.earlier[:, 0],
+            "R_start": self.R_start,
+        }
+        observed |= {"C_waiting": self.earlier[:, 1:]} if problem.waiting else {}
+        good = np.isfinite(observed["distance"])
+
+        def mark(name: str, value: np.ndarray) -> np.ndarray:
+            beyond = np.inf if name in ("distance", "loss", "C") else np.nan
+            return np.where(good.reshape(-1, *[1] * (value.ndim - 1)), value, beyond)
+
+        return {name: mark(name, value) for name, value in observed.items()}

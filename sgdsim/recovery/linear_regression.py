@@ -90,7 +90,7 @@ class RegressionCurve(Curve):
             return path.observe(problem)
 
 
-def squared_residuals(nu: Moments, alpha: float, V: float, Delta0: float, steps: int) -> Float[np.ndarray, " steps+1"]:
+def squared_residuals(nu: Moments, alpha: float, V: float, Delta0: float, steps: int) -> Float[np.ndarray, " steps"]:
     """e2(t) for t = 0..steps: alpha e2(t) = Delta0 nu_{1,2t} + V sum_{s<t} e2(s) nu_{2,2(t-1-s)}.
 
     Step s adds noise of covariance V sum_mu r_mu(s)^2 J_mu J_mu^T/N to x, and r_mu^2 may be replaced by its mean.

@@ -16,7 +16,7 @@ class Path:
     m: Float[np.ndarray, " times"]
     C: Float[np.ndarray, " times"]
     e2: Float[np.ndarray, " times"]
-    earlier: Float[np.ndarray, "times 1+waiting"]
+    earlier: Float[np.ndarray, "times earlier"]
     R_start: Float[np.ndarray, " times"]
 
     def observe(self, problem: Recovery) -> dict[str, np.ndarray]:

@@ -74,15 +74,15 @@ class RegressionCurve(Curve):
                 error = Delta0 * nu.nu0[late + early] + V * (e2[:early] @ kicks)
                 return float(error + m[late] + m[early] - 1)
 
-            early = [[min(t, waiting) for waiting in problem.waiting_steps] for t in at]
+            early = [[min(t, waiting) for waiting in problem.waiting_steps] for t in at.tolist()]
             path = Path(
                 m=m[at],
-                C=np.array([correlation(t, t) for t in at]),
+                C=np.array([correlation(t, t) for t in at.tolist()]),
                 e2=e2[at],
                 earlier=np.array(
                     [
                         [m0 + (C00 - m0) * nu.nu0[t], *(correlation(t, s) for s in row)]
-                        for t, row in zip(at, early, strict=True)
+                        for t, row in zip(at.tolist(), early, strict=True)
                     ]
                 ),
                 R_start=np.where(at > 0, nu.nu0[np.maximum(at, 1) - 1], 0.0),

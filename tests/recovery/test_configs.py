@@ -1,0 +1,104 @@
+"""The experiments of signal recovery, cut down, find what they are about."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sgdsim.report import write_report
+from sgdsim.sweep.experiment import load_experiment
+from tests.helpers import finish
+
+FOLDER = Path(__file__).parents[2] / "configs" / "recovery"
+
+
+def run(name, folder, *overrides):
+    """Summary and results of a quick variant with overrides."""
+    summary = finish(load_experiment(FOLDER / f"{name}.toml", overrides, quick=True), folder)
+    (folder / "provenance.json").write_text("{}")
+    assert {path.suffix for path in write_report(folder)} == {".png", ".pdf", ".html"}
+    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
+        return summary, results.load()
+
+
+def test_sgd_recovers_where_gd_does_not(tmp_path):
+    """Final distances of the physics page; b = 0.2 is below 0.1 at step 108 of 400, and not at step 107."""
+    _, results = run("sgd_is_faster", tmp_path, "grid.b=[1.0,0.5,0.2]", "times.first=21.4", "times.count=142")
+    assert results["step"].to_numpy()[0, [0, 1, -1]].tolist() == [107, 108, 400]
+    distance = results["distance_theory"].to_numpy()
+    assert distance[:2, -1] == pytest.approx([2.0588244514, 1.6520954358], abs=1e-9)
+    assert distance[2, 0] > 0.1 > distance[2, 1]
+
+
+@pytest.mark.slow
+def test_the_threshold_of_gd_from_a_thousandth(tmp_path):
+    """2.28 +- 0.1, and below it for SGD; windows differ by less than that."""
+    cut = ("problem.m0=1e-3", "grid.alpha={log=[2.47,4.0,15]}", "times.final=200", "times.count=1000")
+    summary, _ = run("threshold", tmp_path / "gd", *cut, "grid.b=[1.0]")
+    gd = summary["fits"]["threshold"]
+    assert abs(gd["threshold"] - 2.28) < 0.1
+    assert 0 < gd["threshold_high"] - gd["threshold_low"] < 0.1
+    assert 1.2 < gd["exponent"] < 2.1
+    summary, _ = run("threshold", tmp_path / "sgd", *cut, "grid.b=[0.2]", "grid.alpha={log=[1.8,3.0,15]}")
+    sgd = summary["fits"]["threshold"]
+    assert 1.58 < sgd["threshold"] < 1.68
+
+
+def test_the_threshold_depends_on_the_start(tmp_path):
+    """Larger by about 0.2 (GD) or 0.1 (SGD) for every halving decade of m(0), and lower for SGD at every start."""
+    summary, _ = run("threshold_start", tmp_path)
+    values = {
+        (b, m0): summary["fits"][f"threshold[b={b:g}, m0={m0:g}]"]["threshold"]
+        for b in (1.0, 0.2)
+        for m0 in (0.2, 0.05, 0.01)
+    }
+    reference = {(1.0, 0.2): 1.325, (1.0, 0.05): 1.725, (0.2, 0.2): 1.19, (0.2, 0.05): 1.37}
+    for key, value in reference.items():
+        assert values[key] == pytest.approx(value, abs=0.1)
+    for m0 in (0.2, 0.05, 0.01):
+        assert values[0.2, m0] < values[1.0, m0] - 0.05
+    for b in (1.0, 0.2):
+        assert values[b, 0.2] < values[b, 0.05] < values[b, 0.01]
+
+
+def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
+    """At 1/(alpha + 1) within 3 %, and SGD of small b earlier."""
+    grid = "grid.eta={log=[0.17,0.32,20]}"
+    summary, _ = run("stability", tmp_path, grid, "grid.b=[1.0,0.2]", "times.final=40")
+    for alpha in (2.5, 4.0):
+        onset = summary["fits"][f"eta_max[alpha={alpha:g}, b=1]"]
+        assert onset["expected"] == pytest.approx(1 / (alpha + 1))
+        assert onset["onset"] == pytest.approx(onset["expected"], rel=0.03)
+    assert summary["fits"]["eta_max[alpha=2.5, b=0.2]"]["onset"] < 0.93 / 3.5
+
+
+@pytest.mark.slow
+def test_the_bias_vanishes_with_the_dimension(tmp_path):
+    summary, _ = run("dmft", tmp_path, "times.final=1.0", "times.count=5", "grid.N=[60,120]")
+    for label, fit in summary["fits"].items():
+        assert abs(fit["intercept"]) < 4 * fit["intercept_error"], label
+        assert fit["intercept_error"] < 0.02, label
+    assert summary["n_diverged"] == 0
+
+
+@pytest.mark.slow
+def test_older_systems_forget_more_slowly(tmp_path):
+    """Ageing: at the same t - t_w, C(t, t_w)/C(t_w, t_w) is the larger the larger t_w is; in simulation and theory."""
+    _, results = run("aging", tmp_path, "times.final=40", "problem.N=100", "ensemble.replicas=32")
+    times = results["t"].isel(cell=1).to_numpy()
+    for name in ("C_waiting", "C_waiting_theory"):
+        curves = results[name].isel(cell=1).to_numpy()  # b = 0.2
+        at = [[np.interp(t, times, curves[:, i]) for t in (wait, wait + 20)] for i, wait in enumerate((1, 4, 16))]
+        kept = [later / now for now, later in at]
+        assert kept[0] < kept[1] < kept[2]
+
+
+@pytest.mark.slow
+def test_fewer_data_than_weights_are_fitted_and_not_understood(tmp_path):
+    """alpha = 1/2: the loss vanishes, and half of the distance stays; alpha = 2: both vanish."""
+    _, results = run("linear_regression", tmp_path, "ensemble.replicas=64", "grid.N=[100]")
+    scarce = (results["alpha"] == 0.5).to_numpy()
+    assert (results["loss"].to_numpy()[:, -1] < 1e-3).all()
+    assert results["distance"].to_numpy()[scarce, -1] == pytest.approx(0.8, rel=0.1)
+    assert (results["distance"].to_numpy()[~scarce, -1] < 1e-3).all()

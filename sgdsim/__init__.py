@@ -7,6 +7,7 @@ from sgdsim import _startup
 
 if TYPE_CHECKING:
     from sgdsim import committee as committee
+    from sgdsim import recovery as recovery
     from sgdsim.api import simulate as simulate
     from sgdsim.api import solve as solve
     from sgdsim.ensemble.times import linear_times as linear_times
@@ -27,7 +28,7 @@ _HOMES = {
     "ArgumentError": "sgdsim.errors",
     "ExperimentError": "sgdsim.errors",
 }
-_ROOMS = ("committee",)
+_ROOMS = ("committee", "recovery")
 
 __all__ = [
     "ArgumentError",
@@ -36,6 +37,7 @@ __all__ = [
     "committee",
     "linear_times",
     "log_times",
+    "recovery",
     "simulate",
     "solve",
 ]

@@ -41,8 +41,9 @@ def simulate(
     - `times`: save times, increasing, > 0; realised as nu dt, nu = round(t/dt).
     - `replicas`: independent trajectories.
     - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
-    - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE). A
-      theory that predicts the scatter of the replicas too is asked to, e.g. `ExactODE(fluctuations=True)`.
+    - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE;
+      `recovery`: descent in float32, and mean-field theory). A theory that predicts the scatter of the replicas too is
+      asked to, e.g. `ExactODE(fluctuations=True)`.
     - `compare`: False for a simulation without theory.
     - `batch`: replicas simulated at once; by default what the memory holds.
     - `progress`: called with the number of replica-steps just done.

@@ -77,6 +77,16 @@ def check_memory(bytes_per_replica: int, lanes: int) -> None:
         )
 
 
+def check_theory_memory(theory: str, need: int) -> None:
+    """**Raises:** ArgumentError where a device cannot hold the `need` bytes that solving a theory takes."""
+    memory = device_memory()
+    if need > memory:
+        must = f"leave the theory `{theory}` within a device of {memory / 2**30:.1f} GiB"
+        raise ArgumentError(
+            "times", must, f"times that take {need / 2**30:.1f} GiB", "End earlier, or in larger steps."
+        )
+
+
 def default_batch(bytes_per_replica: int, lanes: int) -> int:
     """Replicas to simulate at once on all local devices: as many as fill them, in half of their memory.
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
-from sgdsim.ensemble.devices import check_memory, default_batch
+from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch
 from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.theory import solve_theory
@@ -96,8 +96,10 @@ class Ensemble:
         return self.steps * self.problem.dt
 
     def check_memory(self) -> None:
-        """Raises ArgumentError where a device cannot hold one tile."""
+        """Raises ArgumentError where a device cannot hold one tile, or the theory."""
         check_memory(self.simulator.bytes_per_replica(self.problem), self.lanes)
+        if self.theory is not None:
+            check_theory_memory(self.theory.name, self.theory.memory(self.problem, self.realised_times))
 
     def replicas_of(self, tiles: range) -> int:
         """Replicas in a range of tiles."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sgdsim.ensemble.contracts import Problem, Start, Theory
+from sgdsim.ensemble.devices import check_theory_memory
 from sgdsim.ensemble.replicas import silent
 from sgdsim.ensemble.theory import solve_unchecked
 from sgdsim.ensemble.tiles import Tiles
@@ -67,7 +68,8 @@ class TheoryAlone:
         return self.theory.flops(self.problem, self.steps * self.problem.dt)
 
     def check_memory(self) -> None:
-        """Nothing is kept on a device."""
+        """Raises ArgumentError where a device cannot hold the theory."""
+        check_theory_memory(self.theory.name, self.memory)
 
     def replica_steps(self, tiles: range) -> int:
         """Steps of SGD: none."""

@@ -108,13 +108,14 @@ def naming(experiment: Experiment, cell: Cell) -> Iterator[None]:
 def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     """The sweep of an experiment in a folder: a new one, or the one that was begun there.
 
-    **Raises:** ExperimentError where the folder holds a different experiment, or cannot be written; then nothing has
-    been changed in it.
+    **Raises:** ExperimentError where the folder holds a different experiment or cannot be written, or a cell does not
+    fit into memory; then nothing has been changed in it.
     """
     directory = RunDirectory(path)
     ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
-    for ensemble in ensembles:
-        ensemble.check_memory()
+    for cell, ensemble in zip(experiment.cells, ensembles, strict=True):
+        with naming(experiment, cell):
+            ensemble.check_memory()
     layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
     begun = directory.exists
     if begun:

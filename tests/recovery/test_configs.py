@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from sgdsim.errors import ExperimentError
 from sgdsim.report import write_report
+from sgdsim.sweep.engine import open_sweep
 from sgdsim.sweep.experiment import load_experiment
 from tests.helpers import finish
 
@@ -102,3 +104,11 @@ def test_fewer_data_than_weights_are_fitted_and_not_understood(tmp_path):
     assert (results["loss"].to_numpy()[:, -1] < 1e-3).all()
     assert results["distance"].to_numpy()[scarce, -1] == pytest.approx(0.8, rel=0.1)
     assert (results["distance"].to_numpy()[~scarce, -1] < 1e-3).all()
+
+
+@pytest.mark.parametrize("kind", ["none", "descent"])
+def test_a_theory_beyond_the_memory_is_refused_before_anything_is_written(kind, tmp_path):
+    options = ("times.final=40000.0", f"simulator.kind={kind}")
+    with pytest.raises(ExperimentError, match=r"aging.toml: cell 0 \(b=1\): .*`times` must leave the theory `dmft`"):
+        open_sweep(load_experiment(FOLDER / "aging.toml", options, quick=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

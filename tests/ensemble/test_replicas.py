@@ -27,7 +27,11 @@ def identical(left, right):
 
 @pytest.mark.parametrize(
     ("simulator", "start"),
-    [(Chain(), OverlapStart(0.5, 1)), (Weights(), OverlapStart(0.5, 1)), (Chain(), SphereStart(1, per_replica=True))],
+    [
+        (Chain(), OverlapStart(0.5, 1)),
+        (Weights(block=4), OverlapStart(0.5, 1)),
+        (Chain(), SphereStart(1, per_replica=True)),
+    ],
 )
 def test_batch_and_division_into_blocks_change_no_bit(simulator, start):
     ensemble = Ensemble(PROBLEM, start, simulator, ExactODE(), TIMES, 700, 3)

@@ -127,9 +127,8 @@ def test_kill_in_the_middle_and_resume(undisturbed, tmp_path):
     assert provenance["status"] == "finished"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_finishes_the_block_in_hand_and_says_how_to_go_on(undisturbed, tmp_path, number):
-    folder = tmp_path / "run"
+def interrupted(folder, number):
+    """The blocks that are on disk, and what was said, after a signal while the third block is in hand."""
     stopped = Process(folder)
     stopped.wait_for(lambda: len(stopped.blocks()) >= 2)
     stopped.process.send_signal(number)
@@ -138,6 +137,16 @@ def test_interrupt_finishes_the_block_in_hand_and_says_how_to_go_on(undisturbed,
     assert code == 130
     assert 2 <= len(kept) < BLOCKS
     assert "Finishing the block in hand" in said
+    return kept, said
+
+
+def test_a_request_to_terminate_is_an_interrupt(tmp_path):
+    interrupted(tmp_path / "run", signal.SIGTERM)
+
+
+def test_interrupt_finishes_the_block_in_hand_and_says_how_to_go_on(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    kept, said = interrupted(folder, signal.SIGINT)
     command = f"sgdsim run {folder.parent / 'experiment.toml'} -o {folder}"
     assert said.splitlines()[-1] == f"Stopped with {len(kept)} of {BLOCKS} blocks on disk. To go on: {command}"
     assert "Traceback" not in said

@@ -70,7 +70,7 @@ class RegressionCurve(Curve):
             m = 1 + (m0 - 1) * nu.nu0
 
             def correlation(late: int, early: int) -> float:
-                kicks = nu.nu1[late - early : late + early - 1 : 2][::-1]
+                kicks = nu.nu1[late - early : late + early : 2][::-1]  # k = late + early - 2, ..., late - early
                 error = Delta0 * nu.nu0[late + early] + V * (e2[:early] @ kicks)
                 return float(error + m[late] + m[early] - 1)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdsim.ensemble.random import fold, replica_keys
-from sgdsim.recovery.descent import _SELECTION, DescentKernel
+from sgdsim.recovery.descent_kernel import SELECTION, DescentKernel
 from sgdsim.recovery.starts import ExactStart
 
 advance = jax.jit(lambda kernel, state, n_steps: kernel.advance(state, n_steps))
@@ -29,7 +29,7 @@ def data_of(kernel, state):
 
 def selection(kernel, state):
     """sigma (M, lanes) of the step that the state is about to make."""
-    key = fold(fold((state.keys[0], state.keys[1]), _SELECTION), state.step)
+    key = fold(fold((state.keys[0], state.keys[1]), SELECTION), state.step)
     blocks = weights(kernel, key, jnp.arange(kernel._blocks))
     return np.concatenate(blocks)[: kernel.data]
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.errors import ArgumentError
-from sgdsim.recovery.descent import Descent, DescentKernel
+from sgdsim.recovery.descent import Descent
+from sgdsim.recovery.descent_kernel import DescentKernel
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import ExactStart, Overlaps, exact_start, random_frame
 from tests.helpers import run

@@ -1,0 +1,260 @@
+"""GD and SGD at finite N: replicas that share their data, by matrix products over blocks of the data.
+
+    r = scale J (phi(x) - phi(x*)),    x <- x - eta scale phi'(x)^T J^T (sigma r)
+
+J (M, E) is the bulk of it: a step reads it once, block by block, for all lanes of a tile. It is kept in memory where
+there is room, and drawn again from its key at every step where there is not; the numbers are bitwise the same. On a CPU
+a matrix product is shared out among the cores of the machine, and rounds differently with another number of them.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
+from sgdsim.recovery.features import Features
+from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.starts import Overlaps, exact_start, random_frame
+
+_BLOCK = 2**21
+"""Numbers of J in a block, about."""
+_LEAST_ROWS = 64
+"""Data of a block at least, so that it is no smaller than the arrays over the features that it is multiplied with."""
+SELECTION = 0
+"""What a replica's key is folded with to select data; its frame of vectors takes 1, 2 and 3, its data 2^32 and more."""
+
+Halves = tuple[Array, Array]
+"""An array over the features in two halves, because normals are made in pairs: none is copied."""
+
+
+class DescentState(eqx.Module):
+    """A tile of replicas, in the precision of the loop. `step` counts the steps made.
+
+    - `waiting`: x at min(t, t_w), for each waiting time.
+    - `probe`, `tangent`: a push v at the first step and what has become of it, dx(t); None unless measured.
+    - `J`: the data in blocks, None where they are drawn anew at every step.
+    """
+
+    x: Float[Array, "N lanes"]
+    signal: Float[Array, "N lanes"]
+    start: Float[Array, "N lanes"]
+    waiting: Float[Array, "waiting N lanes"]
+    probe: Float[Array, "N lanes"] | None
+    tangent: Float[Array, "N lanes"] | None
+    J: tuple[Float[Array, "blocks rows half"], Float[Array, "blocks rows half"]] | None
+    keys: UInt32[Array, "2 lanes"]
+    step: Int[Array, ""]
+
+
+class DescentKernel(Kernel):
+    """SGD of one problem on a tile of replicas with common data, `rows` data to a block."""
+
+    lanes: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True)
+    features: Features
+    data: int = eqx.field(static=True)
+    rows: int = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    stored: bool = eqx.field(static=True)
+    response: bool = eqx.field(static=True)
+    eta: float
+    b: float
+    waiting_steps: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, problem: Recovery, dtype: Any, lanes: int, stored: bool, response: bool = False, rows: int | None = None
+    ) -> "DescentKernel":
+        """The kernel of a problem, with blocks of at most `rows` data."""
+        features = Features(problem.N, problem.degree)
+        blocks = -(-problem.data // (rows or block_rows(features)))
+        return cls(
+            lanes=lanes,
+            segment=1,
+            features=features,
+            data=problem.data,
+            rows=-(-problem.data // blocks),
+            dtype=jnp.dtype(dtype),
+            stored=stored,
+            response=response,
+            eta=problem.eta,
+            b=problem.b,
+            waiting_steps=problem.waiting_steps,
+        )
+
+    @property
+    def _blocks(self) -> int:
+        return -(-self.data // self.rows)
+
+    @property
+    def _half(self) -> int:
+        return (self.features.count + 1) // 2
+
+    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> DescentState:
+        """x* uniform on its sphere, x(0) with exactly the given overlaps, and a probe orthogonal to both."""
+        vectors = 3 if self.response else 2
+        frame = random_frame((keys[0], keys[1]), self.features.N, vectors)
+        start = exact_start(initial, frame[0], frame[1]).astype(self.dtype)
+        frame = frame.astype(self.dtype)
+        J = jax.lax.map(lambda index: self._drawn(keys, index), jnp.arange(self._blocks)) if self.stored else None
+        return DescentState(
+            x=start,
+            signal=frame[0],
+            start=start,
+            waiting=jnp.broadcast_to(start, (len(self.waiting_steps), *start.shape)),
+            probe=frame[2] if self.response else None,
+            tangent=jnp.zeros_like(start) if self.response else None,
+            J=J,
+            keys=keys,
+            step=jnp.zeros((), jnp.int64),
+        )
+
+    def advance(self, state: DescentState, n_steps: Int[Array, ""]) -> DescentState:
+        """The state after n_steps more steps."""
+        n_steps = jnp.asarray(n_steps, jnp.int64)
+        moving = eqx.tree_at(lambda moved: moved.J, state, None, is_leaf=lambda leaf: leaf is None)
+        moved = jax.lax.fori_loop(0, n_steps, lambda _, moving: self._step(moving, state.J), moving)
+        return eqx.tree_at(lambda moved: moved.J, moved, state.J, is_leaf=lambda leaf: leaf is None)
+
+    def observe(self, state: DescentState) -> Observables:
+        """The observables of the system, float64, lanes last; the loss is over all data."""
+        N = self.features.N
+        x, signal, start = (part.astype(jnp.float64) for part in (state.x, state.signal, state.start))
+        m, C = jnp.sum(x * signal, axis=0) / N, jnp.sum(x * x, axis=0) / N
+        nearer = jnp.where(m < 0, -1.0, 1.0) if self.features.degree == 2 else jnp.ones_like(m)
+        seen = {
+            "distance": jnp.sum((x - nearer[None, :] * signal) ** 2, axis=0) / N,
+            "loss": self._loss(state),
+            "m": m,
+            "C": C,
+            "C_start": jnp.sum(x * start, axis=0) / N,
+        }
+        if state.probe is not None and state.tangent is not None:
+            probe, tangent = state.probe.astype(jnp.float64), state.tangent.astype(jnp.float64)
+            seen["R_start"] = jnp.sum(probe * tangent, axis=0) / jnp.sum(probe * probe, axis=0)
+        if self.waiting_steps:
+            seen["C_waiting"] = jnp.sum(state.waiting.astype(jnp.float64) * x[None, :, :], axis=1) / N
+        return seen
+
+    def _step(self, state: DescentState, J: Halves | None) -> DescentState:
+        """One step, of the tangent too, and of the memory of the waiting times. `J` is that of the whole trajectory."""
+        step = state.step + 1
+        eta = jnp.asarray(self.eta, self.dtype)
+
+        def moved(x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
+            return x - eta * self._gradient(state, J, x)
+
+        if state.probe is not None and state.tangent is not None:
+            x, tangent = jax.jvp(moved, (state.x,), (state.tangent,))
+            tangent = jnp.where(state.step == 0, state.probe, tangent)
+        else:
+            x, tangent = moved(state.x), None
+        return DescentState(
+            x=x,
+            signal=state.signal,
+            start=state.start,
+            waiting=self._remembered(state.waiting, x, step),
+            probe=state.probe,
+            tangent=tangent,
+            J=None,
+            keys=state.keys,
+            step=step,
+        )
+
+    def _remembered(
+        self, waiting: Float[Array, "waiting N lanes"], x: Float[Array, "N lanes"], step: Int[Array, ""]
+    ) -> Float[Array, "waiting N lanes"]:
+        """x, until a waiting time has passed."""
+        if not self.waiting_steps:
+            return waiting
+        before = jnp.stack([step <= jnp.asarray(last) for last in self.waiting_steps])
+        return jnp.where(before[:, None, None], x[None, :, :], waiting)
+
+    def _gradient(self, state: DescentState, J: Halves | None, x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
+        """sum_mu sigma_mu r_mu grad h_mu(x), block by block."""
+        phi = self._split(self.features.difference(x, state.signal))
+        key = fold(fold((state.keys[0], state.keys[1]), SELECTION), state.step)
+
+        def block(index: Int[Array, ""], sums: Halves) -> Halves:
+            here = self._block(J, state.keys, index)
+            weighted = self._weights(key, index) * self._residuals(here, phi)
+            return sums[0] + _transposed(here[0], weighted), sums[1] + _transposed(here[1], weighted)
+
+        left, right = jax.lax.fori_loop(0, self._blocks, block, (jnp.zeros_like(phi[0]), jnp.zeros_like(phi[1])))
+        G = jnp.concatenate([left, right])[: self.features.count]
+        return jnp.asarray(self.features.scale, self.dtype) * self.features.pull(G, x)
+
+    def _loss(self, state: DescentState) -> Float[Array, " lanes"]:
+        """H/N = sum_mu r_mu^2/(2N)."""
+        phi = self._split(self.features.difference(state.x, state.signal))
+
+        def block(index: Int[Array, ""], total: Float[Array, " lanes"]) -> Float[Array, " lanes"]:
+            residuals = self._residuals(self._block(state.J, state.keys, index), phi).astype(jnp.float64)
+            return total + jnp.sum(jnp.where(self._exist(index), residuals**2, 0), axis=0)
+
+        total = jax.lax.fori_loop(0, self._blocks, block, jnp.zeros(self.lanes))
+        return total / (2 * self.features.N)
+
+    def _residuals(self, J: Halves, phi: Halves) -> Float[Array, "rows lanes"]:
+        """r_mu = h_mu(x) - h_mu(x*) of a block, from the difference of the features: small where x is near x*."""
+        return jnp.asarray(self.features.scale, self.dtype) * (_product(J[0], phi[0]) + _product(J[1], phi[1]))
+
+    def _split(self, phi: Float[Array, "features lanes"]) -> Halves:
+        """Two halves; a zero is added where the number of features is odd."""
+        phi = jnp.pad(phi, ((0, 2 * self._half - self.features.count), (0, 0)))
+        return phi[: self._half], phi[self._half :]
+
+    def _exist(self, index: Int[Array, ""]) -> Bool[Array, "rows lanes"]:
+        """Whether there is such a datum; the last block may be partly empty."""
+        return self._numbers(index) < self.data
+
+    def _numbers(self, index: Int[Array, ""]) -> Int[Array, "rows lanes"]:
+        """mu."""
+        rows = jax.lax.broadcasted_iota(jnp.int32, (self.rows, self.lanes), 0)
+        return rows + (index * self.rows).astype(jnp.int32)
+
+    def _weights(self, key: Key, index: Int[Array, ""]) -> Float[Array, "rows lanes"]:
+        """sigma = s/b of a block: s = 1 where a uniform number is below b, so that different b select alike."""
+        numbers = self._numbers(index).astype(jnp.uint32)
+        wide = (jnp.broadcast_to(word, numbers.shape) for word in key)
+        bits, _ = threefry((next(wide), next(wide)), (numbers, jnp.zeros_like(numbers)))
+        b = jnp.asarray(self.b, jnp.float64)
+        selected = (bits.astype(jnp.float64) * 2.0**-32 < b) & self._exist(index)
+        return jnp.where(selected, (1 / b).astype(self.dtype), 0)
+
+    def _block(self, J: Halves | None, keys: UInt32[Array, "2 lanes"], index: Int[Array, ""]) -> Halves:
+        """A block of J, from memory or from its key."""
+        if J is None:
+            return self._drawn(keys, index)
+        return J[0][index], J[1][index]
+
+    def _drawn(self, keys: UInt32[Array, "2 lanes"], index: Int[Array, ""]) -> Halves:
+        """A block of J: counter words are (mu, e mod half), under the first replica's key, N, degree and M.
+
+        Cells of a grid that differ in eta, b or the start only have the same J.
+        """
+        identity = (self.data << 32) + (self.features.N << 2) + self.features.degree
+        key = fold((keys[0, 0], keys[1, 0]), identity)
+        shape = (self.rows, self._half)
+        row, column = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in (0, 1))
+        pin = Pin.of(keys[0, 0].astype(jnp.int64), self.dtype)
+        counter = (row + (index * self.rows).astype(jnp.uint32), column)
+        return jax.lax.optimization_barrier(normal_pair(key, counter, self.dtype, pin))
+
+
+def block_rows(features: Features) -> int:
+    """Data of a block, where there are as many."""
+    return max(_BLOCK // features.count, _LEAST_ROWS)
+
+
+def _product(J: Float[Array, "rows half"], phi: Float[Array, "half lanes"]) -> Float[Array, "rows lanes"]:
+    return jnp.matmul(J, phi, precision="highest")
+
+
+def _transposed(J: Float[Array, "rows half"], r: Float[Array, "rows lanes"]) -> Float[Array, "half lanes"]:
+    return jax.lax.dot_general(J, r, (((0,), (0,)), ((), ())), precision="highest")

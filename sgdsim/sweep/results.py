@@ -19,7 +19,8 @@ from sgdsim.sweep.engine import Sweep, naming
 from sgdsim.sweep.experiment import Experiment
 from sgdsim.sweep.files import atomic, write_text
 from sgdsim.sweep.groups import groups
-from sgdsim.sweep.laws import Members, fit_law
+from sgdsim.sweep.law import Members
+from sgdsim.sweep.laws import fit_law
 from sgdsim.sweep.provenance import versions
 from sgdsim.sweep.quantities import final, is_alone, mean_and_sem, scalars
 from sgdsim.sweep.store import CellLayout, RunDirectory

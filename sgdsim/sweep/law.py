@@ -1,0 +1,78 @@
+"""The contract of a law that a sweep can fit, and what all of them share."""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from sgdsim.ensemble.contracts import Problem, System
+from sgdsim.errors import ArgumentError
+from sgdsim.sweep.quantities import Fit
+
+Entry = dict[str, Any]
+"""A fit as it stands in summary.json."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """The cells that one law runs over: their problems, and their results in the same order."""
+
+    system: System
+    problems: Sequence[Problem]
+    cells: Sequence[xr.Dataset]
+
+    def x(self, fit: Fit) -> list[float]:
+        """The abscissa of every cell."""
+        return [float(problem.parameters()[fit.against]) for problem in self.problems]
+
+
+class Law(abc.ABC):
+    """A law that can be fitted: which quantities it takes, and what it puts in the summary."""
+
+    takes_log = False
+    compares = False
+    """Whether it holds a simulation against theory, and so needs both."""
+
+    @abc.abstractmethod
+    def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The quantities it takes, of a system with these scalar observables."""
+
+    @abc.abstractmethod
+    def takes_level(self, quantity: str) -> bool:
+        """Whether a level belongs to it with this quantity."""
+
+    @abc.abstractmethod
+    def fit(self, fit: Fit, members: Members) -> Entry:
+        """The fit's own part of the summary; without one, the `problem` says why, and its numbers are None."""
+
+    @abc.abstractmethod
+    def headline(self, entry: Entry) -> str:
+        """A fit that could be made, in one line."""
+
+
+def numbers(kind: type[Any], law: Any) -> Entry:
+    """The fields of a fitted law, None without one."""
+    if law is None:
+        return {field.name: None for field in dataclasses.fields(kind)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(law).items()}
+
+
+def stated(problem: str | None) -> Entry:
+    """The reason why there is no fit, if there is one."""
+    return {"problem": problem} if problem else {}
+
+
+def reason(error: ArgumentError) -> str:
+    """The same in words."""
+    return f"no fit: `{error.argument}` must {error.must}"
+
+
+def attempt(fit: Callable[[], Any]) -> tuple[Any, str | None]:
+    """The law, or why there is none."""
+    try:
+        return fit(), None
+    except ArgumentError as error:
+        return None, reason(error)

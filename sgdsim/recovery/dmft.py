@@ -1,6 +1,7 @@
 """Dynamical mean-field theory of signal recovery: the exact dynamics of GD and SGD for N -> infinity."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -10,20 +11,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from numpy.typing import ArrayLike
 
 from sgdsim.ensemble.contracts import Curve, Observables, Theory
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
-from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.problem import Real, Recovery
 from sgdsim.recovery.starts import Overlaps
 
 _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
 _PAUSE = 0.25
 """Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
+
+Values = Real | Sequence[Real] | Float[np.ndarray, "..."]
+"""One number, or many."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Solution:
 
 
 def integrate(
-    alpha: ArrayLike,
-    eta: ArrayLike,
-    b: ArrayLike,
-    m0: ArrayLike,
-    C00: ArrayLike,
+    alpha: Values,
+    eta: Values,
+    b: Values,
+    m0: Values,
+    C00: Values,
     steps: int,
     tolerance: float = 0.0,
 ) -> Solution:
@@ -63,12 +66,12 @@ def integrate(
     **Raises:** ArgumentError for parameters outside alpha > 0, eta > 0, 0 < b <= 1, m0^2 <= C00, or steps < 0.
     """
     given = np.broadcast_arrays(*(np.asarray(value, np.float64) for value in (alpha, eta, b, m0, C00)))
-    _check(*given, steps)
+    _check(steps, *given)
     flat = np.stack([value.reshape(-1) for value in given])
     groups = np.split(flat, flat.shape[1], axis=1) if jax.default_backend() == "cpu" else [flat]
-    parts = [_host(solve(*group, steps, tolerance), steps) for group in groups]
+    parts = [_host(solve(*group, steps=steps, tolerance=tolerance), steps) for group in groups]
     shape = given[0].shape
-    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape(*shape, *leaves[0].shape[1:]), *parts)
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
     return Solution(
         **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
         C=_symmetric(joined.C),
@@ -76,7 +79,7 @@ def integrate(
     )
 
 
-def _check(alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray, steps: int) -> None:
+def _check(steps: int, alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray) -> None:
     rules = (
         ("alpha", "be > 0", alpha, alpha > 0),
         ("eta", "be > 0", eta, eta > 0),
@@ -140,6 +143,7 @@ def solve(
     b: Float[np.ndarray, " batch"],
     m0: Float[np.ndarray, " batch"],
     C00: Float[np.ndarray, " batch"],
+    *,
     steps: int,
     tolerance: float,
 ) -> Kernels:
@@ -198,7 +202,8 @@ class DmftCurve(Curve):
         at = problem.steps(times)
         start = [np.atleast_1d(np.asarray(value, np.float64)) for value in (initial.m, initial.C)]
         constants = [np.array([value], np.float64) for value in (problem.alpha, problem.eta, problem.b)]
-        known = jax.tree.map(lambda leaf: leaf[0], solve(*constants, *start, int(at.max()), self.tolerance))
+        batch = solve(*constants, *start, steps=int(at.max()), tolerance=self.tolerance)
+        known = jax.tree.map(lambda leaf: leaf[0], batch)
         at = np.minimum(at, int(known.last))
         earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
         path = Path(

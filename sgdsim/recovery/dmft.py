@@ -60,8 +60,8 @@ def integrate(
     """The closed equations of m, C, R, Lambda_C and Lambda_R, step by step in float64; see `dmft_step.step`.
 
     The five parameters broadcast against one another. An element stops when its distance 1 - 2|m| + C(t,t) has fallen
-    below `tolerance`, or is no longer a finite number. On a CPU elements are solved one after another and do not depend
-    on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
+    below `tolerance` (0: never), or is no longer a finite number. On a CPU elements are solved one after another and
+    do not depend on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
 
     **Raises:** ArgumentError for parameters outside alpha > 0, eta > 0, 0 < b <= 1, m0^2 <= C00, or steps < 0.
     """

@@ -44,9 +44,12 @@ class Kernels(eqx.Module):
 
 
 def finished(m: Float[Array, ""], norm: Float[Array, ""], tolerance: Float[Array, ""]) -> Bool[Array, ""]:
-    """Whether the distance Delta = 1 - 2 |m| + C(t,t) is below the tolerance, or not a finite number."""
+    """Whether the distance Delta = 1 - 2 |m| + C(t,t) is below the tolerance, or not a finite number.
+
+    Near the signal it may round to -1e-17, which is not below a tolerance of zero.
+    """
     distance = 1.0 - 2.0 * jnp.abs(m) + norm
-    return (distance < tolerance) | ~jnp.isfinite(distance)
+    return (jnp.abs(distance) < tolerance) | ~jnp.isfinite(distance)
 
 
 def begin(rates: Rates, m0: Float[Array, ""], C00: Float[Array, ""], n: int) -> Kernels:

@@ -1,4 +1,4 @@
-"""`make bench`: the speed of every form on this machine, in about three minutes; written to benchmarks/RESULTS.md."""
+"""`make bench`: the speed of every form on this machine, in about four minutes; written to benchmarks/RESULTS.md."""
 
 import json
 import os
@@ -91,6 +91,15 @@ def descent_rows() -> Iterator[Row]:
         yield Row(section, f"NumPy loop, N = {N}", rate(loop))
 
 
+def mean_field_rows() -> Iterator[Row]:
+    """The mean-field theory of signal recovery: time of order T^3, memory of order T^2."""
+    section, base = "Mean-field theory of signal recovery, T steps", None
+    for steps in (1000, 3000):
+        duration, memory = forms.mean_field(steps)
+        base = base or duration
+        yield Row(section, f"T = {steps}, {memory / 2**20:.0f} MiB", f"{duration:.3g} s", duration / base, "T = 1000")
+
+
 def core_rows() -> Iterator[Row]:
     """One core and all of them, in processes of their own."""
     section = "Cores (chain, p = k = 4, 4096 replicas)"
@@ -144,6 +153,7 @@ def main() -> None:
         replica_rows,
         weights_rows,
         descent_rows,
+        mean_field_rows,
         core_rows,
         first_result_rows,
     ):

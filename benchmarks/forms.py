@@ -12,7 +12,8 @@ from sgdsim.ensemble.devices import over_tiles, tile_mesh
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.recovery import Descent, ExactStart, Recovery
+from sgdsim.ensemble.theory import solve_theory
+from sgdsim.recovery import Descent, Dmft, ExactStart, Recovery
 
 
 def committee(d: int, p: int, k: int = 4) -> Committee:
@@ -42,6 +43,14 @@ def descent_rate(N: int, stored: bool, steps: int) -> float:
     times = np.array([steps * problem.dt])
     ensemble = Ensemble(problem, ExactStart(), Descent(stored=stored), None, times, 64, 0)
     return 64 * steps / seconds(ensemble.run)
+
+
+def mean_field(steps: int) -> tuple[float, int]:
+    """Seconds and bytes of the mean-field theory of a run of so many steps that does not recover."""
+    problem, theory = Recovery(alpha=1.5, eta=0.1, m0=0.01), Dmft()
+    times = np.array([steps * problem.dt])
+    duration = seconds(lambda: solve_theory(problem, ExactStart(), times, theory))
+    return duration, theory.memory(problem, times)
 
 
 def numpy_descent_rate(N: int, steps: int) -> float:

@@ -110,11 +110,19 @@ class Recovery(Problem):
         return 0.8 * min(descent, 1.4 * self.b)
 
     def cautions(self) -> list[str]:
-        """A line where eta is beyond the safe rule."""
-        if self.eta <= self.stable_eta:
-            return []
-        where = f"alpha = {self.alpha:g}, b = {self.b:g}"
-        return [f"eta = {self.eta:g} is above the safe rule, {self.stable_eta:.3g} at {where}: runs may blow up."]
+        """A line where eta is beyond the safe rule, and one where the data are large."""
+        found, size = [], 4 * self.data * math.comb(self.N, self.degree)
+        if self.eta > self.stable_eta:
+            where = f"alpha = {self.alpha:g}, b = {self.b:g}"
+            found.append(
+                f"eta = {self.eta:g} is above the safe rule, {self.stable_eta:.3g} at {where}: runs may blow up."
+            )
+        if size >= 1e9:
+            where = f"N = {self.N}, alpha = {self.alpha:g}"
+            found.append(
+                f"J is {size / 1e9:.1f} GB in float32 at {where}: drawn anew at every step where it does not fit."
+            )
+        return found
 
     def parameters(self) -> dict[str, Scalar]:
         """Constants and derived numbers by name; `eta_over_b` sets the strength of the noise of SGD."""

@@ -50,9 +50,13 @@ import hashlib, json, jax
 from tests.ensemble.test_replicas import PROBLEM, TIMES
 from tests.helpers import run
 from sgdsim.committee import Chain, ExactODE, OverlapStart, Weights
-digests = []
-for simulator in (Chain(), Weights(block=4)):
-    tiles = run(PROBLEM, OverlapStart(0.5, 1), simulator, TIMES, 1500, 3, ExactODE())
+from sgdsim.recovery import Descent, ExactStart, Recovery
+digests, committee = [], (PROBLEM, OverlapStart(0.5, 1))
+recovery = (Recovery(alpha=2, eta=0.25, b=0.5, N=24), ExactStart())
+for task, simulator, theory in (
+    (committee, Chain(), ExactODE()), (committee, Weights(block=4), None), (recovery, Descent(), None)
+):
+    tiles = run(*task, simulator, TIMES, 1500, 3, theory)
     data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
     digests.append(hashlib.sha256(data).hexdigest())
 print(json.dumps([jax.local_device_count(), digests]))

@@ -90,3 +90,11 @@ def test_sections_build_what_they_say():
     assert TheorySection.model_validate({"kind": "none"}).build() is None
     assert TheorySection.model_validate({"tolerance": 1e-6}).build().tolerance == 1e-6
     assert TheorySection.model_validate({"kind": "linear"}).build().name == "linear"
+
+
+def test_the_size_of_large_data_is_told():
+    """4 bytes times alpha N times N (N - 1)/2; of N numbers in a datum of degree 1."""
+    (line,) = Recovery(alpha=2.3, eta=0.1, N=1000).cautions()
+    assert "4.6 GB in float32 at N = 1000, alpha = 2.3" in line
+    assert Recovery(alpha=2.3, eta=0.1, N=500).cautions() == []
+    assert Recovery(alpha=2.3, eta=0.1, N=1000, degree=1).cautions() == []

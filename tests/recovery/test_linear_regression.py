@@ -120,7 +120,7 @@ def test_correlations_meet_at_the_waiting_time():
 
 @pytest.mark.parametrize("alpha", [0.25, 0.5])
 def test_the_canyon(alpha):
-    """The loss vanishes and Delta0 (1 - alpha) of the distance stays: the noise of SGD is in the span of the data, too."""
+    """The loss vanishes and Delta0 (1 - alpha) of the distance stays; the noise of SGD is in the span of the data."""
     Delta0 = 1 - 0.6 + 1.2
     descent, noisy = (solved([400.0], alpha=alpha, b=b) for b in (1.0, 0.3))
     assert descent["distance"][0] == pytest.approx(Delta0 * (1 - alpha), rel=1e-10)

@@ -5,7 +5,8 @@ import pytest
 
 import sgdsim
 from sgdsim.ensemble.theory import solve_theory, solve_unchecked
-from sgdsim.recovery import Dmft, ExactStart, Recovery, integrate
+from sgdsim.recovery import Dmft, ExactStart, Recovery, dmft, integrate
+from sgdsim.recovery.dmft_step import TILE
 
 KERNELS = ("m", "e2", "C", "R", "LC", "LR")
 
@@ -23,6 +24,22 @@ def test_a_batch_is_its_elements():
         one = integrate(alpha[i, 0], 0.1, b[j], 0.2, 1.0, 40)
         for name in KERNELS:
             np.testing.assert_array_equal(getattr(batch, name)[i, j], getattr(one, name))
+
+
+@pytest.mark.parametrize("tile", [TILE, None])
+def test_elements_side_by_side_in_tiles_or_whole_products(tile, monkeypatch):
+    """As an accelerator solves them: those that have stopped wait, unchanged, for the others."""
+    monkeypatch.setattr(dmft, "_tile", lambda: tile)
+    given = [np.array(values) for values in ([2.5, 1.5, 4.0], [0.1] * 3, [0.2, 1.0, 1.0], [0.2] * 3, [1.0] * 3)]
+    together = dmft.solve(*given, steps=140, tolerance=1e-3)
+    for i, parameters in enumerate(zip(*given, strict=True)):
+        one = integrate(*parameters, 140, 1e-3)
+        assert together.last[i] == one.last
+        for name in KERNELS:
+            part = np.asarray(getattr(together, name)[i])[(slice(141),) * getattr(one, name).ndim]
+            expected = np.tril(getattr(one, name)) if name in ("C", "LC") else getattr(one, name)
+            np.testing.assert_allclose(part, expected, rtol=0, atol=1e-13, err_msg=name)
+    assert len(set(together.last.tolist())) == 3
 
 
 @pytest.mark.parametrize("steps", [40, 511, 512])

@@ -28,7 +28,6 @@ CUTS: dict[str, tuple[str, ...]] = {
     "figure_6_trade_off": (*SHAPE, "problem.d=300", "times.final=20", "grid.delta=[0.25,0.5]"),
     "figure_7_orange": (*SHAPE, "grid.d=[1000000,1000000000000]", "times.final=20"),
     "figure_8_wide": ("grid.d=[6]", "times.final=20", "times.count=10"),
-    "figure_9_blue_wide": ("grid.d=[30]", "times.final=400", "times.count=30"),
 }
 """Overrides on top of a quick variant that leave a few seconds of work."""
 
@@ -61,8 +60,9 @@ def test_it_loads_quick(path):
 
 
 def test_every_figure_of_the_paper_has_a_quick_variant():
-    assert set(CUTS) <= {path.stem for path in QUICK}
-    assert {path.stem for path in CONFIGS if path.stem.startswith("figure_")} == set(CUTS)
+    figures = {path.stem for path in CONFIGS if path.stem.startswith("figure_")}
+    assert figures <= {path.stem for path in QUICK}
+    assert figures - set(CUTS) == {"figure_9_blue_wide"}  # the plateaus of figure 3 at other exponents
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_it_finds_its_exponents(name, tmp_path):
         assert abs(fit["slope"] - fit["expected_slope"]) < 0.05, label
         theory = fit["expected_slope"] if fit["theory_slope"] is None else fit["theory_slope"]
         assert abs(fit["slope"] - theory) < 3 * fit["slope_error"], label
-    if name in ("figure_3_blue_noise", "figure_9_blue_wide"):
+    if name == "figure_3_blue_noise":
         for cell in summary["cells"]:
             measured, theory = cell["plateau"], cell["plateau_theory"]
             assert measured["height"] == pytest.approx(theory["height"], rel=0.1)

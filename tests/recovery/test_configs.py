@@ -75,35 +75,22 @@ def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
     assert summary["fits"]["eta_max[alpha=2.5, b=0.2]"]["onset"] < 0.93 / 3.5
 
 
-@pytest.mark.slow
-def test_the_bias_vanishes_with_the_dimension(tmp_path):
-    summary, _ = run("dmft", tmp_path, "times.final=1.0", "times.count=5", "grid.N=[60,120]")
-    for label, fit in summary["fits"].items():
-        assert abs(fit["intercept"]) < 4 * fit["intercept_error"], label
-        assert fit["intercept_error"] < 0.02, label
-    assert summary["n_diverged"] == 0
-
-
-@pytest.mark.slow
 def test_older_systems_forget_more_slowly(tmp_path):
-    """Ageing: at the same t - t_w, C(t, t_w)/C(t_w, t_w) is the larger the larger t_w is; in simulation and theory."""
-    _, results = run("aging", tmp_path, "times.final=40", "problem.N=100", "ensemble.replicas=32")
+    """Ageing: at the same t - t_w, C(t, t_w)/C(t_w, t_w) is the larger the larger t_w is."""
+    _, results = run("aging", tmp_path, "times.final=40", "simulator.kind=none")
     times = results["t"].isel(cell=1).to_numpy()
-    for name in ("C_waiting", "C_waiting_theory"):
-        curves = results[name].isel(cell=1).to_numpy()  # b = 0.2
-        at = [[np.interp(t, times, curves[:, i]) for t in (wait, wait + 20)] for i, wait in enumerate((1, 4, 16))]
-        kept = [later / now for now, later in at]
-        assert kept[0] < kept[1] < kept[2]
+    curves = results["C_waiting_theory"].isel(cell=1).to_numpy()  # b = 0.2
+    at = [[np.interp(t, times, curves[:, i]) for t in (wait, wait + 20)] for i, wait in enumerate((1, 4, 16))]
+    kept = [later / now for now, later in at]
+    assert kept[0] < kept[1] < kept[2]
 
 
 @pytest.mark.slow
 def test_fewer_data_than_weights_are_fitted_and_not_understood(tmp_path):
-    """alpha = 1/2: the loss vanishes, and half of the distance stays; alpha = 2: both vanish."""
-    _, results = run("linear_regression", tmp_path, "ensemble.replicas=64", "grid.N=[100]")
-    scarce = (results["alpha"] == 0.5).to_numpy()
+    """alpha = 1/2: the loss vanishes, and half of the distance stays."""
+    _, results = run("linear_regression", tmp_path, "ensemble.replicas=64", "grid.N=[100]", "grid.alpha=[0.5]")
     assert (results["loss"].to_numpy()[:, -1] < 1e-3).all()
-    assert results["distance"].to_numpy()[scarce, -1] == pytest.approx(0.8, rel=0.1)
-    assert (results["distance"].to_numpy()[~scarce, -1] < 1e-3).all()
+    assert results["distance"].to_numpy()[:, -1] == pytest.approx(0.8, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["none", "descent"])

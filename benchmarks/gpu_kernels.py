@@ -6,6 +6,7 @@ nest (segments, then steps; or blocks, then samples of a block, columns of a roo
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,6 +19,8 @@ from sgdsim.committee import Chain, OverlapStart, Weights
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.ensemble.contracts import Kernel, Problem, Start
 from sgdsim.recovery import Descent, ExactStart, Recovery
+from sgdsim.recovery.dmft import advance
+from sgdsim.recovery.dmft_step import Rates, begin
 
 Case = tuple[str, Callable[..., Any], tuple[Any, ...]]
 
@@ -45,6 +48,7 @@ def cases() -> Iterator[Case]:
         name = f"descent N=400, data {'stored' if stored else 'drawn'}"
         name += " (outer loop: 1 step; inner: 1 block of its data)"
         yield name, *_all_tiles(tile, problem, ExactStart(), tiles=8)
+    yield "mean-field theory, T = 1000 (loop: 1 step)", *_theory(1024)
     for name, job in (("chain", vmapped_chain), ("weights", vmapped_weights)):
         for p in (4, 32):
             yield f"textbook {name} p={p} (loop: 1 step)", job(committee(1000, p), 1024, _TEXTBOOK_STEPS), ()
@@ -67,3 +71,11 @@ def _all_tiles(
     advance, (traced, state, n_steps) = _one_tile(kernel, problem, start)
     many = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((tiles, *leaf.shape), leaf.dtype), state)
     return jax.vmap(advance, in_axes=(None, 0, None)), (traced, many, n_steps)
+
+
+def _theory(n: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Steps of the mean-field theory in arrays of size n, with whole products as an accelerator takes them."""
+    number, index = jax.ShapeDtypeStruct((1,), jnp.float64), jax.ShapeDtypeStruct((), jnp.int64)
+    rates = jax.eval_shape(lambda each: Rates(each, each, each, each), number)
+    known = jax.eval_shape(jax.vmap(partial(begin, n=n)), rates, number, number)
+    return partial(advance, tile=None), (rates, known, index, index)

@@ -158,7 +158,7 @@ def solve(
         end = min(size - 1, steps)
         while t < end and not np.asarray(known.stopped).all():
             until, began = min(t + chunk, end), time.perf_counter()
-            known = jax.block_until_ready(_advance(rates, known, jnp.asarray(t), jnp.asarray(until), _tile()))
+            known = jax.block_until_ready(advance(rates, known, jnp.asarray(t), jnp.asarray(until), _tile()))
             t = until
             # The clock decides only how often Python has its turn: steps do not depend on how they are grouped.
             took = time.perf_counter() - began
@@ -167,7 +167,7 @@ def solve(
 
 
 @partial(jax.jit, static_argnames="tile", donate_argnames="known")
-def _advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], tile: int | None) -> Kernels:
+def advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], tile: int | None) -> Kernels:
     """From step t to `until`, or to where all elements have stopped."""
     every = jax.vmap(partial(step, tile=tile), in_axes=(0, 0, None))
     return jax.lax.while_loop(

@@ -152,6 +152,16 @@ def test_batch_and_division_into_blocks_change_no_bit(degree, stored):
     assert identical(type(whole).concatenate(parts), whole)
 
 
+def test_cells_of_a_grid_are_paired():
+    """The same problem in two cells is the same run; with another b, the difference of m scatters less than m does."""
+    task = (ExactStart(), Descent(stored=True, lanes=8, response=True), [0.3, 0.5, 1.2], 20, 3)
+    problem, other = (Recovery(alpha=2.5, eta=0.1, b=b, N=30, waiting=(0.4,)) for b in (0.9, 0.8))
+    first, second, third = (run(at, *task, cell=cell) for at, cell in ((problem, 0), (problem, 1), (other, 2)))
+    assert identical(first, second)
+    apart = (first.mean["m"] - third.mean["m"])[:2]  # the two full tiles
+    assert 0 < np.abs(apart).max() < 0.5 * np.abs(np.diff(first.mean["m"][:2], axis=0)).max()
+
+
 def identical(left, right):
     pairs = zip(left.to_arrays().items(), right.to_arrays().items(), strict=True)
     return all(a == b and np.array_equal(x, y, equal_nan=True) for (a, x), (b, y) in pairs)

@@ -190,7 +190,7 @@ def test_drift_is_the_gradient_flow_of_the_risk(activation):
     np.testing.assert_allclose(drift, step @ W.T, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("activation", ALL, ids=IDS)
+@pytest.mark.parametrize("activation", ALL[:5], ids=IDS[:5])
 def test_a_perfect_student_rests_and_everything_has_a_slope(activation):
     """Also where fields are equal (a duplicated unit) or zero (a silent one)."""
     P = random_overlaps(2, 1, 4).P

@@ -73,7 +73,7 @@ def test_mean_field_theory(alpha, b, eta):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("alpha", "b"), [(2.0, 1.0), (2.0, 0.3), (0.5, 1.0), (0.5, 0.3)])
+@pytest.mark.parametrize(("alpha", "b"), [(2.0, 0.3), (0.5, 1.0)])
 def test_linear_regression(alpha, b):
     found = simulated(alpha, 0.1, b, 1, False)
     theories = {

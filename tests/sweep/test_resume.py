@@ -179,7 +179,6 @@ def test_a_second_interrupt_stops_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("devices", "key", "value"),
     [
-        (1, "batch", 768),
         (4, "batch", 1),
         (4, "block", 2000),
     ],

@@ -1,15 +1,20 @@
 """The laws of a run as the figures of them need it: by name, by group, and along an axis of the groups."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import CATEGORIES, math_name, series_colours
 
 Law = dict[str, Any]
 """An entry of `fits` in summary.json."""
+PANEL = (4.4, 3.4)
+"""Inches of a panel of laws against an axis of their groups."""
 SPREAD = 10
 """Largest over smallest value from which an axis is logarithmic."""
 
@@ -75,6 +80,15 @@ def all_along(run: Stored, kind: str) -> dict[str, Along]:
     """The laws of one kind by name, of those whose groups have an axis to be drawn against."""
     found = {name: along(groups) for name, groups in panels(run.laws(kind)).items()}
     return {name: one for name, one in found.items() if one is not None}
+
+
+def draw_along(run: Stored, kind: str, draw_panel: Callable[[Axes, Along], None]) -> Figure:
+    """A panel for each name of the laws of one kind, one below another."""
+    found = all_along(run, kind)
+    figure = Figure(figsize=(PANEL[0], PANEL[1] * len(found)), layout="constrained")
+    for axes, one in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found.values(), strict=True):
+        draw_panel(axes, one)
+    return figure
 
 
 def numbers(values: Any) -> np.ndarray:

@@ -11,12 +11,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.laws import Along, all_along, colours, numbers
+from sgdsim.report.laws import Along, all_along, colours, draw_along, numbers
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, MARKERS, math_name
 
-PANEL = (4.4, 3.4)
-"""Inches."""
 DASHES = (0, (4, 3))
 
 
@@ -44,12 +42,7 @@ class StabilityFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One panel below another."""
-        found = all_along(run, "onset")
-        figure = Figure(figsize=(PANEL[0], PANEL[1] * len(found)), layout="constrained")
-        panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-        for axes, one in zip(panels, found.values(), strict=True):
-            _draw_panel(axes, one)
-        return figure
+        return draw_along(run, "onset", _draw_panel)
 
 
 def _draw_panel(axes: Axes, one: Along) -> None:

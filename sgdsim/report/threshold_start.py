@@ -7,12 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.laws import Along, all_along, colours, numbers
+from sgdsim.report.laws import Along, all_along, colours, draw_along, numbers
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import MARKERS, math_name
-
-PANEL = (4.2, 3.2)
-"""Inches."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +32,7 @@ class ThresholdStartFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One panel below another."""
-        found = all_along(run, "threshold")
-        figure = Figure(figsize=(PANEL[0], PANEL[1] * len(found)), layout="constrained")
-        panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-        for axes, one in zip(panels, found.values(), strict=True):
-            _draw_panel(axes, one)
-        return figure
+        return draw_along(run, "threshold", _draw_panel)
 
 
 def _draw_panel(axes: Axes, one: Along) -> None:

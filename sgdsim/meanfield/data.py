@@ -1,0 +1,136 @@
+"""Where the data come from: finitely many atoms, over which averages are exact sums, or a sampler."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.losses import Loss
+
+
+class Data(eqx.Module):
+    """A law of (x, y), seen through predictions at fixed points."""
+
+    points: eqx.AbstractVar[Float[Array, "points inputs"]]
+
+    @abc.abstractmethod
+    def order_parameters(self, predictions: Float[Array, "points *lanes"]) -> Float[Array, "m *lanes"]:
+        """m, from the predictions at the points."""
+
+    @abc.abstractmethod
+    def risk(self, loss: Loss, predictions: Float[Array, "points *lanes"]) -> Float[Array, "*lanes"]:
+        """E l(prediction, y), from the predictions at the points."""
+
+    @abc.abstractmethod
+    def draw(
+        self, key: Key, number: Array, dtype: np.dtype
+    ) -> tuple[Float[Array, "inputs *lanes"], Float[Array, "*lanes"]]:
+        """One datum (x, y) for every key (two words of shape (*lanes)), with a counter `number` (32 bits)."""
+
+
+class Atoms(Data):
+    """Finitely many inputs x_j, each with labels y_jk of probability p_jk; the p_jk sum to 1 over j and k.
+
+    The law of the particles enters drift and noise through m_j = nu[F(., x_j)] only.
+
+    **Raises:** ArgumentError where shapes do not agree, or the weights are no probabilities.
+    """
+
+    points: Float[Array, "J inputs"]
+    labels: Float[Array, "J K"]
+    weights: Float[Array, "J K"]
+
+    def __init__(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
+        if inputs.ndim != 2 or labels.shape != weights.shape or len(labels) != len(inputs) or labels.ndim != 2:
+            shapes = [array.shape for array in (inputs, labels, weights)]
+            raise ArgumentError("inputs, labels, weights", "have shapes (J, inputs), (J, K), (J, K)", shapes)
+        if np.any(weights < 0) or abs(weights.sum() - 1) > 1e-12:
+            raise ArgumentError("weights", "be >= 0 and sum to 1", weights)
+        self.points, self.labels, self.weights = (
+            jnp.asarray(array, jnp.float64) for array in (inputs, labels, weights)
+        )
+
+    def order_parameters(self, predictions: Array) -> Array:
+        """m_j: the predictions themselves."""
+        return predictions
+
+    def risk(self, loss: Loss, predictions: Array) -> Array:
+        """sum_jk p_jk l(m_j, y_jk)."""
+        labels, weights = self._beside(predictions)
+        return jnp.sum(weights * loss(predictions[:, None], labels), axis=(0, 1))
+
+    def coefficients(
+        self, loss: Loss, m: Float[Array, "J *lanes"]
+    ) -> tuple[Float[Array, "J *lanes"], Float[Array, "J *lanes"]]:
+        """c_j = sum_k p_jk l'(m_j, y_jk) and s_j = sum_k p_jk l'(m_j, y_jk)^2.
+
+        The drift is h = sum_j c_j grad F_j, the covariance of H is sum_j s_j grad F_j grad F_j^T - h h^T.
+        """
+        labels, weights = self._beside(m)
+        slopes = loss.slope(m[:, None], labels)
+        return jnp.sum(weights * slopes, axis=1), jnp.sum(weights * slopes**2, axis=1)
+
+    def _beside(self, m: Array) -> tuple[Array, Array]:
+        """Labels and weights (J, K, 1, ...) in the precision of m (J, ...)."""
+        shape = (*self.labels.shape, *[1] * (m.ndim - 1))
+        return self.labels.astype(m.dtype).reshape(shape), self.weights.astype(m.dtype).reshape(shape)
+
+    def draw_atom(self, key: Key, number: Array) -> Int[Array, "*lanes"]:
+        """The index of an atom in the order (j, k), for every key."""
+        bits = threefry(key, (jnp.broadcast_to(number, key[0].shape), jnp.zeros(key[0].shape, jnp.uint32)))[0]
+        uniform = (bits.astype(jnp.float64) + 0.5) * 2.0**-32
+        bounds = jnp.cumsum(self.weights.reshape(-1))[:-1]
+        return jnp.sum(uniform >= bounds.reshape(-1, *[1] * uniform.ndim), axis=0)
+
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
+        """The atom of `draw_atom`."""
+        return self.atom(self.draw_atom(key, number), dtype)
+
+    def atom(self, index: Int[Array, "*lanes"], dtype: np.dtype) -> tuple[Array, Array]:
+        """x (inputs, *lanes) and y (*lanes) of the atom with this index."""
+        inputs = jnp.moveaxis(self.points.astype(dtype)[index // self.labels.shape[1]], -1, 0)
+        return inputs, self.labels.astype(dtype).reshape(-1)[index]
+
+
+class TwoGaussians(Data):
+    """y = +-1 with equal chance, x ~ N(0, (1 + 0.8 y)^2 I_d) (Mei, Montanari & Nguyen 2018).
+
+    Risk and order parameters are averages over `points`, a fixed sample with the labels in turn: m = (Q+, Q-), the mean
+    prediction in each class.
+    """
+
+    points: Float[Array, "points d"]
+
+    def __init__(self, d: int, count: int = 2048) -> None:
+        normals = np.random.default_rng(20180418).standard_normal((count, d))
+        self.points = jnp.asarray(normals * (1 + 0.8 * _turns(count))[:, None])
+
+    def order_parameters(self, predictions: Array) -> Array:
+        """(Q+, Q-): the mean predictions for y = 1 and y = -1."""
+        return jnp.stack([jnp.mean(predictions[0::2], axis=0), jnp.mean(predictions[1::2], axis=0)])
+
+    def risk(self, loss: Loss, predictions: Array) -> Array:
+        """The mean loss of the points."""
+        labels = jnp.asarray(_turns(len(predictions))).reshape(-1, *[1] * (predictions.ndim - 1))
+        return jnp.mean(loss(predictions, labels), axis=0)
+
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
+        """A label by one bit, and normals scaled by it."""
+        lanes, d = key[0].shape, self.points.shape[1]
+        sub = fold(key, number)
+        zero = jnp.zeros(lanes, jnp.uint32)
+        label = jnp.where(threefry(sub, (zero, zero))[0] & np.uint32(1), 1.0, -1.0).astype(dtype)
+        pairs = jnp.arange(1, (d + 1) // 2 + 1, dtype=jnp.uint32).reshape(-1, *[1] * len(lanes))
+        shape = (len(pairs), *lanes)
+        wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))
+        normals = normal_pair(wide, (jnp.broadcast_to(pairs, shape), jnp.zeros(shape, jnp.uint32)), dtype)
+        return jnp.concatenate(normals)[:d] * (1 + dtype.type(0.8) * label)[None], label
+
+
+def _turns(count: int) -> Float[np.ndarray, " count"]:
+    """1, -1, 1, -1, ..."""
+    return np.where(np.arange(count) % 2 == 0, 1.0, -1.0)

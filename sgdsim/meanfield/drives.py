@@ -1,0 +1,249 @@
+"""What moves the particles in one step: a drive draws what is random once, and applies it to whoever follows.
+
+A system of particles and its limit are coupled by following the same draw, each with outputs of its own law.
+"""
+
+import abc
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt32
+
+from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.random import Key, normal_pair
+from sgdsim.meanfield.data import Atoms
+from sgdsim.meanfield.model import Model
+from sgdsim.meanfield.observables import UNROLLED, predictions
+
+Particles = Float[Array, "dim N lanes"]
+Step = UInt32[Array, ""]
+
+
+class Drive(eqx.Module):
+    """One step of one kind of dynamics.
+
+    - `dt`: time of the step; `noise`: eps/batch, the factor of Sigma; `scale`: N^(a - 1), the factor of all increments.
+    """
+
+    dt: float
+    noise: float
+    scale: float
+    batch: int = eqx.field(static=True)
+
+    @abc.abstractmethod
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+        """What is random in this step, for N particles."""
+
+    def outputs(self, model: Model, W: Particles, scale: Float[Array, ""], drawn: Any) -> Float[Array, "J lanes"]:
+        """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
+        return predictions(model, W, scale, model.data.points)
+
+    @abc.abstractmethod
+    def move(self, model: Model, W: Particles, outputs: Float[Array, "J lanes"], drawn: Any) -> Particles:
+        """The particles after the step, given the outputs of a law: their own, or their limit's."""
+
+
+class SharedSgd(Drive):
+    """SGD: all particles of a run see the same `batch` data points."""
+
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+        """x (batch, inputs, 1, lanes) and y (batch, 1, lanes)."""
+        data = [model.data.draw(key, step * np.uint32(self.batch) + np.uint32(i), dtype) for i in range(self.batch)]
+        return jnp.stack([x[:, None] for x, _ in data]), jnp.stack([y[None] for _, y in data])
+
+    def outputs(self, model: Model, W: Particles, scale: Float[Array, ""], drawn: Any) -> Array:
+        """The predictions at the data points, (batch, lanes)."""
+        return jnp.stack([jnp.sum(model.feature(W, x), axis=0) * scale.astype(W.dtype) for x in drawn[0]])
+
+    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+        """W - eps mean_i l'(prediction_i, y_i) grad F(W, x_i)."""
+        factor = jnp.asarray(self.dt * self.scale / self.batch, W.dtype)
+        moved = W
+        for x, y, output in zip(*drawn, outputs, strict=True):
+            moved = moved - pull(model, W, x, factor * model.loss.slope(output[None], y))
+        return moved
+
+
+class OwnSgd(Drive):
+    """The twin in which every particle draws `batch` data points of its own."""
+
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+        """Indices of atoms, (batch, N, lanes)."""
+        own = tuple(jnp.broadcast_to(word[None], (N, *word.shape)) for word in key)
+        particle = jnp.arange(N, dtype=jnp.uint32)[:, None]
+        number = (step * np.uint32(self.batch)) * np.uint32(N) + particle
+        return [atoms_of(model).draw_atom(own, number + np.uint32(i * N)) for i in range(self.batch)]
+
+    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+        """W - eps mean_i l'(m_i, y_i) grad F(W, x_i), with the particle's own atoms i."""
+        atoms, moved = atoms_of(model), W
+        factor = jnp.asarray(self.dt * self.scale / self.batch, W.dtype)
+        outputs = jnp.broadcast_to(outputs, (len(outputs), W.shape[2]))
+        for index in drawn:
+            x, y = atoms.atom(index, W.dtype)
+            output = jnp.take_along_axis(outputs, index // atoms.labels.shape[1], axis=0)
+            moved = moved - pull(model, W, x, factor * model.loss.slope(output, y))
+        return moved
+
+
+class Flow(Drive):
+    """The drift alone, dW = -h dt: the limit for beta < 1."""
+
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> None:
+        """Nothing is random."""
+
+    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+        """W - h(W, m) dt."""
+        c, _ = atoms_of(model).coefficients(model.loss, outputs)
+        weights = jnp.asarray(self.dt * self.scale, W.dtype) * c
+        return W - sum_pulls(model, W, weights[:, None])
+
+
+class CommonSde(Drive):
+    """Euler and Maruyama's step with one Brownian motion per datum, common to all particles of a run.
+
+    The increment is -sum_j (c_j dt + sqrt(eps) zeta_j) grad F_j with zeta = S^(1/2) z, S = diag(s) - c c^T.
+    """
+
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+        """Normals (J, lanes)."""
+        count, lanes = len(model.data.points), key[0].shape
+        pairs = [
+            normal_pair(key, (jnp.broadcast_to(step, lanes), jnp.full(lanes, pair, jnp.uint32)), dtype, pin)
+            for pair in range((count + 1) // 2)
+        ]
+        return jnp.stack([normal for pair in pairs for normal in pair])[:count]
+
+    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+        """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
+        return W - sum_pulls(model, W, self.pushes(model, outputs, drawn)[:, None])
+
+    def pushes(self, model: Model, outputs: Array, drawn: Array) -> Float[Array, "J lanes"]:
+        """c_j dt + sqrt(eps) zeta_j, with the root of S in closed form: a rank-one change of a diagonal matrix."""
+        c, s = atoms_of(model).coefficients(model.loss, outputs)
+        root = jnp.sqrt(s)
+        u = _direction(c, root)
+        zeta = root * (drawn - u * (shrink(u) * jnp.sum(u * drawn, axis=0))[None])
+        drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
+        return drift * c + diffusion * zeta
+
+    @property
+    def factors(self) -> tuple[Array, Array]:
+        """What drift and noise are multiplied with in one step."""
+        return jnp.asarray(self.dt * self.scale), jnp.sqrt(jnp.asarray(self.noise * self.dt)) * self.scale
+
+
+class OwnSde(CommonSde):
+    """The same with Brownian motions of its own for every particle.
+
+    With root = sqrt(s) and u = c/root, zeta_j = root_j (z_j - u_j shrink (u.z)), so that the noise of a particle is
+    sum_j root_j z_j grad F_j - shrink (u.z) h: one pass over the atoms, a pair of them at a time.
+    """
+
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+        """The function of a pair of atoms that gives their normals, each (N, lanes)."""
+        shape = (N, key[0].shape[0])
+        wide = tuple(jnp.broadcast_to(word[None], shape) for word in key)
+        particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
+
+        def normals(pair: Any) -> tuple[Array, Array]:
+            number = particle + np.uint32(N) * jnp.asarray(pair, jnp.uint32)
+            return jax.lax.optimization_barrier(
+                normal_pair(wide, (jnp.broadcast_to(step, shape), number), dtype, pin)
+            )
+
+        return normals
+
+    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+        """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
+        c, s = (_even(value) for value in atoms_of(model).coefficients(model.loss, outputs))
+        points, root = _even(model.data.points.astype(W.dtype)), jnp.sqrt(s)
+        u = _direction(c, root)
+
+        def terms(pair: Any) -> tuple[Array, Array, Array]:
+            total: Any = (0.0, 0.0, 0.0)
+            for j, z in zip((2 * pair, 2 * pair + 1), drawn(pair), strict=True):
+                gradient = pull(model, W, points[j][:, None, None], jnp.ones((), W.dtype))
+                parts = (c[j] * gradient, (root[j] * z)[None] * gradient, u[j] * z)
+                total = tuple(a + b for a, b in zip(total, parts, strict=True))
+            return total
+
+        h, noise, along = add_up(len(c) // 2, terms)
+        drift, diffusion = (jnp.asarray(value, W.dtype) for value in self.factors)
+        return W - drift * h - diffusion * (noise - (shrink(u)[None] * along)[None] * h)
+
+
+class OwnScalarSde(CommonSde):
+    """The same for particles of one weight, whose Sigma is a number: one normal for a particle and step."""
+
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+        """Normals (N, lanes)."""
+        shape = ((N + 1) // 2, key[0].shape[0])
+        wide = tuple(jnp.broadcast_to(word[None], shape) for word in key)
+        particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
+        pair = normal_pair(wide, (jnp.broadcast_to(step, shape), particle), dtype, pin)
+        return jnp.concatenate(jax.lax.optimization_barrier(pair))[:N]
+
+    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+        """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
+        c, s = atoms_of(model).coefficients(model.loss, outputs)
+        points = model.data.points.astype(W.dtype)
+
+        def terms(j: Any) -> tuple[Array, Array]:
+            gradient = pull(model, W, points[j][:, None, None], jnp.ones((), W.dtype))
+            return c[j] * gradient, s[j] * gradient**2
+
+        h, second = add_up(len(c), terms)
+        drift, diffusion = (jnp.asarray(value, W.dtype) for value in self.factors)
+        return W - drift * h - diffusion * jnp.sqrt(jnp.maximum(second - h * h, 0)) * drawn[None]
+
+
+def pull(model: Model, W: Particles, x: Float[Array, "inputs #N #lanes"], weight: Array) -> Particles:
+    """weight grad_w F(w, x) for every particle; the weight broadcasts over particles or lanes."""
+    values, back = jax.vjp(lambda w: model.feature(w, x), W)
+    return back(jnp.broadcast_to(weight, values.shape))[0]
+
+
+def sum_pulls(model: Model, W: Particles, weights: Float[Array, "J 1 lanes"]) -> Particles:
+    """sum_j weights_j grad_w F(w, x_j)."""
+    points = model.data.points.astype(W.dtype)
+    return add_up(len(weights), lambda j: pull(model, W, points[j][:, None, None], weights[j]))
+
+
+def add_up(count: int, term: Callable[[Any], Any]) -> Any:
+    """The sum of term(0), ..., term(count - 1), trees of arrays: written out where short, a loop where long."""
+
+    def add(total: Any, more: Any) -> Any:
+        return jax.tree.map(jnp.add, total, more)
+
+    first = term(0)
+    if count <= UNROLLED:
+        return reduce(add, (term(j) for j in range(1, count)), first)
+    return jax.lax.fori_loop(1, count, lambda j, total: add(total, term(j)), first)
+
+
+def shrink(u: Float[Array, "J lanes"]) -> Float[Array, " lanes"]:
+    """(1 - sqrt(1 - |u|^2)) / |u|^2, by which (I - u u^T)^(1/2) = I - shrink u u^T; 1/2 for u = 0."""
+    return 1 / (1 + jnp.sqrt(jnp.maximum(1 - jnp.sum(u * u, axis=0), 0)))
+
+
+def _direction(c: Float[Array, "J lanes"], root: Float[Array, "J lanes"]) -> Float[Array, "J lanes"]:
+    """c / root; 0 where an atom's slopes vanish."""
+    return jnp.where(root > 0, c / jnp.where(root > 0, root, 1), 0)
+
+
+def _even(values: Float[Array, "J *rest"]) -> Float[Array, "even *rest"]:
+    """The same with a last row of zeros where their number is odd."""
+    odd = len(values) % 2
+    return jnp.concatenate([values, jnp.zeros_like(values[:odd])]) if odd else values
+
+
+def atoms_of(model: Model) -> Atoms:
+    """The model's atoms; a problem with a sampler takes no dynamics that ask for them."""
+    assert isinstance(model.data, Atoms)
+    return model.data

@@ -1,0 +1,78 @@
+"""Ready models: the benchmarks of the literature, and their variants in feature function and loss."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from sgdsim.meanfield import features
+from sgdsim.meanfield.data import Atoms, TwoGaussians
+from sgdsim.meanfield.losses import CrossEntropy, Logistic, Loss, Squared
+from sgdsim.meanfield.model import GaussianLaw, Model, radius
+
+LossName = Literal["squared", "logistic", "cross_entropy"]
+LABEL_NOISE = 0.5
+"""Labels of a regression are g(x) plus or minus this, with equal chance."""
+
+
+def tanh_model(loss: LossName = "squared") -> Model:
+    """One weight: F = tanh(w x) at x = 0.25, 0.5, ..., 2 with equal chance, W_0 ~ N(0.5, 0.25).
+
+    The target is g = 0.6 tanh(3 x) - 0.4 tanh(x/2).
+    """
+    x = np.arange(1, 9) / 4
+    target = 0.6 * np.tanh(3 * x) - 0.4 * np.tanh(0.5 * x)
+    return Model(
+        name="tanh",
+        feature=features.tanh,
+        loss=LOSSES[loss],
+        data=_atoms(x, np.full(8, 1 / 8), target, loss),
+        law=GaussianLaw(np.array([0.5]), np.array([0.5])),
+        window=(-4.0, 5.0),
+    )
+
+
+def output_model(activation: Literal["tanh", "erf", "relu"] = "tanh", loss: LossName = "squared") -> Model:
+    """Three weights: F = a sigma(b x + c) at the 12 Gauss-Hermite nodes of x ~ N(0, 1), W_0 ~ N(0, I_3).
+
+    The target is g = sin(2 x) exp(-x^2/8).
+    """
+    x, weights = np.polynomial.hermite_e.hermegauss(12)
+    return Model(
+        name=f"output_{activation}",
+        feature={"tanh": features.output_tanh, "erf": features.output_erf, "relu": features.output_relu}[activation],
+        loss=LOSSES[loss],
+        data=_atoms(x, weights / weights.sum(), np.sin(2 * x) * np.exp(-(x**2) / 8), loss),
+        law=GaussianLaw(np.zeros(3), np.ones(3)),
+    )
+
+
+def radial_model(d: int = 40) -> Model:
+    """Two Gaussians of different variance, told apart by F = s(w.x), W_0 ~ N(0, 0.64/d I_d) (Mei et al. 2018, fig. 1).
+
+    The loss is (prediction - label)^2; histograms are of |w|.
+    """
+    return Model(
+        name="radial",
+        feature=features.radial_step,
+        loss=Squared(scale=2.0),
+        data=TwoGaussians(d),
+        law=GaussianLaw(np.zeros(d), np.full(d, 0.8 / d**0.5)),
+        coordinate=radius,
+        window=(0.0, 4.0),
+    )
+
+
+LOSSES: dict[LossName, Loss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy()}
+
+
+def _atoms(
+    x: Float[np.ndarray, " J"], weights: Float[np.ndarray, " J"], target: Float[np.ndarray, " J"], loss: LossName
+) -> Atoms:
+    """Two labels at every input: g + 1/2 and g - 1/2, or for a classifier 1 and the other with E[+-1] = g."""
+    if loss == "squared":
+        labels = target[:, None] + LABEL_NOISE * np.array([[1.0, -1.0]])
+        return Atoms(x[:, None], labels, np.repeat(weights[:, None] / 2, 2, axis=1))
+    other = -1.0 if loss == "logistic" else 0.0
+    labels = np.tile([1.0, other], (len(x), 1))
+    return Atoms(x[:, None], labels, weights[:, None] * np.stack([(1 + target) / 2, (1 - target) / 2], axis=1))

@@ -1,0 +1,73 @@
+"""What is observed of the particles of a tile, in float64."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from sgdsim.ensemble.contracts import Observables, Variable
+from sgdsim.meanfield.model import Model
+
+VARIABLES = {
+    "excess_risk": Variable("excess risk, above the best function of the input", r"R - R_{\min}"),
+    "m": Variable("prediction at each input", "m", ("input",)),
+    "mean": Variable("mean of the particles", r"\bar{W}", ("weight",)),
+    "variance": Variable("variance of the particles of one run", r"v", ("weight",)),
+    "histogram": Variable("fraction of the particles in each bin", r"\nu", ("bin",)),
+    "distance": Variable("mean squared distance from the limit", r"|W^N - W^*|^2"),
+    "coupling": Variable("mean over particles of the largest squared distance so far", r"\sup |W^N - W^*|^2"),
+    "pair_covariance": Variable("covariance of two particles of a run", r"\mathrm{Cov}(W^1, W^2)"),
+    "m_linear": Variable("prediction of the linearised network at each input", r"m_{lin}", ("input",)),
+    "gap": Variable("largest distance so far from the linearised network", r"\sup |m - m_{lin}|_\infty"),
+    "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
+}
+
+UNROLLED = 16
+"""Sums over so many terms are written out, so that the compiler fuses them; longer ones are loops."""
+
+
+def predictions(
+    model: Model, W: Float[Array, "dim N lanes"], scale: Float[Array, ""] | float, points: Float[Array, "J inputs"]
+) -> Float[Array, "J lanes"]:
+    """scale sum_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
+
+    def at(x: Float[Array, " inputs"]) -> Float[Array, " lanes"]:
+        values = model.feature(W, x.astype(W.dtype)[:, None, None])
+        return jnp.sum(values, axis=0) * jnp.asarray(scale, W.dtype)
+
+    if len(points) <= UNROLLED:
+        return jnp.stack([at(x) for x in points])
+    return jax.lax.map(at, points)
+
+
+def observe_particles(
+    model: Model,
+    W: Float[Array, "dim N lanes"],
+    scale: Float[Array, ""] | float,
+    edges: Float[Array, " edges"],
+) -> Observables:
+    """Excess risk, m, mean, variance, and the histogram where there are bins. `scale` is N^(-a)."""
+    W = W.astype(jnp.float64)
+    outputs = predictions(model, W, scale, model.data.points)
+    mean = jnp.mean(W, axis=1)
+    seen: dict[str, Any] = {
+        "excess_risk": model.data.risk(model.loss, outputs) - model.least_risk,
+        "m": model.data.order_parameters(outputs),
+        "mean": mean,
+        "variance": jnp.mean((W - mean[:, None]) ** 2, axis=1),
+    }
+    if len(edges) > 1:
+        seen["histogram"] = histogram(model.coordinate(W), edges)
+    return seen
+
+
+def histogram(values: Float[Array, "N lanes"], edges: Float[Array, " edges"]) -> Float[Array, "bins lanes"]:
+    """Fractions of the values in bins of equal width; those outside are in none."""
+    bins = len(edges) - 1
+    place = jnp.floor((values - edges[0]) / (edges[1] - edges[0]))
+    # What is outside is counted in a bin of its own, which is cut off: also what is not finite.
+    index = jnp.where((place >= 0) & (place < bins), place, bins).astype(jnp.int32)
+    lanes = jnp.broadcast_to(jnp.arange(values.shape[1])[None, :], index.shape)
+    counts = jnp.zeros((bins + 1, values.shape[1])).at[index, lanes].add(1.0)
+    return counts[:bins] / values.shape[0]

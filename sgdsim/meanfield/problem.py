@@ -1,0 +1,140 @@
+"""The problem: N particles, and a learning rate gamma N^beta that decides how much noise is left when N grows."""
+
+import math
+from typing import ClassVar
+
+import equinox as eqx
+import numpy as np
+
+from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.data import Atoms
+from sgdsim.meanfield.dynamics import Dynamics, Sgd
+from sgdsim.meanfield.model import Model
+
+MANY_STEPS = 20_000
+"""Steps per unit of time from which on a user is told."""
+
+
+class MeanField(Problem):
+    """A wide two-layer network (De Bortoli, Durmus, Fontaine & Simsekli, arXiv:2007.06352).
+
+        prediction(x) = N^(-a) sum_k F(W^k, x),   H(w, nu, x, y) = l'(prediction(x), y) grad_w F(w, x)
+        eps = gamma_N / N = gamma N^(beta - 1)
+        SGD:  W^k <- W^k - N^(a - 1) eps H(W^k, nu, X, Y),   t = n eps
+        SDE:  dW^k = N^(a - 1) [-h(W^k, nu) dt + sqrt(eps) Sigma^(1/2)(W^k, nu) dB^k],   h = E H, Sigma = Cov H
+
+    a = 1 is the mean-field scaling; for a < 1 the particles hardly move and the network becomes linear in them (lazy).
+
+    **Arguments:**
+
+    - `model`: feature function, loss, data and initial law.
+    - `N`: particles.
+    - `gamma`, `beta`: the learning rate gamma N^beta, 0 <= beta <= 1.
+    - `a`: exponent of the output scale, 1/2 <= a <= 1.
+    - `dynamics`: SGD or its SDE, and which noise.
+    - `bins`: bins of the histogram of particles over `window` (default: the model's), 0 for none.
+
+    **Raises:** ArgumentError where a value is out of range, where a step eps >= 1 is unstable, and where the dynamics
+    need averages over data that only a sampler gives.
+    """
+
+    system: ClassVar[str] = "meanfield"
+    order_parameters: ClassVar[tuple[str, ...]] = ("m",)
+
+    model: Model
+    gamma: float
+    beta: float
+    a: float
+    N: int = eqx.field(static=True)
+    dynamics: Dynamics = eqx.field(static=True)
+    bins: int = eqx.field(static=True)
+    window: tuple[float, float] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        N: int,
+        gamma: float | int,
+        beta: float | int,
+        a: float | int = 1.0,
+        dynamics: Dynamics = Sgd(),  # noqa: B008  (frozen)
+        bins: int = 0,
+        window: tuple[float, float] | None = None,
+    ) -> None:
+        for name, count, least in (("N", N, 2), ("bins", bins, 0)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < least:
+                raise ArgumentError(name, f"be an integer >= {least}", count)
+        if not (math.isfinite(gamma) and gamma > 0):
+            raise ArgumentError("gamma", "be finite and > 0", gamma)
+        for name, exponent, least in (("beta", beta, 0), ("a", a, 0.5)):
+            if not least <= exponent <= 1:
+                raise ArgumentError(name, f"be from {least} to 1", exponent)
+        low, high = window or model.window
+        if not low < high:
+            raise ArgumentError("window", "be two increasing numbers", [low, high])
+        self.model, self.N, self.dynamics, self.bins, self.window = model, N, dynamics, bins, (float(low), float(high))
+        self.gamma, self.beta, self.a = float(gamma), float(beta), float(a)
+        self._check_dynamics()
+
+    def _check_dynamics(self) -> None:
+        if isinstance(self.dynamics, Sgd) and self.eps >= 1:
+            remedy = "Choose a smaller gamma or beta."
+            raise ArgumentError("gamma", "give a step eps = gamma N^(beta - 1) < 1", self.eps, remedy)
+        if not isinstance(self.model.data, Atoms) and not (isinstance(self.dynamics, Sgd) and self.dynamics.common):
+            remedy = "Averages over a sampler are not known exactly."
+            raise ArgumentError("dynamics", f"be SGD with shared data for model {self.model.name!r}", "else", remedy)
+
+    @property
+    def eps(self) -> float:
+        """gamma N^(beta - 1): the step of SGD, and the strength of its noise."""
+        return self.gamma * self.N ** (self.beta - 1)
+
+    @property
+    def dt(self) -> float:
+        """Time of one step: eps for SGD, the scheme's own for the SDE."""
+        return self.eps if isinstance(self.dynamics, Sgd) else self.dynamics.dt
+
+    @property
+    def random_limit(self) -> bool:
+        """Whether the particles' law stays random for N -> infinity: at beta = 1, by noise common to all of them."""
+        return self.beta == 1 and self.dynamics.common
+
+    @property
+    def limit_noise(self) -> float:
+        """The factor of Sigma that is left for N -> infinity: gamma/batch at beta = 1 with independent noise, else 0."""
+        return self.gamma / self.dynamics.batch if self.beta == 1 and not self.dynamics.common else 0.0
+
+    def cautions(self) -> list[str]:
+        """A line where there are very many steps, and one on the kind of limit where it surprises."""
+        found = []
+        where = f"N = {self.N}, beta = {self.beta:g}, gamma = {self.gamma:g}"
+        if 1 / self.dt > MANY_STEPS:
+            found.append(f"{1 / self.dt:.2g} steps per unit of time at {where}: this takes long.")
+        if self.random_limit:
+            found.append(
+                "At beta = 1 noise common to all particles leaves a random limit: no deterministic theory is drawn."
+            )
+        return found
+
+    def parameters(self) -> dict[str, Scalar]:
+        """Constants and derived numbers by name."""
+        return {
+            "model": self.model.name,
+            "N": self.N,
+            "gamma": self.gamma,
+            "beta": self.beta,
+            "a": self.a,
+            "dynamics": self.dynamics.name,
+            "noise": "common" if self.dynamics.common else "independent",
+            "batch": self.dynamics.batch,
+            "eps": self.eps,
+            "inverse_N": 1 / self.N,
+            "dt": self.dt,
+        }
+
+    @property
+    def bin_edges(self) -> np.ndarray:
+        """Edges of the histogram's bins, (bins + 1,)."""
+        return np.linspace(*self.window, self.bins + 1)

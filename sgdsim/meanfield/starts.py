@@ -1,0 +1,69 @@
+"""The start: independent particles from the model's law, or given ones."""
+
+from dataclasses import dataclass, field
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.ensemble.contracts import Start
+from sgdsim.ensemble.random import Key, block_normals, fold
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.model import Model
+from sgdsim.meanfield.problem import MeanField
+
+INITIAL, DATA, NOISE = 0, 1, 2
+"""What a replica's key is folded with to draw the start, the data points, and the noise of an SDE."""
+
+
+class Given(eqx.Module):
+    """Particles at t = 0, or None where each replica draws its own from the model's law."""
+
+    particles: Float[Array | np.ndarray, "*replicas N dim"] | None
+
+
+@dataclass(frozen=True)
+class FromLaw(Start):
+    """Every replica draws N independent particles from the model's law."""
+
+    per_replica: bool = field(default=False, init=False)
+
+    def check(self, problem: MeanField) -> None:
+        """Any problem will do: its model has a law."""
+
+    def draw(self, problem: MeanField, rng: np.random.Generator, size: int) -> Given:
+        """Nothing is given."""
+        return Given(None)
+
+
+@dataclass(frozen=True)
+class Explicit(Start):
+    """The same given particles in every replica.
+
+    - `particles`: N rows of dim weights.
+    """
+
+    particles: tuple[tuple[float, ...], ...]
+    per_replica: bool = field(default=False, init=False)
+
+    def check(self, problem: MeanField) -> None:
+        """Raises ArgumentError where they are not N particles of the model's dimension."""
+        shape = (problem.N, problem.model.dim)
+        if {len(row) for row in self.particles} != {shape[1]} or len(self.particles) != shape[0]:
+            got = (len(self.particles), *{len(row) for row in self.particles})
+            raise ArgumentError("particles", f"have shape (N, dim) = {shape}", got)
+
+    def draw(self, problem: MeanField, rng: np.random.Generator, size: int) -> Given:
+        """The particles, `size` times."""
+        return Given(np.broadcast_to(np.asarray(self.particles, np.float64), (size, problem.N, problem.model.dim)))
+
+
+def start_particles(model: Model, N: int, given: Given, key: Key) -> Float[Array, "dim N lanes"]:
+    """The particles of every lane at t = 0, float64; those that are given have a replica axis of 1 or of the lanes."""
+    lanes = key[0].shape[0]
+    if given.particles is not None:
+        W = jnp.transpose(jnp.asarray(given.particles), (2, 1, 0))
+        return jnp.broadcast_to(W, (*W.shape[:2], lanes))
+    normals = block_normals(fold(key, INITIAL), model.dim * N, jnp.float64)
+    return model.law(normals.T.reshape(model.dim, N, lanes))

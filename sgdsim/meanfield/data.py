@@ -28,8 +28,8 @@ class Data(eqx.Module):
     @abc.abstractmethod
     def draw(
         self, key: Key, number: Array, dtype: np.dtype
-    ) -> tuple[Float[Array, "inputs *lanes"], Float[Array, "*lanes"]]:
-        """One datum (x, y) for every key (two words of shape (*lanes)), with a counter `number` (32 bits)."""
+    ) -> tuple[tuple[Float[Array, "*lanes"], ...], Float[Array, "*lanes"]]:
+        """One datum (x by component, y) for every key (two words of shape (*lanes)), with a counter `number` (32 bits)."""
 
 
 class Atoms(Data):
@@ -86,14 +86,14 @@ class Atoms(Data):
         bounds = jnp.cumsum(self.weights.reshape(-1))[:-1]
         return jnp.sum(uniform >= bounds.reshape(-1, *[1] * uniform.ndim), axis=0)
 
-    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
         """The atom of `draw_atom`."""
         return self.atom(self.draw_atom(key, number), dtype)
 
-    def atom(self, index: Int[Array, "*lanes"], dtype: np.dtype) -> tuple[Array, Array]:
-        """x (inputs, *lanes) and y (*lanes) of the atom with this index."""
-        inputs = jnp.moveaxis(self.points.astype(dtype)[index // self.labels.shape[1]], -1, 0)
-        return inputs, self.labels.astype(dtype).reshape(-1)[index]
+    def atom(self, index: Int[Array, "*lanes"], dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
+        """x, by component, and y, both (*lanes), of the atom with this index."""
+        point = index // self.labels.shape[1]
+        return tuple(column.astype(dtype)[point] for column in self.points.T), self.labels.astype(dtype).reshape(-1)[index]
 
 
 class TwoGaussians(Data):
@@ -118,7 +118,7 @@ class TwoGaussians(Data):
         labels = jnp.asarray(_turns(len(predictions))).reshape(-1, *[1] * (predictions.ndim - 1))
         return jnp.mean(loss(predictions, labels), axis=0)
 
-    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
         """A label by one bit, and normals scaled by it."""
         lanes, d = key[0].shape, self.points.shape[1]
         sub = fold(key, number)
@@ -128,7 +128,7 @@ class TwoGaussians(Data):
         shape = (len(pairs), *lanes)
         wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))
         normals = normal_pair(wide, (jnp.broadcast_to(pairs, shape), jnp.zeros(shape, jnp.uint32)), dtype)
-        return jnp.concatenate(normals)[:d] * (1 + dtype.type(0.8) * label)[None], label
+        return tuple(normal * (1 + dtype.type(0.8) * label) for normal in jnp.concatenate(normals)[:d]), label
 
 
 def _turns(count: int) -> Float[np.ndarray, " count"]:

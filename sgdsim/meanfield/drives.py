@@ -18,9 +18,8 @@ from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, normal_pair
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import UNROLLED, predictions
+from sgdsim.meanfield.observables import UNROLLED, Particles, predictions
 
-Particles = Float[Array, "dim N lanes"]
 Step = UInt32[Array, ""]
 
 
@@ -52,21 +51,20 @@ class SharedSgd(Drive):
     """SGD: all particles of a run see the same `batch` data points."""
 
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
-        """x (batch, inputs, 1, lanes) and y (batch, 1, lanes)."""
-        data = [model.data.draw(key, step * np.uint32(self.batch) + np.uint32(i), dtype) for i in range(self.batch)]
-        return jnp.stack([x[:, None] for x, _ in data]), jnp.stack([y[None] for _, y in data])
+        """`batch` pairs of x, by component, and y, each (1, lanes)."""
+        numbers = [step * np.uint32(self.batch) + np.uint32(i) for i in range(self.batch)]
+        data = [model.data.draw(key, number, dtype) for number in numbers]
+        return [(tuple(component[None] for component in x), y[None]) for x, y in data]
 
     def outputs(self, model: Model, W: Particles, scale: Float[Array, ""], drawn: Any) -> Array:
         """The predictions at the data points, (batch, lanes)."""
-        return jnp.stack([jnp.sum(model.feature(W, x), axis=0) * scale.astype(W.dtype) for x in drawn[0]])
+        return jnp.stack([jnp.sum(model.feature(W, x), axis=0) * scale.astype(W[0].dtype) for x, _ in drawn])
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - eps mean_i l'(prediction_i, y_i) grad F(W, x_i)."""
-        factor = jnp.asarray(self.dt * self.scale / self.batch, W.dtype)
-        moved = W
-        for x, y, output in zip(*drawn, outputs, strict=True):
-            moved = moved - pull(model, W, x, factor * model.loss.slope(output[None], y))
-        return moved
+        factor = jnp.asarray(self.dt * self.scale / self.batch, W[0].dtype)
+        weights = [factor * model.loss.slope(output[None], y) for (_, y), output in zip(drawn, outputs, strict=True)]
+        return minus(W, add_up(self.batch, lambda i: pull(model, W, drawn[i][0], weights[i])))
 
 
 class OwnSgd(Drive):
@@ -81,14 +79,16 @@ class OwnSgd(Drive):
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - eps mean_i l'(m_i, y_i) grad F(W, x_i), with the particle's own atoms i."""
-        atoms, moved = atoms_of(model), W
-        factor = jnp.asarray(self.dt * self.scale / self.batch, W.dtype)
-        outputs = jnp.broadcast_to(outputs, (len(outputs), W.shape[2]))
-        for index in drawn:
-            x, y = atoms.atom(index, W.dtype)
-            output = jnp.take_along_axis(outputs, index // atoms.labels.shape[1], axis=0)
-            moved = moved - pull(model, W, x, factor * model.loss.slope(output, y))
-        return moved
+        atoms, dtype = atoms_of(model), W[0].dtype
+        factor = jnp.asarray(self.dt * self.scale / self.batch, dtype)
+        outputs = jnp.broadcast_to(outputs, (len(outputs), W[0].shape[1]))
+
+        def term(i: int) -> Particles:
+            x, y = atoms.atom(drawn[i], dtype)
+            output = jnp.take_along_axis(outputs, drawn[i] // atoms.labels.shape[1], axis=0)
+            return pull(model, W, x, factor * model.loss.slope(output, y))
+
+        return minus(W, add_up(self.batch, term))
 
 
 class Flow(Drive):
@@ -100,8 +100,7 @@ class Flow(Drive):
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h(W, m) dt."""
         c, _ = atoms_of(model).coefficients(model.loss, outputs)
-        weights = jnp.asarray(self.dt * self.scale, W.dtype) * c
-        return W - sum_pulls(model, W, weights[:, None])
+        return minus(W, sum_pulls(model, W, jnp.asarray(self.dt * self.scale, c.dtype) * c))
 
 
 class CommonSde(Drive):
@@ -121,7 +120,7 @@ class CommonSde(Drive):
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
-        return W - sum_pulls(model, W, self.pushes(model, outputs, drawn)[:, None])
+        return minus(W, sum_pulls(model, W, self.pushes(model, outputs, drawn)))
 
     def pushes(self, model: Model, outputs: Array, drawn: Array) -> Float[Array, "J lanes"]:
         """c_j dt + sqrt(eps) zeta_j, with the root of S in closed form: a rank-one change of a diagonal matrix."""
@@ -162,57 +161,67 @@ class OwnSde(CommonSde):
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
         c, s = (_even(value) for value in atoms_of(model).coefficients(model.loss, outputs))
-        points, root = _even(model.data.points.astype(W.dtype)), jnp.sqrt(s)
+        points, root = _even(model.data.points.astype(c.dtype)), jnp.sqrt(s)
         u = _direction(c, root)
 
-        def terms(pair: Any) -> tuple[Array, Array, Array]:
-            total: Any = (0.0, 0.0, 0.0)
-            for j, z in zip((2 * pair, 2 * pair + 1), drawn(pair), strict=True):
-                gradient = pull(model, W, points[j][:, None, None], jnp.ones((), W.dtype))
-                parts = (c[j] * gradient, (root[j] * z)[None] * gradient, u[j] * z)
-                total = tuple(a + b for a, b in zip(total, parts, strict=True))
-            return total
+        def of_atom(j: Any, z: Array) -> tuple[Particles, Particles, Array]:
+            gradient = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
+            return tuple(c[j] * g for g in gradient), tuple(root[j] * z * g for g in gradient), u[j] * z
 
-        h, noise, along = add_up(len(c) // 2, terms)
-        drift, diffusion = (jnp.asarray(value, W.dtype) for value in self.factors)
-        return W - drift * h - diffusion * (noise - (shrink(u)[None] * along)[None] * h)
+        def of_pair(pair: Any) -> Any:
+            first, second = drawn(pair)
+            return jax.tree.map(jnp.add, of_atom(2 * pair, first), of_atom(2 * pair + 1, second))
+
+        h, noise, along = add_up(len(c) // 2, of_pair)
+        drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
+        along = shrink(u)[None] * along
+        return tuple(
+            w - drift * a - diffusion * (b - along * a) for w, a, b in zip(W, h, noise, strict=True)
+        )
 
 
 class OwnScalarSde(CommonSde):
     """The same for particles of one weight, whose Sigma is a number: one normal for a particle and step."""
 
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
-        """Normals (N, lanes)."""
-        shape = ((N + 1) // 2, key[0].shape[0])
+        """Normals (N, lanes).
+
+        One of each pair is left: halves of the particles, put together again, would not be vectorised by a compiler.
+        """
+        shape = (N, key[0].shape[0])
         wide = tuple(jnp.broadcast_to(word[None], shape) for word in key)
         particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
-        pair = normal_pair(wide, (jnp.broadcast_to(step, shape), particle), dtype, pin)
-        return jnp.concatenate(jax.lax.optimization_barrier(pair))[:N]
+        return normal_pair(wide, (jnp.broadcast_to(step, shape), particle), dtype, pin)[0]
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
         c, s = atoms_of(model).coefficients(model.loss, outputs)
-        points = model.data.points.astype(W.dtype)
+        points = model.data.points.astype(c.dtype)
 
-        def terms(j: Any) -> tuple[Array, Array]:
-            gradient = pull(model, W, points[j][:, None, None], jnp.ones((), W.dtype))
+        def term(j: Any) -> tuple[Array, Array]:
+            (gradient,) = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
             return c[j] * gradient, s[j] * gradient**2
 
-        h, second = add_up(len(c), terms)
-        drift, diffusion = (jnp.asarray(value, W.dtype) for value in self.factors)
-        return W - drift * h - diffusion * jnp.sqrt(jnp.maximum(second - h * h, 0)) * drawn[None]
+        h, second = add_up(len(c), term)
+        drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
+        return (W[0] - drift * h - diffusion * jnp.sqrt(jnp.maximum(second - h * h, 0)) * drawn,)
 
 
-def pull(model: Model, W: Particles, x: Float[Array, "inputs #N #lanes"], weight: Array) -> Particles:
+def pull(model: Model, W: Particles, x: tuple[Array, ...], weight: Array) -> Particles:
     """weight grad_w F(w, x) for every particle; the weight broadcasts over particles or lanes."""
     values, back = jax.vjp(lambda w: model.feature(w, x), W)
     return back(jnp.broadcast_to(weight, values.shape))[0]
 
 
-def sum_pulls(model: Model, W: Particles, weights: Float[Array, "J 1 lanes"]) -> Particles:
+def sum_pulls(model: Model, W: Particles, weights: Float[Array, "J lanes"]) -> Particles:
     """sum_j weights_j grad_w F(w, x_j)."""
-    points = model.data.points.astype(W.dtype)
-    return add_up(len(weights), lambda j: pull(model, W, points[j][:, None, None], weights[j]))
+    points = model.data.points.astype(weights.dtype)
+    return add_up(len(weights), lambda j: pull(model, W, tuple(points[j]), weights[j][None]))
+
+
+def minus(W: Particles, step: Particles) -> Particles:
+    """W - step."""
+    return tuple(w - s for w, s in zip(W, step, strict=True))
 
 
 def add_up(count: int, term: Callable[[Any], Any]) -> Any:

@@ -8,9 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms, Data
-from sgdsim.meanfield.features import Feature
+from sgdsim.meanfield.features import Components, Feature, dot
 from sgdsim.meanfield.losses import Loss
+
+
+MOST_WEIGHTS = 128
+"""Particles are computed with weight by weight, and each is compiled by itself."""
 
 
 class Law(eqx.Module):
@@ -43,14 +48,14 @@ class GaussianLaw(Law):
         return self.mean.astype(normals.dtype).reshape(shape) + self.std.astype(normals.dtype).reshape(shape) * normals
 
 
-def first_weight(w: Float[Array, "dim *batch"]) -> Float[Array, "*batch"]:
+def first_weight(w: Components) -> Float[Array, "*batch"]:
     """The first weight of a particle."""
     return w[0]
 
 
-def radius(w: Float[Array, "dim *batch"]) -> Float[Array, "*batch"]:
+def radius(w: Components) -> Float[Array, "*batch"]:
     """|w|."""
-    return jnp.sqrt(jnp.sum(w * w, axis=0))
+    return jnp.sqrt(dot(w, w))
 
 
 class Model(eqx.Module):
@@ -58,7 +63,10 @@ class Model(eqx.Module):
 
     - `feature`: F(w, x); `loss`: l(prediction, label); `data`: the law of (x, y); `law`: of W_0.
     - `coordinate`: the number of a particle that histograms are of.
+    - `window`: where the particles are, about: the range of histograms.
     - `least_risk`: the smallest risk of any function of the input; what is reported is the excess over it.
+
+    **Raises:** ArgumentError where a particle has more than `MOST_WEIGHTS` weights.
     """
 
     data: Data
@@ -67,9 +75,8 @@ class Model(eqx.Module):
     feature: Feature = eqx.field(static=True)
     loss: Loss = eqx.field(static=True)
     name: str = eqx.field(static=True)
-    coordinate: Callable[[Array], Array] = eqx.field(static=True)
+    coordinate: Callable[[Components], Array] = eqx.field(static=True)
     window: tuple[float, float] = eqx.field(static=True)
-    """Where the particles are, about: the range of histograms."""
 
     def __init__(
         self,
@@ -79,9 +86,11 @@ class Model(eqx.Module):
         loss: Loss,
         data: Data,
         law: Law,
-        coordinate: Callable[[Array], Array] = first_weight,
+        coordinate: Callable[[Components], Array] = first_weight,
         window: tuple[float, float] = (-5.0, 5.0),
     ) -> None:
+        if law.dim > MOST_WEIGHTS:
+            raise ArgumentError("law", f"give a particle at most {MOST_WEIGHTS} weights", law.dim)
         self.name, self.feature, self.loss, self.data, self.law = name, feature, loss, data, law
         self.coordinate, self.window = coordinate, window
         atoms = isinstance(data, Atoms)

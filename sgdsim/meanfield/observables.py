@@ -23,18 +23,19 @@ VARIABLES = {
     "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
 }
 
+Particles = tuple[Float[Array, "N lanes"], ...]
+"""The particles of a tile, one array for each of their weights: what the compiler fuses best."""
 UNROLLED = 16
 """Sums over so many terms are written out, so that the compiler fuses them; longer ones are loops."""
 
 
 def predictions(
-    model: Model, W: Float[Array, "dim N lanes"], scale: Float[Array, ""] | float, points: Float[Array, "J inputs"]
+    model: Model, W: Particles, scale: Float[Array, ""] | float, points: Float[Array, "J inputs"]
 ) -> Float[Array, "J lanes"]:
     """scale sum_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
 
     def at(x: Float[Array, " inputs"]) -> Float[Array, " lanes"]:
-        values = model.feature(W, x.astype(W.dtype)[:, None, None])
-        return jnp.sum(values, axis=0) * jnp.asarray(scale, W.dtype)
+        return jnp.sum(model.feature(W, tuple(x.astype(W[0].dtype))), axis=0) * jnp.asarray(scale, W[0].dtype)
 
     if len(points) <= UNROLLED:
         return jnp.stack([at(x) for x in points])
@@ -42,20 +43,17 @@ def predictions(
 
 
 def observe_particles(
-    model: Model,
-    W: Float[Array, "dim N lanes"],
-    scale: Float[Array, ""] | float,
-    edges: Float[Array, " edges"],
+    model: Model, W: Particles, scale: Float[Array, ""] | float, edges: Float[Array, " edges"]
 ) -> Observables:
     """Excess risk, m, mean, variance, and the histogram where there are bins. `scale` is N^(-a)."""
-    W = W.astype(jnp.float64)
+    W = tuple(w.astype(jnp.float64) for w in W)
     outputs = predictions(model, W, scale, model.data.points)
-    mean = jnp.mean(W, axis=1)
+    means = [jnp.mean(w, axis=0) for w in W]
     seen: dict[str, Any] = {
         "excess_risk": model.data.risk(model.loss, outputs) - model.least_risk,
         "m": model.data.order_parameters(outputs),
-        "mean": mean,
-        "variance": jnp.mean((W - mean[:, None]) ** 2, axis=1),
+        "mean": jnp.stack(means),
+        "variance": jnp.stack([jnp.mean((w - mean[None]) ** 2, axis=0) for w, mean in zip(W, means, strict=True)]),
     }
     if len(edges) > 1:
         seen["histogram"] = histogram(model.coordinate(W), edges)

@@ -14,7 +14,7 @@ from sgdsim.ensemble.random import fold
 from sgdsim.meanfield.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import observe_particles
+from sgdsim.meanfield.observables import Particles, observe_particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given, start_particles
 
@@ -37,7 +37,7 @@ def _own_sde(model: Model) -> type[Drive]:
 class ParticleState(eqx.Module):
     """A tile of replicas, in the precision of the loop. `step` counts the steps made."""
 
-    W: Float[Array, "dim N lanes"]
+    W: Particles
     keys: UInt32[Array, "2 lanes"]
     step: Int[Array, ""]
 
@@ -76,13 +76,13 @@ class ParticleKernel(Kernel):
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> ParticleState:
         """Particles of the start."""
         W = start_particles(self.model, self.N, initial, (keys[0], keys[1]))
-        return ParticleState(W=W.astype(self.dtype), keys=keys, step=jnp.zeros((), jnp.int64))
+        return ParticleState(W=tuple(w.astype(self.dtype) for w in W), keys=keys, step=jnp.zeros((), jnp.int64))
 
     def advance(self, state: ParticleState, n_steps: Int[Array, ""]) -> ParticleState:
         """n_steps of the drive; the law of the particles is that of the step's beginning."""
         pin, key = Pin.of(n_steps, self.dtype), fold((state.keys[0], state.keys[1]), DRIVEN)
 
-        def step(number: Array, W: Array) -> Array:
+        def step(number: Array, W: Particles) -> Particles:
             drawn = self.drive.draw(self.model, key, number.astype(jnp.uint32), self.N, self.dtype, pin)
             outputs = self.drive.outputs(self.model, W, jnp.asarray(self.scale), drawn)
             return self.drive.move(self.model, W, outputs, drawn)

@@ -13,8 +13,8 @@ from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.problem import MeanField
 
-INITIAL, DATA, NOISE = 0, 1, 2
-"""What a replica's key is folded with to draw the start, the data points, and the noise of an SDE."""
+INITIAL = 0
+"""What a replica's key is folded with to draw its start."""
 
 
 class Given(eqx.Module):
@@ -59,11 +59,11 @@ class Explicit(Start):
         return Given(np.broadcast_to(np.asarray(self.particles, np.float64), (size, problem.N, problem.model.dim)))
 
 
-def start_particles(model: Model, N: int, given: Given, key: Key) -> Float[Array, "dim N lanes"]:
-    """The particles of every lane at t = 0, float64; those that are given have a replica axis of 1 or of the lanes."""
+def start_particles(model: Model, N: int, given: Given, key: Key) -> tuple[Float[Array, "N lanes"], ...]:
+    """The weights of every lane at t = 0, float64; those that are given have a replica axis of 1 or of the lanes."""
     lanes = key[0].shape[0]
     if given.particles is not None:
         W = jnp.transpose(jnp.asarray(given.particles), (2, 1, 0))
-        return jnp.broadcast_to(W, (*W.shape[:2], lanes))
+        return tuple(jnp.broadcast_to(W, (*W.shape[:2], lanes)))
     normals = block_normals(fold(key, INITIAL), model.dim * N, jnp.float64)
-    return model.law(normals.T.reshape(model.dim, N, lanes))
+    return tuple(model.law(normals.T.reshape(model.dim, N, lanes)))

@@ -18,7 +18,7 @@ from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, normal_pair
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import UNROLLED, Particles, predictions
+from sgdsim.meanfield.observables import UNROLLED, Particles, Weights, average, predictions
 
 Step = UInt32[Array, ""]
 
@@ -38,9 +38,9 @@ class Drive(eqx.Module):
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
         """What is random in this step, for N particles."""
 
-    def outputs(self, model: Model, W: Particles, scale: Float[Array, ""], drawn: Any) -> Float[Array, "J lanes"]:
+    def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
-        return predictions(model, W, scale, model.data.points)
+        return predictions(model, W, weights, model.data.points)
 
     @abc.abstractmethod
     def move(self, model: Model, W: Particles, outputs: Float[Array, "J lanes"], drawn: Any) -> Particles:
@@ -52,13 +52,16 @@ class SharedSgd(Drive):
 
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
         """`batch` pairs of x, by component, and y, each (1, lanes)."""
-        numbers = [step * np.uint32(self.batch) + np.uint32(i) for i in range(self.batch)]
-        data = [model.data.draw(key, number, dtype) for number in numbers]
+        data = [model.data.draw(key, number, dtype) for number in self.numbers(step)]
         return [(tuple(component[None] for component in x), y[None]) for x, y in data]
 
-    def outputs(self, model: Model, W: Particles, scale: Float[Array, ""], drawn: Any) -> Array:
+    def numbers(self, step: Step) -> list[Step]:
+        """The numbers under which the data of a step are drawn."""
+        return [step * np.uint32(self.batch) + np.uint32(i) for i in range(self.batch)]
+
+    def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Array:
         """The predictions at the data points, (batch, lanes)."""
-        return jnp.stack([jnp.sum(model.feature(W, x), axis=0) * scale.astype(W[0].dtype) for x, _ in drawn])
+        return jnp.stack([average(model.feature(W, x), weights) for x, _ in drawn])
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - eps mean_i l'(prediction_i, y_i) grad F(W, x_i)."""

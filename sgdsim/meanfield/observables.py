@@ -25,17 +25,25 @@ VARIABLES = {
 
 Particles = tuple[Float[Array, "N lanes"], ...]
 """The particles of a tile, one array for each of their weights: what the compiler fuses best."""
+Weights = Float[Array, "N 1"] | Float[Array, ""] | float
+"""What particles count in averages: N^(-a) each, or the weights of a quadrature's nodes."""
 UNROLLED = 16
 """Sums over so many terms are written out, so that the compiler fuses them; longer ones are loops."""
 
 
+def average(values: Float[Array, "N lanes"], weights: Weights) -> Float[Array, " lanes"]:
+    """sum_k weights_k values_k; a number as weights is a factor of the sum."""
+    weights = jnp.asarray(weights, values.dtype)
+    return jnp.sum(values * weights, axis=0) if weights.ndim else jnp.sum(values, axis=0) * weights
+
+
 def predictions(
-    model: Model, W: Particles, scale: Float[Array, ""] | float, points: Float[Array, "J inputs"]
+    model: Model, W: Particles, weights: Weights, points: Float[Array, "J inputs"]
 ) -> Float[Array, "J lanes"]:
-    """scale sum_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
+    """sum_k weights_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
 
     def at(x: Float[Array, " inputs"]) -> Float[Array, " lanes"]:
-        return jnp.sum(model.feature(W, tuple(x.astype(W[0].dtype))), axis=0) * jnp.asarray(scale, W[0].dtype)
+        return average(model.feature(W, tuple(x.astype(W[0].dtype))), weights)
 
     if len(points) <= UNROLLED:
         return jnp.stack([at(x) for x in points])

@@ -84,7 +84,7 @@ class ParticleKernel(Kernel):
 
         def step(number: Array, W: Particles) -> Particles:
             drawn = self.drive.draw(self.model, key, number.astype(jnp.uint32), self.N, self.dtype, pin)
-            outputs = self.drive.outputs(self.model, W, jnp.asarray(self.scale), drawn)
+            outputs = self.drive.outputs(self.model, W, self.scale, drawn)
             return self.drive.move(self.model, W, outputs, drawn)
 
         W = jax.lax.fori_loop(state.step, state.step + n_steps, step, state.W)

@@ -84,7 +84,7 @@ class Atoms(Data):
         bits = threefry(key, (jnp.broadcast_to(number, key[0].shape), jnp.zeros(key[0].shape, jnp.uint32)))[0]
         uniform = (bits.astype(jnp.float64) + 0.5) * 2.0**-32
         bounds = jnp.cumsum(self.weights.reshape(-1))[:-1]
-        return jnp.sum(uniform >= bounds.reshape(-1, *[1] * uniform.ndim), axis=0)
+        return jnp.sum(uniform[None] >= bounds.reshape(-1, *[1] * uniform.ndim), axis=0)
 
     def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
         """The atom of `draw_atom`."""

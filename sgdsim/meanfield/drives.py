@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.pin import Pinning
 from sgdsim.ensemble.random import Key, normal_pair
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.model import Model
@@ -35,7 +35,7 @@ class Drive(eqx.Module):
     batch: int = eqx.field(static=True)
 
     @abc.abstractmethod
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """What is random in this step, for N particles."""
 
     def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J lanes"]:
@@ -50,7 +50,7 @@ class Drive(eqx.Module):
 class SharedSgd(Drive):
     """SGD: all particles of a run see the same `batch` data points."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """`batch` pairs of x, by component, and y, each (1, lanes)."""
         data = [model.data.draw(key, number, dtype) for number in self.numbers(step)]
         return [(tuple(component[None] for component in x), y[None]) for x, y in data]
@@ -73,7 +73,7 @@ class SharedSgd(Drive):
 class OwnSgd(Drive):
     """The twin in which every particle draws `batch` data points of its own."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Indices of atoms, (batch, N, lanes)."""
         own = tuple(jnp.broadcast_to(word[None], (N, *word.shape)) for word in key)
         particle = jnp.arange(N, dtype=jnp.uint32)[:, None]
@@ -97,7 +97,7 @@ class OwnSgd(Drive):
 class Flow(Drive):
     """The drift alone, dW = -h dt: the limit for beta < 1."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> None:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> None:
         """Nothing is random."""
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
@@ -112,7 +112,7 @@ class CommonSde(Drive):
     The increment is -sum_j (c_j dt + sqrt(eps) zeta_j) grad F_j with zeta = S^(1/2) z, S = diag(s) - c c^T.
     """
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Normals (J, lanes)."""
         count, lanes = len(model.data.points), key[0].shape
         pairs = [
@@ -147,7 +147,7 @@ class OwnSde(CommonSde):
     sum_j root_j z_j grad F_j - shrink (u.z) h: one pass over the atoms, a pair of them at a time.
     """
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """The function of a pair of atoms that gives their normals, each (N, lanes)."""
         shape = (N, key[0].shape[0])
         wide = tuple(jnp.broadcast_to(word[None], shape) for word in key)
@@ -169,7 +169,8 @@ class OwnSde(CommonSde):
 
         def of_atom(j: Any, z: Array) -> tuple[Particles, Particles, Array]:
             gradient = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
-            return tuple(c[j] * g for g in gradient), tuple(root[j] * z * g for g in gradient), u[j] * z
+            weights = (c[j][None], root[j][None] * z)
+            return *(tuple(weight * g for g in gradient) for weight in weights), u[j][None] * z
 
         def of_pair(pair: Any) -> Any:
             first, second = drawn(pair)
@@ -186,7 +187,7 @@ class OwnSde(CommonSde):
 class OwnScalarSde(CommonSde):
     """The same for particles of one weight, whose Sigma is a number: one normal for a particle and step."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pin) -> Any:
+    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Normals (N, lanes).
 
         One of each pair is left: halves of the particles, put together again, would not be vectorised by a compiler.
@@ -203,7 +204,7 @@ class OwnScalarSde(CommonSde):
 
         def term(j: Any) -> tuple[Array, Array]:
             (gradient,) = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
-            return c[j] * gradient, s[j] * gradient**2
+            return c[j][None] * gradient, s[j][None] * gradient**2
 
         h, second = add_up(len(c), term)
         drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)

@@ -93,7 +93,9 @@ class Atoms(Data):
     def atom(self, index: Int[Array, "*lanes"], dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
         """x, by component, and y, both (*lanes), of the atom with this index."""
         point = index // self.labels.shape[1]
-        return tuple(column.astype(dtype)[point] for column in self.points.T), self.labels.astype(dtype).reshape(-1)[index]
+        return tuple(column.astype(dtype)[point] for column in self.points.T), self.labels.astype(dtype).reshape(-1)[
+            index
+        ]
 
 
 class TwoGaussians(Data):

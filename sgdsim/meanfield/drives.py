@@ -155,9 +155,7 @@ class OwnSde(CommonSde):
 
         def normals(pair: Any) -> tuple[Array, Array]:
             number = particle + np.uint32(N) * jnp.asarray(pair, jnp.uint32)
-            return jax.lax.optimization_barrier(
-                normal_pair(wide, (jnp.broadcast_to(step, shape), number), dtype, pin)
-            )
+            return jax.lax.optimization_barrier(normal_pair(wide, (jnp.broadcast_to(step, shape), number), dtype, pin))
 
         return normals
 
@@ -179,9 +177,7 @@ class OwnSde(CommonSde):
         h, noise, along = add_up(len(c) // 2, of_pair)
         drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
         along = shrink(u)[None] * along
-        return tuple(
-            w - drift * a - diffusion * (b - along * a) for w, a, b in zip(W, h, noise, strict=True)
-        )
+        return tuple(w - drift * a - diffusion * (b - along * a) for w, a, b in zip(W, h, noise, strict=True))
 
 
 class OwnScalarSde(CommonSde):

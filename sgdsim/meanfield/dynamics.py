@@ -1,7 +1,7 @@
 """Which noise: SGD with one data point for all particles or one for each, and the SDE with common or own noise."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sgdsim.errors import ArgumentError
 
@@ -19,7 +19,7 @@ class Sgd:
 
     data: Literal["shared", "per_particle"] = "shared"
     batch: int = 1
-    name = "sgd"
+    name: ClassVar[str] = "sgd"
 
     def __post_init__(self) -> None:
         _check_batch(self.batch)
@@ -44,7 +44,7 @@ class Sde:
     noise: Literal["independent", "common"] = "independent"
     dt: float = 0.02
     batch: int = 1
-    name = "sde"
+    name: ClassVar[str] = "sde"
 
     def __post_init__(self) -> None:
         _check_batch(self.batch)

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +17,7 @@ class Loss(abc.ABC):
     """A loss of one prediction. Predictions and labels broadcast."""
 
     @abc.abstractmethod
-    def __call__(
-        self, prediction: Float[Array, "*#batch"], label: Float[Array, "*#batch"]
-    ) -> Float[Array, "*batch"]:
+    def __call__(self, prediction: Float[Array, "*#batch"], label: Float[Array, "*#batch"]) -> Float[Array, "*batch"]:
         """l(prediction, label)."""
 
     @abc.abstractmethod
@@ -26,9 +25,7 @@ class Loss(abc.ABC):
         """d1 l, the derivative in the prediction."""
 
     @abc.abstractmethod
-    def least(
-        self, labels: Float[np.ndarray, "inputs labels"], weights: Float[np.ndarray, "inputs labels"]
-    ) -> float:
+    def least(self, labels: Float[np.ndarray, "inputs labels"], weights: Float[np.ndarray, "inputs labels"]) -> float:
         """min over all predictions m_j of sum_jk p_jk l(m_j, y_jk): the risk of the best function of the input."""
 
 
@@ -106,7 +103,8 @@ class CallableLoss(Loss):
             return float(jnp.sum(p * self.function(jnp.asarray(m), jnp.asarray(y))))
 
         pairs = zip(labels, weights, strict=True)
-        return float(sum(minimize_scalar(risk, bounds=(-50, 50), args=pair, method="bounded").fun for pair in pairs))
+        found: list[Any] = [minimize_scalar(risk, bounds=(-50, 50), args=pair, method="bounded") for pair in pairs]
+        return float(sum(result.fun for result in found))
 
 
 def _mean(labels: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, " inputs"]:

@@ -13,7 +13,6 @@ from sgdsim.meanfield.data import Atoms, Data
 from sgdsim.meanfield.features import Components, Feature, dot
 from sgdsim.meanfield.losses import Loss
 
-
 MOST_WEIGHTS = 128
 """Particles are computed with weight by weight, and each is compiled by itself."""
 
@@ -21,7 +20,10 @@ MOST_WEIGHTS = 128
 class Law(eqx.Module):
     """The law of a particle at t = 0, as a function of standard normals: all samplers and quadratures use the same."""
 
-    dim: eqx.AbstractVar[int]
+    @property
+    @abc.abstractmethod
+    def dim(self) -> int:
+        """Number of weights of a particle."""
 
     @abc.abstractmethod
     def __call__(self, normals: Float[Array, "dim *batch"]) -> Float[Array, "dim *batch"]:

@@ -103,7 +103,7 @@ class MeanField(Problem):
 
     @property
     def limit_noise(self) -> float:
-        """The factor of Sigma that is left for N -> infinity: gamma/batch at beta = 1 with independent noise, else 0."""
+        """The factor of Sigma that is left in the limit: gamma/batch at beta = 1 with independent noise, else 0."""
         return self.gamma / self.dynamics.batch if self.beta == 1 and not self.dynamics.common else 0.0
 
     def cautions(self) -> list[str]:

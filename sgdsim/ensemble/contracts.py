@@ -212,7 +212,8 @@ class System:
     theory_section: type[BaseModel]
     simulator_section: type[BaseModel]
     default_simulator: Simulator
-    default_theory: Theory
+    default_theory: Theory | None
+    """None where the system has no theory at all."""
     expected_slope: Any = None
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
     expected_onset: Any = None

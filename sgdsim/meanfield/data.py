@@ -29,7 +29,7 @@ class Data(eqx.Module):
     def draw(
         self, key: Key, number: Array, dtype: np.dtype
     ) -> tuple[tuple[Float[Array, "*lanes"], ...], Float[Array, "*lanes"]]:
-        """One datum (x by component, y) for every key (two words of shape (*lanes)), with a counter `number` (32 bits)."""
+        """One datum (x by component, y) for every key, of words (*lanes), under a 32-bit `number`."""
 
 
 class Atoms(Data):

@@ -75,7 +75,7 @@ class OwnSgd(Drive):
 
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Indices of atoms, (batch, N, lanes)."""
-        own = tuple(jnp.broadcast_to(word[None], (N, *word.shape)) for word in key)
+        own = wide(key, N)
         particle = jnp.arange(N, dtype=jnp.uint32)[:, None]
         number = (step * np.uint32(self.batch)) * np.uint32(N) + particle
         return [atoms_of(model).draw_atom(own, number + np.uint32(i * N)) for i in range(self.batch)]
@@ -150,12 +150,12 @@ class OwnSde(CommonSde):
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """The function of a pair of atoms that gives their normals, each (N, lanes)."""
         shape = (N, key[0].shape[0])
-        wide = tuple(jnp.broadcast_to(word[None], shape) for word in key)
+        keys = wide(key, N)
         particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
 
         def normals(pair: Any) -> tuple[Array, Array]:
             number = particle + np.uint32(N) * jnp.asarray(pair, jnp.uint32)
-            return jax.lax.optimization_barrier(normal_pair(wide, (jnp.broadcast_to(step, shape), number), dtype, pin))
+            return jax.lax.optimization_barrier(normal_pair(keys, (jnp.broadcast_to(step, shape), number), dtype, pin))
 
         return normals
 
@@ -167,8 +167,8 @@ class OwnSde(CommonSde):
 
         def of_atom(j: Any, z: Array) -> tuple[Particles, Particles, Array]:
             gradient = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
-            weights = (c[j][None], root[j][None] * z)
-            return *(tuple(weight * g for g in gradient) for weight in weights), u[j][None] * z
+            drift, noise = (tuple(weight * g for g in gradient) for weight in (c[j][None], root[j][None] * z))
+            return drift, noise, u[j][None] * z
 
         def of_pair(pair: Any) -> Any:
             first, second = drawn(pair)
@@ -189,9 +189,9 @@ class OwnScalarSde(CommonSde):
         One of each pair is left: halves of the particles, put together again, would not be vectorised by a compiler.
         """
         shape = (N, key[0].shape[0])
-        wide = tuple(jnp.broadcast_to(word[None], shape) for word in key)
+        keys = wide(key, N)
         particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
-        return normal_pair(wide, (jnp.broadcast_to(step, shape), particle), dtype, pin)[0]
+        return normal_pair(keys, (jnp.broadcast_to(step, shape), particle), dtype, pin)[0]
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
@@ -205,6 +205,11 @@ class OwnScalarSde(CommonSde):
         h, second = add_up(len(c), term)
         drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
         return (W[0] - drift * h - diffusion * jnp.sqrt(jnp.maximum(second - h * h, 0)) * drawn,)
+
+
+def wide(key: Key, N: int) -> Key:
+    """The key of every lane, for each of its N particles: words (N, lanes)."""
+    return jnp.broadcast_to(key[0][None], (N, *key[0].shape)), jnp.broadcast_to(key[1][None], (N, *key[1].shape))
 
 
 def pull(model: Model, W: Particles, x: tuple[Array, ...], weight: Array) -> Particles:

@@ -1,7 +1,7 @@
 """Feature functions F(w, x): what one particle, with its weights w, makes of an input x.
 
-Weights and inputs come by component: w[0], w[1], ... and x[0], ... are arrays that broadcast against one another, and so
-is the result. A function of one's own is written in the same way; its gradient is taken by JAX.
+Weights and inputs come by component: w[0], w[1], ... and x[0], ... are arrays that broadcast against one another to the
+shape of the result. A function of one's own is written in the same way; its gradient is taken by JAX.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Feature = Callable[[Components, Components], Float[Array, "*batch"]]
 
 
 def tanh(w: Components, x: Components) -> Float[Array, "*batch"]:
-    """F = tanh(w x)."""
+    """The feature tanh(w x)."""
     return jnp.tanh(w[0] * x[0])
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from benchmarks import forms
 from benchmarks.table import Row, show, write
 from benchmarks.timing import machine
+from sgdsim.meanfield.dynamics import Sde, Sgd
 
 COMMAND = "make bench"
 
@@ -100,6 +101,16 @@ def mean_field_rows() -> Iterator[Row]:
         yield Row(section, f"T = {steps}, {memory / 2**20:.0f} MiB", f"{duration:.3g} s", duration / base, "T = 1000")
 
 
+def particle_rows() -> Iterator[Row]:
+    """Wide networks: SGD, and its SDE with noise of each particle's own, batched over replicas."""
+    section = "Particles, F = tanh(w x), 8 inputs, N = 10^4, float32, 64 replicas"
+    for name, dynamics, steps in (("SGD", Sgd(), 1000), ("SDE", Sde(), 100)):
+        ours = forms.particle_rate(10**4, dynamics, 64, steps)
+        loop = forms.numpy_particle_rate(10**4, dynamics, steps)
+        yield Row(section, f"sgdsim, {name}", rate(ours), ours / loop, "the NumPy loop")
+        yield Row(section, f"NumPy loop, {name}", rate(loop))
+
+
 def core_rows() -> Iterator[Row]:
     """One core and all of them, in processes of their own."""
     section = "Cores (chain, p = k = 4, 4096 replicas)"
@@ -154,6 +165,7 @@ def main() -> None:
         weights_rows,
         descent_rows,
         mean_field_rows,
+        particle_rows,
         core_rows,
         first_result_rows,
     ):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.textbook import numpy_descent, numpy_loop, vmapped_chain, vmapped_weights
+from benchmarks.textbook import numpy_descent, numpy_loop, numpy_particles, vmapped_chain, vmapped_weights
 from benchmarks.timing import seconds
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.ensemble.contracts import Simulator
@@ -13,6 +13,11 @@ from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.theory import solve_theory
+from sgdsim.meanfield.dynamics import Dynamics
+from sgdsim.meanfield.models import tanh_model
+from sgdsim.meanfield.particles import Particles
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.starts import FromLaw
 from sgdsim.recovery import Descent, Dmft, ExactStart, Recovery
 
 
@@ -56,6 +61,24 @@ def mean_field(steps: int) -> tuple[float, int]:
 def numpy_descent_rate(N: int, steps: int) -> float:
     """One trajectory of it in NumPy."""
     return steps / seconds(numpy_descent(Recovery(alpha=2.5, eta=0.1, b=0.5, N=N), steps))
+
+
+def particles(N: int, dynamics: Dynamics) -> MeanField:
+    """N particles of the model F = tanh(w x), at beta = 3/4."""
+    return MeanField(model=tanh_model(), N=N, gamma=0.1, beta=0.75, dynamics=dynamics)
+
+
+def particle_rate(N: int, dynamics: Dynamics, replicas: int, steps: int) -> float:
+    """Particles of a wide network."""
+    problem = particles(N, dynamics)
+    times = np.array([steps * problem.dt])
+    ensemble = Ensemble(problem, FromLaw(), Particles(), None, times, replicas, 0)
+    return replicas * steps / seconds(ensemble.run)
+
+
+def numpy_particle_rate(N: int, dynamics: Dynamics, steps: int) -> float:
+    """One trajectory of them in NumPy."""
+    return steps / seconds(numpy_particles(particles(N, dynamics), steps))
 
 
 def numpy_rate(d: int, p: int, steps: int) -> float:

@@ -13,11 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.forms import committee
+from benchmarks.forms import committee, particles
 from benchmarks.textbook import vmapped_chain, vmapped_weights
 from sgdsim.committee import Chain, OverlapStart, Weights
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.ensemble.contracts import Kernel, Problem, Start
+from sgdsim.meanfield.dynamics import Sde, Sgd
+from sgdsim.meanfield.particles import Particles
+from sgdsim.meanfield.starts import FromLaw
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_step import Rates, begin
@@ -36,19 +39,24 @@ def cases() -> Iterator[Case]:
         problem = committee(1000, p)
         lanes = ChainLanes.of(problem, np.float32, _WIDE)
         yield f"chain p={p}, one tile of {_WIDE} lanes (innermost loop: 1 step)", *_one_tile(lanes, problem, _START)
-        tile = Chain().bind(problem, _WIDE)
+        tile = Chain().bind(problem, _WIDE, 1.0)
         yield f"chain p={p}, tiles of {tile.lanes} lanes (innermost loop: 1 step)", *_all_tiles(tile, problem)
     for simulator, p in ((Chain(), 32), (Weights(), 4), (Weights(), 32)):
         problem = committee(1000, p)
-        tile = simulator.bind(problem, _WIDE)
+        tile = simulator.bind(problem, _WIDE, 1.0)
         yield f"{simulator.name} p={p}, all loops of one block: {tile.segment} steps", *_all_tiles(tile, problem)
     for stored in (True, False):
         problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=400)
-        tile = Descent(stored=stored).bind(problem, 32)
+        tile = Descent(stored=stored).bind(problem, 32, 1.0)
         name = f"descent N=400, data {'stored' if stored else 'drawn'}"
         name += " (outer loop: 1 step; inner: 1 block of its data)"
         yield name, *_all_tiles(tile, problem, ExactStart(), tiles=8)
     yield "mean-field theory, T = 1000 (loop: 1 step)", *_theory(1024)
+    for dynamics in (Sgd(), Sde(), Sde("common")):
+        problem = particles(10**4, dynamics)
+        tile = Particles().bind(problem, 64, 5.0)
+        noise = "common" if dynamics.common else "own"
+        yield f"{dynamics.name}, {noise} noise, N=10^4 (loop: 1 step)", *_all_tiles(tile, problem, FromLaw(), tiles=4)
     for name, job in (("chain", vmapped_chain), ("weights", vmapped_weights)):
         for p in (4, 32):
             yield f"textbook {name} p={p} (loop: 1 step)", job(committee(1000, p), 1024, _TEXTBOOK_STEPS), ()

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.special import erf
 
 from sgdsim.committee import Committee
+from sgdsim.meanfield.dynamics import Sgd
+from sgdsim.meanfield.problem import MeanField
 from sgdsim.recovery import Recovery
 
 
@@ -43,6 +45,33 @@ def numpy_descent(problem: Recovery, steps: int, seed: int = 0) -> Callable[[], 
             gradient[rows, columns] = ((rng.random(len(r)) < problem.b) * r / np.float32(problem.b)) @ J
             x = x - np.float32(problem.eta / N) * (gradient @ x + gradient.T @ x)
         return x
+
+    return run
+
+
+def numpy_particles(problem: MeanField, steps: int, seed: int = 0) -> Callable[[], np.ndarray]:
+    """N particles of F = tanh(w x) in NumPy: SGD on one atom a step, or the SDE with noise of each particle's own."""
+    atoms = problem.model.atoms
+    assert atoms is not None
+    x, labels = np.asarray(atoms.points)[:, 0], np.asarray(atoms.labels)
+    eps, dt = problem.eps, problem.dt
+
+    def run() -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        w = rng.normal(0.5, 0.5, problem.N)
+        for _ in range(steps):
+            if isinstance(problem.dynamics, Sgd):
+                j, k = rng.integers(len(x)), rng.integers(2)
+                t = np.tanh(w * x[j])
+                w = w - eps * (t.mean() - labels[j, k]) * (1 - t * t) * x[j]
+            else:
+                t = np.tanh(np.outer(x, w))
+                residual = t.mean(axis=1)[:, None] - labels
+                gradients = (1 - t * t) * x[:, None]
+                h = residual.mean(axis=1) @ gradients / len(x)
+                variance = (residual**2).mean(axis=1) @ gradients**2 / len(x) - h * h
+                w = w - h * dt + np.sqrt(eps * dt * variance) * rng.standard_normal(problem.N)
+        return w
 
     return run
 

@@ -82,7 +82,7 @@ class Walker(Simulator):
     def check(self, problem):
         pass
 
-    def bind(self, problem, replicas):
+    def bind(self, problem, replicas, final):
         return WalkKernel(dt=jnp.asarray(problem.dt), noise=jnp.asarray(problem.noise), lanes=LANES)
 
     def bytes_per_replica(self, problem):

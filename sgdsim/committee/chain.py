@@ -42,7 +42,7 @@ class Chain(Simulator):
                 "Use the simulator `weights`, which takes any d.",
             )
 
-    def bind(self, problem: Committee, replicas: int) -> Kernel:
+    def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:
         """The unrolled form for small p, matrix products otherwise."""
         dtype = jnp.dtype(self.precision)
         if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:

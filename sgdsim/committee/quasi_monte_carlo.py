@@ -7,21 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from sgdsim.committee.linear_algebra import batched_root
+from sgdsim.ensemble.sobol import sobol_normals
 
 POINTS_LOG2 = 15
 POINTS = 2**POINTS_LOG2
 _CHUNK = 2**11
 """Points at a time, so that memory stays small where many covariances are averaged side by side."""
-
-
-def sobol_normals(n: int, log2: int) -> Float[np.ndarray, "points n"]:
-    """2^log2 standard normals from scrambled Sobol points of a fixed seed."""
-    uniform = qmc.Sobol(n, scramble=True, rng=0).random_base2(log2)
-    return ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.linear_algebra import batched_root
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.quasi_monte_carlo import sobol_normals
+from sgdsim.ensemble.sobol import sobol_normals
 
 POINTS_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""

@@ -139,7 +139,7 @@ class Weights(Simulator):
     def check(self, problem: Committee) -> None:
         """Any problem will do."""
 
-    def bind(self, problem: Committee, replicas: int) -> WeightsKernel:
+    def bind(self, problem: Committee, replicas: int, final: float) -> WeightsKernel:
         """The kernel of a problem, with tiles of a size that fits the cache."""
         steps = block_steps(problem.batch, self.block)
         return WeightsKernel.of(problem, self.precision, self._lanes(problem, replicas), steps)

@@ -119,8 +119,11 @@ class Simulator(abc.ABC):
         """Raises ArgumentError where this simulator cannot run the problem, with what to do instead."""
 
     @abc.abstractmethod
-    def bind(self, problem: Any, replicas: int) -> Kernel:
-        """The kernel that runs this problem, with tiles of a size that suits so many replicas."""
+    def bind(self, problem: Any, replicas: int, final: float) -> Kernel:
+        """The kernel that runs this problem, with tiles of a size that suits so many replicas.
+
+        `final` is the last save time, for a kernel that needs a curve up to it.
+        """
 
     @abc.abstractmethod
     def bytes_per_replica(self, problem: Any) -> int:

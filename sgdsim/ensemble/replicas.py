@@ -68,7 +68,7 @@ class Ensemble:
     @cached_property
     def kernel(self) -> Kernel:
         """The simulator bound to the problem."""
-        return self.simulator.bind(self.problem, self.replicas)
+        return self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
 
     @property
     def lanes(self) -> int:

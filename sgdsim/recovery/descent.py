@@ -54,7 +54,7 @@ class Descent(Simulator):
             remedy = "A push orthogonal to the signal and to the start needs a third direction."
             raise ArgumentError("N", "be >= 3 to measure the response", problem.N, remedy)
 
-    def bind(self, problem: Recovery, replicas: int) -> DescentKernel:
+    def bind(self, problem: Recovery, replicas: int, final: float) -> DescentKernel:
         """The kernel of a problem, with tiles that are no larger than so many replicas need."""
         lanes = min(self.most_lanes(problem), 1 << (replicas - 1).bit_length())
         return DescentKernel.of(problem, self.precision, lanes, self.keeps(problem), self.response)

@@ -17,7 +17,7 @@ TANH = Custom(jnp.tanh)
 class BlockedChain(Chain):
     """The chain by matrix products also where the unrolled form would be chosen; short blocks compile fast."""
 
-    def bind(self, problem, replicas):
+    def bind(self, problem, replicas, final):
         return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 4)
 
 

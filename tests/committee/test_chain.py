@@ -21,7 +21,7 @@ from tests.helpers import run, worst, z_between, z_of_variances
 class BlockedChain(Chain):
     """The chain by matrix products also where the unrolled form would be chosen; short blocks compile fast."""
 
-    def bind(self, problem, replicas):
+    def bind(self, problem, replicas, final):
         return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 4)
 
 
@@ -150,8 +150,8 @@ def test_that_comparison_sees_a_two_percent_error_of_a_coefficient(change):
     problem = Committee.from_scaling(d=60, k=4, p0=4, noise=0.5)
 
     class Wrong(Chain):
-        def bind(self, problem, replicas):
-            right = super().bind(problem, replicas)
+        def bind(self, problem, replicas, final):
+            right = super().bind(problem, replicas, final)
             value = getattr(right, change)
             fields = {name: getattr(right, name) for name in right.__dataclass_fields__}
             return type(right)(**(fields | {change: type(value)(1.02 * value)}))

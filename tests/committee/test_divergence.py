@@ -19,7 +19,7 @@ START, REPLICAS = OverlapStart(0.5, 1), 256
 class BlockedChain(Chain):
     """The chain by matrix products, in short blocks, which compile fast; p = 9 takes its root by halves."""
 
-    def bind(self, problem, replicas):
+    def bind(self, problem, replicas, final):
         return ChainBlocks.of(problem, jnp.dtype(self.precision), 16, 4)
 
 

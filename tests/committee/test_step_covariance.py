@@ -23,7 +23,7 @@ def shared(problem, start=None):
 
 def one_step(problem, simulator, samples, start=None):
     """Independent entries of Omega^1 of that many replicas, (samples, n)."""
-    kernel = simulator.bind(problem, samples)
+    kernel = simulator.bind(problem, samples, 1.0)
     initial = jax.tree.map(lambda part: part[None], shared(problem, start))
 
     @jax.jit

@@ -260,7 +260,7 @@ def test_runs_that_blow_up_are_counted_and_in_no_average():
     [(2, 200, 100, 32), (2, 50, 100, 16), (2, 200, 5, 8), (2, 2, 100, 1), (1, 200, 100, 1)],
 )
 def test_replicas_that_share_data(degree, N, replicas, lanes):
-    assert Descent().bind(Recovery(alpha=2, eta=0.1, N=N, degree=degree), replicas).lanes == lanes
+    assert Descent().bind(Recovery(alpha=2, eta=0.1, N=N, degree=degree), replicas, 1.0).lanes == lanes
 
 
 def test_memory_and_work_are_those_of_the_data():
@@ -277,7 +277,7 @@ def test_memory_and_work_are_those_of_the_data():
 def test_small_data_are_kept_and_huge_ones_are_not():
     assert Descent().keeps(Recovery(alpha=2, eta=0.1, N=100))
     assert not Descent().keeps(Recovery(alpha=4, eta=0.1, N=10_000))
-    kernel = Descent().bind(Recovery(alpha=4, eta=0.1, N=10_000), 32)
+    kernel = Descent().bind(Recovery(alpha=4, eta=0.1, N=10_000), 32, 1.0)
     assert isinstance(kernel, DescentKernel)
     assert not kernel.stored
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sgdsim import _startup
 
 if TYPE_CHECKING:
+    from sgdsim import classification as classification
     from sgdsim import committee as committee
     from sgdsim import recovery as recovery
     from sgdsim.api import simulate as simulate
@@ -28,12 +29,13 @@ _HOMES = {
     "ArgumentError": "sgdsim.errors",
     "ExperimentError": "sgdsim.errors",
 }
-_ROOMS = ("committee", "recovery")
+_ROOMS = ("classification", "committee", "recovery")
 
 __all__ = [
     "ArgumentError",
     "ExperimentError",
     "__version__",
+    "classification",
     "committee",
     "linear_times",
     "log_times",

@@ -42,8 +42,8 @@ def simulate(
     - `replicas`: independent trajectories.
     - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
     - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE;
-      `recovery`: descent in float32, and mean-field theory; `classification`: networks in float32, no theory). A theory that predicts the scatter of the replicas too is
-      asked to, e.g. `ExactODE(fluctuations=True)`.
+      `recovery`: descent in float32, and mean-field theory; `classification`: networks in float32, and no theory). A
+      theory that predicts the scatter of the replicas too is asked to, e.g. `ExactODE(fluctuations=True)`.
     - `compare`: False for a simulation without theory.
     - `batch`: replicas simulated at once; by default what the memory holds.
     - `progress`: called with the number of replica-steps just done.
@@ -75,7 +75,8 @@ def solve(
     Unlike in `simulate`, the times are taken as they are, not rounded to steps. From a theory that predicts
     fluctuations, e.g. `ExactODE(fluctuations=True)`, also the spread of a replica: V_predicted_std and mean deviations.
 
-    **Raises:** ArgumentError where there is no theory, it or the start does not fit, or the solver does not reach the last time.
+    **Raises:** ArgumentError where there is no theory, the theory or the start does not fit, or the solver does not
+    reach the last time.
     """
     system = load_system(problem.system)
     theory = theory or system.default_theory

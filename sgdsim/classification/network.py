@@ -1,0 +1,175 @@
+"""The kernel: relu networks of one width on a tile of seeds, by matrix products."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from sgdsim.classification.observables import bin_fractions, wasserstein
+from sgdsim.classification.problem import Classification
+from sgdsim.classification.shuffle import shuffled
+from sgdsim.classification.starts import uniform_weights
+from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+from sgdsim.ensemble.random import fold
+
+PIXEL = 0
+"""The input whose weights are compared with those of other seeds: the corner, black in nearly all images."""
+_PASS = 2**22
+"""Hidden values of one network that are held at once to measure it."""
+
+
+class Labelled(eqx.Module):
+    """Images of one part of a data set, in the precision of the loop."""
+
+    images: Float[Array, "count pixels"]
+    labels: Int[Array, " count"]
+
+
+class NetworkState(eqx.Module):
+    """A tile of networks; `step` counts the steps made."""
+
+    W1: Float[Array, "lanes N pixels"]
+    W2: Float[Array, "lanes N classes"]
+    keys: UInt32[Array, "2 lanes"]
+    step: Int[Array, ""]
+
+
+class NetworkKernel(Kernel):
+    """SGD of networks that differ in their seeds: start and order of the images.
+
+    A step costs about 4 batch N d operations a network, in two matrix products.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = (
+        "test_loss",
+        "train_loss",
+        "train_accuracy",
+        "test_accuracy",
+        "dead_fraction",
+        "seed_distance",
+        "histogram",
+        "active_histogram",
+    )
+
+    lanes: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True)
+    N: int = eqx.field(static=True)
+    batch: int = eqx.field(static=True)
+    classes: int = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    eps: float
+    scales: tuple[float, float]
+    train: Labelled
+    test: Labelled
+    active: Int[Array, " active"]
+    edges: Float[Array, " edges"]
+
+    @classmethod
+    def of(cls, problem: Classification, dtype: Any, lanes: int) -> "NetworkKernel":
+        """The kernel of a problem, with tiles of so many networks."""
+        images = problem.images
+        return cls(
+            lanes=lanes,
+            segment=1,
+            N=problem.N,
+            batch=problem.batch,
+            classes=images.classes,
+            dtype=jnp.dtype(dtype),
+            eps=problem.eps,
+            scales=problem.scales,
+            train=Labelled(jnp.asarray(images.train, dtype), jnp.asarray(images.train_labels, jnp.int32)),
+            test=Labelled(jnp.asarray(images.test, dtype), jnp.asarray(images.test_labels, jnp.int32)),
+            active=jnp.asarray(images.active),
+            edges=jnp.asarray(problem.bin_edges),
+        )
+
+    def init(self, initial: Initial, keys: UInt32[Array, "2 lanes"]) -> NetworkState:
+        """Uniform weights from each replica's key."""
+        W1, W2 = uniform_weights((keys[0], keys[1]), self.N, self.train.images.shape[1], self.classes)
+        first, second = self.scales
+        W1, W2 = (W1 * first).astype(self.dtype), (W2 * second).astype(self.dtype)
+        return NetworkState(W1=W1, W2=W2, keys=keys, step=jnp.zeros((), jnp.int64))
+
+    def advance(self, state: NetworkState, n_steps: Int[Array, ""]) -> NetworkState:
+        """The state after n_steps more batches."""
+        return jax.lax.fori_loop(0, jnp.asarray(n_steps, jnp.int64), lambda _, state: self._step(state), state)
+
+    def _step(self, state: NetworkState) -> NetworkState:
+        """One batch for every network."""
+        chosen = jax.vmap(self._chosen, in_axes=(1, None))(state.keys, state.step)
+        W1, W2 = jax.vmap(self._moved)(state.W1, state.W2, chosen)
+        return NetworkState(W1=W1, W2=W2, keys=state.keys, step=state.step + 1)
+
+    def _chosen(self, key: UInt32[Array, "2"], step: Int[Array, ""]) -> Int[Array, " batch"]:
+        """The images of a step: the next places in the order of its epoch."""
+        count = self.train.images.shape[0]
+        epoch, place = jnp.divmod(step, count // self.batch)
+        return shuffled(fold((key[0], key[1]), epoch), place * self.batch + jnp.arange(self.batch), count)
+
+    def _moved(
+        self, W1: Float[Array, "N pixels"], W2: Float[Array, "N classes"], chosen: Int[Array, " batch"]
+    ) -> tuple[Float[Array, "N pixels"], Float[Array, "N classes"]]:
+        """W - eps N grad loss, of one network on a batch."""
+        x, labels = self.train.images[chosen], self.train.labels[chosen]
+        eps = jnp.asarray(self.eps, self.dtype)
+        hidden = _product(W1, x.T)
+        out = _product(jax.nn.relu(hidden).T, W2) / self.N
+        error = (jax.nn.softmax(out) - jax.nn.one_hot(labels, self.classes, dtype=self.dtype)) / self.batch
+        back = jnp.where(hidden > 0, _product(W2, error.T), 0)
+        return W1 - eps * _product(back, x), W2 - eps * _product(jax.nn.relu(hidden), error)
+
+    def observe(self, state: NetworkState) -> Observables:
+        """The observables of the system, float64, lanes last: one network after another."""
+        seen = jax.lax.map(lambda weights: self._seen(*weights), (state.W1, state.W2))
+        if self.lanes > 1:
+            weights = state.W1[:, :, PIXEL]
+            seen["seed_distance"] = jax.vmap(wasserstein)(weights, jnp.roll(weights, -1, axis=0))
+        return {name: jnp.moveaxis(value, 0, -1) for name, value in seen.items()}
+
+    def _seen(self, W1: Float[Array, "N pixels"], W2: Float[Array, "N classes"]) -> Observables:
+        """Observables of one network."""
+        train_loss, train_accuracy, alive = self._measured(W1, W2, self.train)
+        test_loss, test_accuracy, _ = self._measured(W1, W2, self.test)
+        return {
+            "test_loss": test_loss,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "test_accuracy": test_accuracy,
+            "dead_fraction": jnp.mean(~alive, dtype=jnp.float64),
+            "histogram": bin_fractions(W1[:, PIXEL], self.edges),
+            "active_histogram": bin_fractions(W1[:, self.active].reshape(-1), self.edges),
+        }
+
+    def _measured(
+        self, W1: Float[Array, "N pixels"], W2: Float[Array, "N classes"], data: Labelled
+    ) -> tuple[Float[Array, ""], Float[Array, ""], Bool[Array, " N"]]:
+        """Mean loss and accuracy over all images, and which units are above 0 on any, a number of images at a time."""
+        count = data.images.shape[0]
+        rows = min(count, max(1, _PASS // self.N))
+
+        def add(index: Int[Array, ""], sums: Any) -> Any:
+            loss, right, alive = sums
+            # The last pass reaches back to be as long as the others; what it has seen before is not counted again.
+            begin = jnp.minimum(index * rows, count - rows)
+            new = jnp.arange(rows) + begin >= index * rows
+            images = jax.lax.dynamic_slice_in_dim(data.images, begin, rows)
+            labels = jax.lax.dynamic_slice_in_dim(data.labels, begin, rows)
+            hidden = _product(W1, images.T)
+            out = (_product(jax.nn.relu(hidden).T, W2) / self.N).astype(jnp.float64)
+            each = -jnp.take_along_axis(jax.nn.log_softmax(out), labels[:, None], axis=1)[:, 0]
+            hit = jnp.argmax(out, axis=1) == labels
+            return (
+                loss + jnp.sum(jnp.where(new, each, 0)),
+                right + jnp.sum(hit & new),
+                alive | jnp.any(hidden > 0, axis=1),
+            )
+
+        nothing = (jnp.zeros(()), jnp.zeros((), jnp.int64), jnp.zeros(self.N, bool))
+        loss, right, alive = jax.lax.fori_loop(0, -(-count // rows), add, nothing)
+        return loss / count, right / count, alive
+
+
+def _product(left: Float[Array, "rows inner"], right: Float[Array, "inner columns"]) -> Float[Array, "rows columns"]:
+    return jnp.matmul(left, right, precision="highest")

@@ -1,0 +1,30 @@
+"""What is observed of a network."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from sgdsim.ensemble.contracts import Variable
+
+VARIABLES = {
+    "test_loss": Variable("test loss", r"L_{\mathrm{test}}"),
+    "train_loss": Variable("training loss", r"L_{\mathrm{train}}"),
+    "train_accuracy": Variable("training accuracy", r"A_{\mathrm{train}}"),
+    "test_accuracy": Variable("test accuracy", r"A_{\mathrm{test}}"),
+    "dead_fraction": Variable("fraction of dead units", "f_0"),
+    "seed_distance": Variable("Wasserstein distance between seeds", "W_1"),
+    "histogram": Variable("fraction of the weights of one pixel in each bin", r"\nu", ("bin",)),
+    "active_histogram": Variable("fraction of the weights of all active pixels in each bin", r"\nu_a", ("bin",)),
+}
+
+
+def bin_fractions(values: Float[Array, " values"], edges: Float[Array, " edges"]) -> Float[Array, " bins"]:
+    """Fractions of the values in bins of equal width; those outside, or not finite, are in none."""
+    bins = len(edges) - 1
+    place = jnp.floor((values.astype(jnp.float64) - edges[0]) / (edges[1] - edges[0]))
+    index = jnp.where((place >= 0) & (place < bins), place, bins).astype(jnp.int32)
+    return jnp.zeros(bins + 1).at[index].add(1.0)[:bins] / values.size
+
+
+def wasserstein(left: Float[Array, " N"], right: Float[Array, " N"]) -> Float[Array, ""]:
+    """W_1 of two samples of one size: the mean distance between values of the same rank."""
+    return jnp.mean(jnp.abs(jnp.sort(left.astype(jnp.float64)) - jnp.sort(right.astype(jnp.float64))))

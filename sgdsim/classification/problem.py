@@ -1,0 +1,144 @@
+"""The problem: a two-layer network that learns to tell images apart, at a learning rate gamma0 N^beta."""
+
+import math
+from typing import ClassVar
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from sgdsim.classification.images import DIGITS, Images, load_images
+from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.errors import ArgumentError
+
+EDGE = 300.0
+"""gamma0 |x|^2 N^(beta - 1) from which on a user is told that units may die."""
+TORCH_WIDTH = 100
+"""The width at which the two laws of the start are the same."""
+MANY_STEPS = 20_000
+"""Steps per unit of time from which on a user is told."""
+
+
+class Classification(Problem):
+    """SGD of a relu network on images (De Bortoli, Durmus, Fontaine & Simsekli, arXiv:2007.06352, section 4).
+
+        out(x) = (1/N) sum_k W2_k relu(W1_k . x)                          no biases; W1_k in R^d, W2_k in R^classes
+        loss = mean over a batch of -log softmax(out)_label
+        W <- W - gamma0 N^beta grad_W loss = W - eps (N grad_W loss),     eps = gamma0 N^(beta - 1),  t = n eps
+
+    N grad_W loss is the gradient without the 1/N of the output: a hidden unit is a particle that moves by eps in a
+    step. Every epoch goes through the training images in a new random order; what is left when no full batch can be
+    made is dropped until the next.
+
+    **Arguments:**
+
+    - `data`: "digits", "mnist5k", or a folder of IDX files. Pixels are standardised over the training images.
+    - `N`: hidden units.
+    - `gamma0`, `beta`: the learning rate gamma0 N^beta, 0 <= beta <= 1.
+    - `batch`: images of a step.
+    - `init`: "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N), 1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1)
+      whatever N, which is torch's law at N = 100.
+    - `bins`, `window`: of the histograms of weights of the first layer.
+
+    **Raises:** ArgumentError where a value is out of range or there are no such data.
+    """
+
+    system: ClassVar[str] = "classification"
+    order_parameters: ClassVar[tuple[str, ...]] = ("test_loss",)
+
+    gamma0: float
+    beta: float
+    N: int = eqx.field(static=True)
+    data: str = eqx.field(static=True)
+    batch: int = eqx.field(static=True)
+    init: str = eqx.field(static=True)
+    bins: int = eqx.field(static=True)
+    window: tuple[float, float] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        N: int,
+        gamma0: float | int,
+        beta: float | int,
+        data: str = DIGITS,
+        batch: int = 100,
+        init: str = "torch",
+        bins: int = 60,
+        window: tuple[float | int, float | int] = (-0.6, 0.6),
+    ) -> None:
+        for name, count, least in (("N", N, 1), ("batch", batch, 1), ("bins", bins, 1)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < least:
+                raise ArgumentError(name, f"be an integer >= {least}", count)
+        if not (math.isfinite(gamma0) and gamma0 > 0):
+            raise ArgumentError("gamma0", "be finite and > 0", gamma0)
+        if not 0 <= beta <= 1:
+            raise ArgumentError("beta", "be from 0 to 1", beta)
+        if init not in ("torch", "fixed"):
+            raise ArgumentError("init", 'be "torch" or "fixed"', init)
+        low, high = window
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ArgumentError("window", "be two increasing numbers", [low, high])
+        self.gamma0, self.beta, self.bins, self.window = float(gamma0), float(beta), bins, (float(low), float(high))
+        self.N, self.data, self.batch, self.init = N, data, batch, init
+        if batch > len(self.images.train):
+            raise ArgumentError("batch", f"be at most the {len(self.images.train)} training images", batch)
+
+    @property
+    def images(self) -> Images:
+        """The data set."""
+        return load_images(self.data)
+
+    @property
+    def eps(self) -> float:
+        """gamma0 N^(beta - 1), by which a hidden unit moves in a step."""
+        return self.gamma0 * self.N ** (self.beta - 1)
+
+    @property
+    def dt(self) -> float:
+        """Time of one step, eps."""
+        return self.eps
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Half the widths of the laws of W1 and W2 at the start."""
+        width = self.N if self.init == "torch" else TORCH_WIDTH
+        return self.images.pixels**-0.5, width**-0.5
+
+    @property
+    def bin_edges(self) -> Float[np.ndarray, " edges"]:
+        """Edges of the bins of the histograms."""
+        return np.linspace(*self.window, self.bins + 1)
+
+    def cautions(self) -> list[str]:
+        """A line where the step is near the edge of stability, and one where there are very many steps."""
+        found = []
+        where = f"N = {self.N}, beta = {self.beta:g}, gamma0 = {self.gamma0:g}"
+        inputs = self.images.pixels
+        if self.eps * inputs > EDGE:
+            found.append(
+                f"A step of {self.eps:.3g} on inputs of |x|^2 = {inputs} at {where}: near the edge of stability, "
+                "units may die (see dead_fraction)."
+            )
+        if 1 / self.eps > MANY_STEPS:
+            found.append(f"{1 / self.eps:.2g} steps per unit of time at {where}: this takes long.")
+        return found
+
+    def parameters(self) -> dict[str, Scalar]:
+        """Constants and derived numbers by name."""
+        images = self.images
+        return {
+            "data": self.data,
+            "N": self.N,
+            "beta": self.beta,
+            "gamma0": self.gamma0,
+            "batch": self.batch,
+            "init": self.init,
+            "inputs": images.pixels,
+            "classes": images.classes,
+            "train_images": len(images.train),
+            "test_images": len(images.test),
+            "eps": self.eps,
+            "inverse_N": 1 / self.N,
+            "dt": self.dt,
+        }

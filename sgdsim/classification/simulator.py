@@ -1,0 +1,53 @@
+"""The choice of the simulator: SGD of networks, all weights of them."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import jax.numpy as jnp
+
+from sgdsim.classification.network import NetworkKernel
+from sgdsim.classification.problem import Classification
+from sgdsim.ensemble.contracts import Simulator
+from sgdsim.errors import ArgumentError
+
+LANES = 4
+"""Networks of a tile, at most; two where they are large."""
+LARGE = 2**20
+"""Weights of a large network's first layer."""
+SMALLEST_STEP = 1e-4
+"""Of float32: smaller increments are lost in the weights."""
+
+
+@dataclass(frozen=True)
+class Network(Simulator):
+    """SGD of all weights of a network; replicas are seeds, which share the data and nothing else.
+
+    - `precision`: of the weights and the products; observables are float64 sums.
+    """
+
+    precision: Literal["float32", "float64"] = "float32"
+
+    name: ClassVar[str] = "network"
+
+    def check(self, problem: Classification) -> None:
+        """Raises ArgumentError for float32 where a step eps < 1e-4 would be lost."""
+        if self.precision == "float32" and problem.eps < SMALLEST_STEP:
+            must = f"be float64 for a step eps < {SMALLEST_STEP:g}, here {problem.eps:.2g}"
+            raise ArgumentError("precision", must, self.precision)
+
+    def bind(self, problem: Classification, replicas: int, final: float = 0.0) -> NetworkKernel:
+        """The kernel of a problem, with tiles that are no larger than so many replicas need."""
+        lanes = LANES if problem.N * problem.images.pixels <= LARGE else 2
+        return NetworkKernel.of(problem, self.precision, min(lanes, 1 << (replicas - 1).bit_length()))
+
+    def bytes_per_replica(self, problem: Classification) -> int:
+        """Weights twice, the hidden layer of a batch, and a replica's part of the data."""
+        images, itemsize = problem.images, jnp.dtype(self.precision).itemsize
+        weights = problem.N * (images.pixels + images.classes)
+        data = (images.train.size + images.test.size) // LANES
+        return (2 * weights + 4 * problem.batch * problem.N + data) * itemsize
+
+    def flops_per_step(self, problem: Classification) -> float:
+        """4 batch N (d + 1.5 classes) of the products, counted at a fifth: so much faster are they than plain loops."""
+        images = problem.images
+        return 4.0 * problem.batch * problem.N * (images.pixels + 1.5 * images.classes) / 5

@@ -51,6 +51,8 @@ class Origin(Start):
 
 
 class WalkKernel(Kernel):
+    kept: ClassVar[tuple[str, ...]] = ("risk", "x")
+
     dt: Any
     noise: Any
     lanes: int = eqx.field(static=True)

@@ -16,6 +16,8 @@ DEVIATIONS = {
 }
 PREDICTED_STD, PREDICTED = "_predicted_std", "_predicted"
 """Endings of an observable's predicted spread, and of a predicted mean deviation."""
+KEPT = "_final"
+"""Ending of the values that are kept for every replica, at the last save time."""
 
 
 def to_dataset(
@@ -33,6 +35,7 @@ def to_dataset(
     - for each observable V, dims (time, *dims of V): `V` the mean over replicas, `V_sem` its standard error, `V_std`
       the standard deviation of one replica, `V_theory` the theory (absent without one).
     - `sup_deviation`, `final_deviation` (replica): distance from the theory of every replica, NaN where it diverged.
+    - for the observables that the simulator keeps: `V_final`, dims (replica, *dims of V), at the last save time.
     - with a predicted `spread`: `V_predicted_std` beside V_std, and the predicted means `sup_deviation_predicted` and
       `final_deviation_predicted` (no dims).
     - without replicas, the theory alone: `V_theory`.
@@ -46,6 +49,10 @@ def to_dataset(
     }
     for name in moments.mean or moments.theory:
         data |= _observable(name, system.variables[name], moments)
+    for name, values in tiles.kept.items():
+        variable = system.variables[name]
+        attrs = _attrs(f"{variable.long_name}, each replica's at the last save time", variable.symbol, variable.units)
+        data[f"{name}{KEPT}"] = (("replica", *variable.dims), values, attrs)
     for name, long_name in DEVIATIONS.items() if moments.mean else ():
         data[name] = ("replica", getattr(tiles, name), _attrs(long_name))
     data |= _predicted(system, spread)

@@ -114,7 +114,7 @@ class Batch:
     def _summary(self, saved: Observables, each: int) -> dict[str, Any]:
         """Averages over the replicas of each tile, and every replica's deviation from theory."""
         compare = self.own and self.curve is not None
-        return make_summary(self.mesh, self.order_parameters)(
+        return make_summary(self.mesh, self.order_parameters, self.kernel.kept)(
             saved,
             self._spread(np.arange(self.kernel.lanes) < self.valid[:, None]),
             each,
@@ -127,6 +127,6 @@ class Batch:
     def _on_host(self, summary: dict[str, Any]) -> Tiles:
         """The summary without the copies and the lanes that hold no replica."""
         fields = jax.tree.map(lambda array: np.asarray(array)[self.layout.rows], summary)
-        for name in ("sup_deviation", "final_deviation"):
-            fields[name] = fields[name][np.arange(self.kernel.lanes) < self.valid[:, None]]
-        return Tiles(**fields)
+        held = np.arange(self.kernel.lanes) < self.valid[:, None]
+        each = ("kept", "sup_deviation", "final_deviation")
+        return Tiles(**fields | {name: jax.tree.map(lambda array: array[held], fields[name]) for name in each})

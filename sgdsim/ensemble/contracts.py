@@ -87,6 +87,9 @@ class Kernel(eqx.Module):
     Fields that are not static are traced, so one compilation serves every problem of the same shapes.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ()
+    """Observables whose value at the last save time is kept for every replica, where they are observed."""
+
     lanes: eqx.AbstractVar[int]
     segment: eqx.AbstractVar[int]
     """Advancing by n steps is bitwise the same as advancing by n1, then by n - n1, where n1 is a multiple of this."""

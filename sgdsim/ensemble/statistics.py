@@ -29,12 +29,14 @@ def tile_statistics(
     valid: Bool[Array, " lanes"],
     reference: Observables | None,
     order_parameters: tuple[str, ...],
+    kept: tuple[str, ...],
 ) -> dict[str, Any]:
     """The fields of `Tiles` for one tile.
 
     - `saved`: observables at every save time, (times, *dims, lanes).
     - `valid`: which lanes hold a replica of the ensemble.
     - `reference`: the theory's observables, (times, *dims, 1) or (times, *dims, lanes), or None.
+    - `kept`: observables of which every replica's last value is a field too, where they are among the saved.
 
     A replica that is not finite, or beyond `LARGEST`, at some save time is counted as diverged and left out at all.
     """
@@ -57,9 +59,16 @@ def tile_statistics(
         "mean": mean,
         "m2": m2,
         "theory": theory,
+        "kept": {name: _each_last(saved[name], finite) for name in kept if name in saved},
         "sup_deviation": jnp.where(finite, jnp.max(path, axis=0), jnp.nan),
         "final_deviation": jnp.where(finite, path[-1], jnp.nan),
     }
+
+
+def _each_last(value: Float[Array, "times *dims lanes"], finite: Bool[Array, " lanes"]) -> Float[Array, "lanes *dims"]:
+    """The value of each replica at the last save time; NaN where it is not finite at some."""
+    last = jnp.where(finite.reshape(*[1] * (value.ndim - 2), -1), value[-1], jnp.nan)
+    return jnp.moveaxis(last, -1, 0)
 
 
 def _every(true: Bool[Array, "*shape lanes"]) -> Bool[Array, " lanes"]:
@@ -81,7 +90,7 @@ def _distance(
 
 
 @lru_cache(maxsize=16)
-def make_summary(mesh: Mesh, order_parameters: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
     """The compiled function (saved, valid, tiles, reference, own_theory, initial, times) -> fields of `Tiles`.
 
     There are `tiles` tiles per device. `reference` is the theory's curve for a shared start; otherwise `own_theory` is
@@ -97,7 +106,7 @@ def make_summary(mesh: Mesh, order_parameters: tuple[str, ...]) -> Callable[...,
                 expected = {name: jnp.moveaxis(value, 0, -1) for name, value in curves.items()}
             else:
                 expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
-            return tile_statistics(saved, valid, expected, order_parameters)
+            return tile_statistics(saved, valid, expected, order_parameters, kept)
 
         return over_tiles(tile, count, saved, valid, initial)
 

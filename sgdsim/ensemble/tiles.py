@@ -1,12 +1,12 @@
 """Tiles: the fixed groups of replicas that are simulated, averaged and stored together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-PARTS = ("mean", "m2", "theory")
+PARTS = ("mean", "m2", "theory", "kept")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Tiles:
       shape (tiles, times, *dims); empty without a theory.
     - `sup_deviation`, `final_deviation`: |Omega - Omega_bar|_inf of every replica, its maximum over the save times and
       its value at the last, shape (replicas,); NaN for a diverged replica and without a theory.
+    - `kept`: for the observables that a simulator keeps, the value of every replica at the last save time, shape
+      (replicas, *dims); NaN for a diverged replica.
     """
 
     count: Int[np.ndarray, " tiles"]
@@ -30,6 +32,7 @@ class Tiles:
     theory: dict[str, Float[np.ndarray, "tiles times ..."]]
     sup_deviation: Float[np.ndarray, " replicas"]
     final_deviation: Float[np.ndarray, " replicas"]
+    kept: dict[str, Float[np.ndarray, "replicas ..."]] = field(default_factory=dict)
 
     @property
     def finite_theory(self) -> bool:

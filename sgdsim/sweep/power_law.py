@@ -11,7 +11,7 @@ from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means
 from sgdsim.analysis.numbers import rounded
 from sgdsim.errors import ArgumentError
 from sgdsim.sweep.law import Entry, Law, Members, attempt, numbers, reason, stated
-from sgdsim.sweep.quantities import COLUMNS, Fit, Point, is_alone, quantity_of
+from sgdsim.sweep.quantities import COLUMNS, Fit, Point, each_replica, is_alone, quantity_of
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,19 @@ class Power(Law):
 
 
 def _points(fit: Fit, members: Members, x: Sequence[float]) -> tuple[list[np.ndarray], list[Point], list[str]]:
-    """What is fitted at every x: the replicas' values (of a deviation only), the points, and why some are missing."""
+    """What is fitted at every x: the replicas' values (where they are known), the points, and why some are missing."""
     samples, points, failed = [], [], []
     for abscissa, cell in zip(x, members.cells, strict=True):
         divisor = abs(math.log(abscissa)) or math.nan if fit.log else 1.0
-        if fit.quantity in DEVIATIONS:
-            samples.append(cell[fit.quantity].values / divisor)
+        if (values := each_replica(fit, cell)) is not None:
+            samples.append(values / divisor)
         try:
             mean, sem, theory = quantity_of(members.system, fit, cell)
         except ArgumentError as error:
             mean, sem, theory = (math.nan,) * 3
             failed.append(reason(error))
         points.append((mean / divisor, sem / divisor, theory / divisor))
-    return samples, points, failed
+    return samples if len(samples) == len(points) else [], points, failed
 
 
 def _try_power(

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Num
 
-from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED
+from sgdsim.analysis.dataset import DEVIATIONS, KEPT, PREDICTED
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.ensemble.contracts import System
 from sgdsim.errors import ArgumentError
@@ -36,6 +36,14 @@ class Fit:
     level: float | None = None
     log: bool = False
     law: str = "power"
+
+
+def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:
+    """The fitted quantity of every replica, where it is known: a deviation, or a scalar that the simulator keeps."""
+    for name in (fit.quantity, f"{fit.quantity}{KEPT}"):
+        if name in data and data[name].dims == ("replica",):
+            return data[name].values
+    return None
 
 
 def scalars(system: System) -> list[str]:

@@ -110,7 +110,7 @@ def test_a_diverged_replica_is_counted_and_left_out_everywhere():
     x = np.arange(12.0).reshape(3, 4)
     x[1, 2] = np.nan
     saved = {"x": jnp.asarray(x)}
-    result = tile_statistics(saved, jnp.array([True, True, True, False]), {"x": jnp.zeros((3, 1))}, ("x",))
+    result = tile_statistics(saved, jnp.array([True, True, True, False]), {"x": jnp.zeros((3, 1))}, ("x",), ())
     assert int(result["count"]) == 2
     assert int(result["diverged"]) == 1
     np.testing.assert_array_equal(result["mean"]["x"], [0.5, 4.5, 8.5])
@@ -121,7 +121,7 @@ def test_a_diverged_replica_is_counted_and_left_out_everywhere():
 
 def test_a_tile_of_which_all_diverge_is_empty_not_nan():
     saved = {"x": jnp.full((1, 2), jnp.inf)}
-    result = tile_statistics(saved, jnp.ones(2, bool), None, ("x",))
+    result = tile_statistics(saved, jnp.ones(2, bool), None, ("x",), ())
     assert int(result["count"]) == 0
     assert int(result["diverged"]) == 2
     assert float(result["mean"]["x"][0]) == 0

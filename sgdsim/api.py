@@ -49,8 +49,9 @@ def simulate(
     - `progress`: called with the number of replica-steps just done.
 
     **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; sup_deviation
-    and final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts. With predicted
-    fluctuations also V_predicted_std, sup_deviation_predicted and final_deviation_predicted.
+    and final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts. For observables
+    that the simulator keeps also V_final, of every replica at the last time; with predicted fluctuations also
+    V_predicted_std, sup_deviation_predicted and final_deviation_predicted.
 
     **Raises:** ArgumentError where something does not fit.
     """

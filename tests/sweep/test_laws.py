@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sgdsim.analysis.bias import fit_bias
+from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.sweep.engine import ensemble_of, open_sweep
 from sgdsim.sweep.experiment import Fit
@@ -67,6 +68,15 @@ def test_a_factor_of_the_logarithm(fits):
 def test_a_deviation_from_theory_has_no_slope_of_theory(fits):
     assert fits[1]["plain"]["theory_slope"] is None
     assert fits[1]["risk"]["theory_slope"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_kept_scalar_is_fitted_with_its_replicas(fits):
+    """The error bars of a bootstrap, not those of means: the same law over the values that the walker keeps."""
+    experiment, entries = fits
+    samples = [ensemble_of(experiment, cell).run().kept["risk"] for cell in experiment.cells]
+    law = fit_power_law([50.0, 100.0, 200.0, 400.0], samples)
+    assert entries["risk"]["slope"] == pytest.approx(law.slope, rel=1e-9)
+    assert entries["risk"]["slope_error"] == pytest.approx(law.slope_error, rel=1e-12)
 
 
 def test_the_relaxation_time_is_that_of_the_samples(fits):

@@ -69,7 +69,7 @@ def fit_power_law(
     sem = np.array([sample.std(ddof=1) / math.sqrt(len(sample)) for sample in finite])
     design = _Design.of(x, mean, sem)
     rng = np.random.default_rng(seed)
-    means = np.stack([_resampled_means(sample, resamples, rng) for sample in finite])  # (points, resamples)
+    means = np.stack([resampled_means(sample, resamples, rng) for sample in finite])  # (points, resamples)
     if not (means > 0).all():
         raise ArgumentError("samples", "have a mean well above 0 at every point, in units of its error", means.min())
     law = design.law(mean)
@@ -162,7 +162,7 @@ class _Design:
         }
 
 
-def _resampled_means(
+def resampled_means(
     sample: Float[np.ndarray, " replicas"], resamples: int, rng: np.random.Generator
 ) -> Float[np.ndarray, " resamples"]:
     """Means of `resamples` samples drawn from `sample` with replacement, of its size."""

@@ -28,6 +28,7 @@ def statements(run: Stored) -> list[Statement]:
         "threshold": _threshold,
         "bias": _bias,
         "onset": _onset,
+        "two_term": _two_terms,
     }
     return [
         make(run, name, law)
@@ -55,6 +56,12 @@ def _onset(run: Stored, name: str, law: dict[str, Any]) -> Statement:
     note = f"the {run.words(law['quantity'])} rises through {plain(law['level'])} between {_bracket(law)}"
     expected = "" if law["expected"] is None else f"; expected {plain(law['expected'])}"
     return Statement(name, law["against"], plain(law["onset"]), f"{note}{expected}")
+
+
+def _two_terms(run: Stored, name: str, law: dict[str, Any]) -> Statement:
+    second = rounded(law["second_coefficient"], law["second_error"])
+    note = f"coefficient of {law['against']} beside {second} of {law['second']}, with errors from the replicas"
+    return Statement(name, run.words(law["quantity"]), rounded(law["first_coefficient"], law["first_error"]), note)
 
 
 def thresholds(run: Stored) -> Table:
@@ -117,12 +124,32 @@ def onsets(run: Stored) -> Table:
     return Table(tuple(columns.split(", ")), tuple(rows))
 
 
+def sums(run: Stored) -> Table:
+    """Coefficients of the laws of two terms."""
+    columns = "fit, of, coefficient of, first, coefficient of, second, chi2 / dof, points"
+    rows = [
+        (
+            name,
+            run.words(law["quantity"]),
+            law["against"],
+            rounded(law["first_coefficient"], law["first_error"]),
+            law["second"],
+            rounded(law["second_coefficient"], law["second_error"]),
+            "-" if law.get("chi2") is None else f"{law['chi2']:.1f} / {law['dof']}",
+            str(len(law["points"])),
+        )
+        for name, law in run.laws("two_term").items()
+    ]
+    return Table(tuple(columns.split(", ")), tuple(rows))
+
+
 def tables(run: Stored) -> list[tuple[Table, str]]:
     """The tables that have rows, each with a line about its errors."""
     found = (
         (thresholds(run), "Ranges are over the fit windows: a systematic error, no statistical one."),
         (biases(run), "The digits in parentheses are the standard error of the last digits shown."),
         (onsets(run), "An onset lies between two neighbouring values of the grid."),
+        (sums(run), "The quantity is the sum of two terms; the digits in parentheses are standard errors."),
     )
     return [(table, note) for table, note in found if table.rows]
 

@@ -19,7 +19,13 @@ DEVIATIONS = {
 """The distances of a replica from theory that every system has, in words and as mathematics."""
 RELAXATION = "relaxation_time"
 """The time at which the first scalar observable has fallen to a level."""
-NUMBERS = {"power": "slope", "threshold": "threshold", "bias": "intercept", "onset": "onset"}
+NUMBERS = {
+    "power": "slope",
+    "threshold": "threshold",
+    "bias": "intercept",
+    "onset": "onset",
+    "two_term": "first_coefficient",
+}
 """The number that each kind of law is fitted for; None where no fit could be made."""
 
 

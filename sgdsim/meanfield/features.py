@@ -16,7 +16,7 @@ Feature = Callable[[Components, Components], Float[Array, "*batch"]]
 
 
 def tanh(w: Components, x: Components) -> Float[Array, "*batch"]:
-    """The feature tanh(w x)."""
+    """F(w, x) = the hyperbolic tangent of w x."""
     return jnp.tanh(w[0] * x[0])
 
 

@@ -1,0 +1,144 @@
+"""The particles' kernel: against NumPy on the same data, its starts, its invariants, and what it refuses."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgdsim.ensemble.random import fold, replica_keys
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.data import Atoms
+from sgdsim.meanfield.drives import atoms_of
+from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
+from sgdsim.meanfield.models import output_model, radial_model
+from sgdsim.meanfield.observables import histogram
+from sgdsim.meanfield.particle_kernel import DRIVEN, ParticleKernel
+from sgdsim.meanfield.particles import Linearised, Pair, Particles
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.starts import Explicit, FromLaw, Given
+from tests.meanfield.by_hand import MODEL, sgd
+
+N, LANES = 6, 4
+KEYS = replica_keys(5, 0, 0, LANES)
+
+
+def problem(dynamics: Dynamics = Sgd(), **changes) -> MeanField:
+    return MeanField(**{"model": MODEL, "N": N, "gamma": 0.3, "beta": 0.5, "dynamics": dynamics} | changes)
+
+
+@eqx.filter_jit
+def after(kernel: ParticleKernel, start: Given, *steps: int) -> tuple:
+    """W after several calls."""
+    state = kernel.init(start, KEYS)
+    for n in steps:
+        state = kernel.advance(state, jnp.asarray(n))
+    return state.W
+
+
+def together(dynamics: Dynamics, steps: int = 20) -> np.ndarray:
+    """W (N, lanes) of particles that start at one point."""
+    start = Explicit(((0.4,),) * N).draw(problem(), np.random.default_rng(0), 1)
+    return np.asarray(after(ParticleKernel.of(problem(dynamics), "float64", LANES), start, steps)[0])
+
+
+def test_sgd_is_numpys_on_the_same_data():
+    kernel = ParticleKernel.of(problem(), "float64", LANES)
+    (before,) = after(kernel, Given(None), 0)
+    key = fold((KEYS[0], KEYS[1]), DRIVEN)
+    draw = jax.vmap(lambda step: atoms_of(MODEL).draw_atom(key, step))
+    atoms = np.asarray(jax.jit(draw)(jnp.arange(25, dtype=jnp.uint32)))
+    (W,) = after(kernel, Given(None), 25)
+    for lane in range(LANES):
+        expected = sgd(np.asarray(before[:, lane]), problem().eps, atoms[:, lane])
+        np.testing.assert_allclose(W[:, lane], expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("dynamics", [Sgd(), Sde("common")])
+def test_common_noise_keeps_equal_particles_equal(dynamics):
+    """Exactly: all particles started at one point stay together, however the noise moves them."""
+    W = together(dynamics)
+    assert np.ptp(W, axis=0).max() == 0
+    assert np.abs(W - 0.4).max() > 0.01
+    assert np.ptp(W[0]) > 0.01
+
+
+@pytest.mark.parametrize("dynamics", [Sgd("per_particle"), Sde()])
+def test_noise_of_their_own_drives_them_apart(dynamics):
+    assert np.ptp(together(dynamics), axis=0).min() > 0.01
+
+
+@pytest.mark.parametrize("dynamics", [Sgd(batch=3), Sgd("per_particle"), Sde(), Sde("common")])
+def test_a_run_may_be_divided_anywhere(dynamics):
+    kernel = ParticleKernel.of(problem(dynamics), "float32", LANES)
+    np.testing.assert_array_equal(after(kernel, Given(None), 5, 8)[0], after(kernel, Given(None), 13)[0])
+
+
+def test_starts_have_the_models_law():
+    wide = problem(N=5000, model=output_model())
+    W = np.stack(after(ParticleKernel.of(wide, "float64", LANES), Given(None), 0)).reshape(3, -1)
+    np.testing.assert_allclose(np.cov(W), np.eye(3), atol=5 * (2 / W.shape[1]) ** 0.5)
+    assert np.abs(W.mean(axis=1)).max() < 5 / W.shape[1] ** 0.5
+    (one,) = after(ParticleKernel.of(problem(N=5000), "float64", LANES), Given(None), 0)
+    assert abs(float(one.mean()) - 0.5) < 5 * 0.5 / 20_000**0.5
+    assert abs(float(one.std()) - 0.5) < 5 * 0.5 / 40_000**0.5
+
+
+def test_given_particles_must_fit():
+    Explicit(((0.4,),) * N).check(problem())
+    for particles in (((0.4,),), ((0.4, 1.0),) * N):
+        with pytest.raises(ArgumentError, match="shape"):
+            Explicit(particles).check(problem())
+    FromLaw().check(problem())
+
+
+def test_small_steps_need_float64():
+    tiny = problem(N=10_000, beta=0, gamma=0.5)
+    with pytest.raises(ArgumentError, match="float64"):
+        Particles().check(tiny)
+    Particles(precision="float64").check(tiny)
+    Particles().check(problem(Sde(), N=10_000, beta=0, gamma=0.5))
+
+
+@pytest.mark.parametrize("simulator", [Pair(), Linearised()])
+def test_a_sampler_has_no_exact_drift(simulator):
+    with pytest.raises(ArgumentError, match="atoms"):
+        simulator.check(problem(model=radial_model(3)))
+
+
+def test_other_simulators_refuse_what_they_cannot_follow():
+    with pytest.raises(ArgumentError, match="linearised"):
+        Pair().check(problem(a=0.75))
+    with pytest.raises(ArgumentError, match="common"):
+        Linearised().check(problem(Sde(), a=0.75))
+
+
+@pytest.mark.parametrize(("N", "replicas", "lanes"), [(64, 1000, 256), (64, 5, 8), (10_000, 64, 16), (4096, 1000, 32)])
+def test_tiles_stay_in_the_cache(N, replicas, lanes):
+    assert Particles().bind(problem(N=N), replicas, 1.0).lanes == lanes
+
+
+def test_histogram_counts_what_is_inside():
+    values = jnp.array([[0.0, 0.5], [0.49, jnp.nan], [1.0, -0.1], [0.999, 0.75]])
+    np.testing.assert_allclose(histogram(values, jnp.array([0.0, 0.5, 1.0])), [[0.5, 0.0], [0.25, 0.5]])
+
+
+def temporary_arrays(atoms: Atoms) -> float:
+    """What a step of the SDE holds beside its state, in arrays of a number per particle."""
+    model = output_model()
+    many = type(model)(name="many", feature=model.feature, loss=model.loss, data=atoms, law=model.law)
+    wide = problem(Sde(), N=1024, model=many)
+    kernel = ParticleKernel.of(wide, "float32", 16)
+    state = jax.eval_shape(kernel.init, Given(None), jax.ShapeDtypeStruct((2, 16), jnp.uint32))
+    steps = jax.ShapeDtypeStruct((), jnp.int64)
+    compiled = jax.jit(lambda kernel, state, n: kernel.advance(state, n)).lower(kernel, state, steps).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 16 * Particles().bytes_per_replica(wide)
+    return compiled.memory_analysis().temp_size_in_bytes / (1024 * 16 * 4)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_replicas_times_atoms():
+    few = atoms_of(output_model())
+    parts = [np.repeat(np.asarray(a), 8, axis=0) for a in (few.points, few.labels, few.weights / 8)]
+    assert temporary_arrays(few) < 45
+    assert temporary_arrays(Atoms(*parts)) < 45

@@ -119,6 +119,12 @@ def expected_slope(quantity, against, problems):
     return {("sup_deviation", "dt"): 0.5, ("sup_deviation", "d"): -0.5}.get((quantity, against))
 
 
+def expected_two_term(quantity, against, second, problems):
+    """risk(1) of p components to first order in dt, with noise 1."""
+    left = np.exp(-2)
+    return (left / 2, (1 - 3 * left) / 2) if (quantity, against, second) == ("risk", "p", "dt") else None
+
+
 SYSTEM = System(
     name="walk",
     variables={
@@ -132,6 +138,7 @@ SYSTEM = System(
     default_simulator=Walker(),
     default_theory=DecayTheory(),
     expected_slope=expected_slope,
+    expected_two_term=expected_two_term,
 )
 
 

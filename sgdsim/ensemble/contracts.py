@@ -224,3 +224,5 @@ class System:
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
     expected_onset: Any = None
     """(quantity, against, list of problems) -> where the quantity is expected to rise through a level, or None."""
+    expected_two_term: Any = None
+    """(quantity, against, second, list of problems) -> both coefficients of a law of two terms, or None."""

@@ -176,6 +176,8 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
                 builder.complaints.add((*path, key), text, got=got, remedy=f"choose a {part}.kind")
         if builder.parameters and fit.against not in builder.parameters:
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
+        if builder.parameters and fit.second is not None and fit.second not in builder.parameters:
+            _unknown("parameter", (*path, "second"), fit.second, builder.parameters, builder.complaints)
 
 
 def _check_keys(fit: Any, path: KeyPath, names: list[str], complaints: Complaints) -> None:
@@ -189,8 +191,13 @@ def _check_keys(fit: Any, path: KeyPath, names: list[str], complaints: Complaint
     if needs != (fit.level is not None):
         of = f"quantity = {show(fit.quantity)}" if fit.law == "power" else f"law = {show(fit.law)}"
         complaints.add((*path, "level"), f"must {'' if needs else 'not '}be given for {of}")
-    if fit.log and not law.takes_log:
-        complaints.add((*path, "log"), f"must be false for law = {show(fit.law)}")
+    if law.takes_second != (fit.second is not None):
+        complaints.add(
+            (*path, "second"), f"must {'' if law.takes_second else 'not '}be given for law = {show(fit.law)}"
+        )
+    for key, allowed in (("log", law.takes_log), ("together", law.takes_second)):
+        if getattr(fit, key) and not allowed:
+            complaints.add((*path, key), f"must be false for law = {show(fit.law)}")
 
 
 def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complaints: Complaints, of: str = "") -> None:

@@ -7,15 +7,16 @@ from sgdsim.sweep.blocks import describe
 from sgdsim.sweep.cells import Cell
 
 
-def groups(cells: Sequence[Cell], against: str) -> list[tuple[str, list[int]]]:
-    """The cells of each power law against the parameter `against`: a label and their indices.
+def groups(cells: Sequence[Cell], against: str, second: str | None = None) -> list[tuple[str, list[int]]]:
+    """The cells of each law against the parameter `against`: a label and their indices.
 
     The law runs along one axis of the grid, and there is one law for every combination of the others; its label names
     their values ("noise=0.001"), or is empty if there is one law only. Where `against` is not an axis itself but
     follows from several (dt, from d and kappa), the law runs along the axis of most values among those that change it.
-    An axis that runs together with that one (a zip group) is part of it.
+    An axis that runs together with that one (a zip group) is part of it. A law with a `second` parameter runs along an
+    axis that changes this one too, if there is any.
     """
-    moving = _moving_axis(cells, against)
+    moving = _moving_axis(cells, against, second)
     others = [] if moving is None else [name for name in _varying(cells) if not _follows(cells, name, moving)]
     members: dict[tuple[Scalar, ...], list[int]] = {}
     for position, cell in enumerate(cells):
@@ -28,12 +29,13 @@ def _varying(cells: Sequence[Cell]) -> list[str]:
     return [name for name in cells[0].axes if len({cell.axes[name] for cell in cells}) > 1]
 
 
-def _moving_axis(cells: Sequence[Cell], against: str) -> str | None:
+def _moving_axis(cells: Sequence[Cell], against: str, second: str | None) -> str | None:
     varying = _varying(cells)
     if against in varying:
         return against
     candidates = [name for name in varying if _changes(cells, name, against)]
-    return max(candidates, key=lambda name: len({cell.axes[name] for cell in cells}), default=None)
+    both = [name for name in candidates if second is not None and _changes(cells, name, second)]
+    return max(both or candidates, key=lambda name: len({cell.axes[name] for cell in cells}), default=None)
 
 
 def _changes(cells: Sequence[Cell], axis: str, against: str) -> bool:

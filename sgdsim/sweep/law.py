@@ -26,13 +26,19 @@ class Members:
 
     def x(self, fit: Fit) -> list[float]:
         """The abscissa of every cell."""
-        return [float(problem.parameters()[fit.against]) for problem in self.problems]
+        return self.column(fit.against)
+
+    def column(self, parameter: str) -> list[float]:
+        """A parameter of every cell."""
+        return [float(problem.parameters()[parameter]) for problem in self.problems]
 
 
 class Law(abc.ABC):
     """A law that can be fitted: which quantities it takes, and what it puts in the summary."""
 
     takes_log = False
+    takes_second = False
+    """Whether it is a law in two parameters, `against` and `second`, which may hold for all cells `together`."""
     compares = False
     """Whether it holds a simulation against theory, and so needs both."""
 

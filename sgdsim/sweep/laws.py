@@ -13,6 +13,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.sweep.law import Entry, Law, Members, attempt, numbers, reason, stated
 from sgdsim.sweep.power_law import Power
 from sgdsim.sweep.quantities import RELAXATION, Fit, final, quantity_of
+from sgdsim.sweep.two_term_law import TwoTermLaw
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,22 @@ class OnsetLaw(Law):
         )
 
 
-LAWS: Mapping[str, Law] = {"power": Power(), "threshold": ThresholdLaw(), "bias": BiasLaw(), "onset": OnsetLaw()}
+LAWS: Mapping[str, Law] = {
+    "power": Power(),
+    "threshold": ThresholdLaw(),
+    "bias": BiasLaw(),
+    "onset": OnsetLaw(),
+    "two_term": TwoTermLaw(),
+}
 
 
 def fit_law(fit: Fit, members: Members) -> Entry:
     """One law over some of the cells."""
-    return {**dataclasses.asdict(fit), **LAWS[fit.law].fit(fit, members)}
+    law = LAWS[fit.law]
+    keys = dataclasses.asdict(fit)
+    if not law.takes_second:
+        del keys["second"], keys["together"]
+    return {**keys, **law.fit(fit, members)}
 
 
 def headline(entry: Entry) -> str:

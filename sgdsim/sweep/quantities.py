@@ -29,6 +29,8 @@ class Fit:
     - `level`: of the quantities that say when it is reached, and of an onset.
     - `log`: whether a power law has a factor |ln(against)| too.
     - `law`: the law's name.
+    - `second`: the parameter of the second term, of a law of two terms; `together`: whether one such law holds for all
+      cells.
     """
 
     quantity: str
@@ -36,6 +38,8 @@ class Fit:
     level: float | None = None
     log: bool = False
     law: str = "power"
+    second: str | None = None
+    together: bool = False
 
 
 def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:

@@ -73,7 +73,8 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str,
     fits: dict[str, Any] = {}
     data = [cell.data for cell in cells]
     for name, fit in experiment.fits.items():
-        for label, members in groups(experiment.cells, fit.against):
+        every = [("", list(range(len(data))))]
+        for label, members in every if fit.together else groups(experiment.cells, fit.against, fit.second):
             problems = [experiment.cells[index].problem for index in members]
             chosen = Members(experiment.system, problems, [data[index] for index in members])
             fits[f"{name}[{label}]" if label else name] = fit_law(fit, chosen)

@@ -75,15 +75,18 @@ class FitSection(Section):
     """[fits.NAME]: a law of one quantity of the cells against another.
 
     `level` belongs to the quantities "samples_to_level" and "relaxation_time", and to the law "onset". With `log`, of a
-    power law, the quantity is divided by |ln(against)| first.
+    power law, the quantity is divided by |ln(against)| first. `second`, of the law "two_term", is the parameter of its
+    second term; with `together` there is one such law for all cells.
     """
 
-    law: Literal["power", "threshold", "bias", "onset"] = "power"
+    law: Literal["power", "threshold", "bias", "onset", "two_term"] = "power"
 
     quantity: str = Field(examples=["sup_deviation"])
     against: str = "dt"
+    second: str | None = Field(default=None, examples=["inverse_N"])
     level: float | None = Field(default=None, gt=0)
     log: bool = False
+    together: bool = False
 
 
 class ReportSection(Section):

@@ -1,5 +1,7 @@
 """Which cells belong to one fit: the grid of the toy system, with and without axes that run together."""
 
+from dataclasses import replace
+
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.groups import groups
 from tests.toy import DecayTheory, Origin, Walk, Walker, linear_times
@@ -53,3 +55,15 @@ def test_of_two_axes_that_change_it_the_longer_is_taken():
 
 def test_what_no_axis_changes_is_one_group():
     assert groups(cells_at([{"noise": 1.0}, {"noise": 2.0}]), "dt") == [("", [0, 1])]
+
+
+def test_a_second_parameter_decides_between_the_axes():
+    """noise changes along both axes, dt along the shorter one: alone, the longer one would be chosen."""
+    points = [{"d": d, "q": q} for d in (10, 20) for q in (1, 2, 3)]
+    cells = [
+        replace(cell, problem=Walk(d=axes["d"], noise=axes["q"] / axes["d"]), axes=axes)
+        for cell, axes in zip(cells_at([{"d": axes["d"]} for axes in points]), points, strict=True)
+    ]
+    assert [label for label, _ in groups(cells, "noise")] == ["d=10", "d=20"]
+    assert [label for label, _ in groups(cells, "noise", "dt")] == ["q=1", "q=2", "q=3"]
+    assert [label for label, _ in groups(cells, "noise", "region")] == ["d=10", "d=20"]

@@ -1,19 +1,24 @@
 """Fits over the cells of the toy system: levels, factors of a logarithm, and theory seen as the data are."""
 
+import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.levels import first_crossing
+from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
 from sgdsim.sweep.engine import ensemble_of, open_sweep
 from sgdsim.sweep.experiment import Fit
-from sgdsim.sweep.laws import headline
+from sgdsim.sweep.law import Members
+from sgdsim.sweep.laws import fit_law, headline
 from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import write_results
-from tests.toy import make_experiment
+from tests.toy import SYSTEM, Walk, make_experiment
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,8 @@ def fits(tmp_path_factory):
         plain=Fit("sup_deviation", "d"),
         time=Fit("relaxation_time", "d", level=0.4),
         onset=Fit("risk", "d", level=0.1, law="onset"),
+        terms=Fit("risk", "p", second="dt", law="two_term"),
+        proportional=Fit("sup_deviation", "d", second="d", law="two_term"),
     )
     sweep = open_sweep(experiment, tmp_path_factory.mktemp("laws"))
     assert sweep.run(Meter())
@@ -112,9 +119,62 @@ def test_an_onset_that_is_not_there_is_a_problem(fits):
     assert fit["onset"] is fit["low"] is fit["high"] is None
 
 
+def test_two_terms_beside_what_is_expected_of_them(fits):
+    """Of risk(1) = (p/2) exp(-2) + b dt; the errors are those of the replicas."""
+    experiment, entries = fits
+    fit = entries["terms"]
+    assert (fit["law"], fit["against"], fit["second"], fit["together"], fit["dof"]) == ("two_term", "p", "dt", False, 2)
+    for term in ("first", "second"):
+        assert abs(fit[f"{term}_coefficient"] - fit[f"{term}_expected"]) < 4 * fit[f"{term}_error"]
+    assert fit["first_coefficient"] > 20 * fit["first_error"]
+    means = [[2.0, 1 / d, *point] for d, *point in entries["risk"]["points"]]
+    np.testing.assert_allclose(fit["points"], means, rtol=1e-12)
+    samples = [ensemble_of(experiment, cell).run().kept["risk"] for cell in experiment.cells]
+    law = fit_two_term([2.0] * 4, [1 / 50, 1 / 100, 1 / 200, 1 / 400], samples)
+    assert fit["second_error"] == pytest.approx(law.second_error, rel=1e-9)
+    assert headline(fit).startswith("risk = a p + b dt with a = 0.06")
+
+
+def test_proportional_terms_are_a_problem(fits):
+    fit = fits[1]["proportional"]
+    assert fit["problem"].startswith("no fit: `u and v` must not be proportional over the points")
+    assert fit["first_coefficient"] is fit["second_error"] is fit["first_expected"] is None
+    assert "second" not in fits[1]["risk"]
+
+
+def test_two_terms_from_means_where_no_replica_is_kept():
+    datasets = [
+        xr.Dataset({"risk": ("time", [mean]), "risk_sem": ("time", [sem]), "n_replicas": 9})
+        for mean, sem in ((1.3, 0.1), (0.8, 0.2), (0.4, 0.1))
+    ]
+    members = Members(SYSTEM, [Walk(d=d) for d in (10, 20, 80)], datasets)
+    fit = fit_law(Fit("risk", "p", second="dt", law="two_term"), members)
+    law = fit_two_term_to_means([2, 2, 2], [0.1, 0.05, 0.0125], [1.3, 0.8, 0.4], [0.1, 0.2, 0.1])
+    assert fit | dataclasses.asdict(law) == fit
+
+
+def test_one_law_for_all_cells_or_one_for_every_value_of_the_other_axes(tmp_path):
+    experiment = make_experiment(d=(20, 40), noise=(0.25, 1.0, 4.0), replicas=12, block=None)
+    terms = Fit("risk", "dt", second="noise", law="two_term")
+    experiment.fits.update(each=terms, every=replace(terms, together=True))
+    sweep = open_sweep(experiment, tmp_path)
+    assert sweep.run(Meter())
+    fits = write_results(sweep)["fits"]
+    assert [len(fits[f"each[noise={noise}]"]["points"]) for noise in ("0.25", "1", "4")] == [2, 2, 2]
+    assert [point[:2] for point in fits["every"]["points"]] == [[dt, b] for b in (0.25, 1, 4) for dt in (0.05, 0.025)]
+    assert fits["every"]["dof"] == 4
+    assert "each" not in fits
+
+
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
+        (
+            {"law": "two_term", "quantity": "distance", "against": "eps", "second": "inverse_N"}
+            | {"first_coefficient": 1.234, "first_error": 0.02, "first_expected": 1.25, "second_coefficient": 7.0}
+            | {"second_error": 0.3, "second_expected": None, "chi2": 17.5, "dof": 18},
+            "distance = a eps + b inverse_N with a = 1.23(2) (expected 1.25), b = 7.0(3); chi2/dof = 17.5/18",
+        ),
         (
             {"law": "bias", "quantity": "m", "against": "N", "intercept": 0.01, "intercept_error": 0.02}
             | {"coefficient": -3.0, "coefficient_error": 0.1, "chi2": 1.5, "dof": 2},

@@ -126,15 +126,17 @@ def onsets(run: Stored) -> Table:
 
 def sums(run: Stored) -> Table:
     """Coefficients of the laws of two terms."""
-    columns = "fit, of, coefficient of, first, coefficient of, second, chi2 / dof, points"
+    columns = "fit, of, coefficient of, measured, theory, coefficient of, measured, theory, chi2 / dof, points"
     rows = [
         (
             name,
             run.words(law["quantity"]),
             law["against"],
             rounded(law["first_coefficient"], law["first_error"]),
+            plain(law.get("first_expected")),
             law["second"],
             rounded(law["second_coefficient"], law["second_error"]),
+            plain(law.get("second_expected")),
             "-" if law.get("chi2") is None else f"{law['chi2']:.1f} / {law['dof']}",
             str(len(law["points"])),
         )

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from sgdsim.analysis.numbers import rounded
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report.curves import THEORY
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law
 from sgdsim.report.particles import point_style
@@ -30,10 +31,11 @@ class LinearNoiseFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """What the line means."""
         law = _found(run) or {}
+        theory = " Dashed: the linearised equations, without a fit." if _expected(law) else ""
         return (
             f"N times the {run.words(law['quantity'])} at the final time, against N eps = gamma N^beta; mean over runs "
             "with its standard error. Line: c eps + b/N, one fit for all beta: the noise that the limit does not have, "
-            "and the sampling of the law by N particles. Below: the points, divided by it."
+            f"and the sampling of the law by N particles.{theory} Below: the points, divided by it."
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -53,11 +55,23 @@ class LinearNoiseFigure(FigureKind):
         c, b = (rounded(law[f"{term}_coefficient"], law.get(f"{term}_error")) for term in ("first", "second"))
         label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}"
         upper.plot(span, first * span + second, color=INK, linewidth=1.0, label=label, zorder=1)
+        expected = _expected(law)
+        if expected is not None:
+            c, b = expected
+            label = rf"linear theory: $c$ = {plain(c)}, $b$ = {plain(b)}"
+            upper.plot(span, c * span + b, label=label, **THEORY)
+            lower.plot(span, (c * span + b) / (first * span + second), **THEORY)
         upper.set(xscale="log", yscale="log", ylabel=rf"$N\ \times$ {run.words(law['quantity'])}")
         upper.legend(loc="upper left")
         lower.axhline(1.0, color=INK, linewidth=0.8)
         lower.set(xlabel=r"$N \varepsilon = \gamma N^\beta$", ylabel="measured / line")
         return figure
+
+
+def _expected(law: Law) -> tuple[float, float] | None:
+    """c and b of the linearised equations, where the system knows them."""
+    c, b = (law.get(f"{term}_expected") for term in ("first", "second"))
+    return None if c is None or b is None else (c, b)
 
 
 def _found(run: Stored) -> Law | None:

@@ -73,6 +73,9 @@ def test_cells_of_all_beta_lie_on_one_line(run):
         np.testing.assert_allclose(bars[0].get_ydata(), 1.0)
     labels = [text.get_text() for text in upper.get_legend().get_texts()]
     assert r"$c\,\varepsilon + b/N$: $c$ = 1.000(3), $b$ = 0.300(4)" in labels
+    assert "linear theory: $c$ = 1.01, $b$ = 0.29" in labels
+    (theory,) = dashed(upper)
+    np.testing.assert_allclose(theory.get_ydata(), 1.01 * theory.get_xdata() + 0.29)
     alone = {name: fit for name, fit in run.summary["fits"].items() if name != "noise"}
     assert "two_term" in FIGURES["linear_noise"].lacks(wide([cell["axes"] for cell in run.summary["cells"]], alone))
 
@@ -80,6 +83,6 @@ def test_cells_of_all_beta_lie_on_one_line(run):
 def test_two_terms_in_the_tables():
     run = wide([{"beta": b, "N": N} for b in BETAS for N in SIZES], {"noise": two_terms()})
     (row,) = sums(run).rows
-    assert row == ("noise", "distance", "eps", "1.000(3)", "inverse_N", "0.300(4)", "3.0 / 10", "12")
+    assert row == ("noise", "distance", "eps", "1.000(3)", "1.01", "inverse_N", "0.300(4)", "0.29", "3.0 / 10", "12")
     (one,) = statements(run)
     assert (one.symbol, one.value) == ("distance", "1.000(3)")

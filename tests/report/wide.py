@@ -142,6 +142,8 @@ def two_terms(quantity="distance", first=1.0, second=0.3, betas=BETAS[:3], sizes
         "first_error": 0.003,
         "second_coefficient": None if problem else second,
         "second_error": 0.004,
+        "first_expected": 1.01,
+        "second_expected": 0.29,
         "chi2": 3.0,
         "dof": len(cells) - 2,
         "points": [[cell["eps"], cell["inverse_N"], y, 0.02 * y] for cell, y in zip(cells, heights, strict=True)],

@@ -105,6 +105,15 @@ class ReportSection(Section):
             "threshold_start",
             "aging",
             "stability",
+            "rates",
+            "linear_noise",
+            "noise",
+            "density",
+            "radial",
+            "lazy",
+            "weight_histograms",
+            "small_gamma",
+            "regularisation",
         ]
     ] = Field(default=["trajectories"])
     samples: bool = False

@@ -1,0 +1,119 @@
+"""The figures of a classification: histograms seed by seed, their distances against gamma0, and accuracies."""
+
+import numpy as np
+import pytest
+from matplotlib.patches import StepPatch
+
+from sgdsim.report.figures import FIGURES
+from sgdsim.report.small_gamma import distances
+from sgdsim.report.stored import Stored
+from sgdsim.report.style import styled
+from tests.report.classifications import BINS, SEEDS, WINDOW, classification, shift
+
+PLANE = [{"N": N, "beta": beta} for beta in (0.5, 1.0) for N in (100, 1000, 10_000)]
+GAMMAS = [{"beta": 0.5, "gamma0": 1.0}, *({"beta": 1.0, "gamma0": gamma0} for gamma0 in (0.2, 1.0, 0.4))]
+BETAS = [{"beta": beta} for beta in (1.0, 0.5, 0.75)]
+
+
+def draw(name, run):
+    assert FIGURES[name].lacks(run) == ""
+    return styled(lambda: FIGURES[name].draw(run))
+
+
+def steps(axes):
+    return [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_every_seed_has_a_line():
+    run = classification(PLANE, ("N", "beta"))
+    figure = draw("weight_histograms", run)
+    assert len(figure.axes) == 2 * 6
+    titles = [axes.get_title() for axes in figure.axes[:6]]
+    assert titles[0] == r"$N$ = 100, $\beta$ = 0.5"
+    assert titles[-1] == r"$N$ = 10000, $\beta$ = 1"
+    for axes in figure.axes:
+        lines = steps(axes)
+        assert len(lines) == SEEDS - 1 + 1  # one diverged; and the mean
+        assert [line.get_linestyle() for line in lines].count("solid") == SEEDS - 1
+        for line in lines:
+            values, edges, _ = line.get_data()
+            assert len(values) == BINS
+            assert (values * np.diff(edges)).sum() == pytest.approx(1)
+            assert (edges[0], edges[-1]) == WINDOW
+    assert texts(figure.axes[0]) == ["$W_1$ = 0.0200(2)"]
+    assert texts(figure.axes[6]) == []
+    assert "a line for each seed" in FIGURES["weight_histograms"].caption(run)
+
+
+def test_a_lost_cell_says_so():
+    figure = draw("weight_histograms", classification(PLANE, ("N", "beta"), lost=(4,)))
+    assert texts(figure.axes[4]) == texts(figure.axes[10]) == ["diverged"]
+    assert len(steps(figure.axes[4])) == 0
+
+
+def test_distances_shrink_with_gamma0():
+    run = classification(GAMMAS, ("beta", "gamma0"))
+    figure = draw("small_gamma", run)
+    *histograms, below = figure.axes
+    assert [axes.get_title().split("= ")[-1] for axes in histograms] == ["1", "0.4", "0.2"]
+    assert all(len(steps(axes)) == SEEDS for axes in histograms)
+    for cell, gamma0 in ((1, 0.2), (2, 1.0), (3, 0.4)):
+        expected = [abs(shift(GAMMAS[cell], seed) - 0.0) for seed in range(1, SEEDS)]
+        assert distances(run, "histogram", cell) == pytest.approx(expected, abs=0.002)
+        assert expected[0] == gamma0 / 4
+    # At beta < 1, the seeds are compared with the others: of two pairs, at -0.001 and at 0.001.
+    assert distances(run, "histogram", 0) == pytest.approx([0.002 * 2 / 3] * 4, rel=0.05)
+    assert {"log"} == {below.get_xscale(), below.get_yscale()}
+    labels = [text.get_text() for text in below.get_legend().get_texts()]
+    assert labels == ["corner pixel", "all pixels that vary", r"seeds at $\beta$ = 0.5"]
+    assert "beta = 0.5, gamma0 = 1 (dashed)" in FIGURES["small_gamma"].caption(run)
+
+
+def test_accuracy_and_loss_with_their_errors():
+    run = classification(BETAS, ("beta",))
+    figure = draw("regularisation", run)
+    accuracy, loss, table = figure.axes
+    for axes, train, test in ((accuracy, "train_accuracy", "test_accuracy"), (loss, "train_loss", "test_loss")):
+        for container, name in zip(axes.containers, (train, test), strict=True):
+            line, _, (bars,) = container.lines
+            assert line.get_xdata().tolist() == [0.5, 0.75, 1.0]
+            expected = [run.summary["cells"][cell]["final"][name] for cell in (1, 2, 0)]
+            assert line.get_ydata().tolist() == [value["mean"] for value in expected]
+            heights = [segment[1, 1] - segment[0, 1] for segment in bars.get_segments()]
+            assert heights == pytest.approx([2 * value["sem"] for value in expected])
+    cells = {place: cell.get_text().get_text() for place, cell in table.tables[0].get_celld().items()}
+    assert [cells[0, column] for column in range(3)] == [r"$\beta$", "train accuracy", "test accuracy"]
+    assert [cells[row, 0] for row in (1, 2, 3)] == ["0.5", "0.75", "1"]
+    assert cells[3, 2] == "0.920(9)"
+    assert "means over 4 seeds" in FIGURES["regularisation"].caption(run)
+
+
+def test_a_beta_that_was_lost_is_left_out():
+    figure = draw("regularisation", classification(BETAS, ("beta",), lost=(0,)))
+    assert figure.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 0.75]
+
+
+def test_figures_say_what_they_need():
+    plane, gammas, betas = (
+        classification(*cut) for cut in ((PLANE, ("N", "beta")), (GAMMAS, ("beta", "gamma0")), (BETAS, ("beta",)))
+    )
+    everything_lost = classification(BETAS, ("beta",), lost=(0, 1, 2))
+    bare = Stored(betas.results.drop_vars("histogram_final"), betas.summary, {}, betas.experiment)
+    blind = Stored(betas.results.drop_vars("test_loss"), betas.summary, {}, betas.experiment)
+    for name, run, says in (
+        ("weight_histograms", gammas, "over N and beta only, and not over gamma0"),
+        ("weight_histograms", bare, "histograms of weights of every replica"),
+        ("weight_histograms", classification(PLANE, ("N", "beta"), bins=0), "the same bins and window"),
+        ("weight_histograms", everything_lost, "stayed finite"),
+        ("small_gamma", plane, "a grid over beta and gamma0 only"),
+        ("small_gamma", bare, "histograms of weights of every replica"),
+        ("small_gamma", betas, "two or more values of gamma0 at beta = 1, and one cell at beta < 1"),
+        ("regularisation", gammas, "a grid over beta"),
+        ("regularisation", blind, "the observables test_loss"),
+        ("regularisation", everything_lost, "stayed finite at two values"),
+    ):
+        assert says in FIGURES[name].lacks(run), (name, says)

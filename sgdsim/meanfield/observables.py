@@ -17,7 +17,7 @@ VARIABLES = {
     "histogram": Variable("fraction of the particles in each bin", r"\nu", ("bin",)),
     "distance": Variable("mean squared distance from the limit", r"|W^N - W^*|^2"),
     "coupling": Variable("mean over particles of the largest squared distance so far", r"\sup |W^N - W^*|^2"),
-    "pair_covariance": Variable("covariance of two particles of a run", r"\mathrm{Cov}(W^1, W^2)"),
+    "pair_covariance": Variable("mean product of the deviations of two particles from their limits", r"D^1 \cdot D^2"),
     "m_linear": Variable("prediction of the linearised network at each input", r"m_{lin}", ("input",)),
     "gap": Variable("largest distance so far from the linearised network", r"\sup |m - m_{lin}|_\infty"),
     "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
@@ -42,12 +42,26 @@ def predictions(
 ) -> Float[Array, "J lanes"]:
     """sum_k weights_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
 
-    def at(x: Float[Array, " inputs"]) -> Float[Array, " lanes"]:
-        return average(model.feature(W, tuple(x.astype(W[0].dtype))), weights)
+    def values(x: Float[Array, " inputs"]) -> Float[Array, "N lanes"]:
+        return model.feature(W, tuple(x.astype(W[0].dtype)))
 
-    if len(points) <= UNROLLED:
-        return jnp.stack([at(x) for x in points])
-    return jax.lax.map(at, points)
+    if len(points) > UNROLLED:
+        return jax.lax.map(lambda x: average(values(x), weights), points)
+    if jnp.ndim(weights):
+        return jnp.stack([average(values(x), weights) for x in points])
+    sums = jax.lax.platform_dependent(*map(values, points), cpu=_sums, default=_sums_at_once)
+    return jnp.stack(sums) * jnp.asarray(weights, W[0].dtype)
+
+
+def _sums(*values: Float[Array, "N lanes"]) -> tuple[Float[Array, " lanes"], ...]:
+    """Sums over the particles, each by itself: what a CPU vectorises."""
+    return tuple(jnp.sum(value, axis=0) for value in values)
+
+
+def _sums_at_once(*values: Float[Array, "N lanes"]) -> tuple[Float[Array, " lanes"], ...]:
+    """The same in one reduction of many operands: a GPU launches one kernel, not one for each."""
+    zeros = tuple(jnp.zeros((), value.dtype) for value in values)
+    return jax.lax.reduce(values, zeros, lambda a, b: tuple(map(jnp.add, a, b)), (0,))
 
 
 def observe_particles(

@@ -5,10 +5,12 @@ from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 
-from sgdsim.ensemble.contracts import Simulator
+from sgdsim.ensemble.contracts import Kernel, Simulator
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sgd
+from sgdsim.meanfield.linearised_kernel import LinearisedKernel
 from sgdsim.meanfield.observables import UNROLLED
+from sgdsim.meanfield.pair_kernel import PairKernel
 from sgdsim.meanfield.particle_kernel import ParticleKernel
 from sgdsim.meanfield.problem import MeanField
 
@@ -36,7 +38,7 @@ class Particles(Simulator):
             remedy = f'Steps of eps = {problem.dt:.2g} lose their increments in float32: set precision = "float64".'
             raise ArgumentError("precision", f"be float64 for steps below {SMALLEST_STEP:g}", self.precision, remedy)
 
-    def bind(self, problem: MeanField, replicas: int, final: float) -> ParticleKernel:
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
         """The kernel of a problem, with tiles that are no larger than so many replicas need."""
         return ParticleKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
 
@@ -46,12 +48,75 @@ class Particles(Simulator):
         return min(1 << (room.bit_length() - 1), 1 << (replicas - 1).bit_length())
 
     def bytes_per_replica(self, problem: MeanField) -> int:
-        """The weights before and after a step, and a number per particle and unrolled atom that is not fused."""
+        """The weights before and after a step, and what is not fused: a few numbers per particle and unrolled atom.
+
+        Atoms beyond `UNROLLED` are taken one at a time: never an array of replicas times particles times atoms.
+        """
         rows = min(len(problem.model.data.points), UNROLLED) if not isinstance(problem.dynamics, Sgd) else 2
-        return (4 * problem.model.dim + rows) * problem.N * jnp.dtype(self.precision).itemsize
+        return (4 * problem.model.dim + 3 * rows) * problem.N * jnp.dtype(self.precision).itemsize
 
     def flops_per_step(self, problem: MeanField) -> float:
         """About 20 operations for each evaluation of F or its gradient: twice for every atom, or for those drawn."""
         shared = isinstance(problem.dynamics, Sgd) and problem.dynamics.common
         points = problem.dynamics.batch if shared else len(problem.model.data.points)
         return 40.0 * problem.N * points * max(1, problem.model.dim // 3)
+
+
+@dataclass(frozen=True)
+class Pair(Particles):
+    """The particles and their limits, which share the start and the noise: how far they are apart."""
+
+    name: ClassVar[str] = "pair"
+
+    def check(self, problem: MeanField) -> None:
+        """Raises ArgumentError as `Particles`, for data from a sampler, and for a < 1, where there is no such limit."""
+        super().check(problem)
+        _check_atoms(problem, self.name)
+        if problem.a < 1:
+            remedy = 'Use kind = "linearised" for the lazy scaling.'
+            raise ArgumentError("a", "be 1 for particles beside their mean-field limit", problem.a, remedy)
+
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The kernel of a problem, with its limit up to the time `final`."""
+        return PairKernel.of(problem, self.precision, self.most_lanes(problem, replicas), final)
+
+    def bytes_per_replica(self, problem: MeanField) -> int:
+        """Twice the particles, and the largest distance of each."""
+        return 2 * super().bytes_per_replica(problem) + 2 * problem.N * jnp.dtype(self.precision).itemsize
+
+    def flops_per_step(self, problem: MeanField) -> float:
+        """The particles' own, and the drift of their limits over all atoms."""
+        atoms = len(problem.model.data.points)
+        return super().flops_per_step(problem) + 20.0 * problem.N * atoms * max(1, problem.model.dim // 3)
+
+
+@dataclass(frozen=True)
+class Linearised(Particles):
+    """The particles beside the network linearised about their start: the lazy scaling, a < 1."""
+
+    name: ClassVar[str] = "linearised"
+
+    def check(self, problem: MeanField) -> None:
+        """Raises ArgumentError as `Particles`, for data from a sampler, and for noise that is not common.
+
+        The linearised network has no particles that could feel a noise of their own.
+        """
+        super().check(problem)
+        _check_atoms(problem, self.name)
+        if not problem.dynamics.common:
+            remedy = "The linearised network has no particles that could feel a noise of their own."
+            raise ArgumentError("noise", "be common beside the linearised network", "independent", remedy)
+
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The kernel of a problem."""
+        return LinearisedKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
+
+    def bytes_per_replica(self, problem: MeanField) -> int:
+        """The particles, their start, and the kernel."""
+        kernel = 2 * len(problem.model.data.points) ** 2 * jnp.dtype(self.precision).itemsize
+        return super().bytes_per_replica(problem) + 2 * problem.model.dim * problem.N * 8 + kernel
+
+
+def _check_atoms(problem: MeanField, name: str) -> None:
+    if problem.model.atoms is None:
+        raise ArgumentError("model", f"have finitely many atoms for the simulator {name!r}", problem.model.name)

@@ -13,7 +13,7 @@ VARIABLES = {
     "dead_fraction": Variable("fraction of dead units", "f_0"),
     "seed_distance": Variable("Wasserstein distance between seeds", "W_1"),
     "histogram": Variable("fraction of the weights of one pixel in each bin", r"\nu", ("bin",)),
-    "active_histogram": Variable("fraction of the weights of all active pixels in each bin", r"\nu_a", ("bin",)),
+    "active_histogram": Variable("fraction of the weights of all active pixels in each bin", r"\tilde{\nu}", ("bin",)),
 }
 
 

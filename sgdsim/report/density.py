@@ -15,7 +15,7 @@ from sgdsim.analysis.histograms import binned_wasserstein
 from sgdsim.analysis.numbers import plain
 from sgdsim.report.curves import THEORY, alive, evenly
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.particles import GUIDE, HISTOGRAM, bin_edges, density, finals, marked, point_style
+from sgdsim.report.particles import GUIDE, HISTOGRAM, bin_edges, density, finals, logarithmic_sizes, marked, point_style
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, WIDTH, series_colours
 
@@ -121,7 +121,8 @@ def _draw_distances(axes: Axes, run: Stored, rows: dict[float, list[int]]) -> No
         axes.plot(N, pooled, linewidth=0.8, markerfacecolor="white", **marked(style))
         if index == 0:
             axes.plot(N, 0.75 * one[0] * np.sqrt(N[0] / N), color=INK, **GUIDE)
-    axes.set(xscale="log", yscale="log", xlabel="$N$", ylabel="Wasserstein distance $W_1$")
+    axes.set(yscale="log", ylabel="Wasserstein distance $W_1$")
+    logarithmic_sizes(axes, [_parameter(run, cell, "N") for cells in rows.values() for cell in cells])
     keys = axes.get_legend_handles_labels()[0]
     keys.append(Line2D([], [], color="#888888", marker="o", markerfacecolor="white", label="mean over runs"))
     keys.append(Line2D([], [], color=INK, label="$N^{-1/2}$", **GUIDE))

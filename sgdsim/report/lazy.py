@@ -12,12 +12,12 @@ from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.curves import BANDS, THEORY, alive, draw_band, is_logarithmic
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law, coordinates, numbers, panels
-from sgdsim.report.particles import GUIDE, point_style
+from sgdsim.report.particles import GUIDE, logarithmic_sizes, point_style
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, WIDTH, series_colours
 
 AXIS, AGAINST = "a", "N"
-MEASURES = {"displacement": r"$\mathrm{E}\,|W_T - W_0|^2$", "gap": r"$\mathrm{E}\,\sup_t\, |m - m_{lin}|_\infty$"}
+MEASURES = {"displacement": r"$\mathrm{E}\,|W_T - W_0|^2$", "gap": r"$\mathrm{E}\,\sup_t\, |m - m^{\rm lin}|_\infty$"}
 OPACITIES = {"std": 0.14, "sem": 0.4}
 MINUS = "\N{MINUS SIGN}"
 
@@ -56,7 +56,8 @@ class LazyFigure(FigureKind):
         for axes, (name, label) in zip((left, middle), MEASURES.items(), strict=True):
             for index, (exponent, law) in enumerate(_laws(run, name).items()):
                 _draw_law(axes, exponent, law, index, colours[exponent])
-            axes.set(xscale="log", yscale="log", xlabel="$N$", ylabel=label)
+            axes.set(yscale="log", ylabel=label)
+            logarithmic_sizes(axes, [point[0] for law in _laws(run, name).values() for point in law["points"]])
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=7.5)
         _draw_risks(right, run, colours)
         return figure

@@ -14,7 +14,17 @@ from sgdsim.analysis.dataset import KEPT
 from sgdsim.analysis.numbers import plain
 from sgdsim.report.curves import THEORY, alive
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.particles import GUIDE, HISTOGRAM, bin_edges, density, finals, marked, point_style, with_error
+from sgdsim.report.particles import (
+    GUIDE,
+    HISTOGRAM,
+    bin_edges,
+    density,
+    finals,
+    logarithmic_sizes,
+    marked,
+    point_style,
+    with_error,
+)
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, WIDTH, series_colours
 
@@ -55,7 +65,7 @@ class NoiseFigure(FigureKind):
         return (
             "Top: variance between runs of a prediction at the final time (of the middle input), and the correlation "
             "of two particles of one run, (variance of the runs' means - mean variance in a run / (N - 1)) / total; "
-            "errors by bootstrap over runs, values that are not positive left out. Dashed: 1/N. Bottom: densities of "
+            "errors by bootstrap over runs, open marks for negative values. Dashed: 1/N. Bottom: densities of "
             f"the particles of single runs at the largest N.{fp} With noise that all particles share, the limit is "
             "random; with noise of their own it is not."
         )
@@ -70,8 +80,9 @@ class NoiseFigure(FigureKind):
             _draw_series(right, run, cells, index, _correlation)
             if kind == OWN:
                 _draw_guide(left, index)
-        for axes, label in ((left, "variance of $m$ between runs"), (right, "correlation of two particles")):
-            axes.set(xscale="log", yscale="log", xlabel="$N$", ylabel=label)
+        for axes, label in ((left, "variance of $m$ between runs"), (right, "|correlation| of two particles")):
+            axes.set(yscale="log", ylabel=label)
+            logarithmic_sizes(axes, [_size(run, cell) for cells in found.values() for cell in cells])
         shown = [kind for kind in (SHARED, OWN) if kind in found]
         for axes, kind in zip(below, shown or list(found)[:2], strict=False):
             _draw_densities(axes, run, found, kind)
@@ -116,16 +127,17 @@ def _correlation(run: Stored, cell: int) -> tuple[float, float]:
 
 def _draw_series(axes: Axes, run: Stored, cells: list[int], index: int, measure: Measure) -> None:
     points = np.array([(_size(run, cell), *measure(run, cell)) for cell in cells])
-    N, value, error = points[points[:, 1] > 0].T
-    low = np.minimum(error, 0.9 * value)  # a bar that reaches 0 has no end on a logarithmic axis
-    axes.errorbar(N, value, [low, error], linewidth=1.1, **point_style(index))
+    N, size, error, negative = points[:, 0], np.abs(points[:, 1]), points[:, 2], points[:, 1] < 0
+    low = np.minimum(error, 0.9 * size)  # a bar that reaches 0 has no end on a logarithmic axis
+    style = point_style(index)
+    axes.errorbar(N, size, [low, error], linewidth=1.1, **style)
+    axes.plot(N[negative], size[negative], linewidth=0, zorder=4, **marked(style) | {"markerfacecolor": "white"})
 
 
 def _draw_guide(axes: Axes, index: int) -> None:
     """1/N through the first point of the series just drawn."""
     N, value = (np.asarray(data, float) for data in axes.containers[-1][0].get_data())
-    if len(N):
-        axes.plot(N, 0.4 * value[0] * N[0] / N, color=INK, **GUIDE)
+    axes.plot(N, 0.4 * value[0] * N[0] / N, color=INK, **GUIDE)
 
 
 def _draw_densities(axes: Axes, run: Stored, found: dict[Kind, list[int]], kind: Kind) -> None:

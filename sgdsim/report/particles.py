@@ -1,19 +1,23 @@
 """What the figures of wide networks share: values of every run at the last time, their histograms, and errors."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.numbers import plain
+from sgdsim.report.curves import evenly
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import CATEGORIES, MARKERS
 
 HISTOGRAM = "histogram"
 """The observable of shares of bins."""
-RESAMPLES = 400
+RESAMPLES, TICKS = 400, 4
 GUIDE: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (5, 3))}
 """The line of an exponent of theory."""
 
@@ -56,6 +60,16 @@ def point_style(index: int, colour: str | None = None) -> dict[str, Any]:
         "capsize": 2.5,
         "elinewidth": 1.2,
     }
+
+
+def logarithmic_sizes(axes: Axes, sizes: Sequence[float | int]) -> None:
+    """A logarithmic axis of N: powers of ten where two of them are in reach, otherwise some of the sizes themselves."""
+    axes.set(xscale="log", xlabel="$N$")
+    powers = np.log10(max(sizes)) // 1 - np.ceil(np.log10(min(sizes)))
+    if powers < 1:
+        some = evenly(sorted({int(size) for size in sizes}), TICKS)
+        axes.set_xticks(some, [plain(size) for size in some])
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def marked(style: dict[str, Any]) -> dict[str, Any]:

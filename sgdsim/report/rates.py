@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from sgdsim.analysis.numbers import rounded
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law, coordinates, numbers, panels
-from sgdsim.report.particles import GUIDE, marked, point_style
+from sgdsim.report.particles import GUIDE, logarithmic_sizes, marked, point_style
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, WIDTH, series_colours
 
@@ -62,7 +62,8 @@ class RatesFigure(FigureKind):
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         for index, one in enumerate(found):
             _draw_law(left, one, index)
-        left.set(xscale="log", yscale="log", xlabel="$N$", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
+        left.set(yscale="log", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
+        logarithmic_sizes(left, [point[0] for one in found for point in one.power["points"]])
         _draw_slopes(right, found)
         _draw_legend(figure, found)
         return figure

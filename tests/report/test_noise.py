@@ -40,6 +40,9 @@ def test_the_correlation_of_two_particles_is_that_of_all_pairs(run, figure):
     expected = (between - 1 / (SIZES[3] - 1)) / (between + 1)
     assert right.containers[0][0].get_ydata()[-1] == pytest.approx(expected)
     assert all((bars[0].get_ydata() > 0).all() for bars in right.containers)
+    open_marks = [line for line in right.lines if line.get_markerfacecolor() == "white"]
+    assert len(open_marks) == 4
+    assert 0 < sum(len(line.get_xdata()) for line in open_marks) < 16
 
 
 def test_densities_of_runs_under_that_of_the_limit(run, figure):

@@ -74,7 +74,7 @@ def moments(model: Model, W: Particles, weights: Weights) -> Moments:
 
 @partial(jax.jit, static_argnames="steps")
 def evolve(
-    model: Model, W: Particles, weights: Weights, dt: float, steps: int
+    model: Model, W: Particles, weights: Weights, dt: Float[Array, ""] | float, steps: int
 ) -> tuple[Float[Array, "grid J"], Float[Array, "grid dim"], Float[Array, "grid dim"]]:
     """Moments of the law at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 

@@ -38,12 +38,12 @@ class Drive(eqx.Module):
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """What is random in this step, for N particles."""
 
-    def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J lanes"]:
+    def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
         return predictions(model, W, weights, model.data.points)
 
     @abc.abstractmethod
-    def move(self, model: Model, W: Particles, outputs: Float[Array, "J lanes"], drawn: Any) -> Particles:
+    def move(self, model: Model, W: Particles, outputs: Float[Array, "J #lanes"], drawn: Any) -> Particles:
         """The particles after the step, given the outputs of a law: their own, or their limit's."""
 
 
@@ -125,7 +125,7 @@ class CommonSde(Drive):
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
         return minus(W, sum_pulls(model, W, self.pushes(model, outputs, drawn)))
 
-    def pushes(self, model: Model, outputs: Array, drawn: Array) -> Float[Array, "J lanes"]:
+    def pushes(self, model: Model, outputs: Array, drawn: Array) -> Float[Array, "J #lanes"]:
         """c_j dt + sqrt(eps) zeta_j, with the root of S in closed form: a rank-one change of a diagonal matrix."""
         c, s = atoms_of(model).coefficients(model.loss, outputs)
         root = jnp.sqrt(s)
@@ -218,7 +218,7 @@ def pull(model: Model, W: Particles, x: tuple[Array, ...], weight: Array) -> Par
     return back(jnp.broadcast_to(weight, values.shape))[0]
 
 
-def sum_pulls(model: Model, W: Particles, weights: Float[Array, "J lanes"]) -> Particles:
+def sum_pulls(model: Model, W: Particles, weights: Float[Array, "J #lanes"]) -> Particles:
     """sum_j weights_j grad_w F(w, x_j)."""
     points = model.data.points.astype(weights.dtype)
     return add_up(len(weights), lambda j: pull(model, W, tuple(points[j]), weights[j][None]))
@@ -246,7 +246,7 @@ def shrink(u: Float[Array, "J lanes"]) -> Float[Array, " lanes"]:
     return 1 / (1 + jnp.sqrt(jnp.maximum(1 - jnp.sum(u * u, axis=0), 0)))
 
 
-def _direction(c: Float[Array, "J lanes"], root: Float[Array, "J lanes"]) -> Float[Array, "J lanes"]:
+def _direction(c: Float[Array, "J #lanes"], root: Float[Array, "J #lanes"]) -> Float[Array, "J #lanes"]:
     """c / root; 0 where an atom's slopes vanish."""
     return jnp.where(root > 0, c / jnp.where(root > 0, root, 1), 0)
 

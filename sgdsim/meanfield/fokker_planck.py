@@ -72,7 +72,13 @@ def step(rates: Rates, masses: Cells, dx: Array | float, dt: Array | float, thet
 
 @partial(jax.jit, static_argnames=("saves", "theta"))
 def evolve(
-    rates: Rates, masses: Cells, dx: float, dt: float, every: int, saves: int, theta: float = 0.5
+    rates: Rates,
+    masses: Cells,
+    dx: Array | float,
+    dt: Array | float,
+    every: Array | int,
+    saves: int,
+    theta: float = 0.5,
 ) -> Float[Array, "grid cells"]:
     """Masses of the cells at the times 0, every dt, ..., saves every dt.
 
@@ -88,6 +94,6 @@ def evolve(
 
 
 @jax.jit
-def fastest_loss(rates: Rates, masses: Cells, dx: float) -> Float[Array, ""]:
+def fastest_loss(rates: Rates, masses: Cells, dx: Array | float) -> Float[Array, ""]:
     """The largest rate of loss of a cell, per unit of time."""
     return jnp.max(loss(*exchange(*rates(masses), dx)))

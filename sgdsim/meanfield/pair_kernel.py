@@ -38,7 +38,7 @@ class PairState(eqx.Module):
     system: ParticleState
     star: Particles
     peak: Float[Array, "N lanes"]
-    nodes: Particles | None
+    nodes: tuple[Float[Array, "nodes lanes"], ...] | None
 
 
 class PairKernel(Kernel):
@@ -48,14 +48,22 @@ class PairKernel(Kernel):
     - `nodes`, `weights`: of the limit's law at t = 0, (nodes, 1), where it is random.
     """
 
-    kept: ClassVar[tuple[str, ...]] = ("excess_risk", "mean", "variance", "distance", "coupling", "pair_covariance")
+    kept: ClassVar[tuple[str, ...]] = (
+        "excess_risk",
+        "m",
+        "mean",
+        "variance",
+        "distance",
+        "coupling",
+        "pair_covariance",
+    )
 
     lanes: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)
     system: ParticleKernel
     follow: Drive
     limit: Limit | None
-    nodes: Particles
+    nodes: tuple[Float[Array, "nodes 1"], ...]
     weights: Float[Array, "nodes 1"]
 
     @classmethod
@@ -109,7 +117,7 @@ class PairKernel(Kernel):
         W, star, peak, nodes = jax.lax.fori_loop(first, first + n_steps, step, carry)
         return PairState(ParticleState(W=W, keys=keys, step=first + n_steps), star, peak, nodes)
 
-    def _limit_outputs(self, number: Array, nodes: Particles | None, drawn: Any) -> Float[Array, "J lanes"]:
+    def _limit_outputs(self, number: Array, nodes: Particles | None, drawn: Any) -> Float[Array, "J #lanes"]:
         """What a step needs to know of the limit's law, at the step's beginning."""
         if self.limit is not None:
             return self.limit.m_at(number * self.system.drive.dt).astype(self.system.dtype)[:, None]

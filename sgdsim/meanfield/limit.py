@@ -165,7 +165,7 @@ class RadialDrift(eqx.Module):
 
     limit: Limit
 
-    def __call__(self, r: radial.Columns, t: Array) -> radial.Columns:
+    def __call__(self, r: Particles, t: Array) -> Particles:
         """-psi'."""
         return radial.velocity(r, self.limit.m_at(t))
 

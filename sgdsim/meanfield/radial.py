@@ -21,6 +21,7 @@ from sgdsim.meanfield.characteristics import rk4
 from sgdsim.meanfield.data import TwoGaussians
 from sgdsim.meanfield.features import HIGH, LOW, radial_step
 from sgdsim.meanfield.model import GaussianLaw, Model, radius
+from sgdsim.meanfield.observables import Particles
 
 SPREADS = (1.8, 0.2)
 """Standard deviations of x in the two classes."""
@@ -28,8 +29,6 @@ NODES = 64
 """Of the Gauss-Laguerre quadrature over r^2."""
 _FIRST, _LAST = 0.5, 1.5
 """Where the feature's ramp begins and ends."""
-
-Columns = tuple[Float[Array, "n 1"]]
 
 
 def is_radial(model: Model) -> bool:
@@ -62,7 +61,7 @@ def slopes(r: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Arr
     return slope(SPREADS[0]), slope(SPREADS[1])
 
 
-def velocity(r: Columns, Q: Float[Array, " 2"]) -> Columns:
+def velocity(r: Particles, Q: Float[Array, " 2"]) -> Particles:
     """-psi'(r)."""
     plus, minus = slopes(r[0])
     return (plus * (1 - Q[0]) - minus * (1 + Q[1]),)
@@ -73,35 +72,41 @@ def risk(Q: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
     return (1 - Q[..., 0]) ** 2 / 2 + (1 + Q[..., 1]) ** 2 / 2
 
 
-def order_parameters(r: Columns, weights: Float[Array, "n 1"]) -> Float[Array, " 2"]:
+def order_parameters(r: Particles, weights: Float[Array, "n 1"]) -> Float[Array, " 2"]:
     """Q+ and Q-."""
     return jnp.stack([jnp.sum(q * weights) for q in outputs(r[0])])
 
 
-def start_nodes(model: Model, count: int = NODES) -> tuple[Columns, Float[Array, "count 1"]]:
+def start_nodes(model: Model, count: int = NODES) -> tuple[Particles, Float[Array, "count 1"]]:
     """Radii of the law at t = 0 at Gauss-Laguerre nodes of r^2, and their weights."""
     nodes, weights = roots_genlaguerre(count, model.dim / 2 - 1)
-    r = float(model.law.std[0]) * np.sqrt(2 * nodes)
+    r = _width(model) * np.sqrt(2 * nodes)
     return (jnp.asarray(r)[:, None],), jnp.asarray(weights / weights.sum())[:, None]
 
 
-def start_quantiles(model: Model, count: int = 4001) -> tuple[Columns, Float[np.ndarray, " count"]]:
+def start_quantiles(model: Model, count: int = 4001) -> tuple[Particles, Float[np.ndarray, " count"]]:
     """Radii on a grid that holds all but 1e-12 of the law, and the chance to be below them."""
     ends = chi2.ppf(1e-12, model.dim), chi2.isf(1e-12, model.dim)
-    grid = np.linspace(*np.sqrt(ends), count)
-    return (jnp.asarray(float(model.law.std[0]) * grid)[:, None],), chi2.cdf(grid**2, model.dim)
+    grid = np.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count)
+    return (jnp.asarray(_width(model) * grid)[:, None],), chi2.cdf(grid**2, model.dim)
+
+
+def _width(model: Model) -> float:
+    """Standard deviation of a weight at t = 0."""
+    assert isinstance(model.law, GaussianLaw)
+    return float(model.law.std[0])
 
 
 @partial(jax.jit, static_argnames="steps")
 def evolve(
-    r: Columns, weights: Float[Array, "n 1"], dt: float, steps: int
+    r: Particles, weights: Float[Array, "n 1"], dt: float, steps: int
 ) -> tuple[Float[Array, "grid 2"], Float[Array, " grid"]]:
     """(Q+, Q-) and E r^2 at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 
-    def seen(r: Columns) -> tuple[Array, Array]:
+    def seen(r: Particles) -> tuple[Array, Array]:
         return order_parameters(r, weights), jnp.sum(weights * r[0] ** 2)
 
-    def step(r: Columns, _: None) -> tuple[Columns, tuple[Array, Array]]:
+    def step(r: Particles, _: None) -> tuple[Particles, tuple[Array, Array]]:
         ahead = rk4(lambda s, t: velocity(s, order_parameters(s, weights)), r, jnp.zeros(()), jnp.asarray(dt))
         return ahead, seen(ahead)
 

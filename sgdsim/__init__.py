@@ -8,6 +8,7 @@ from sgdsim import _startup
 if TYPE_CHECKING:
     from sgdsim import classification as classification
     from sgdsim import committee as committee
+    from sgdsim import meanfield as meanfield
     from sgdsim import recovery as recovery
     from sgdsim.api import simulate as simulate
     from sgdsim.api import solve as solve
@@ -29,7 +30,7 @@ _HOMES = {
     "ArgumentError": "sgdsim.errors",
     "ExperimentError": "sgdsim.errors",
 }
-_ROOMS = ("classification", "committee", "recovery")
+_ROOMS = ("classification", "committee", "meanfield", "recovery")
 
 __all__ = [
     "ArgumentError",
@@ -39,6 +40,7 @@ __all__ = [
     "committee",
     "linear_times",
     "log_times",
+    "meanfield",
     "recovery",
     "simulate",
     "solve",

@@ -4,7 +4,7 @@ import importlib
 
 from sgdsim.ensemble.contracts import System
 
-SYSTEMS = ("committee", "recovery", "classification")
+SYSTEMS = ("committee", "meanfield", "classification", "recovery")
 
 
 def load_system(name: str) -> System:

@@ -1,0 +1,38 @@
+"""The system `meanfield`, as the common rooms see it."""
+
+from collections.abc import Sequence
+
+from sgdsim.ensemble.contracts import System
+from sgdsim.meanfield.observables import VARIABLES
+from sgdsim.meanfield.particles import Particles
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
+from sgdsim.meanfield.theory import MeanFieldLimit
+
+
+def expected_slope(quantity: str, against: str, problems: Sequence[MeanField]) -> float | None:
+    """The slope that theory predicts for a log-log fit against N; None where it does not say.
+
+    E |W^N - W^*|^2 ~ N^-(1 - beta) for beta < 1 and N^-1 at beta = 1 (De Bortoli et al., theorems 1 and 2); the squared
+    displacement of a lazy network falls as N^(2 (a - 1)).
+    """
+    betas, exponents = ({getattr(problem, name) for problem in problems} for name in ("beta", "a"))
+    if against != "N" or len(betas) != 1 or len(exponents) != 1:
+        return None
+    beta, a = betas.pop(), exponents.pop()
+    if quantity in ("coupling", "distance"):
+        return -1.0 if beta == 1 else beta - 1
+    return 2 * (a - 1) if quantity == "displacement" and a < 1 else None
+
+
+SYSTEM = System(
+    name="meanfield",
+    variables=VARIABLES,
+    problem_section=ProblemSection,
+    start_section=StartSection,
+    theory_section=TheorySection,
+    simulator_section=SimulatorSection,
+    default_simulator=Particles(),
+    default_theory=MeanFieldLimit(),
+    expected_slope=expected_slope,
+)

@@ -131,7 +131,7 @@ def _draw_series(axes: Axes, run: Stored, cells: list[int], index: int, measure:
     low = np.minimum(error, 0.9 * size)  # a bar that reaches 0 has no end on a logarithmic axis
     style = point_style(index)
     axes.errorbar(N, size, [low, error], linewidth=1.1, **style)
-    axes.plot(N[negative], size[negative], linewidth=0, zorder=4, **marked(style) | {"markerfacecolor": "white"})
+    axes.plot(N[negative], size[negative], linewidth=0, markerfacecolor="white", zorder=4, **marked(style))
 
 
 def _draw_guide(axes: Axes, index: int) -> None:

@@ -26,6 +26,8 @@ LONGEST = 0.02
 """Longest step of particles along a known m(t), unless told."""
 
 Weights = Float[Array, "n 1"] | Float[Array, ""] | float
+State = tuple[Array, ...]
+"""Arrays that move together."""
 Moments = tuple[Float[Array, " J"], Float[Array, " dim"], Float[Array, " dim"]]
 """m, mean and variance of a law."""
 
@@ -42,10 +44,10 @@ def drift(model: Model, W: Particles, m: Float[Array, "J 1"]) -> Particles:
     return sum_pulls(model, W, -c)
 
 
-def rk4(velocity: Callable[[Particles, Array], Particles], W: Particles, t: Array, dt: Array) -> Particles:
+def rk4(velocity: Callable[[State, Array], State], W: State, t: Array, dt: Array) -> State:
     """One step of W' = velocity(W, t)."""
 
-    def ahead(slope: Particles, part: float) -> Particles:
+    def ahead(slope: State, part: float) -> State:
         return tuple(w + part * dt * k for w, k in zip(W, slope, strict=True))
 
     first = velocity(W, t)
@@ -98,7 +100,7 @@ def follow(
     W: Particles,
     times: Float[Array, " times"],
     see: Callable[[Particles], Any] = Partial(itself),  # noqa: B008  (frozen)
-    longest: float = LONGEST,
+    longest: Float[Array, ""] | float = LONGEST,
 ) -> Any:
     """What `see` sees of particles that move with a known velocity(W, t), from t = 0, at increasing `times`.
 

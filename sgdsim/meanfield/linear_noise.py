@@ -102,11 +102,11 @@ def _velocity(model: Model, weights: Weights, state: State) -> State:
 
 
 @partial(jax.jit, static_argnames="steps")
-def _evolve(model: Model, W: Particles, weights: Weights, dt: float, steps: int) -> State:
+def _evolve(model: Model, W: Particles, weights: Weights, dt: Float[Array, ""] | float, steps: int) -> State:
     n = len(W[0])
     state = (W[0], jnp.zeros((n, 1)), jnp.zeros((n, n)), jnp.zeros((n, n)))
 
-    def step(_: Array, state: Particles) -> Particles:
+    def step(_: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         a, b, c, d = state
         return rk4(
             lambda s, t: _velocity(model, weights, (s[0], s[1], s[2], s[3])),

@@ -69,7 +69,9 @@ def output_moments(model: Model, W: Particles, weights: Weights) -> tuple[Float[
 
 
 @partial(jax.jit, static_argnames=("loss", "steps"))
-def evolve(atoms: Atoms, loss: Loss, K: Float[Array, "J J"], dt: float, steps: int) -> Float[Array, "grid J"]:
+def evolve(
+    atoms: Atoms, loss: Loss, K: Float[Array, "J J"], dt: Float[Array, ""] | float, steps: int
+) -> Float[Array, "grid J"]:
     """m at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 
     def velocity(m: Particles, t: Array) -> Particles:

@@ -99,7 +99,7 @@ def _width(model: Model) -> float:
 
 @partial(jax.jit, static_argnames="steps")
 def evolve(
-    r: Particles, weights: Float[Array, "n 1"], dt: float, steps: int
+    r: Particles, weights: Float[Array, "n 1"], dt: Float[Array, ""] | float, steps: int
 ) -> tuple[Float[Array, "grid 2"], Float[Array, " grid"]]:
     """(Q+, Q-) and E r^2 at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 

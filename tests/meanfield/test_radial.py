@@ -1,0 +1,70 @@
+"""The law of |w| of two Gaussians: closed forms against quadrature, and the risk of particles in many dimensions."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from sgdsim.meanfield import radial
+from sgdsim.meanfield.limit import solution
+from sgdsim.meanfield.models import radial_model, tanh_model
+from sgdsim.meanfield.problem import MeanField
+
+MODEL = radial_model(40)
+
+
+def step(u: float) -> float:
+    return float(np.clip(-2.5 + 10 * (u - 0.5), -2.5, 7.5))
+
+
+def expected(sigma: float) -> float:
+    """E s(sigma G)."""
+    density = lambda g: step(sigma * g) * np.exp(-g * g / 2) / np.sqrt(2 * np.pi)  # noqa: E731
+    knots = [-9, *[a / sigma for a in (0.5, 1.5) if a / sigma < 9], 9]
+    return sum(quad(density, a, b, epsabs=1e-12)[0] for a, b in zip(knots[:-1], knots[1:], strict=True))
+
+
+@pytest.mark.parametrize("r", [0.3, 0.8, 2.0])
+def test_outputs_by_quadrature(r):
+    plus, minus = radial.outputs(jnp.asarray(r))
+    np.testing.assert_allclose([plus, minus], [expected(1.8 * r), expected(0.2 * r)], atol=1e-9)
+    for slope, at in zip(radial.slopes(jnp.asarray(r)), (1.8, 0.2), strict=True):
+        differences = (expected(at * (r + 1e-4)) - expected(at * (r - 1e-4))) / 2e-4
+        np.testing.assert_allclose(slope, differences, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def solved():
+    return solution(MeanField(model=MODEL, N=100, gamma=0.1, beta=0.5), 8.0)
+
+
+def test_risk_falls(solved):
+    """Gradient flow: the risk never rises, and it falls by more than a half."""
+    risk = np.asarray(radial.risk(solved.limit.m))
+    assert np.diff(risk).max() < 1e-10
+    assert risk[-1] < risk[0] / 2
+
+
+def test_start_has_the_chi_square_law(solved):
+    """E r^2 = 0.64, and the histogram agrees with samples of |w|."""
+    assert abs(float(solved.limit.variance[0].sum()) - 0.64) < 1e-12
+    edges = np.linspace(0, 12, 481)
+    norms = np.linalg.norm(np.random.default_rng(0).normal(0, 0.8 / 40**0.5, (20000, 40)), axis=1)
+    counts = np.histogram(norms, edges)[0] / 20000
+    found = solved.histogram(np.array([0.0, 8.0]), edges)
+    np.testing.assert_allclose(found[0], counts, atol=4 * 0.5 / 20000**0.5)
+    centres = (edges[1:] + edges[:-1]) / 2
+    np.testing.assert_allclose(found[1] @ centres**2, 40 * float(solved.limit.variance[-1, 0]), rtol=1e-3)
+
+
+def test_quadrature_agrees_with_samples_of_the_start(solved):
+    (r,), _ = radial.start_quantiles(MODEL)
+    chance = radial.start_quantiles(MODEL)[1]
+    q = np.stack([np.asarray(value)[:, 0] for value in radial.outputs(r)], axis=1)
+    by_quantiles = np.sum((q[1:] + q[:-1]) / 2 * np.diff(chance)[:, None], axis=0)
+    np.testing.assert_allclose(solved.limit.m[0], by_quantiles, atol=1e-6)
+
+
+def test_which_models_are_radial():
+    assert radial.is_radial(MODEL)
+    assert not radial.is_radial(tanh_model())

@@ -50,10 +50,12 @@ import hashlib, json, jax
 from tests.ensemble.test_replicas import PROBLEM, TIMES
 from tests.helpers import run
 from sgdsim.committee import OverlapStart, Weights
+from sgdsim.meanfield import FromLaw, MeanField, Pair, Sde, tanh_model
 from sgdsim.recovery import Descent, ExactStart, Recovery
 digests, committee = [], (PROBLEM, OverlapStart(0.5, 1))
 recovery = (Recovery(alpha=2, eta=0.25, b=0.5, N=24), ExactStart())
-for task, simulator in ((committee, Weights(block=4)), (recovery, Descent())):
+wide = (MeanField(model=tanh_model(), N=50, gamma=0.1, beta=0.5, dynamics=Sde()), FromLaw())
+for task, simulator in ((committee, Weights(block=4)), (recovery, Descent()), (wide, Pair())):
     tiles = run(*task, simulator, TIMES, 1500, 3)
     data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
     digests.append(hashlib.sha256(data).hexdigest())
@@ -63,7 +65,7 @@ print(json.dumps([jax.local_device_count(), digests]))
 
 @pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
-    """Of matrix products; tests/sweep/test_resume.py has the chain, in real runs."""
+    """Of matrix products, and of particles; tests/sweep/test_resume.py has the chain, in real runs."""
     answers = {}
     for devices in (1, 4):
         flags = f"--xla_force_host_platform_device_count={devices}"

@@ -1,0 +1,31 @@
+"""The batch and the division into blocks change no bit of a run of particles."""
+
+import numpy as np
+import pytest
+
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.meanfield.dynamics import Sde, Sgd
+from sgdsim.meanfield.models import output_model
+from sgdsim.meanfield.particles import Pair, Particles
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.starts import FromLaw
+from tests.meanfield.by_hand import MODEL
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "model", "simulator", "beta"),
+    [(Sgd(), MODEL, Pair(), 1.0), (Sde(), output_model(), Particles(), 0.5)],
+)
+def test_batch_and_division_into_blocks_change_no_bit(dynamics, model, simulator, beta):
+    problem = MeanField(model=model, N=2000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)
+
+    def ensemble(batch: int | None) -> Ensemble:
+        return Ensemble(problem, FromLaw(), simulator, None, np.array([0.2, 0.5]), 70, 3, batch=batch)
+
+    whole = ensemble(None)
+    tiles = whole.run()
+    assert whole.n_tiles > 1
+    parts = type(tiles).concatenate([whole.run(range(1)), whole.run(range(1, whole.n_tiles))])
+    for other in (ensemble(1).run(), parts):
+        for name, value in tiles.to_arrays().items():
+            np.testing.assert_array_equal(other.to_arrays()[name], value, err_msg=name)

@@ -1,0 +1,93 @@
+"""The tables of an experiment file about wide networks."""
+
+import pytest
+
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.dynamics import Sde, Sgd
+from sgdsim.meanfield.particles import Linearised, Pair, Particles
+from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
+from sgdsim.meanfield.starts import Explicit, FromLaw
+from sgdsim.meanfield.system import SYSTEM, expected_slope
+from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
+
+
+def problem(**keys):
+    return ProblemSection.model_validate({"N": 100, "gamma": 0.1, "beta": 0.5} | keys).build()
+
+
+@pytest.mark.parametrize(
+    ("keys", "dynamics"),
+    [
+        ({}, Sgd()),
+        ({"noise": "independent", "batch": 3}, Sgd("per_particle", 3)),
+        ({"dynamics": "sde"}, Sde("common")),
+        ({"dynamics": "sde", "noise": "independent", "dt": 0.05, "batch": 2}, Sde("independent", 0.05, 2)),
+    ],
+)
+def test_dynamics(keys, dynamics):
+    assert problem(**keys).dynamics == dynamics
+
+
+@pytest.mark.parametrize(
+    ("keys", "name", "weights"),
+    [
+        ({}, "tanh", 1),
+        ({"model": "output_erf", "loss": "logistic"}, "output_erf", 3),
+        ({"model": "radial"}, "radial", 40),
+        ({"model": "radial", "d": 7}, "radial", 7),
+    ],
+)
+def test_models(keys, name, weights):
+    assert (problem(**keys).model.name, problem(**keys).model.dim) == (name, weights)
+
+
+@pytest.mark.parametrize(
+    ("keys", "argument"),
+    [
+        ({"dt": 0.1}, "dt"),
+        ({"d": 4}, "d"),
+        ({"model": "radial", "loss": "logistic"}, "loss"),
+        ({"beta": 1.0, "gamma": 2.0}, "gamma"),
+    ],
+)
+def test_keys_that_do_not_fit_together(keys, argument):
+    with pytest.raises(ArgumentError) as caught:
+        problem(**keys)
+    assert caught.value.argument == argument
+
+
+def test_starts():
+    assert StartSection().build() == FromLaw()
+    given = StartSection(kind="explicit", particles=[[0.0], [1.0]]).build()
+    assert given == Explicit(((0.0,), (1.0,)))
+    for wrong in ({"kind": "explicit"}, {"particles": [[0.0]]}):
+        with pytest.raises(ArgumentError, match="particles"):
+            StartSection.model_validate(wrong).build()
+
+
+def test_theories_and_simulators():
+    built = [TheorySection(kind=kind).build() for kind in ("limit", "ntk", "none")]
+    assert built == [MeanFieldLimit(), NtkLimit(), None]
+    kinds = ("particles", "pair", "linearised", "none")
+    built = [SimulatorSection(kind=kind, precision="float64").build() for kind in kinds]
+    assert built == [Particles("float64"), Pair("float64"), Linearised("float64"), None]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "keys", "slope"),
+    [
+        ("coupling", {"beta": 0.25}, -0.75),
+        ("distance", {"beta": 1.0}, -1.0),
+        ("displacement", {"a": 0.75}, -0.5),
+        ("displacement", {}, None),
+        ("excess_risk", {}, None),
+    ],
+)
+def test_expected_slopes(quantity, keys, slope):
+    assert expected_slope(quantity, "N", [problem(**keys), problem(**keys, N=50)]) == slope
+    assert expected_slope(quantity, "gamma", [problem(**keys)]) is None
+    assert SYSTEM.expected_slope is expected_slope
+
+
+def test_problems_of_several_beta_have_no_common_slope():
+    assert expected_slope("coupling", "N", [problem(), problem(beta=0.75)]) is None

@@ -1,0 +1,76 @@
+"""The theories' curves, and where they are refused; the lazy limit against the matrix exponential."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from sgdsim.ensemble.theory import solve_theory
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.models import output_model, radial_model
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.starts import Explicit, FromLaw, Given
+from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
+from tests.meanfield.by_hand import MODEL
+
+TIMES = np.array([1.0, 5.0])
+
+
+def problem(beta: float = 0.5, a: float = 1.0, model=MODEL, **keys) -> MeanField:
+    return MeanField(model=model, N=20, gamma=0.1, beta=beta, a=a, **keys)
+
+
+def test_curve_of_the_limit():
+    found = solve_theory(problem(bins=10), FromLaw(), TIMES, MeanFieldLimit())
+    shapes = {name: value.shape for name, value in found.items()}
+    assert shapes == {"excess_risk": (2,), "m": (2, 8), "mean": (2, 1), "variance": (2, 1), "histogram": (2, 10)}
+    np.testing.assert_allclose(found["excess_risk"][1], 0.0103964, atol=6e-8)
+
+
+def test_lazy_curve_is_the_matrix_exponential():
+    """With a squared loss c = p (m - g): m = (1 - exp(-K diag(p) t)) g."""
+    from sgdsim.meanfield.ntk import law_nodes, tangent_kernel
+
+    model = output_model()
+    found = solve_theory(problem(a=0.75, model=model, bins=4), FromLaw(), TIMES, NtkLimit())
+    nodes = np.random.default_rng(0).normal(size=(3, 200_000))
+    x = np.asarray(model.data.points)[:, 0]
+    t = np.tanh(nodes[1][:, None] * x + nodes[2][:, None])
+    rest = nodes[0][:, None] * (1 - t**2)
+    K = (t.T @ t + rest.T @ rest * (1 + np.outer(x, x))) / 200_000
+    np.testing.assert_allclose(tangent_kernel(model, *law_nodes(model)), K, atol=0.01 * np.abs(K).max())
+    exact = np.asarray(tangent_kernel(model, *law_nodes(model)))
+    p = np.asarray(model.data.weights).sum(axis=1)
+    g = np.asarray(model.data.labels).mean(axis=1)
+    for time, m in zip(TIMES, found["m"], strict=True):
+        np.testing.assert_allclose(m, g - expm(-exact * p[None, :] * time) @ g, atol=1e-5)
+    np.testing.assert_allclose(found["variance"], 1, atol=1e-3)
+    np.testing.assert_allclose(found["histogram"][0], found["histogram"][1])
+
+
+def test_where_theories_exist():
+    limit, ntk = MeanFieldLimit(), NtkLimit()
+    assert limit.exists(problem()) and not limit.exists(problem(1.0)) and not limit.exists(problem(a=0.75))
+    assert limit.exists(problem(model=radial_model(10)))
+    assert ntk.exists(problem(a=0.75)) and not ntk.exists(problem()) and not ntk.exists(problem(a=0.5))
+
+
+@pytest.mark.parametrize(
+    ("theory", "given", "words"),
+    [
+        (MeanFieldLimit(), problem(1.0), "random"),
+        (NtkLimit(), problem(), "above 1/2"),
+        (NtkLimit(), problem(1.0, 0.75), "deterministic"),
+        (NtkLimit(), problem(a=0.75), "E F = 0"),
+    ],
+)
+def test_refusals(theory, given, words):
+    with pytest.raises(ArgumentError, match=words):
+        theory.check(given)
+
+
+def test_given_particles_have_no_limit():
+    with pytest.raises(ArgumentError, match="model's law"):
+        MeanFieldLimit().check_start(Explicit(((0.0,),) * 20))
+    with pytest.raises(ArgumentError, match="shared"):
+        MeanFieldLimit().bind(problem())(Given(None), jnp.asarray(TIMES))

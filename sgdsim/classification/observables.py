@@ -15,6 +15,15 @@ VARIABLES = {
     "histogram": Variable("fraction of the weights of one pixel in each bin", r"\nu", ("bin",)),
     "active_histogram": Variable("fraction of the weights of all active pixels in each bin", r"\tilde{\nu}", ("bin",)),
 }
+"""Losses are means of the cross-entropy over all images of a part, accuracies the part whose largest output is right.
+
+A unit is dead where relu(W1_k . x) = 0 on every training image: it moves no more. "histogram" is of W1[:, 0], the
+weights from the first pixel, a corner; "active_histogram" of those from all pixels that vary.
+
+"seed_distance" is the Wasserstein distance between W1[:, 0] of two seeds: of each replica and the next one in its tile,
+the last with the first. Neighbouring distances share a seed, so their standard error is a little too small; in a tile
+of two replicas both have the same distance, and it is too small by sqrt(2). A replica alone has none.
+"""
 
 
 def bin_fractions(values: Float[Array, " values"], edges: Float[Array, " edges"]) -> Float[Array, " bins"]:

@@ -48,7 +48,9 @@ class Network(Simulator):
         return (2 * weights + 4 * problem.batch * problem.N + data) * itemsize
 
     def flops_per_step(self, problem: Classification) -> float:
-        """4 batch N (d + 1.5 classes) of the products, counted at a tenth: so much faster are they than the loops that
-        a plan reckons with."""
+        """4 batch N (d + 1.5 classes) of the products.
+
+        They are counted at a tenth: so much faster are they than the loops that a plan reckons with.
+        """
         images = problem.images
         return 4.0 * problem.batch * problem.N * (images.pixels + 1.5 * images.classes) / 10

@@ -66,7 +66,7 @@ def test_values_out_of_range_are_refused_by_name(change, argument):
 
 
 def test_what_a_user_should_know():
-    assert Classification(N=1000, gamma0=1, beta=1).cautions() == []
+    assert Classification(N=1000, gamma0=0.5, beta=1).cautions() == []
     (line,) = Classification(N=100, gamma0=6, beta=1).cautions()
     assert "|x|^2 = 64 at N = 100, beta = 1, gamma0 = 6: near the edge of stability" in line
     (line,) = Classification(N=10_000, gamma0=0.1, beta=0).cautions()

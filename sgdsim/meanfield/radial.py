@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import roots_genlaguerre
 from scipy.stats import chi2
 
 from sgdsim.meanfield.characteristics import rk4
@@ -25,8 +24,8 @@ from sgdsim.meanfield.observables import Particles
 
 SPREADS = (1.8, 0.2)
 """Standard deviations of x in the two classes."""
-NODES = 64
-"""Of the Gauss-Laguerre quadrature over r^2."""
+NODES = 2000
+"""Cells of the law of r at t = 0."""
 _FIRST, _LAST = 0.5, 1.5
 """Where the feature's ramp begins and ends."""
 
@@ -78,10 +77,14 @@ def order_parameters(r: Particles, weights: Float[Array, "n 1"]) -> Float[Array,
 
 
 def start_nodes(model: Model, count: int = NODES) -> tuple[Particles, Float[Array, "count 1"]]:
-    """Radii of the law at t = 0 at Gauss-Laguerre nodes of r^2, and their weights."""
-    nodes, weights = roots_genlaguerre(count, model.dim / 2 - 1)
-    r = _width(model) * np.sqrt(2 * nodes)
-    return (jnp.asarray(r)[:, None],), jnp.asarray(weights / weights.sum())[:, None]
+    """Radii of the law at t = 0 in the middle of equal cells, and the cells' weights.
+
+    A Gauss quadrature would be worse: radii part at a point from which some grow and others shrink, and the integrand
+    becomes steep there.
+    """
+    (edges,), below = start_quantiles(model, count + 1)
+    weights = np.diff(below)
+    return ((edges[1:] + edges[:-1]) / 2,), jnp.asarray(weights / weights.sum())[:, None]
 
 
 def start_quantiles(model: Model, count: int = 4001) -> tuple[Particles, Float[np.ndarray, " count"]]:

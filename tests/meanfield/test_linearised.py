@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
+from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.linearised_kernel import tangent_kernel
 from sgdsim.meanfield.losses import Squared
 from sgdsim.meanfield.model import GaussianLaw, Model
@@ -39,8 +39,8 @@ def test_a_linear_feature_is_its_own_linearisation(dynamics):
     assert tiles.kept["displacement"].min() > 1e-4
 
 
-def lazy(a: float, N: int, dynamics: Dynamics = Sgd()) -> dict[str, np.ndarray]:
-    problem = MeanField(model=OUTPUT, N=N, gamma=0.1, beta=0.5, a=a, dynamics=dynamics)
+def lazy(a: float, N: int) -> dict[str, np.ndarray]:
+    problem = MeanField(model=OUTPUT, N=N, gamma=0.1, beta=0.5, a=a)
     return run(problem, FromLaw(), Linearised(), [2.0], 64).kept
 
 

@@ -1,7 +1,7 @@
 """Particles beside their limits: linear-noise constants, rates, and what common noise does to propagation of chaos.
 
-Reference numbers: E |W_T - W^*_T|^2 = c eps + 0.2872/N and E D^1 D^2 = c' eps + 0.2235/N for D = W^N - W^* at T = 5, with
-c = 1.0003, c' = 0 for independent and c = 0.1590, c' = 0.1074 for common noise, which is that of SGD.
+Reference numbers at T = 5, for D = W^N - W^*: E |D|^2 = c eps + 0.2872/N and E D^1 D^2 = c' eps + 0.2235/N, with
+c = 1.0003, c' = 0 for independent noise and c = 0.1590, c' = 0.1074 for common noise, which is that of SGD.
 """
 
 from functools import cache

@@ -20,10 +20,11 @@ from sgdsim.meanfield.starts import Explicit, FromLaw, Given
 from tests.meanfield.by_hand import MODEL, sgd
 
 N, LANES = 6, 4
+SGD = Sgd()
 KEYS = replica_keys(5, 0, 0, LANES)
 
 
-def problem(dynamics: Dynamics = Sgd(), **changes) -> MeanField:
+def problem(dynamics: Dynamics = SGD, **changes) -> MeanField:
     return MeanField(**{"model": MODEL, "N": N, "gamma": 0.3, "beta": 0.5, "dynamics": dynamics} | changes)
 
 

@@ -147,7 +147,7 @@ class NetworkKernel(Kernel):
     ) -> tuple[Float[Array, ""], Float[Array, ""], Bool[Array, " N"]]:
         """Mean loss and accuracy over all images, and which units are above 0 on any, a number of images at a time."""
         count = data.images.shape[0]
-        rows = min(count, max(1, _PASS // self.N))
+        rows = images_at_once(self.N, count)
 
         def add(index: Int[Array, ""], sums: Any) -> Any:
             loss, right, alive = sums
@@ -169,6 +169,11 @@ class NetworkKernel(Kernel):
         nothing = (jnp.zeros(()), jnp.zeros((), jnp.int64), jnp.zeros(self.N, bool))
         loss, right, alive = jax.lax.fori_loop(0, -(-count // rows), add, nothing)
         return loss / count, right / count, alive
+
+
+def images_at_once(N: int, count: int) -> int:
+    """Images of `count` whose hidden values are held at once to measure one network."""
+    return min(count, max(1, _PASS // N))
 
 
 def _product(left: Float[Array, "rows inner"], right: Float[Array, "inner columns"]) -> Float[Array, "rows columns"]:

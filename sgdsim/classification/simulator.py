@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 
-from sgdsim.classification.network import NetworkKernel
+from sgdsim.classification.network import NetworkKernel, images_at_once
 from sgdsim.classification.problem import Classification
 from sgdsim.ensemble.contracts import Simulator
 from sgdsim.errors import ArgumentError
@@ -37,15 +37,20 @@ class Network(Simulator):
 
     def bind(self, problem: Classification, replicas: int, final: float) -> NetworkKernel:
         """The kernel of a problem, with tiles that are no larger than so many replicas need."""
-        lanes = LANES if problem.N * problem.images.pixels <= LARGE else 2
-        return NetworkKernel.of(problem, self.precision, min(lanes, 1 << (replicas - 1).bit_length()))
+        lanes = min(self._most_lanes(problem), 1 << (replicas - 1).bit_length())
+        return NetworkKernel.of(problem, self.precision, lanes)
+
+    def _most_lanes(self, problem: Classification) -> int:
+        """Networks of a tile, where there are enough of them."""
+        return LANES if problem.N * problem.images.pixels <= LARGE else 2
 
     def bytes_per_replica(self, problem: Classification) -> int:
-        """Weights twice, the hidden layer of a batch, and a replica's part of the data."""
+        """Weights twice, the hidden layer of a batch, and a replica's part of the data and of a pass over them."""
         images, itemsize = problem.images, jnp.dtype(self.precision).itemsize
         weights = problem.N * (images.pixels + images.classes)
-        data = (images.train.size + images.test.size) // LANES
-        return (2 * weights + 4 * problem.batch * problem.N + data) * itemsize
+        data = images.train.size + images.test.size
+        measured = 3 * images_at_once(problem.N, len(images.train)) * problem.N
+        return (2 * weights + 4 * problem.batch * problem.N + (data + measured) // self._most_lanes(problem)) * itemsize
 
     def flops_per_step(self, problem: Classification) -> float:
         """4 batch N (d + 1.5 classes) of the products.

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.characteristics import Weights, hermite_nodes, rk4
+from sgdsim.meanfield.characteristics import State, Weights, hermite_nodes, rk4
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.drives import atoms_of, pull
 from sgdsim.meanfield.losses import Loss
@@ -22,9 +22,9 @@ from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import Particles
 from sgdsim.meanfield.sobol_particles import sobol_start
 
-_LOG2 = 16
+_LOG2 = 18
 _ZERO = 1e-3
-"""What counts as E F = 0, in units of the root of E F^2: the error of 2^16 Sobol points is below."""
+"""What counts as E F = 0, in units of the root of E F^2: the error of 2^18 Sobol points is below."""
 _LONGEST = 0.1
 """Longest step of RK4, times the largest eigenvalue of the kernel."""
 SPACING = 2.5e-3
@@ -74,10 +74,10 @@ def evolve(
 ) -> Float[Array, "grid J"]:
     """m at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 
-    def velocity(m: Particles, t: Array) -> Particles:
+    def velocity(m: State, t: Array) -> State:
         return (-K @ atoms.coefficients(loss, m[0])[0],)
 
-    def step(m: Particles, _: None) -> tuple[Particles, Array]:
+    def step(m: State, _: None) -> tuple[State, Array]:
         ahead = rk4(velocity, m, jnp.zeros(()), jnp.asarray(dt))
         return ahead, ahead[0]
 

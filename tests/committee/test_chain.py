@@ -1,5 +1,7 @@
 """The chain: one step by hand, its law against full weights, precision, and independence of d."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -153,8 +155,7 @@ def test_that_comparison_sees_a_two_percent_error_of_a_coefficient(change):
         def bind(self, problem, replicas, final):
             right = super().bind(problem, replicas, final)
             value = getattr(right, change)
-            fields = {name: getattr(right, name) for name in right.__dataclass_fields__}
-            return type(right)(**(fields | {change: type(value)(1.02 * value)}))
+            return dataclasses.replace(right, **{change: type(value)(1.02 * value)})
 
     times, replicas = [0.25, 0.5, 1.0], 2**15
     right = run(problem, OverlapStart(0.5, 1), Weights(block=4), times, replicas, seed=2)

@@ -38,7 +38,7 @@ class LazyFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """The three panels."""
-        theory = " Dashed: the tangent-kernel limit, where there is one." if run.has_theory else ""
+        theory = " Dashed: the tangent-kernel limit, where there is one." if run.knows(run.scalars[0]) else ""
         return (
             "Left: mean squared displacement of a particle at the final time. Middle: largest distance of the "
             "predictions from those of the network linearised about its start, driven by the same noise. Means over "
@@ -97,10 +97,10 @@ def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:
             width = rows[f"{name}_{part}"].to_numpy()
             draw_band(axes, times, np.maximum(mean - width, 0.05 * mean), mean + width, colour, OPACITIES[part])
         axes.plot(times, mean, color=colour, linewidth=1.6)
-        if run.has_theory:
+        if run.knows(name):
             axes.plot(times, rows[f"{name}_theory"].to_numpy(), **THEORY, zorder=3)
         keys.append(Line2D([], [], color=colour, linewidth=1.6, label=f"$a$ = {exponent:g}"))
-    if run.has_theory:
+    if run.knows(name):
         keys.append(Line2D([], [], **THEORY, label="tangent kernel"))
     first = next(iter(cells.values()))
     N = plain(run.summary["cells"][first]["parameters"][AGAINST])

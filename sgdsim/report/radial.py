@@ -88,7 +88,7 @@ def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, index: tuple[int,
     for part in BANDS if run.simulated else ():
         draw_band(axes, times, centre - values(f"_{part}"), centre + values(f"_{part}"), colour, OPACITIES[part])
     axes.plot(times, centre, color=colour, linewidth=1.6)
-    if run.has_theory:
+    if run.knows(name):
         axes.plot(times, values("_theory"), **THEORY, zorder=3)
 
 
@@ -97,6 +97,6 @@ def _draw_law(axes: Axes, run: Stored, cell: int, colour: str) -> None:
     assert edges is not None
     last = run.results.isel(cell=cell, time=-1)
     axes.stairs(density(last[run.column(HISTOGRAM)].to_numpy(), edges), edges, color=colour, linewidth=1.3)
-    if run.has_theory:
+    if run.knows(HISTOGRAM):
         theory = density(last[f"{HISTOGRAM}_theory"].to_numpy(), edges)
         axes.plot((edges[1:] + edges[:-1]) / 2, theory, **THEORY, zorder=3)

@@ -116,7 +116,11 @@ class Stored:
     @property
     def has_theory(self) -> bool:
         """Whether there is a theory beside a simulation."""
-        return self.simulated and any(f"{name}_theory" in self.results for name in self.observables)
+        return any(self.knows(name) for name in self.observables)
+
+    def knows(self, name: str) -> bool:
+        """Whether theory has this observable, beside a simulation."""
+        return self.simulated and f"{name}_theory" in self.results
 
     @property
     def has_predictions(self) -> bool:

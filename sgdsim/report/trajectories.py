@@ -98,7 +98,7 @@ def _chosen_observables(run: Stored) -> list[str]:
 
 
 def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[int, str]) -> None:
-    """Curves of one observable in panel[0] and, with a theory, the difference in panel[1]."""
+    """Curves of one observable in panel[0] and, where theory has it, the difference in panel[1]."""
     cells = list(colours)
     components = _chosen_components(run, name, cells)
     for cell, colour in colours.items():
@@ -109,9 +109,13 @@ def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[in
         _label_components(panel[0], run, name, cells, components)
     elif _is_positive(run, name, cells):
         panel[0].set_yscale("log")
-    if run.has_theory:
+    if run.knows(name):
         panel[0].tick_params(labelbottom=False)
         _draw_differences(panel[1], run, name, colours, _loudest(run, name, cells, components))
+    else:
+        for axes in panel[1:]:
+            axes.remove()
+        panel = panel[:1]
     if is_logarithmic(run.times(cells[0])):
         for axes in panel:
             axes.set_xscale("log")
@@ -153,7 +157,7 @@ def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Compon
         widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
         _draw_bands(axes, times, mean, widths, colour)
     axes.plot(times, mean, color=colour, linewidth=1.8)
-    if run.has_theory:
+    if run.knows(name):
         axes.plot(times, _series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
 
 

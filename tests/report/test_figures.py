@@ -130,6 +130,15 @@ def test_without_a_theory_there_is_one_panel_for_each_observable(run):
     assert "theory" not in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def test_an_observable_that_theory_does_not_have_is_drawn_alone(run):
+    bare = Stored(run.results.drop_vars("M_theory"), run.summary, run.provenance, run.experiment)
+    figure = draw("trajectories", bare)
+    assert len(figure.axes) == 5
+    overlaps = next(axes for axes in figure.axes if axes.get_title() == "teacher-student overlaps")
+    assert overlaps.get_xlabel() == "$t$"
+    assert "--" not in [line.get_linestyle() for line in overlaps.lines]
+
+
 def test_save_times_that_grow_by_factors_get_a_logarithmic_axis(run):
     run.results["t"][:] = np.geomspace(0.01, 5, 50)
     assert {axes.get_xscale() for axes in draw("trajectories", run).axes} == {"log"}

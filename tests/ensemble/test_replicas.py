@@ -90,19 +90,19 @@ def test_more_replicas_keep_the_old_ones():
 
 def test_seeds_and_cells_are_independent():
     runs = [
-        run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 256, seed, ExactODE(), cell=cell)
+        run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 300, seed, ExactODE(), cell=cell)
         for seed, cell in ((0, 0), (1, 0), (0, 1))
     ]
     for i in range(3):
         for j in range(i):
             correlation = np.corrcoef(runs[i].sup_deviation, runs[j].sup_deviation)[0, 1]
-            assert abs(correlation) < 5 / 16
+            assert abs(correlation) < 5 / 300**0.5
 
 
 def test_every_replica_is_compared_with_the_theory_of_its_own_start():
-    """At d = 100 the starts on the sphere differ by 0.1, far more than SGD departs from its ODE at t = 0.02."""
+    """At d = 100 the starts on the sphere differ by 0.1, far more than SGD departs from its ODE until t = 0.04."""
     start = SphereStart(seed=1, per_replica=True)
-    own = run(PROBLEM, start, Chain(), [0.02], 256, 0, ExactODE())
+    own = run(PROBLEM, start, Chain(), linear_times(0.04, 4), 300, 0, ExactODE())
     assert own.sup_deviation.max() < 0.2
     assert np.sqrt(own.m2["Q"][0, 0, 0, 1] / (own.count[0] - 1)) > 0.05
     assert abs(own.mean["Q"][0] - own.theory["Q"][0]).max() < 0.01

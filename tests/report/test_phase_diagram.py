@@ -22,7 +22,7 @@ noise = 0.01
 [grid]
 kappa = {list(KAPPAS)}
 delta = {list(DELTAS)}
-d = [20, 30]
+d = [200, 300]
 
 [fits.deviation]
 quantity = "sup_deviation"
@@ -52,8 +52,8 @@ def texts_at(axes, delta, kappa):
 
 
 def largest(run):
-    """The cells at d = 30 by their place."""
-    cells = [cell for cell in run.summary["cells"] if cell["axes"]["d"] == 30]
+    """The cells at d = 300 by their place."""
+    cells = [cell for cell in run.summary["cells"] if cell["axes"]["d"] == 300]
     return {(cell["axes"]["delta"], cell["axes"]["kappa"]): cell for cell in cells}
 
 
@@ -86,7 +86,7 @@ def test_the_background_has_the_colour_of_the_region_everywhere(run):
 
 def test_every_cell_shows_its_final_risk_at_the_largest_d(run):
     axes = panels(run)[0]
-    assert axes.get_title(loc="left") == "final excess risk at d = 30"
+    assert axes.get_title(loc="left") == "final excess risk at d = 300"
     cells = largest(run)
     assert set(cells) == {(delta, kappa) for delta in DELTAS for kappa in KAPPAS}
     for place, cell in cells.items():

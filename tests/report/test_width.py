@@ -13,7 +13,7 @@ FIGURE = FIGURES["width"]
 TABLES = """
 [problem]
 d = 60
-k = 2
+k = 1
 noise = 0.01
 
 [grid]

@@ -69,6 +69,9 @@ def test_observables_by_hand(degree):
             np.testing.assert_allclose(seen[name][..., lane], value, rtol=1e-12, err_msg=name)
 
 
+frames, started_at = jax.jit(random_frame, static_argnums=(1, 2)), jax.jit(exact_start)
+
+
 @settings(max_examples=20)
 @given(
     N=st.sampled_from([2, 3, 40]),
@@ -81,10 +84,10 @@ def test_starts_have_exactly_the_overlaps(N, cosine, C00, seed):
     m0 = m0 if m0**2 <= C00 else 0.0
     start = ExactStart().draw(Recovery(alpha=2, eta=0.1, m0=m0, C00=C00, N=N), np.random.default_rng(), 3)
     keys = replica_keys(seed, 0, 0, 3)
-    frame = random_frame((keys[0], keys[1]), N, min(N, 3))
+    frame = np.asarray(frames((keys[0], keys[1]), N, min(N, 3)))
     gram = np.einsum("ail,bil->abl", frame, frame) / N
     np.testing.assert_allclose(gram, np.repeat(np.eye(len(frame))[:, :, None], 3, axis=2), atol=1e-13)
-    x = exact_start(Overlaps(m=jnp.asarray(start.m), C=jnp.asarray(start.C)), frame[0], frame[1])
+    x = np.asarray(started_at(Overlaps(m=jnp.asarray(start.m), C=jnp.asarray(start.C)), frame[0], frame[1]))
     np.testing.assert_allclose((x * frame[0]).sum(0) / N, m0, atol=1e-12 * max(1, C00**0.5))
     np.testing.assert_allclose((x * x).sum(0) / N, C00, rtol=1e-12)
 

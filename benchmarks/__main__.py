@@ -111,6 +111,14 @@ def particle_rows() -> Iterator[Row]:
         yield Row(section, f"NumPy loop, {name}", rate(loop))
 
 
+def network_rows() -> Iterator[Row]:
+    """Classification of the small digits."""
+    section, N = "Relu networks on digits, d = 64, batch 100, N = 1000, float32, 8 replicas", 1000
+    ours, loop = forms.network_rate(N, 8, 400), forms.numpy_network_rate(N, 400)
+    yield Row(section, "sgdsim", rate(ours), ours / loop, "the NumPy loop")
+    yield Row(section, "NumPy loop", rate(loop))
+
+
 def core_rows() -> Iterator[Row]:
     """One core and all of them, in processes of their own."""
     section = "Cores (chain, p = k = 4, 4096 replicas)"
@@ -166,6 +174,7 @@ def main() -> None:
         descent_rows,
         mean_field_rows,
         particle_rows,
+        network_rows,
         core_rows,
         first_result_rows,
     ):

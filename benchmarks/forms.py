@@ -4,8 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.textbook import numpy_descent, numpy_loop, numpy_particles, vmapped_chain, vmapped_weights
+from benchmarks.textbook import (
+    numpy_descent,
+    numpy_loop,
+    numpy_network,
+    numpy_particles,
+    vmapped_chain,
+    vmapped_weights,
+)
 from benchmarks.timing import seconds
+from sgdsim.classification import Classification, Network, RandomWeights
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.ensemble.contracts import Simulator
 from sgdsim.ensemble.devices import over_tiles, tile_mesh
@@ -79,6 +87,19 @@ def particle_rate(N: int, dynamics: Dynamics, replicas: int, steps: int) -> floa
 def numpy_particle_rate(N: int, dynamics: Dynamics, steps: int) -> float:
     """One trajectory of them in NumPy."""
     return steps / seconds(numpy_particles(particles(N, dynamics), steps))
+
+
+def network_rate(N: int, replicas: int, steps: int) -> float:
+    """Relu networks on the small digits."""
+    problem = Classification(N=N, gamma0=0.5, beta=0.75)
+    times = np.array([steps * problem.dt])
+    ensemble = Ensemble(problem, RandomWeights(), Network(), None, times, replicas, 0)
+    return replicas * steps / seconds(ensemble.run)
+
+
+def numpy_network_rate(N: int, steps: int) -> float:
+    """One of them in NumPy."""
+    return steps / seconds(numpy_network(Classification(N=N, gamma0=0.5, beta=0.75), steps))
 
 
 def numpy_rate(d: int, p: int, steps: int) -> float:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import erf
 
+from sgdsim.classification import Classification
 from sgdsim.committee import Committee
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.problem import MeanField
@@ -72,6 +73,34 @@ def numpy_particles(problem: MeanField, steps: int, seed: int = 0) -> Callable[[
                 variance = (residual**2).mean(axis=1) @ gradients**2 / len(x) - h * h
                 w = w - h * dt + np.sqrt(eps * dt * variance) * rng.standard_normal(problem.N)
         return w
+
+    return run
+
+
+def numpy_network(problem: Classification, steps: int, seed: int = 0) -> Callable[[], np.ndarray]:
+    """SGD of one relu network on images in NumPy, float32; a job that returns W1."""
+    rng = np.random.default_rng(seed)
+    images, eps = problem.images, np.float32(problem.eps)
+    x, labels = np.asarray(images.train, np.float32), np.asarray(images.train_labels)
+    shapes = ((problem.N, x.shape[1]), (problem.N, int(labels.max()) + 1))
+    start = [
+        rng.uniform(-scale, scale, shape).astype(np.float32)
+        for scale, shape in zip(problem.scales, shapes, strict=True)
+    ]
+
+    def run() -> np.ndarray:
+        W1, W2 = start
+        for _ in range(steps):
+            batch = rng.integers(len(x), size=problem.batch)
+            inputs = x[batch]
+            hidden = np.maximum(inputs @ W1.T, 0)
+            out = hidden @ W2 / problem.N
+            error = np.exp(out - out.max(axis=1, keepdims=True))
+            error /= error.sum(axis=1, keepdims=True)
+            error[np.arange(len(batch)), labels[batch]] -= 1
+            back = (error @ W2.T) * (hidden > 0) / len(batch)
+            W1, W2 = W1 - eps * (back.T @ inputs), W2 - eps * (hidden.T @ error) / len(batch)
+        return W1
 
     return run
 

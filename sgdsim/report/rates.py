@@ -125,7 +125,7 @@ def _draw_slopes(axes: Axes, found: list[Series]) -> None:
     axes.set(xlabel=r"$\beta$", ylabel="slope in $N$", xlim=(-0.06, 1.08))
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -1.12), max(high, 0.08))
-    axes.annotate(r"$-(1 - \beta)$", (0.42, -0.58), xytext=(6, -9), textcoords="offset points")
+    axes.annotate(r"$-(1 - \beta)$", (0.45, -0.55), xytext=(-6, 4), textcoords="offset points", ha="right")
     axes.annotate(r"$\beta = 1$: $-1$", (1, -1), xytext=(-9, 5), textcoords="offset points", ha="right")
 
 

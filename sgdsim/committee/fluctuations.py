@@ -141,7 +141,7 @@ def deviations(
     nodes, M, Q = _path(flow, initial, times, fineness)
     noise, P = StepCovariance.of(problem), jnp.asarray(initial.P)
     # Point by point: the number of points differs from problem to problem, and one compilation serves them all.
-    rates = [_rates(flow, noise, P, *point) for point in zip(jnp.asarray(M), jnp.asarray(Q), strict=True)]
+    rates = [_rates(flow, noise, P, *map(jnp.asarray, point)) for point in zip(M, Q, strict=True)]
     jacobians, noises = (np.stack(rate) for rate in zip(*rates, strict=True))
     transitions, kicks, last = [], [], 0.0
     for time in times:

@@ -137,6 +137,10 @@ class Simulator(abc.ABC):
         """A rough count of operations of one step of one replica, for the time estimate of a plan."""
 
 
+LEAST_TIMES = 64
+"""A curve is compiled for no fewer times than these."""
+
+
 class Curve(eqx.Module):
     """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid."""
 
@@ -148,8 +152,14 @@ class Curve(eqx.Module):
         """
 
     def solve(self, initial: Initial, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
-        """The same for one start, on the host: for a curve whose work depends on the times, the method to override."""
-        return {name: np.asarray(value) for name, value in _compiled(self, initial, jnp.asarray(times)).items()}
+        """The same for one start, on the host: for a curve whose work depends on the times, the method to override.
+
+        The last time is repeated up to a power of two, so that one compilation serves almost any number of times.
+        """
+        room = max(LEAST_TIMES, 1 << (len(times) - 1).bit_length())
+        padded = np.pad(np.asarray(times, np.float64), (0, room - len(times)), mode="edge")
+        solved = _compiled(self, initial, jnp.asarray(padded))
+        return {name: np.asarray(value)[: len(times)] for name, value in solved.items()}
 
 
 @jax.jit

@@ -192,8 +192,8 @@ def test_float32_follows_float64_path_by_path(d):
 def test_float32_agrees_with_float64_at_a_million_dimensions():
     """Independent seeds, 2e4 steps of 1e-6 each."""
     problem = Committee.from_scaling(d=10**6, k=2, p0=2, noise=1e-3)
-    single = run(problem, OverlapStart(0.5, 1), Chain("float32"), [0.01, 0.02], 2048, seed=1)
-    double = run(problem, OverlapStart(0.5, 1), Chain("float64"), [0.01, 0.02], 1024, seed=2)
+    single = run(problem, OverlapStart(0.5, 1), Chain("float32"), [0.005, 0.01, 0.02], 2048, seed=1)
+    double = run(problem, OverlapStart(0.5, 1), Chain("float64"), [0.005, 0.01, 0.02], 2048, seed=2)
     assert worst(z_between(single, double)) < 5
 
 
@@ -202,7 +202,7 @@ def test_near_perfect_learning_float32_tracks_float64():
     """Noiseless, p = k = 2: the excess risk falls below 1e-8, where Q - M P^-1 M^T would have been lost to rounding."""
     problem = Committee.from_scaling(d=100, k=2, p0=2, gamma0=6, noise=0.0)
     start, times = ExplicitStart(np.eye(2), 0.9 * np.eye(2), np.eye(2)), [20.0, 60.0, 120.0]
-    single, double = (run(problem, start, Chain(precision), times, 1024) for precision in ("float32", "float64"))
+    single, double = (run(problem, start, Chain(precision), times, 2048) for precision in ("float32", "float64"))
     assert double.mean["excess_risk"].mean(axis=0)[-1] < 1e-8
     ratio = single.mean["excess_risk"].mean(axis=0) / double.mean["excess_risk"].mean(axis=0)
     np.testing.assert_allclose(ratio, 1, atol=0.02)

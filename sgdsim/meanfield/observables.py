@@ -19,7 +19,7 @@ VARIABLES = {
     "coupling": Variable("mean over particles of the largest squared distance so far", r"\sup |W^N - W^*|^2"),
     "pair_covariance": Variable("mean product of the deviations of two particles from their limits", r"D^1 \cdot D^2"),
     "m_linear": Variable("prediction of the linearised network at each input", r"m^{\rm lin}", ("input",)),
-    "gap": Variable("largest distance so far from the linearised network", r"\sup |m - m^{\rm lin}|_\infty"),
+    "gap": Variable("largest distance over the inputs from the linearised network", r"|m - m^{\rm lin}|_\infty"),
     "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
 }
 

@@ -17,7 +17,7 @@ from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, WIDTH, series_colours
 
 AXIS, AGAINST = "a", "N"
-MEASURES = {"displacement": r"$\mathrm{E}\,|W_T - W_0|^2$", "gap": r"$\mathrm{E}\,\sup_t\, |m - m^{\rm lin}|_\infty$"}
+MEASURES = {"displacement": r"$\mathrm{E}\,|W_T - W_0|^2$", "gap": r"$\mathrm{E}\,|m_T - m^{\rm lin}_T|_\infty$"}
 OPACITIES = {"std": 0.14, "sem": 0.4}
 MINUS = "\N{MINUS SIGN}"
 

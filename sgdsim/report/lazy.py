@@ -42,7 +42,7 @@ class LazyFigure(FigureKind):
         return (
             "Left: mean squared displacement of a particle at the final time. Middle: largest distance of the "
             "predictions from those of the network linearised about its start, driven by the same noise. Means over "
-            "runs with standard errors; lines: fitted powers of N. Dashed: the exponent 2 (a - 1) of theory. Right: "
+            "runs with standard errors; lines: fitted powers of N. Dashed: theory, N^(2 (a - 1)). Right: "
             f"{run.words(run.scalars[0])} at the largest N, with its standard error and the standard deviation of "
             f"one run.{theory}"
         )
@@ -81,9 +81,10 @@ def _draw_law(axes: Axes, exponent: float, law: Law, index: int, colour: str) ->
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, colour))
     span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
     axes.plot(span, law["constant"] * span ** law["slope"], color=colour, linewidth=1.2)
-    if exponent < 1:
+    expected = law.get("expected_slope")
+    if expected is not None:
         middle, height = (np.exp(np.log(values).mean()) for values in (N, mean))
-        axes.plot(span, height * (span / middle) ** (2 * (exponent - 1)), color=colour, zorder=3, **GUIDE)
+        axes.plot(span, height * (span / middle) ** expected, color=colour, zorder=3, **GUIDE)
 
 
 def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:

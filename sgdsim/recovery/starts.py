@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -40,9 +41,10 @@ def random_frame(key: Key, N: int, vectors: int) -> Float[Array, "vectors {N} la
     Vector v is drawn under the key folded with v + 1, so that it does not depend on their number, and made orthogonal
     to those before by Gram and Schmidt, twice over: to rounding also where N is small.
     """
+    # One after another in a loop: written out for every vector, the generator takes long to compile.
+    normals = jax.lax.map(lambda number: block_normals(fold(key, number), N, jnp.float64).T, jnp.arange(vectors) + 1)
     frame: list[Any] = []
-    for number in range(vectors):
-        vector = block_normals(fold(key, number + 1), N, jnp.float64).T
+    for vector in normals:
         for other in frame * 2:
             vector = vector - other * (jnp.sum(other * vector, axis=0, keepdims=True) / N)
         frame.append(vector * (N / jnp.sum(vector * vector, axis=0, keepdims=True)) ** 0.5)

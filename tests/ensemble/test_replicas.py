@@ -1,10 +1,12 @@
 """Ensembles: bitwise the same however they are divided, honest about divergence, and each start with its own theory."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import tile_statistics, tree_sum
 from sgdsim.ensemble.times import linear_times
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield import FromLaw, MeanField, Pair, Sde, tanh_model
+from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.helpers import run
 
 PROBLEM = Committee.from_scaling(d=100, k=2, p0=2, noise=0.01)
@@ -45,41 +49,42 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas
     assert identical(type(whole).concatenate(parts), whole)
 
 
+def digests():
+    """Number of devices, and a digest of every number of three ensembles, of one simulator each."""
+    committee = (PROBLEM, OverlapStart(0.5, 1))
+    recovery = (Recovery(alpha=2, eta=0.25, b=0.5, N=24), ExactStart())
+    wide = (MeanField(model=tanh_model(), N=50, gamma=0.1, beta=0.5, dynamics=Sde()), FromLaw())
+    found = []
+    for task, simulator in ((committee, Weights(block=4)), (recovery, Descent()), (wide, Pair())):
+        tiles = run(*task, simulator, TIMES, 1500, 3)
+        data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
+        found.append(hashlib.sha256(data).hexdigest())
+    return [jax.local_device_count(), found]
+
+
 SCRIPT = """
-import hashlib, json, jax
-from tests.ensemble.test_replicas import PROBLEM, TIMES
-from tests.helpers import run
-from sgdsim.committee import OverlapStart, Weights
-from sgdsim.meanfield import FromLaw, MeanField, Pair, Sde, tanh_model
-from sgdsim.recovery import Descent, ExactStart, Recovery
-digests, committee = [], (PROBLEM, OverlapStart(0.5, 1))
-recovery = (Recovery(alpha=2, eta=0.25, b=0.5, N=24), ExactStart())
-wide = (MeanField(model=tanh_model(), N=50, gamma=0.1, beta=0.5, dynamics=Sde()), FromLaw())
-for task, simulator in ((committee, Weights(block=4)), (recovery, Descent()), (wide, Pair())):
-    tiles = run(*task, simulator, TIMES, 1500, 3)
-    data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
-    digests.append(hashlib.sha256(data).hexdigest())
-print(json.dumps([jax.local_device_count(), digests]))
+import json
+from tests.ensemble.test_replicas import digests
+print(json.dumps(digests()))
 """
 
 
 @pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
-    """Of matrix products, and of particles; tests/sweep/test_resume.py has the chain, in real runs."""
-    answers = {}
-    for devices in (1, 4):
-        flags = f"--xla_force_host_platform_device_count={devices}"
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=os.environ | {"XLA_FLAGS": flags},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        count, digests = json.loads(done.stdout.splitlines()[-1])
-        assert count == devices
-        answers[devices] = digests
-    assert answers[1] == answers[4]
+    """Of matrix products, and of particles; tests/sweep/test_resume.py has the chain, in real runs.
+
+    The devices of this process, one for each core, against four or three. A tile alone, above, is on one device.
+    """
+    devices, here = digests()
+    other = 4 if devices != 4 else 3
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env=os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={other}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [other, here]
 
 
 def test_more_replicas_keep_the_old_ones():

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from sgdsim.classification.observables import bin_fractions, wasserstein
+from sgdsim.classification.observables import wasserstein
 from sgdsim.classification.problem import Classification
 from sgdsim.classification.shuffle import shuffled
 from sgdsim.classification.starts import uniform_weights
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.random import fold
 
 PIXEL = 0
@@ -138,8 +139,8 @@ class NetworkKernel(Kernel):
             "train_accuracy": train_accuracy,
             "test_accuracy": test_accuracy,
             "dead_fraction": jnp.mean(~alive, dtype=jnp.float64),
-            "histogram": bin_fractions(W1[:, PIXEL], self.edges),
-            "active_histogram": bin_fractions(W1[:, self.active].reshape(-1), self.edges),
+            "histogram": bin_fractions(W1[:, PIXEL][:, None], self.edges)[:, 0],
+            "active_histogram": bin_fractions(W1[:, self.active].reshape(-1, 1), self.edges)[:, 0],
         }
 
     def _measured(

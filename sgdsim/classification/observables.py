@@ -26,14 +26,6 @@ of two replicas both have the same distance, and it is too small by sqrt(2). A r
 """
 
 
-def bin_fractions(values: Float[Array, " values"], edges: Float[Array, " edges"]) -> Float[Array, " bins"]:
-    """Fractions of the values in bins of equal width; those outside, or not finite, are in none."""
-    bins = len(edges) - 1
-    place = jnp.floor((values.astype(jnp.float64) - edges[0]) / (edges[1] - edges[0]))
-    index = jnp.where((place >= 0) & (place < bins), place, bins).astype(jnp.int32)
-    return jnp.zeros(bins + 1).at[index].add(1.0)[:bins] / values.size
-
-
 def wasserstein(left: Float[Array, " N"], right: Float[Array, " N"]) -> Float[Array, ""]:
     """W_1 of two samples of one size: the mean distance between values of the same rank."""
     return jnp.mean(jnp.abs(jnp.sort(left.astype(jnp.float64)) - jnp.sort(right.astype(jnp.float64))))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from sgdsim.ensemble.contracts import Observables, Variable
+from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.meanfield.model import Model
 
 VARIABLES = {
@@ -78,16 +79,5 @@ def observe_particles(
         "variance": jnp.stack([jnp.mean((w - mean[None]) ** 2, axis=0) for w, mean in zip(W, means, strict=True)]),
     }
     if len(edges) > 1:
-        seen["histogram"] = histogram(model.coordinate(W), edges)
+        seen["histogram"] = bin_fractions(model.coordinate(W), edges)
     return seen
-
-
-def histogram(values: Float[Array, "N lanes"], edges: Float[Array, " edges"]) -> Float[Array, "bins lanes"]:
-    """Fractions of the values in bins of equal width; those outside are in none."""
-    bins = len(edges) - 1
-    place = jnp.floor((values - edges[0]) / (edges[1] - edges[0]))
-    # What is outside is counted in a bin of its own, which is cut off: also what is not finite.
-    index = jnp.where((place >= 0) & (place < bins), place, bins).astype(jnp.int32)
-    lanes = jnp.broadcast_to(jnp.arange(values.shape[1])[None, :], index.shape)
-    counts = jnp.zeros((bins + 1, values.shape[1])).at[index, lanes].add(1.0)
-    return counts[:bins] / values.shape[0]

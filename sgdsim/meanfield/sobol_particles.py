@@ -13,11 +13,12 @@ from jaxtyping import Array, Float
 
 from sgdsim.ensemble.pin import no_pin
 from sgdsim.ensemble.random import Key
+from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.meanfield.characteristics import Moments, mean_output, moments
 from sgdsim.meanfield.drives import Drive
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles, histogram
+from sgdsim.meanfield.observables import Particles
 
 LOG2 = 17
 """2^17 particles."""
@@ -63,7 +64,7 @@ def evolve(
 
 def binned(model: Model, edges: Float[Array, " edges"], W: Particles) -> Float[Array, " bins"]:
     """Fractions of the particles in bins, over all columns."""
-    return jnp.mean(histogram(model.coordinate(W), edges), axis=1)
+    return jnp.mean(bin_fractions(model.coordinate(W), edges), axis=1)
 
 
 @jax.jit

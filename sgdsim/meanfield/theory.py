@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.ensemble.contracts import Curve, Observables, Start, Theory
+from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.limit import check_limit, solution
 from sgdsim.meanfield.ntk import check_ntk, solve_ntk
-from sgdsim.meanfield.observables import histogram
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.radial import is_radial, risk
 from sgdsim.meanfield.starts import FromLaw, Given
@@ -73,7 +73,7 @@ class NtkCurve(HostCurve):
             "variance": np.tile([float(jnp.var(w)) for w in W], (len(at), 1)),
         }
         if problem.bins:
-            counts = histogram(model.coordinate(W), jnp.asarray(problem.bin_edges))[:, 0]
+            counts = bin_fractions(model.coordinate(W), jnp.asarray(problem.bin_edges))[:, 0]
             found["histogram"] = np.tile(np.asarray(counts), (len(at), 1))
         return {name: np.asarray(value) for name, value in found.items()}
 

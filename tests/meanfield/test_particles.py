@@ -12,7 +12,6 @@ from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.drives import atoms_of
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.models import output_model, radial_model
-from sgdsim.meanfield.observables import histogram
 from sgdsim.meanfield.particle_kernel import DRIVEN, ParticleKernel
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
@@ -117,11 +116,6 @@ def test_other_simulators_refuse_what_they_cannot_follow():
 @pytest.mark.parametrize(("N", "replicas", "lanes"), [(64, 1000, 256), (64, 5, 8), (10_000, 64, 16), (4096, 1000, 32)])
 def test_tiles_stay_in_the_cache(N, replicas, lanes):
     assert Particles().bind(problem(N=N), replicas, 1.0).lanes == lanes
-
-
-def test_histogram_counts_what_is_inside():
-    values = jnp.array([[0.0, 0.5], [0.49, jnp.nan], [1.0, -0.1], [0.999, 0.75]])
-    np.testing.assert_allclose(histogram(values, jnp.array([0.0, 0.5, 1.0])), [[0.5, 0.0], [0.25, 0.5]])
 
 
 def temporary_arrays(atoms: Atoms) -> float:

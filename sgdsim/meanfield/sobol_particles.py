@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.pin import no_pin
 from sgdsim.ensemble.random import Key
-from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.meanfield.characteristics import Moments, mean_output, moments
 from sgdsim.meanfield.drives import Drive

@@ -59,7 +59,7 @@ def test_noise_is_felt_in_the_law_as_by_sgd():
     variance = {
         dynamics: np.var(
             run(
-                MeanField(model=MODEL, N=256, gamma=0.1, beta=0.75, dynamics=dynamics),
+                MeanField(model=MODEL, N=64, gamma=0.1, beta=0.75, dynamics=dynamics),
                 FromLaw(),
                 Particles(),
                 [5.0],
@@ -71,7 +71,7 @@ def test_noise_is_felt_in_the_law_as_by_sgd():
         for dynamics in (Sgd(), Sde("common"), Sde())
     }
     scatter = variance[Sgd()] / variance[Sde("common")] - 1
-    assert np.abs(scatter).max() < 5 * 2 / 2048**0.5 + 0.025  # two variances, and steps of eps = 0.025
+    assert np.abs(scatter).max() < 5 * 2 / 2048**0.5 + 0.036  # two variances, and steps of eps = 0.035
     assert (variance[Sgd()] > 5 * variance[Sde()]).all()
 
 

@@ -61,12 +61,7 @@ def fit_power_law(
 
     **Raises:** ArgumentError with fewer than two distinct x, or where a point has no positive mean or no spread.
     """
-    finite = [sample[np.isfinite(sample)] for sample in (np.asarray(sample, np.float64) for sample in samples)]
-    for sample in finite:
-        if len(sample) < 2:
-            raise ArgumentError("samples", "hold at least two finite replicas at every point", len(sample))
-    mean = np.array([sample.mean() for sample in finite])
-    sem = np.array([sample.std(ddof=1) / math.sqrt(len(sample)) for sample in finite])
+    finite, mean, sem = finite_samples(samples)
     design = _Design.of(x, mean, sem)
     rng = np.random.default_rng(seed)
     means = np.stack([resampled_means(sample, resamples, rng) for sample in finite])  # (points, resamples)
@@ -160,6 +155,21 @@ class _Design:
             "chi2": float(self.weights @ residual**2),
             "dof": len(mean) - 2,
         }
+
+
+def finite_samples(
+    samples: Sequence[Float[np.ndarray, " _"]],
+) -> tuple[list[Float[np.ndarray, " _"]], Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """The finite replicas of every point, their means, and the standard errors of these.
+
+    **Raises:** ArgumentError where a point has fewer than two.
+    """
+    finite = [sample[np.isfinite(sample)] for sample in (np.asarray(sample, np.float64) for sample in samples)]
+    for sample in finite:
+        if len(sample) < 2:
+            raise ArgumentError("samples", "hold at least two finite replicas at every point", len(sample))
+    mean = np.array([sample.mean() for sample in finite])
+    return finite, mean, np.array([sample.std(ddof=1) / math.sqrt(len(sample)) for sample in finite])
 
 
 def resampled_means(

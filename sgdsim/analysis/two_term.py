@@ -1,6 +1,5 @@
 """A sum of two terms: weighted least squares on the values, with error bars from the replicas where they are known."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sgdsim.analysis.fits import resampled_means
+from sgdsim.analysis.fits import finite_samples, resampled_means
 from sgdsim.errors import ArgumentError
 
 PROPORTIONAL = 1e-6
@@ -57,12 +56,7 @@ def fit_two_term(
     **Raises:** ArgumentError where u and v are proportional over the points, or a point has fewer than two finite
     replicas or no spread.
     """
-    finite = [sample[np.isfinite(sample)] for sample in (np.asarray(sample, np.float64) for sample in samples)]
-    for sample in finite:
-        if len(sample) < 2:
-            raise ArgumentError("samples", "hold at least two finite replicas at every point", len(sample))
-    mean = np.array([sample.mean() for sample in finite])
-    sem = np.array([sample.std(ddof=1) / math.sqrt(len(sample)) for sample in finite])
+    finite, mean, sem = finite_samples(samples)
     design = _Design.of(u, v, mean, sem)
     rng = np.random.default_rng(seed)
     means = np.stack([resampled_means(sample, resamples, rng) for sample in finite])  # (points, resamples)

@@ -16,8 +16,10 @@ from sgdsim.meanfield.problem import MeanField
 
 SMALLEST_STEP = 1e-4
 """Steps below this lose their increments in float32: W + eps H is rounded to 1e-7 of W."""
-_NUMBERS = 2**17
+_NUMBERS = 2**16
 """Weights of a tile, about: they stay in a core's cache."""
+_LEAST_LANES, _LEAST_LANES_OF_SUMS = 8, 16
+"""Replicas of a tile at least, with SGD on shared data, and where sums over many inputs are to be vectorised."""
 _MOST_LANES = 256
 
 
@@ -44,7 +46,9 @@ class Particles(Simulator):
 
     def most_lanes(self, problem: MeanField, replicas: int) -> int:
         """Replicas of a tile: a power of two, so many that a tile's weights stay in the cache."""
-        room = min(_MOST_LANES, max(16, _NUMBERS // (problem.N * problem.model.dim)))
+        shared = isinstance(problem.dynamics, Sgd) and problem.dynamics.common
+        least = _LEAST_LANES if shared else _LEAST_LANES_OF_SUMS
+        room = min(_MOST_LANES, max(least, _NUMBERS // (problem.N * problem.model.dim)))
         return min(1 << (room.bit_length() - 1), 1 << (replicas - 1).bit_length())
 
     def bytes_per_replica(self, problem: MeanField) -> int:

@@ -24,10 +24,10 @@ THREE = Model(name="three", feature=OUTPUT.feature, loss=OUTPUT.loss, data=FEW, 
     [(Sgd(), MODEL, Pair(), 1.0), (Sde(), THREE, Particles(), 0.5)],
 )
 def test_batch_and_division_into_blocks_change_no_bit(dynamics, model, simulator, beta):
-    problem = MeanField(model=model, N=2000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)
+    problem = MeanField(model=model, N=4000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)
 
     def ensemble(batch: int | None) -> Ensemble:
-        return Ensemble(problem, FromLaw(), simulator, None, np.array([0.2, 0.5]), 70, 3, batch=batch)
+        return Ensemble(problem, FromLaw(), simulator, None, np.array([0.2, 0.5]), 30, 3, batch=batch)
 
     whole = ensemble(None)
     tiles = whole.run()

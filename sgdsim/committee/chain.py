@@ -46,10 +46,10 @@ class Chain(Simulator):
         """The unrolled form for small p, matrix products otherwise."""
         dtype = jnp.dtype(self.precision)
         if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
-            return ChainLanes.of(problem, dtype, _lanes(replicas, 256, 512))
+            return ChainLanes.of(problem, dtype, _lanes(replicas, 256))
         room = problem.d - problem.k - problem.p
         steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
-        return ChainBlocks.of(problem, dtype, _lanes(replicas, 16, 32), steps)
+        return ChainBlocks.of(problem, dtype, _lanes(replicas, 16), steps)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """A few copies of the state, and the inputs of a block."""
@@ -69,14 +69,13 @@ def _block_samples(p: int) -> int:
     return next((samples for below, samples in _BLOCKS if p < below), _LONGEST_BLOCK)
 
 
-def _lanes(replicas: int, usual: int, most: int) -> int:
-    """Replicas of a tile: `usual`, fewer where they would not make two tiles, up to `most` where there are many.
+def _lanes(replicas: int, usual: int) -> int:
+    """Replicas of a tile: `usual`, fewer where they would not make two tiles.
 
-    A tile should stay in the cache, and few replicas should still keep two cores at work.
+    A tile should stay in the cache, and few replicas should still keep two cores at work. Above `usual` replicas the
+    width is the same, so that an ensemble that grows keeps its tiles.
     """
     lanes = usual // 8
     while lanes < usual and replicas > 2 * lanes:
-        lanes *= 2
-    while usual <= lanes < most and replicas >= 8 * lanes:
         lanes *= 2
     return lanes

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from sgdsim.engine.local import LocalRun
+from sgdsim.engine.progress import Meter
+from sgdsim.engine.stop import Stop
+from sgdsim.engine.sweep import Sweep, open_sweep
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.tiles import Tiles
-from sgdsim.sweep.engine import open_sweep
+from sgdsim.store.presence import Presence
 from sgdsim.sweep.experiment import Experiment
-from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import write_results
 
 
@@ -44,9 +47,18 @@ def run(problem, start, simulator, times, replicas, seed=0, theory=None, **optio
 
 def finish(experiment: Experiment, directory: Path) -> dict[str, Any]:
     """The summary of a whole sweep, run into the directory without a display."""
+    sweep = make_blocks(experiment, directory)
+    return write_results(experiment, sweep.directory, sweep.layout)
+
+
+def make_blocks(experiment: Experiment, directory: Path, meter: Meter | None = None) -> Sweep:
+    """A sweep with every block on disk."""
     sweep = open_sweep(experiment, directory)
-    assert sweep.run(Meter())
-    return write_results(sweep)
+    with Stop() as stop, Presence(sweep.directory.watch.folder) as presence:
+        outcome = LocalRun(sweep, meter or Meter(), stop, presence).run(sweep.blocks)
+    assert not outcome.stopped
+    assert not outcome.failed
+    return sweep
 
 
 def worst(scores: dict[str, np.ndarray]) -> float:

@@ -13,7 +13,7 @@ from sgdsim.report import law_tables, tables
 from sgdsim.report.figures import FIGURES
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import REGION_COLOURS, inline_svg, save, styled
-from sgdsim.sweep.files import write_text
+from sgdsim.store.files import write_text
 
 _EXPONENT = re.compile(r"^(.*\d\)?)e(-?\d+)$")
 

@@ -16,7 +16,7 @@ from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import REGION_COLOURS, WIDTH, math_name
-from sgdsim.sweep.blocks import describe
+from sgdsim.store.blocks import describe
 
 HORIZONTAL, VERTICAL, SIZE = "delta", "kappa", "d"
 """Axes of the plane, and the dimension that the exponents are fitted along."""

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 
-from sgdsim.sweep.files import atomic
+from sgdsim.store.files import atomic
 
 INK = "#1b1b1d"
 """Text, axes and theory. In a page it becomes the colour of the page's own text, light or dark."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sgdsim.amounts import duration
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.stored import NUMBERS, Stored
-from sgdsim.sweep.progress import duration
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,6 @@ from sgdsim.systems import SYSTEMS, load_system
 
 _SECTIONS: dict[str, type[BaseModel]] = {"times": TimesSection, "ensemble": EnsembleSection, "report": ReportSection}
 _PARTS = ("simulator", "theory", "start", "times")
-_NO_IDENTITY = ("title", "fits", "report", "ensemble.batch", "theory.fluctuations")
-"""What may differ between two experiments that give the same blocks."""
 
 
 @dataclass(frozen=True)
@@ -100,27 +98,6 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
         del sections["ensemble"]
     resolved = _resolve(source.document, name, builder, sections, fits)
     return _assemble(name, system, tuple(cells), resolved, source.name)
-
-
-def differing_keys(first: Table, second: Table) -> list[str]:
-    """The keys in which two resolved experiments differ, e.g. ["problem.noise", "grid.d"].
-
-    Keys that change no number and no file of a block are not compared: the title, fits, report, and `ensemble.batch`.
-    """
-    flat_first, flat_second = _flatten(first), _flatten(second)
-    keys = [*flat_first, *(key for key in flat_second if key not in flat_first)]
-    return [key for key in keys if flat_first.get(key) != flat_second.get(key)]
-
-
-def _flatten(table: Table, prefix: str = "") -> Table:
-    flat = {}
-    for name, value in table.items():
-        key = prefix + name
-        if isinstance(value, dict):
-            flat |= _flatten(value, key + ".") if key not in _NO_IDENTITY else {}
-        elif key not in _NO_IDENTITY:
-            flat[key] = value
-    return flat
 
 
 def _tables(document: Table) -> dict[str, Table]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sgdsim.ensemble.contracts import Scalar
-from sgdsim.sweep.blocks import describe
+from sgdsim.store.blocks import describe
 from sgdsim.sweep.cells import Cell
 
 

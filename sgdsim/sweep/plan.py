@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from sgdsim.sweep.cells import Cell
-from sgdsim.sweep.engine import cut, ensemble_of
+from sgdsim.sweep.ensembles import cut, ensemble_of
 from sgdsim.sweep.experiment import Experiment
 
 OPERATIONS_PER_SECOND = {"cpu": 4e9, "gpu": 4e12, "tpu": 4e12}
@@ -91,11 +91,3 @@ def _speed(n_tiles: int) -> float:
     """Operations per second on the devices that have a tile to work on."""
     devices: Sequence[Any] = jax.local_devices()
     return OPERATIONS_PER_SECOND.get(devices[0].platform, 4e9) * min(len(devices), n_tiles)
-
-
-def memory_text(size: int) -> str:
-    """A number of bytes in words: 3.2 MB, 1.4 GB."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.3g} {unit}"
-    return f"{size} B"

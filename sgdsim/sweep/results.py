@@ -5,8 +5,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, merge_cells, to_dataset
@@ -14,16 +16,21 @@ from sgdsim.analysis.moments import merge
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.errors import ExperimentError
+from sgdsim.store.block_file import SpoiltBlock
+from sgdsim.store.blocks import BlockResult, CellLayout
+from sgdsim.store.directory import RunDirectory
+from sgdsim.store.files import atomic, write_text
 from sgdsim.sweep.cells import Cell
-from sgdsim.sweep.engine import Sweep, naming
+from sgdsim.sweep.ensembles import naming
 from sgdsim.sweep.experiment import Experiment
-from sgdsim.sweep.files import atomic, write_text
 from sgdsim.sweep.groups import groups
 from sgdsim.sweep.law import Members
 from sgdsim.sweep.laws import fit_law
-from sgdsim.sweep.provenance import versions
 from sgdsim.sweep.quantities import final, is_alone, mean_and_sem, scalars
-from sgdsim.sweep.store import CellLayout, RunDirectory
+from sgdsim.sweep.versions import versions
+
+NO_FAILURE: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,27 +43,61 @@ class CellResult:
     wall_seconds: float
 
 
-def write_results(sweep: Sweep) -> dict[str, Any]:
+class SpoiltBlocks(Exception):
+    """Blocks that could not be merged were put aside, and are to be done again; what to tell of each."""
+
+
+def write_results(
+    experiment: Experiment,
+    directory: RunDirectory,
+    layout: Sequence[CellLayout],
+    failed: Mapping[int, str] = NO_FAILURE,
+) -> dict[str, Any]:
     """Merges the blocks in order, writes results.nc and summary.json, and returns the summary.
 
     The numbers in results.nc depend on the experiment only; times and speeds are in the summary.
+
+    - `failed`: the error of every cell that failed for good: its numbers are NaN, its replicas none.
+
+    **Raises:** SpoiltBlocks where a block was damaged or did not belong here; ExperimentError where every cell failed.
     """
-    experiment, directory = sweep.experiment, sweep.directory
-    cells = [
-        _merge_cell(experiment, cell, layout, directory)
-        for cell, layout in zip(experiment.cells, sweep.layout, strict=True)
-    ]
+    results = _merge_all(experiment, directory, layout, failed)
+    cells = [results.get(cell.index) or _lost(results, cell) for cell in experiment.cells]
     data = merge_cells([cell.data for cell in cells], [cell.axes for cell in experiment.cells])
     data = data.assign_attrs(title=experiment.title, experiment=experiment.name)
     with atomic(directory.results) as temporary:
         data.to_netcdf(temporary, engine="h5netcdf")
-    summary = _finite(_summarise(experiment, cells))
+    summary = _finite(_summarise(experiment, cells, failed))
     write_text(directory.summary, json.dumps(summary, indent=2, allow_nan=False) + "\n")
     return summary
 
 
-def _merge_cell(experiment: Experiment, cell: Cell, layout: CellLayout, directory: RunDirectory) -> CellResult:
-    blocks = [directory.read_block(block) for block in layout.blocks]
+def _merge_all(
+    experiment: Experiment, directory: RunDirectory, layout: Sequence[CellLayout], failed: Mapping[int, str]
+) -> dict[int, CellResult]:
+    """The cells that did not fail, merged; all their spoilt blocks are put aside before the first is complained of."""
+    results, spoilt = {}, []
+    for cell, cut in zip(experiment.cells, layout, strict=True):
+        if cell.index in failed:
+            continue
+        blocks = []
+        for block in cut.blocks:
+            try:
+                blocks.append(directory.read_block(block, cut.lanes)[0])
+            except SpoiltBlock as error:
+                spoilt.append(directory.put_aside(block, error))
+            except FileNotFoundError:
+                spoilt.append(f"{directory.path_of(block)}: is gone")
+        if not spoilt:
+            results[cell.index] = _merge_cell(experiment, cell, blocks)
+    if spoilt:
+        raise SpoiltBlocks("\n".join(spoilt))
+    if not results:
+        raise ExperimentError([f"{directory.path}: all cells failed; there is nothing to merge"])
+    return results
+
+
+def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult]) -> CellResult:
     tiles = Tiles.concatenate([block.tiles for block in blocks])
     steps = cell.problem.steps(cell.times)
     with naming(experiment, cell):
@@ -69,14 +110,28 @@ def _merge_cell(experiment: Experiment, cell: Cell, layout: CellLayout, director
     )
 
 
-def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str, Any]:
+def _lost(results: Mapping[int, CellResult], cell: Cell) -> CellResult:
+    """A cell that failed, in the form of one that did not: no replicas, and NaN for every number."""
+    like = next(iter(results.values())).data
+    data = like.map(lambda values: xr.full_like(values, np.nan, float), keep_attrs=True)
+    steps = cell.problem.steps(cell.times)
+    known = {"t": steps * cell.problem.dt, "step": steps, "n_replicas": 0, "n_diverged": 0}
+    data = data.assign({name: like[name].copy(data=np.asarray(values)) for name, values in known.items()})
+    data.attrs = {"system": like.attrs["system"], **cell.problem.parameters()}
+    return CellResult(data=data, finite_theory=False, replica_steps=0, wall_seconds=0.0)
+
+
+def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapping[int, str]) -> dict[str, Any]:
     fits: dict[str, Any] = {}
     data = [cell.data for cell in cells]
     for name, fit in experiment.fits.items():
         every = [("", list(range(len(data))))]
         for label, members in every if fit.together else groups(experiment.cells, fit.against, fit.second):
-            problems = [experiment.cells[index].problem for index in members]
-            chosen = Members(experiment.system, problems, [data[index] for index in members])
+            whole = [index for index in members if index not in failed]
+            if not whole:
+                continue
+            problems = [experiment.cells[index].problem for index in whole]
+            chosen = Members(experiment.system, problems, [data[index] for index in whole])
             fits[f"{name}[{label}]" if label else name] = fit_law(fit, chosen)
     wall_seconds = sum(cell.wall_seconds for cell in cells)
     return {
@@ -90,6 +145,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult]) -> dict[str,
         "n_diverged": sum(int(cell.data.n_diverged) for cell in cells),
         "cells": [
             _summarise_cell(experiment.system, cell, result)
+            | ({"error": failed[cell.index]} if cell.index in failed else {})
             for cell, result in zip(experiment.cells, cells, strict=True)
         ],
         "fits": fits,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
 from sgdsim.report import write_report
-from sgdsim.sweep.engine import open_sweep
 from sgdsim.sweep.experiment import load_experiment
 from tests.helpers import finish
 

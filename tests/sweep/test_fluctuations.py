@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from sgdsim.engine.progress import Meter
+from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.contracts import Spread
 from sgdsim.errors import ExperimentError
-from sgdsim.sweep.engine import open_sweep
 from sgdsim.sweep.experiment import differing_keys, load_experiment
-from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import write_results
 from tests.sweep.bad_configs import GOOD
 from tests.toy import DecayTheory, make_experiment

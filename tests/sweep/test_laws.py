@@ -12,11 +12,11 @@ from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
-from sgdsim.sweep.engine import ensemble_of, open_sweep
+from sgdsim.engine.progress import Meter
+from sgdsim.engine.sweep import ensemble_of, open_sweep
 from sgdsim.sweep.experiment import Fit
 from sgdsim.sweep.law import Members
 from sgdsim.sweep.laws import fit_law, headline
-from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import write_results
 from tests.toy import SYSTEM, Walk, make_experiment
 

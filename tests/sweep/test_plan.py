@@ -3,8 +3,9 @@
 import jax
 import pytest
 
-from sgdsim.sweep.engine import Sweep, open_sweep
-from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, cautions, make_plan, memory_text
+from sgdsim.amounts import size_text
+from sgdsim.engine.sweep import Sweep, open_sweep
+from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, cautions, make_plan
 from tests.toy import LANES, Walk, make_experiment
 
 
@@ -45,7 +46,7 @@ def test_time_grows_with_the_work():
     ("size", "text"), [(12, "12 B"), (2_000, "2 kB"), (19_300_000, "19.3 MB"), (10**12, "1e+03 GB")]
 )
 def test_memory_in_words(size, text):
-    assert memory_text(size) == text
+    assert size_text(size) == text
 
 
 def test_cautions_are_said_once_with_their_cells(monkeypatch):

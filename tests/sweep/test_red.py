@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from sgdsim import cli
 from sgdsim.committee.ode import ExactODE
 from sgdsim.errors import ExperimentError
+from sgdsim.store.directory import RunDirectory
 from sgdsim.sweep.experiment import load_experiment
-from sgdsim.sweep.store import RunDirectory
 
 CONFIG = """\
 system = "committee"

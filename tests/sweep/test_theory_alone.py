@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 
 from sgdsim import cli
 from sgdsim.analysis.dataset import DEVIATIONS
+from sgdsim.engine.progress import Meter
+from sgdsim.engine.status import read_status
+from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.contracts import Curve
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.errors import ArgumentError, ExperimentError
-from sgdsim.sweep.engine import open_sweep
 from sgdsim.sweep.experiment import Fit, load_experiment
 from sgdsim.sweep.plan import make_plan
-from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import write_results
-from sgdsim.sweep.status import read_status
 from tests.sweep.bad_configs import GOOD
 from tests.toy import DecayTheory, make_experiment
 

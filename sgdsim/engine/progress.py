@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from sgdsim.amounts import duration
+
 LINE_SECONDS = 5.0
 """Time between two lines of a log at least."""
 
@@ -136,13 +138,3 @@ def meter_for(console: Console, quiet: bool) -> Meter:
     if quiet:
         return Meter()
     return Bar(console) if console.is_terminal else Lines(console)
-
-
-def duration(seconds: float) -> str:
-    """A length of time in words: 42 s, 3 min 20 s, 5 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s" if seconds >= 1 or seconds == 0 else "< 1 s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

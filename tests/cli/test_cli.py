@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sgdsim import __version__, cli
-from sgdsim.sweep.provenance import PACKAGES
-from sgdsim.sweep.store import RunDirectory
+from sgdsim.engine.sessions import PACKAGES
+from sgdsim.store.directory import RunDirectory
 from tests.sweep.bad_configs import BAD, GOOD
 
 ROOT = Path(__file__).parents[2]

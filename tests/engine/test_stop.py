@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from sgdsim.sweep.interrupt import Interrupt
+from sgdsim.engine.stop import Interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,10 +8,10 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
+from sgdsim.engine import progress
+from sgdsim.engine.progress import Meter
+from sgdsim.engine.sweep import ensemble_of, open_sweep
 from sgdsim.errors import ExperimentError
-from sgdsim.sweep import progress
-from sgdsim.sweep.engine import ensemble_of, open_sweep
-from sgdsim.sweep.progress import Meter
 from sgdsim.sweep.results import _plateaus, write_results
 from tests.toy import make_experiment
 
@@ -222,7 +222,7 @@ def test_the_log_speaks_now_and_then(monkeypatch):
     ("seconds", "text"), [(0.2, "< 1 s"), (42.4, "42 s"), (200.0, "3 min 20 s"), (18600.0, "5 h 10 min")]
 )
 def test_durations(seconds, text):
-    from sgdsim.sweep.progress import duration
+    from sgdsim.amounts import duration
 
     assert duration(seconds) == text
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sgdsim.sweep.store import CellLayout, RunDirectory
+from sgdsim.store.blocks import CellLayout
+from sgdsim.store.directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def read_status(directory: RunDirectory) -> list[CellStatus]:
 
 
 def _cell_status(directory: RunDirectory, cell: CellLayout) -> CellStatus:
-    done = [directory.read_block(block).tiles for block in cell.blocks if directory.done(block)]
+    done = [directory.read_block(block, cell.lanes)[0].tiles for block in cell.blocks if directory.done(block)]
     diverged = sum(int(tiles.diverged.sum()) for tiles in done)
     return CellStatus(
         axes=dict(cell.axes),

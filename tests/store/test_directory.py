@@ -9,10 +9,10 @@ import pytest
 
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ExperimentError
-from sgdsim.sweep import files
-from sgdsim.sweep.blocks import BLOCK_STEPS, Block, BlockResult, describe, partition
-from sgdsim.sweep.files import HOST, atomic, sweep_stale, write_text
-from sgdsim.sweep.store import CellLayout, RunDirectory
+from sgdsim.store import files
+from sgdsim.store.blocks import BLOCK_STEPS, Block, BlockResult, describe, partition
+from sgdsim.store.directory import CellLayout, RunDirectory
+from sgdsim.store.files import HOST, atomic, sweep_stale, write_text
 
 BLOCK = Block(3, range(4, 6))
 

@@ -3,8 +3,8 @@
 import json
 import subprocess
 
-from sgdsim.sweep.provenance import begin_session, end_session, git_commit
-from sgdsim.sweep.store import RunDirectory
+from sgdsim.engine.sessions import begin_session, end_session, git_commit
+from sgdsim.store.directory import RunDirectory
 
 
 def git(folder, *arguments):

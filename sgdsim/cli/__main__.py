@@ -1,0 +1,5 @@
+"""`python -m sgdsim.cli` is `sgdsim`."""
+
+from sgdsim.cli import main
+
+main()

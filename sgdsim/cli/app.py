@@ -1,0 +1,123 @@
+"""The application and what its commands share: options, tables, and errors said plainly."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sgdsim import __version__
+from sgdsim.engine.stop import Exit
+from sgdsim.errors import ArgumentError, ExperimentError
+
+if TYPE_CHECKING:
+    from sgdsim.sweep.experiment import Experiment
+
+WIDEST = 1000
+
+main = typer.Typer(
+    help="Monte Carlo of SGD in two-layer networks, held against exact theory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[str, typer.Argument(help="An experiment file, or the name of a shipped one (see `sgdsim list`).")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a key of the experiment, e.g. problem.noise=0.01 (repeatable)."
+    ),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Run at a reduced size, as the table `quick` of the file says.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+
+
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"sgdsim {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@main.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def caution(experiment: "Experiment") -> None:
+    """Says what a user should know before running."""
+    from sgdsim.sweep.plan import cautions
+
+    for line in cautions(experiment):
+        typer.echo(line, err=True)
+
+
+def shipped() -> dict[str, Path]:
+    """The experiment files that come with sgdsim, by name: in the package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    folder = next((folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()), package)
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.toml")}
+
+
+def find_config(config: str) -> Path:
+    """The file itself, the experiment of a run directory, or the shipped experiment of that name."""
+    path = Path(config)
+    if path.is_dir():
+        return path / "experiment.toml"
+    return path if path.exists() else shipped().get(config, path)
+
+
+def command_line() -> str:
+    """The command line as it can be given again."""
+    return shlex.join(["sgdsim", *sys.argv[1:]])
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What a user can mend is said in one line each, without a traceback."""
+    try:
+        yield
+    except ExperimentError as error:
+        problems = error.problems
+    except ArgumentError as error:
+        problems = [str(error)]
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    else:
+        return
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(Exit.BAD_INPUT)
+
+
+def table(*columns: str) -> Table:
+    """A plain table with these columns."""
+    made = Table(box=None, pad_edge=False, show_header=bool(columns))
+    for column in columns:
+        made.add_column(column, justify="right", no_wrap=True)
+    return made
+
+
+def show(title: str, shown: Table) -> None:
+    """Prints a table under its title."""
+    console = Console(highlight=False)
+    # On a narrow terminal, or in a pipe, numbers are wrapped by whoever shows them, never cut.
+    console.width = max(console.width, console.measure(shown, options=console.options.update(width=WIDEST)).maximum)
+    console.print(title, markup=False, soft_wrap=True)
+    console.print(shown)
+
+
+def plain(value: object) -> str:
+    """A value as a table shows it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

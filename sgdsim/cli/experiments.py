@@ -1,0 +1,53 @@
+"""Commands about experiments: plan, list."""
+
+import tomllib
+
+import typer
+
+from sgdsim.cli.app import (
+    Config,
+    Overrides,
+    Quick,
+    caution,
+    find_config,
+    main,
+    plain,
+    plain_errors,
+    shipped,
+    show,
+    table,
+)
+
+
+@main.command()
+def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> None:
+    """Show what an experiment would take: cells, steps, memory, estimated time. Runs and writes nothing."""
+    with plain_errors():
+        from sgdsim.amounts import duration, size_text
+        from sgdsim.sweep.experiment import load_experiment
+        from sgdsim.sweep.plan import make_plan
+
+        experiment = load_experiment(find_config(config), overrides or (), quick)
+        cells = make_plan(experiment)
+        first = cells[0]
+        labels = [*first.axes, *first.parameters]
+        rows = table("cell", *labels, "dt", "theory", "steps", "replicas", "blocks", "memory", "time (estimate)")
+        for index, cell in enumerate(cells):
+            values = [plain(value) for value in (cell.axes | cell.parameters).values()]
+            work = (str(cell.steps), str(cell.replicas), str(cell.blocks), size_text(cell.memory))
+            rows.add_row(str(index), *values, f"{cell.dt:.3g}", cell.theory, *work, duration(cell.seconds))
+        show(experiment.title, rows)
+        steps = float(sum(cell.steps * cell.replicas for cell in cells))
+        total = duration(sum(cell.seconds for cell in cells))
+        work = f"{steps:.3g} steps of SGD in all" if steps else "theory alone"
+        typer.echo(f"{len(cells)} cells, {work}, about {total} on this machine (an estimate)")
+        caution(experiment)
+
+
+@main.command("list")
+def list_experiments() -> None:
+    """Show the experiments that come with sgdsim."""
+    rows = table()
+    for name, path in sorted(shipped().items()):
+        rows.add_row(name, tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+    show("sgdsim run NAME", rows)

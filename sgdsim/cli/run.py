@@ -1,0 +1,92 @@
+"""Commands that simulate: run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from sgdsim.amounts import parse_duration
+from sgdsim.cli.app import Config, Overrides, Quick, caution, command_line, find_config, main, plain_errors
+from sgdsim.engine.shard import Shard
+
+T = TypeVar("T")
+
+
+def _parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser whose complaints the command line shows as its own."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return read
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
+Part = Annotated[
+    Shard | None,
+    typer.Option("--shard", metavar="I/N", parser=_parsed(Shard.parse), help="Make part I of N of the blocks only."),
+]
+MaxTime = Annotated[
+    float | None,
+    typer.Option(metavar="TIME", parser=_parsed(parse_duration), help="Stop in good order before 3h30m, 90m, 45s ..."),
+]
+
+
+@main.command()
+def run(
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the run. Default: runs/NAME.")
+    ] = None,
+    overrides: Overrides = None,
+    quick: Quick = False,
+    shard: Part = None,
+    max_time: MaxTime = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run an experiment, or what is missing of it, then fit and draw the results.
+
+    The folder of a run stands for the experiment in it. Ctrl-C stops after the block in hand; the same command takes
+    the run up again. Exit code 75 means the same after SIGTERM, SIGUSR1 or --max-time, 1 that something failed.
+    """
+    with plain_errors():
+        from sgdsim.engine.conduct import Conductor, Options
+        from sgdsim.engine.sweep import open_sweep
+        from sgdsim.sweep.experiment import load_experiment
+
+        experiment = load_experiment(find_config(config), overrides or (), quick)
+        if not quiet:
+            caution(experiment)
+        default = Path(config) if Path(config).is_dir() else Path("runs") / experiment.name
+        options = Options(command_line(), shard=shard, seconds=max_time, quiet=quiet)
+        conductor = Conductor(open_sweep(experiment, output or default), options, _say)
+        code = conductor.run()
+        if conductor.summary is not None and not quiet:
+            for line in _headline(conductor.summary):
+                typer.echo(line)
+            typer.echo(f"report: {(output or default) / 'report.html'}")
+        raise typer.Exit(code)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _headline(summary: dict[str, Any]) -> Iterator[str]:
+    """The fits beside what theory expects, and the size and speed of the run."""
+    from sgdsim.sweep.laws import headline
+
+    for name, fit in summary["fits"].items():
+        yield f"{name}: {headline(fit)}"
+    if summary["steps_per_second"] is None:
+        diverged = sum(cell["theory_diverged"] for cell in summary["cells"])
+        yield f"{len(summary['cells'])} cells of theory, {diverged} diverged, in {summary['wall_seconds']:.1f} s"
+        return
+    yield (
+        f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged,"
+        f" {summary['steps_per_second']:.3g} steps/s over {summary['wall_seconds']:.1f} s of simulation"
+    )

@@ -1,0 +1,94 @@
+"""Blocks: the units of work, of storage and of recovery of a sweep."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from sgdsim.ensemble.tiles import Tiles
+
+BLOCK_STEPS = 4e9
+"""Steps of SGD, summed over replicas, of a block at most: minutes on a few cores, seconds on a GPU."""
+LEAST_TILES = 8
+"""Tiles of a block at least (unless the experiment says otherwise), so that several devices have work in it."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A range of tiles of one cell, with the range of replicas that they hold.
+
+    The name of its file holds the replicas: an ensemble that grows never takes a shorter block for a longer one.
+    """
+
+    cell: int
+    tiles: range
+    replicas: range
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"c{self.cell:05d}-r{self.replicas.start:07d}-{self.replicas.stop:07d}.npz"
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What is stored of a finished block: the statistics, and apart from them how long they took."""
+
+    tiles: Tiles
+    lanes: int
+    replica_steps: int
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class CellLayout:
+    """How one cell is cut into blocks, and where it lies in the grid.
+
+    - `lanes`: replicas of a tile.
+    - `cuts`: tiles at which its blocks begin, and the number of tiles, at which the last one ends.
+    """
+
+    cell: int
+    axes: Mapping[str, Any]
+    replicas: int
+    lanes: int
+    cuts: Sequence[int]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Its blocks, in order."""
+        return [self.block(range(first, stop)) for first, stop in pairwise(self.cuts)]
+
+    def block(self, tiles: range) -> Block:
+        """The block of these tiles."""
+        first, stop = (min(tile * self.lanes, self.replicas) for tile in (tiles.start, tiles.stop))
+        return Block(self.cell, tiles, range(first, stop))
+
+    def to_json(self) -> dict[str, Any]:
+        """As the index of a run directory holds it."""
+        return {"axes": dict(self.axes), "replicas": self.replicas, "lanes": self.lanes, "cuts": list(self.cuts)}
+
+    @classmethod
+    def from_json(cls, cell: int, entry: Mapping[str, Any]) -> "CellLayout":
+        """The inverse of `to_json`."""
+        return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"])
+
+
+def cut_tiles(tiles: range, lanes: int, steps: int, replicas: int | None) -> list[int]:
+    """Where blocks begin in a range of tiles, and where it ends.
+
+    The cuts depend on the experiment alone, never on the machine's memory or devices, so that the files of an
+    interrupted run fit wherever it is taken up again.
+
+    - `lanes`: replicas of a tile.
+    - `steps`: steps of SGD of one replica.
+    - `replicas`: replicas of a block as the experiment asks, rounded up to whole tiles; None for a choice by the work.
+    """
+    size = max(LEAST_TILES, int(BLOCK_STEPS / max(1, lanes * steps))) if replicas is None else -(-replicas // lanes)
+    return [*range(tiles.start, tiles.stop, size), tiles.stop]
+
+
+def describe(axes: Mapping[str, Any]) -> str:
+    """Coordinates in the grid as text: "d=300, noise=0.001"."""
+    values = {name: f"{value:g}" if isinstance(value, float) else value for name, value in axes.items()}
+    return ", ".join(f"{name}={value}" for name, value in values.items())

@@ -1,0 +1,108 @@
+"""Files that are either whole or absent, whatever happens while they are written."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sgdsim.store.worker import HOST, is_running
+
+TEMPORARY = re.compile(r"^\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.tmp$")
+STALE_SECONDS = 24 * 3600
+"""A temporary file of another host is taken for abandoned after a day without a change."""
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""How a file system says that it has no hard links."""
+
+
+@contextmanager
+def atomic(target: Path) -> Iterator[Path]:
+    """Yields a temporary path in the folder of `target`, whose file becomes `target` on leaving, or nothing at all.
+
+    The name holds host and process, so that several may write the same folder; the data reach the disk before the name
+    does, and both before this returns.
+    """
+    with _whole(target) as temporary:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+    _sync(target.parent)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    with atomic(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def create_text(target: Path, text: str) -> bool:
+    """Writes a text file whole unless it is there already; of several that try at once, one succeeds and is told so."""
+    with _whole(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        _sync(temporary)
+        try:
+            target.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if target.exists():
+                return False
+            temporary.replace(target)
+    _sync(target.parent)
+    return True
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder whose parent exists, and has its name reach the disk."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    _sync(folder.parent)
+
+
+def sweep_stale(folder: Path) -> None:
+    """Removes the temporary files in `folder` that no living process can still be writing."""
+    found = [(path, match) for path in folder.glob(".*.tmp") if (match := TEMPORARY.match(path.name))]
+    if not found:
+        return
+    now = _clock(folder)
+    for path, match in found:
+        if _abandoned(path, match["host"], int(match["pid"]), now):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    temporary = target.with_name(f".{target.name}.{HOST}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _clock(folder: Path) -> float:
+    """The time by the clock that stamps the files of a folder: that of a file server may differ from the machine's."""
+    with _whole(folder / "clock") as probe:
+        probe.touch()
+        return probe.stat().st_mtime
+
+
+def _abandoned(path: Path, host: str, pid: int, now: float) -> bool:
+    if host == HOST and (pid == os.getpid() or not is_running(pid)):
+        return True
+    try:
+        return now - path.stat().st_mtime > STALE_SECONDS
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,61 @@
+"""The log of a run: a line for everything that happened, each process in a file of its own."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sgdsim.store.worker import this_worker
+
+Entry = dict[str, Any]
+BEGIN, BLOCK, END = "begin", "block", "end"
+
+
+@dataclass(frozen=True)
+class Log:
+    """The folder of logs.
+
+    Lines are appended with one call each; one that a kill or a full disk cut short is skipped by the reader, and spoils
+    none that follows. Nothing that a result depends on is kept here.
+    """
+
+    folder: Path
+
+    def write(self, event: str, facts: Entry) -> None:
+        """Appends a line to this process's log.
+
+        **Raises:** OSError where it cannot be written.
+        """
+        line = json.dumps({"event": event, "at": now()} | facts)
+        opened = os.open(self.folder / f"{this_worker().name}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(opened, f"\n{line}\n".encode())
+        finally:
+            os.close(opened)
+
+    def try_to_write(self, event: str, facts: Entry) -> None:
+        """The same, left out where it cannot be written: what it tells is not worth stopping for."""
+        with suppress(OSError):
+            self.write(event, facts)
+
+    def read(self) -> dict[str, list[Entry]]:
+        """The lines of every process, in order, by its name."""
+        return {path.stem: _entries(path) for path in sorted(self.folder.glob("*.jsonl"))}
+
+
+def now() -> str:
+    """The time of day, for a reader; nothing is ever decided by it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _entries(path: Path) -> list[Entry]:
+    entries = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError):
+            entry = json.loads(line) if line else None
+            if isinstance(entry, dict) and "event" in entry:
+                entries.append(entry)
+    return entries

@@ -1,0 +1,146 @@
+"""Who works in a run directory now: every process leaves a sign of life there, and reads those of the others."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sgdsim.store.files import write_text
+from sgdsim.store.worker import Worker, this_worker
+
+BEAT_SECONDS = 5.0
+"""Time between two signs of life."""
+SILENT_SECONDS = 60.0
+"""A process of another host that gave no sign for so long is taken for dead."""
+
+
+@dataclass
+class Sign:
+    """What a process says of itself.
+
+    - `beat`: counts the signs: that it still grows is what tells a living process, whatever its clock says.
+    - `block`: the block in hand, "" between blocks; `work`, `done`: its work, and how much of it is done.
+    - `seconds`: how long it has been at it.
+    - `rate`: work per second since the process began, None until it has done some; `unit`: of the work.
+    """
+
+    worker: str
+    beat: int = 0
+    block: str = ""
+    work: int = 0
+    done: int = 0
+    seconds: float = 0.0
+    rate: float | None = None
+    unit: str = "steps"
+
+
+class Presence:
+    """Signs of life of this process, given by a thread of its own while the context lasts.
+
+    A sign that cannot be written, on a full disk say, is left out: the work goes on.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.worker = this_worker()
+        self._path = folder / f"{self.worker.name}.json"
+        self._sign = Sign(self.worker.name)
+        self._clock = clock
+        self._began = clock()
+        self._busy = 0.0
+        self._total = 0
+        self._leaving = threading.Event()
+        self._thread = threading.Thread(target=self._keep_on, daemon=True, name="sgdsim-presence")
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Presence":
+        self._give()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving.set()
+        self._thread.join()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def begin(self, block: str, work: int, unit: str) -> None:
+        """Takes a block in hand."""
+        self._sign.block, self._sign.work, self._sign.done, self._sign.unit = block, work, 0, unit
+        self._began = self._clock()
+
+    def advance(self, work: int) -> None:
+        """Counts work just done."""
+        self._sign.done += work
+
+    def end(self) -> None:
+        """Lays the block down, finished or not."""
+        self._busy += self._clock() - self._began
+        self._total += self._sign.done
+        self._sign.block, self._sign.work, self._sign.done = "", 0, 0
+
+    def rate(self) -> float | None:
+        """Work per second of the time spent on blocks; None until some is done."""
+        busy = self._busy + (self._clock() - self._began if self._sign.block else 0.0)
+        total = self._total + self._sign.done
+        return total / busy if total and busy > 0 else None
+
+    def _keep_on(self) -> None:
+        while not self._leaving.wait(BEAT_SECONDS):
+            self._give()
+
+    def _give(self) -> None:
+        with self._lock, suppress(OSError):
+            sign = self._sign
+            sign.beat += 1
+            sign.rate = self.rate()
+            sign.seconds = self._clock() - self._began if sign.block else 0.0
+            write_text(self._path, json.dumps(vars(sign)))
+
+
+def read_sign(folder: Path, worker: str) -> Sign | None:
+    """The latest sign of a process; None where there is none, or it cannot be read."""
+    try:
+        entry: dict[str, Any] = json.loads((folder / f"{worker}.json").read_text(encoding="utf-8"))
+        return Sign(**entry)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@dataclass
+class Watch:
+    """Tells the living from the dead by watching their signs.
+
+    A process of this host is looked up. One of another host is dead once its sign has not changed for
+    `SILENT_SECONDS` of this process's own clock: no two clocks are ever compared.
+    """
+
+    folder: Path
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[str, tuple[int | None, float]] = field(default_factory=dict)
+
+    def lives(self, name: str) -> bool:
+        """Whether the process of this name may still be at work."""
+        try:
+            worker = Worker.parse(name)
+        except ValueError:
+            return False
+        if worker.here and not worker.running:
+            return False
+        sign = read_sign(self.folder, name)
+        beat, now = None if sign is None else sign.beat, self.clock()
+        if name not in self._seen or self._seen[name][0] != beat:
+            self._seen[name] = (beat, now)
+        return now - self._seen[name][1] < SILENT_SECONDS
+
+    def signs(self) -> list[Sign]:
+        """The signs of all that may still be at work."""
+        names = sorted(path.stem for path in self.folder.glob("[!.]*.json"))
+        found = [read_sign(self.folder, name) for name in names if self.lives(name)]
+        return [sign for sign in found if sign is not None]

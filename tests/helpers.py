@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgdsim.engine.local import LocalRun
+from sgdsim.engine.local import LocalRun, Outcome
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.stop import Stop
 from sgdsim.engine.sweep import Sweep, open_sweep
@@ -54,11 +54,16 @@ def finish(experiment: Experiment, directory: Path) -> dict[str, Any]:
 def make_blocks(experiment: Experiment, directory: Path, meter: Meter | None = None) -> Sweep:
     """A sweep with every block on disk."""
     sweep = open_sweep(experiment, directory)
-    with Stop() as stop, Presence(sweep.directory.watch.folder) as presence:
-        outcome = LocalRun(sweep, meter or Meter(), stop, presence).run(sweep.blocks)
+    outcome = make_some(sweep, meter)
     assert not outcome.stopped
     assert not outcome.failed
     return sweep
+
+
+def make_some(sweep: Sweep, meter: Meter | None = None) -> Outcome:
+    """What comes of making the missing blocks of a sweep here."""
+    with Stop() as stop, Presence(sweep.directory.watch.folder) as presence:
+        return LocalRun(sweep, meter or Meter(), stop, presence).run(sweep.blocks)
 
 
 def worst(scores: dict[str, np.ndarray]) -> float:

@@ -72,9 +72,14 @@ def shipped() -> dict[str, Path]:
 def find_config(config: str) -> Path:
     """The file itself, the experiment of a run directory, or the shipped experiment of that name."""
     path = Path(config)
-    if path.is_dir():
+    if is_run(path):
         return path / "experiment.toml"
     return path if path.exists() else shipped().get(config, path)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was begun in a folder."""
+    return (folder / "experiment.toml").is_file() and (folder / "blocks").is_dir()
 
 
 def command_line() -> str:

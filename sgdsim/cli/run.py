@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from sgdsim.amounts import parse_duration
-from sgdsim.cli.app import Config, Overrides, Quick, caution, command_line, find_config, main, plain_errors
+from sgdsim.cli.app import Config, Overrides, Quick, caution, command_line, find_config, is_run, main, plain_errors
+from sgdsim.engine.options import Options
 from sgdsim.engine.shard import Shard
+
+if TYPE_CHECKING:
+    from sgdsim.sweep.experiment import Experiment
 
 T = TypeVar("T")
 
@@ -54,29 +58,40 @@ def run(
     the run up again. Exit code 75 means the same after SIGTERM, SIGUSR1 or --max-time, 1 that something failed.
     """
     with plain_errors():
-        from sgdsim.engine.conduct import Conductor, Options
-        from sgdsim.engine.sweep import open_sweep
+        from sgdsim.engine.sweep import load_run
+        from sgdsim.store.directory import RunDirectory
         from sgdsim.sweep.experiment import load_experiment
 
-        experiment = load_experiment(find_config(config), overrides or (), quick)
+        begun = is_run(Path(config)) and not (overrides or quick)
+        if begun:
+            experiment = load_run(RunDirectory(Path(config)))
+        else:
+            experiment = load_experiment(find_config(config), overrides or (), quick)
         if not quiet:
             caution(experiment)
-        default = Path(config) if Path(config).is_dir() else Path("runs") / experiment.name
-        options = Options(command_line(), shard=shard, seconds=max_time, quiet=quiet)
-        conductor = Conductor(open_sweep(experiment, output or default), options, _say)
-        code = conductor.run()
-        if conductor.summary is not None and not quiet:
-            for line in _headline(conductor.summary):
-                typer.echo(line)
-            typer.echo(f"report: {(output or default) / 'report.html'}")
-        raise typer.Exit(code)
+        default = Path(config) if begun else Path("runs") / experiment.name
+        conduct(experiment, output or default, Options(command_line(), shard=shard, seconds=max_time, quiet=quiet))
+
+
+def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
+    """Runs an experiment into a folder, prints what came out, and exits with the code of the run."""
+    from sgdsim.engine.conduct import Conductor
+    from sgdsim.engine.sweep import open_sweep
+
+    conductor = Conductor(open_sweep(experiment, folder), options, _say)
+    code = conductor.run()
+    if conductor.summary is not None and not options.quiet:
+        for line in headline(conductor.summary):
+            typer.echo(line)
+        typer.echo(f"report: {folder / 'report.html'}")
+    raise typer.Exit(code)
 
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _headline(summary: dict[str, Any]) -> Iterator[str]:
+def headline(summary: dict[str, Any]) -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
     from sgdsim.sweep.laws import headline
 

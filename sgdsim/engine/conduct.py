@@ -3,15 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
 from sgdsim.engine.local import LocalRun, Outcome
+from sgdsim.engine.options import Options
 from sgdsim.engine.progress import meter_for
 from sgdsim.engine.sessions import begin_session, end_session
-from sgdsim.engine.shard import Shard
 from sgdsim.engine.stop import Exit, Stop
 from sgdsim.engine.sweep import Sweep
 from sgdsim.report import write_report
@@ -23,24 +22,6 @@ from sgdsim.sweep.results import SpoiltBlocks, write_results
 FINISH = "results"
 """What the process claims that merges."""
 _STATUS = {Exit.FINISHED: "finished", Exit.FAILED: "failed"}
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is done; nothing here changes a number.
-
-    - `shard`: the part of the blocks to make; None for all.
-    - `seconds`: time limit.
-    - `scheduler`: a Dask cluster's, as an address or the path of a scheduler file; None for this machine.
-    - `quiet`: whether to say nothing unless something is wrong.
-    - `command`: the command line, which takes the run up again.
-    """
-
-    command: str
-    shard: Shard | None = None
-    seconds: float | None = None
-    scheduler: str | None = None
-    quiet: bool = False
 
 
 class Conductor:

@@ -100,7 +100,8 @@ class LocalRun:
                 self._meter.message(error)
             case _:
                 self._outcome.made += made.seconds > 0
-        self._meter.advance(self._sweep.work(block) - counted)
+        if uncounted := self._sweep.work(block) - counted:
+            self._meter.advance(uncounted)
         return True
 
     def _expected(self, block: Block) -> float | None:

@@ -12,7 +12,8 @@ from sgdsim.engine.stop import Dropped
 from sgdsim.engine.sweep import Sweep
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.theory_alone import TheoryAlone
-from sgdsim.store.blocks import Block, BlockResult
+from sgdsim.store.block_file import BlockResult
+from sgdsim.store.blocks import Block
 from sgdsim.store.log import BLOCK
 from sgdsim.store.presence import Presence
 from sgdsim.sweep.ensembles import named

@@ -1,9 +1,10 @@
 """A sweep: an experiment, and the run directory that it is simulated into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sgdsim.engine.sessions import read_sessions
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.errors import ExperimentError
@@ -11,7 +12,7 @@ from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.directory import OTHER_FOLDER, RunDirectory
 from sgdsim.store.identity import REPLICAS, differing_keys
 from sgdsim.sweep.ensembles import cut, ensemble_of, naming
-from sgdsim.sweep.experiment import Experiment
+from sgdsim.sweep.experiment import Experiment, load_experiment
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,28 @@ def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     if not directory.create_layout(layout):
         layout = _stored_layout(directory, layout)
     return Sweep(experiment=experiment, ensembles=ensembles, directory=directory, layout=layout)
+
+
+def load_run(directory: RunDirectory) -> Experiment:
+    """The experiment of a run that was begun in a folder, under the name that it was begun with.
+
+    **Raises:** ExperimentError where there is none.
+    """
+    directory.read_layout()
+    experiment = load_experiment(directory.experiment)
+    sessions = read_sessions(directory)
+    return replace(experiment, name=sessions[0]["experiment"]) if sessions else experiment
+
+
+def joined_sweep(directory: RunDirectory) -> Sweep:
+    """The sweep of a run that another process conducts; nothing is written.
+
+    **Raises:** ExperimentError where there is none, or this machine cannot take part in it.
+    """
+    experiment = load_run(directory)
+    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
+    layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+    return Sweep(experiment, ensembles, directory, layout=_stored_layout(directory, layout))
 
 
 def _check_same(experiment: Experiment, directory: RunDirectory) -> None:

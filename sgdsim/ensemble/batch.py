@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Float, Int, UInt32
 
 from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables
 from sgdsim.ensemble.devices import tile_mesh
@@ -62,7 +62,7 @@ class Batch:
     kernel: Kernel
     initials: Initial
     own: bool
-    keys: UInt32[Array, "tiles 2 lanes"]
+    keys: UInt32[np.ndarray, "tiles 2 lanes"]
     valid: Int[np.ndarray, " tiles"]
     increments: Int[np.ndarray, " times"]
     times: Float[np.ndarray, " times"]

@@ -44,11 +44,17 @@ def words(number: Any) -> Key:
     return number.astype(jnp.uint32), (number >> np.uint64(32)).astype(jnp.uint32)
 
 
-def replica_keys(seed: int, cell: int, first: Any, count: int) -> UInt32[Array, "2 count"]:
-    """A key for each of the replicas first, ..., first + count - 1 of a cell of the grid."""
-    cell_key = threefry(words(seed), words(cell))
-    replicas = words(jnp.asarray(first, jnp.uint64) + jnp.arange(count, dtype=jnp.uint64))
-    return jnp.stack(threefry(cell_key, replicas))
+def replica_keys(seed: int, cell: int, first: int, count: int) -> UInt32[np.ndarray, "2 count"]:
+    """A key for each of the replicas first, ..., first + count - 1 of a cell of the grid.
+
+    They are computed on the host: JAX would compile each operation anew for every `count`.
+    """
+
+    def host_words(numbers: np.ndarray) -> Key:
+        return numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
+
+    cell_key = threefry(host_words(np.array([seed], np.uint64)), host_words(np.array([cell], np.uint64)))
+    return np.stack(threefry(cell_key, host_words(np.uint64(first) + np.arange(count, dtype=np.uint64))))
 
 
 def fold(key: Key, number: Any) -> Key:

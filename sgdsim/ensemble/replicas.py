@@ -160,7 +160,7 @@ class Ensemble:
             kernel=self.kernel,
             initials=jax.tree.map(lambda *parts: np.stack(parts), *starts) if own else self._initial(0, 1),
             own=own,
-            keys=jnp.moveaxis(keys, 0, 1),
+            keys=np.moveaxis(keys, 0, 1),
             valid=np.array([self.replicas_of(range(tile, tile + 1)) for tile in tiles]),
             increments=np.diff(self.steps, prepend=0),
             times=self.realised_times,

@@ -13,7 +13,7 @@ import numpy as np
 
 import sgdsim
 from sgdsim.ensemble.tiles import Tiles
-from sgdsim.store.blocks import Block, BlockResult
+from sgdsim.store.blocks import Block
 from sgdsim.store.files import atomic
 from sgdsim.store.worker import this_worker
 
@@ -25,6 +25,16 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZi
 
 class SpoiltBlock(Exception):
     """A block file that must not be merged: damaged, or not the block that its name says."""
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What is stored of a finished block: the statistics, and apart from them how long they took."""
+
+    tiles: Tiles
+    lanes: int
+    replica_steps: int
+    wall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[B
     **Raises:** SpoiltBlock where it is not; FileNotFoundError where there is none.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = dict(stored)
         receipt = _receipt(arrays.pop(_RECEIPT))
         tiles = Tiles.from_arrays(arrays)

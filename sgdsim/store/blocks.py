@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from sgdsim.ensemble.tiles import Tiles
-
 BLOCK_STEPS = 4e9
 """Steps of SGD, summed over replicas, of a block at most: minutes on a few cores, seconds on a GPU."""
 LEAST_TILES = 8
@@ -28,16 +26,6 @@ class Block:
     def name(self) -> str:
         """The name of its file."""
         return f"c{self.cell:05d}-r{self.replicas.start:07d}-{self.replicas.stop:07d}.npz"
-
-
-@dataclass(frozen=True)
-class BlockResult:
-    """What is stored of a finished block: the statistics, and apart from them how long they took."""
-
-    tiles: Tiles
-    lanes: int
-    replica_steps: int
-    wall_seconds: float
 
 
 @dataclass(frozen=True)

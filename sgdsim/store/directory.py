@@ -16,8 +16,8 @@ import tomli_w
 
 import sgdsim
 from sgdsim.errors import ExperimentError
-from sgdsim.store.block_file import FORMAT, Receipt, SpoiltBlock, read_block, write_block
-from sgdsim.store.blocks import Block, BlockResult, CellLayout
+from sgdsim.store.block_file import FORMAT, BlockResult, Receipt, SpoiltBlock, read_block, write_block
+from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.claims import Claims
 from sgdsim.store.failures import Failures
 from sgdsim.store.files import create_text, make_folder, sweep_stale, write_text

@@ -24,13 +24,17 @@ class Log:
 
     folder: Path
 
+    def path_of(self, worker: str) -> Path:
+        """The log of a process."""
+        return self.folder / f"{worker}.jsonl"
+
     def write(self, event: str, facts: Entry) -> None:
         """Appends a line to this process's log.
 
         **Raises:** OSError where it cannot be written.
         """
         line = json.dumps({"event": event, "at": now()} | facts)
-        opened = os.open(self.folder / f"{this_worker().name}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        opened = os.open(self.path_of(this_worker().name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             os.write(opened, f"\n{line}\n".encode())
         finally:

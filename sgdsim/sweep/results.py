@@ -17,8 +17,8 @@ from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ExperimentError
-from sgdsim.store.block_file import SpoiltBlock
-from sgdsim.store.blocks import BlockResult, CellLayout
+from sgdsim.store.block_file import BlockResult, SpoiltBlock
+from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import atomic, write_text
 from sgdsim.sweep.cells import Cell

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sgdsim import __version__, cli
-from sgdsim.engine.sessions import PACKAGES
 from sgdsim.store.directory import RunDirectory
+from sgdsim.sweep.versions import PACKAGES
 from tests.sweep.bad_configs import BAD, GOOD
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,9 @@ def test_status_of_half_a_run(finished, tmp_path):
     half.make()
     half.write_experiment(run.read_experiment())
     half.write_layout(run.read_layout())
-    (half.blocks / "c00001-t000000.npz").write_bytes((run.blocks / "c00001-t000000.npz").read_bytes())
+    (block,) = run.read_layout()[1].blocks
+    half.path_of(block).parent.mkdir()
+    half.path_of(block).write_bytes(run.path_of(block).read_bytes())
     lines = sgdsim("status", tmp_path).stdout.splitlines()
     assert lines[2].split()[2:] == ["0/1", "0/8", "0"]
     assert lines[-1] == "1 of 2 blocks; results not written yet"

@@ -35,6 +35,7 @@ def test_without_git_the_commit_is_absent(tmp_path, monkeypatch):
 
 def test_every_session_is_kept(tmp_path):
     run = RunDirectory(tmp_path)
+    run.make()
     for command, status in (("first", "interrupted"), ("second", None), ("third", "finished")):
         begin_session(run, "walk", 5, command)
         if status:

@@ -10,9 +10,12 @@ from rich.console import Console
 
 from sgdsim.engine import progress
 from sgdsim.engine.progress import Meter
-from sgdsim.engine.sweep import ensemble_of, open_sweep
+from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
+from sgdsim.store.worker import this_worker
+from sgdsim.sweep.ensembles import ensemble_of
 from sgdsim.sweep.results import _plateaus, write_results
+from tests.helpers import make_blocks
 from tests.toy import make_experiment
 
 
@@ -34,10 +37,9 @@ class Count(Meter):
 
 
 def run(path, **changes):
-    sweep = open_sweep(make_experiment(**changes), path)
     meter = Count()
-    assert sweep.run(meter)
-    summary = write_results(sweep)
+    sweep = make_blocks(make_experiment(**changes), path, meter)
+    summary = write_results(sweep.experiment, sweep.directory, sweep.layout)
     with xr.open_dataset(sweep.directory.results, engine="h5netcdf") as data:
         return data.load(), summary, meter
 
@@ -61,9 +63,12 @@ def assert_bitwise(first, second):
 
 def test_what_is_on_disk(finished):
     path, data, *_ = finished
-    names = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
-    blocks = {f"blocks/c0000{cell}-t00000{tile}.npz" for cell in range(3) for tile in (0, 2, 4)}
-    assert names == blocks | {"blocks/index.json", "experiment.toml", "results.nc", "summary.json"}
+    names = {file.name for file in path.rglob("*") if file.is_file()}
+    blocks = {f"c0000{cell}-r00000{first:02d}-00000{first + 8:02d}.npz" for cell in range(3) for first in (0, 8, 16)}
+    log = f"{this_worker().name}.jsonl"
+    assert names == blocks | {"index.json", "experiment.toml", "results.nc", "summary.json", log}
+    assert all(file.parent.parent == path / "blocks" for file in path.rglob("*.npz"))
+    assert not list((path / "live").rglob("*.*"))
     assert dict(data.sizes) == {"cell": 3, "time": 5, "component": 2, "replica": 24}
     assert data.attrs == {"system": "walk", "axes": "d noise", "title": "Walk", "experiment": "walk"}
 
@@ -146,16 +151,17 @@ def test_the_batch_size_changes_no_number(finished, tmp_path, batch):
 @pytest.mark.parametrize("block", [1, 12, None])
 def test_the_block_size_changes_no_number(finished, tmp_path, block):
     data, _, _ = run(tmp_path, block=block)
-    assert len(list(tmp_path.glob("blocks/*.npz"))) == {1: 18, 12: 6, None: 3}[block]
+    assert len(list(tmp_path.glob("blocks/*/*.npz"))) == {1: 18, 12: 6, None: 3}[block]
     assert_bitwise(data, finished[1])
 
 
 def test_only_missing_blocks_are_simulated(finished, tmp_path):
     run(tmp_path)
-    kept = tmp_path / "blocks" / "c00000-t000000.npz"
+    files = {path.name: path for path in tmp_path.glob("blocks/*/*.npz")}
+    kept = files["c00000-r0000000-0000008.npz"]
     before = kept.stat().st_mtime_ns
-    for name in ("c00001-t000002.npz", "c00002-t000004.npz"):
-        (tmp_path / "blocks" / name).unlink()
+    for name in ("c00001-r0000008-0000016.npz", "c00002-r0000016-0000024.npz"):
+        files[name].unlink()
     data, _, meter = run(tmp_path)
     assert (meter.before, meter.done) == (24 * 140 - 8 * 120, 8 * 120)
     assert meter.cells == ["cell 2/3 d=40, noise=1", "cell 3/3 d=80, noise=1"]

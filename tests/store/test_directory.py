@@ -1,20 +1,24 @@
-"""Files that are whole or absent, and the run directory made of them."""
+"""The run directory: blocks that are trusted only when they are whole and belong there."""
 
-import os
-import subprocess
-import time
+import dataclasses
+import errno
+import json
+import re
+from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ExperimentError
-from sgdsim.store import files
-from sgdsim.store.blocks import BLOCK_STEPS, Block, BlockResult, describe, partition
-from sgdsim.store.directory import CellLayout, RunDirectory
-from sgdsim.store.files import HOST, atomic, sweep_stale, write_text
+from sgdsim.store.block_file import BlockResult, SpoiltBlock, digest
+from sgdsim.store.blocks import BLOCK_STEPS, Block, CellLayout, cut_tiles, describe
+from sgdsim.store.directory import RunDirectory, Unwritable
+from sgdsim.store.worker import Worker
 
-BLOCK = Block(3, range(4, 6))
+BLOCK = Block(3, range(4, 6), range(12, 18))
 
 
 def result(tiles=2):
@@ -39,93 +43,154 @@ def result(tiles=2):
 def run(tmp_path):
     run = RunDirectory(tmp_path / "deep" / "run")
     run.make()
+    run.write_experiment({"title": "a", "grid": {"d": [100, 200]}})
     return run
-
-
-def dead_pid():
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
-
-
-def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
-    target = tmp_path / "a.txt"
-    write_text(target, "old")
-
-    def fail():
-        with atomic(target) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_two_processes_never_share_a_temporary_name(tmp_path):
-    with atomic(tmp_path / "a.txt") as temporary:
-        assert temporary.name == f".a.txt.{HOST}.{os.getpid()}.tmp"
-        temporary.write_text("")
-
-
-def test_only_abandoned_temporary_files_are_swept(tmp_path):
-    def make(name, age=0.0):
-        path = tmp_path / name
-        path.write_text("x")
-        os.utime(path, (time.time() - age, time.time() - age))
-        return path
-
-    abandoned = [
-        make(f".a.npz.{HOST}.{dead_pid()}.tmp"),
-        make(f".a.npz.{HOST}.{os.getpid()}.tmp"),
-        make(".a.npz.elsewhere.17.tmp", age=2 * files.STALE_SECONDS),
-        make(f".a.npz.{HOST}.{os.getppid()}.tmp", age=2 * files.STALE_SECONDS),
-    ]
-    kept = [
-        make(f".b.npz.{HOST}.{os.getppid()}.tmp"),
-        make(".b.npz.elsewhere.17.tmp"),
-        make(".mine.tmp"),
-        make("a.npz"),
-        make("a.tmp"),
-    ]
-    sweep_stale(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted(kept)
-    assert not any(path.exists() for path in abandoned)
 
 
 def test_a_block_comes_back_bitwise(run):
     stored = result()
     assert not run.done(BLOCK)
-    run.write_block(BLOCK, stored)
+    receipt = run.write_block(BLOCK, stored)
     assert run.done(BLOCK)
-    assert [path.name for path in run.blocks.iterdir()] == ["c00003-t000004.npz"]
-    back = run.read_block(BLOCK)
+    assert run.on_disk() == {"c00003-r0000012-0000018.npz"}
+    back, read = run.read_block(BLOCK, lanes=3)
+    assert read == receipt
     assert (back.lanes, back.replica_steps, back.wall_seconds) == (3, 1234, 0.5)
     for name, array in stored.tiles.to_arrays().items():
         assert back.tiles.to_arrays()[name].tobytes() == array.tobytes()
 
 
-@pytest.mark.parametrize("damage", ["", "PK", "no npz"])
-def test_a_damaged_block_is_named_with_the_remedy(run, damage):
-    (run.blocks / BLOCK.name).write_text(damage)
-    with pytest.raises(ExperimentError, match=r"c00003-t000004.npz: cannot be read .* delete it and run the same"):
-        run.read_block(BLOCK)
+def test_equal_numbers_have_equal_digests_whoever_made_them_and_other_numbers_others(run, monkeypatch):
+    first = run.write_block(BLOCK, result())
+    monkeypatch.setattr("sgdsim.store.block_file.this_worker", lambda: Worker("elsewhere", 1, 2))
+    again = run.write_block(BLOCK, dataclasses.replace(result(), wall_seconds=7.0))
+    assert again != first
+    assert again.digest == first.digest
+    other = result()
+    other.tiles.mean["Q"][0, 0, 0] = np.nextafter(other.tiles.mean["Q"][0, 0, 0], 1.0)
+    assert run.write_block(BLOCK, other).digest != first.digest
+    assert digest({"a": np.zeros(2)}) != digest({"a": np.zeros((2, 1))}) != digest({"b": np.zeros((2, 1))})
 
 
-def test_a_block_of_other_tiles_is_refused(run):
-    run.write_block(BLOCK, result(tiles=1))
-    with pytest.raises(ExperimentError, match="holds other tiles"):
-        run.read_block(BLOCK)
+def spoil(run, change):
+    """A stored block, with its bytes changed."""
+    run.write_block(BLOCK, result())
+    path = run.path_of(BLOCK)
+    path.write_bytes(change(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stored: b"",
+        lambda stored: b"PK",
+        lambda stored: b"no npz",
+        lambda stored: stored[: len(stored) // 2],
+        lambda stored: stored[:-1],
+        lambda stored: stored[:300] + bytes([stored[300] ^ 1]) + stored[301:],
+    ],
+    ids=["empty", "PK", "text", "half", "short", "one bit"],
+)
+def test_a_damaged_block_is_put_aside_with_a_word(run, change):
+    spoil(run, change)
+    with pytest.raises(SpoiltBlock, match="is damaged") as caught:
+        run.read_block(BLOCK, lanes=3)
+    said = run.put_aside(BLOCK, caught.value)
+    assert re.search(r"c00003-r0000012-0000018.npz: is damaged .*; moved to .*aside.c00003-r0000012-0000018.npz$", said)
+    assert not run.done(BLOCK)
+    assert (run.aside / BLOCK.name).is_file()
+
+
+def test_every_flipped_bit_of_the_numbers_is_noticed(run):
+    run.write_block(BLOCK, result())
+    stored = run.path_of(BLOCK).read_bytes()
+    numbers = result().tiles.to_arrays()["sup_deviation"].tobytes()
+    where = stored.index(numbers)
+    for position in range(where, where + len(numbers), 5):
+        spoil(run, lambda stored, at=position: stored[:at] + bytes([stored[at] ^ 16]) + stored[at + 1 :])
+        with pytest.raises(SpoiltBlock, match="is damaged"):
+            run.read_block(BLOCK, lanes=3)
+
+
+def other_version(run, monkeypatch):
+    monkeypatch.setattr("sgdsim.store.block_file.sgdsim.__version__", "0.0.7")
+    run.write_block(BLOCK, result())
+    monkeypatch.undo()
+
+
+def other_experiment(run, monkeypatch):
+    run.write_block(BLOCK, result())
+    run.write_experiment({"title": "a", "grid": {"d": [100, 201]}})
+
+
+def other_tiles(run, monkeypatch):
+    run.write_block(BLOCK, result())
+
+
+def other_replicas(run, monkeypatch):
+    run.write_block(BLOCK, result())
+    other = Block(4, range(4, 6), range(12, 18))
+    run.path_of(other).parent.mkdir(exist_ok=True)
+    run.path_of(BLOCK).rename(run.path_of(other))
+    return other
+
+
+@pytest.mark.parametrize(
+    ("disturb", "lanes", "said"),
+    [
+        (other_version, 3, "was made by sgdsim 0.0.7, this is "),
+        (other_experiment, 3, "is a block of another experiment"),
+        (other_replicas, 3, r"holds replicas \(12, 18\) of cell 3, not those that its name says"),
+        (
+            lambda run, monkeypatch: run.write_block(BLOCK, result()) and None,
+            2,
+            "has tiles of 3 replicas, the run has 2",
+        ),
+    ],
+)
+def test_a_block_that_does_not_belong_here_is_refused(run, monkeypatch, disturb, lanes, said):
+    block = disturb(run, monkeypatch) or BLOCK
+    with pytest.raises(SpoiltBlock, match=said):
+        RunDirectory(run.path).read_block(block, lanes)
+
+
+def test_a_folder_of_an_older_version_is_refused_with_the_remedy(run, monkeypatch):
+    run.index.write_text(json.dumps({"cells": [{"axes": {}, "replicas": 4, "lanes": 4, "blocks": [[0, 1]]}]}))
+    with pytest.raises(ExperimentError, match=r"begun by an earlier version of sgdsim, .*; finish it with that"):
+        run.read_layout()
+    run.write_layout([])
+    monkeypatch.setattr("sgdsim.__version__", "9.0")
+    with pytest.raises(ExperimentError, match=r"was begun by sgdsim 0.1.0, this is 9.0; .* -o DIR"):
+        run.read_layout()
+
+
+def test_many_blocks_are_spread_over_subfolders(run):
+    blocks = [Block(cell, range(1), range(4)) for cell in range(2000)]
+    blocks += [Block(0, range(tile, tile + 1), range(4 * tile, 4 * tile + 4)) for tile in range(1, 2000)]
+    folders = Counter(run.path_of(block).parent.name for block in blocks)
+    assert len(folders) == 256
+    assert max(folders.values()) < 40
+
+
+def test_a_block_that_cannot_be_written_is_told_with_the_reason(run, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sgdsim.store.files._sync", full)
+    with pytest.raises(Unwritable, match=r"c00003-r0000012-0000018.npz: cannot be written \(No space left on device\)"):
+        run.write_block(BLOCK, result())
+    assert not run.on_disk()
 
 
 def test_layout_and_experiment_come_back(run):
     layout = [
-        CellLayout({"d": 100, "noise": 0.1}, replicas=20, lanes=4, blocks=partition(0, 5, 4, 10, 8)),
-        CellLayout({"d": 200, "noise": 0.1}, replicas=20, lanes=4, blocks=partition(1, 5, 4, 10, 8)),
+        CellLayout(0, {"d": 100, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10, 8)),
+        CellLayout(1, {"d": 200, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10, 8)),
     ]
-    assert not run.exists
     run.write_layout(layout)
+    assert run.read_layout() == layout
+    assert [block.replicas for block in layout[1].blocks] == [range(8), range(8, 16), range(16, 19)]
+    assert not run.create_layout([])
     assert run.read_layout() == layout
     table = {"title": "a", "grid": {"d": [100, 200], "noise": [0.1]}}
     run.write_experiment(table)
@@ -147,21 +212,29 @@ def test_an_unwritable_folder(tmp_path, place):
         RunDirectory(tmp_path / place).make()
 
 
-def test_blocks_cover_every_tile_once_and_depend_on_the_work():
-    for n_tiles, lanes, steps, replicas in [
-        (1, 8, 10, None),
-        (100, 8, 10**8, None),
-        (100, 256, 10**6, None),
-        (10, 8, 1, 20),
-    ]:
-        blocks = partition(2, n_tiles, lanes, steps, replicas)
-        assert [tile for block in blocks for tile in block.tiles] == list(range(n_tiles))
-        assert {block.cell for block in blocks} == {2}
-        assert len({block.name for block in blocks}) == len(blocks)
-    assert [len(block.tiles) for block in partition(0, 10, 8, 1, 20)] == [3, 3, 3, 1]
-    long = partition(0, 10_000, 256, 10**5, None)
-    assert 0.9 * BLOCK_STEPS < len(long[0].tiles) * 256 * 10**5 <= BLOCK_STEPS
-    assert len(partition(0, 100, 256, 10**9, None)[0].tiles) == 8
+@given(
+    first=st.integers(0, 50),
+    count=st.integers(1, 500),
+    lanes=st.sampled_from([1, 8, 256]),
+    steps=st.integers(1, 10**9),
+    replicas=st.none() | st.integers(1, 3000),
+    short=st.integers(0, 7),
+)
+def test_blocks_cover_every_tile_and_replica_once(first, count, lanes, steps, replicas, short):
+    cuts = cut_tiles(range(first, first + count), lanes, steps, replicas)
+    total = (first + count) * lanes - min(short, lanes - 1)
+    blocks = CellLayout(2, {}, total, lanes, cuts).blocks
+    assert [tile for block in blocks for tile in block.tiles] == list(range(first, first + count))
+    assert [replica for block in blocks for replica in block.replicas] == list(range(first * lanes, total))
+    assert {block.cell for block in blocks} == {2}
+    assert len({block.name for block in blocks}) == len(blocks)
+
+
+def test_blocks_depend_on_the_work():
+    assert cut_tiles(range(10), 8, 1, 20) == [0, 3, 6, 9, 10]
+    long = cut_tiles(range(10_000), 256, 10**5, None)
+    assert 0.9 * BLOCK_STEPS < long[1] * 256 * 10**5 <= BLOCK_STEPS
+    assert cut_tiles(range(100), 256, 10**9, None)[1] == 8
 
 
 def test_coordinates_as_text():

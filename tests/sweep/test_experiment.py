@@ -16,7 +16,8 @@ from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianSta
 from sgdsim.committee.weights import Weights
 from sgdsim.errors import ExperimentError
 from sgdsim.report.figures import FIGURES
-from sgdsim.sweep.experiment import Fit, differing_keys, load_experiment
+from sgdsim.store.identity import differing_keys
+from sgdsim.sweep.experiment import Fit, load_experiment
 from sgdsim.sweep.grid import MAX_CELLS
 from sgdsim.systems import SYSTEMS, load_system
 from tests.sweep.bad_configs import GOOD

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sgdsim.engine.progress import Meter
-from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.contracts import Spread
 from sgdsim.errors import ExperimentError
-from sgdsim.sweep.experiment import differing_keys, load_experiment
-from sgdsim.sweep.results import write_results
+from sgdsim.store.identity import differing_keys
+from sgdsim.sweep.experiment import load_experiment
+from tests.helpers import finish
 from tests.sweep.bad_configs import GOOD
 from tests.toy import DecayTheory, make_experiment
 
@@ -33,10 +32,9 @@ def results(tmp_path_factory):
     experiment = make_experiment(d=(50, 100, 200, 400), replicas=400, block=None)
     theories = [PredictingTheory()] * 3 + [None]
     cells = tuple(replace(cell, theory=theory) for cell, theory in zip(experiment.cells, theories, strict=True))
-    sweep = open_sweep(replace(experiment, cells=cells), tmp_path_factory.mktemp("fluctuations"))
-    assert sweep.run(Meter())
-    summary = write_results(sweep)
-    with xr.open_dataset(sweep.directory.results, engine="h5netcdf") as data:
+    folder = tmp_path_factory.mktemp("fluctuations")
+    summary = finish(replace(experiment, cells=cells), folder)
+    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
         return data.load(), summary
 
 
@@ -61,9 +59,7 @@ def test_the_summary_has_the_predicted_means(results):
 def test_the_fitted_law_has_the_predicted_constant(tmp_path):
     experiment = make_experiment(d=(50, 100, 200), replicas=40, block=None)
     cells = tuple(replace(cell, theory=PredictingTheory()) for cell in experiment.cells)
-    sweep = open_sweep(replace(experiment, cells=cells), tmp_path)
-    assert sweep.run(Meter())
-    fit = write_results(sweep)["fits"]["scaling"]
+    fit = finish(replace(experiment, cells=cells), tmp_path)["fits"]["scaling"]
     assert fit["theory_slope"] == pytest.approx(0.5, rel=1e-9)
     assert fit["theory_constant"] == pytest.approx(2.0, rel=1e-9)
     assert fit["theory_points"] == pytest.approx([2 / d**0.5 for d in (50, 100, 200)])

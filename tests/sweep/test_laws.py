@@ -12,12 +12,11 @@ from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
-from sgdsim.engine.progress import Meter
-from sgdsim.engine.sweep import ensemble_of, open_sweep
+from sgdsim.sweep.ensembles import ensemble_of
 from sgdsim.sweep.experiment import Fit
 from sgdsim.sweep.law import Members
 from sgdsim.sweep.laws import fit_law, headline
-from sgdsim.sweep.results import write_results
+from tests.helpers import finish
 from tests.toy import SYSTEM, Walk, make_experiment
 
 
@@ -36,9 +35,7 @@ def fits(tmp_path_factory):
         terms=Fit("risk", "p", second="dt", law="two_term"),
         proportional=Fit("sup_deviation", "d", second="d", law="two_term"),
     )
-    sweep = open_sweep(experiment, tmp_path_factory.mktemp("laws"))
-    assert sweep.run(Meter())
-    return experiment, write_results(sweep)["fits"]
+    return experiment, finish(experiment, tmp_path_factory.mktemp("laws"))["fits"]
 
 
 def test_samples_to_a_level(fits):
@@ -99,9 +96,7 @@ def test_the_bias_vanishes_as_one_over_d(tmp_path):
     """E risk(1) = (1 - dt)^(2d) + dt (1 - (1 - dt)^(2d))/(2 - dt), dt = 1/d, whose limit is exp(-2)."""
     experiment = make_experiment(d=(5, 10, 20, 40), replicas=1600, block=None)
     experiment.fits["bias"] = Fit("risk", "d", law="bias")
-    sweep = open_sweep(experiment, tmp_path)
-    assert sweep.run(Meter())
-    fit = write_results(sweep)["fits"]["bias"]
+    fit = finish(experiment, tmp_path)["fits"]["bias"]
     d, difference, sem = np.array(fit["points"]).T
     left = (1 - 1 / d) ** (2 * d)
     exact = left + (1 - left) / (2 * d - 1) - math.exp(-2)
@@ -157,9 +152,7 @@ def test_one_law_for_all_cells_or_one_for_every_value_of_the_other_axes(tmp_path
     experiment = make_experiment(d=(20, 40), noise=(0.25, 1.0, 4.0), replicas=12, block=None)
     terms = Fit("risk", "dt", second="noise", law="two_term")
     experiment.fits.update(each=terms, every=replace(terms, together=True))
-    sweep = open_sweep(experiment, tmp_path)
-    assert sweep.run(Meter())
-    fits = write_results(sweep)["fits"]
+    fits = finish(experiment, tmp_path)["fits"]
     assert [len(fits[f"each[noise={noise}]"]["points"]) for noise in ("0.25", "1", "4")] == [2, 2, 2]
     assert [point[:2] for point in fits["every"]["points"]] == [[dt, b] for b in (0.25, 1, 4) for dt in (0.05, 0.025)]
     assert fits["every"]["dof"] == 4

@@ -4,7 +4,8 @@ import jax
 import pytest
 
 from sgdsim.amounts import size_text
-from sgdsim.engine.sweep import Sweep, open_sweep
+from sgdsim.engine.sweep import open_sweep
+from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, cautions, make_plan
 from tests.toy import LANES, Walk, make_experiment
 
@@ -24,7 +25,7 @@ def test_a_plan_says_what_the_sweep_then_does(tmp_path):
 def test_nothing_is_simulated_or_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sgdsim.ensemble.replicas.Ensemble.run", lambda *_: pytest.fail("simulated"))
-    monkeypatch.setattr(Sweep, "run", lambda *_: pytest.fail("ran"))
+    monkeypatch.setattr(Ensemble, "run", lambda *_: pytest.fail("ran"))
     make_plan(make_experiment())
     assert not list(tmp_path.iterdir())
 

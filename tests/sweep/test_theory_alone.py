@@ -22,6 +22,7 @@ from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.sweep.experiment import Fit, load_experiment
 from sgdsim.sweep.plan import make_plan
 from sgdsim.sweep.results import write_results
+from tests.helpers import finish, make_blocks, make_some
 from tests.sweep.bad_configs import GOOD
 from tests.toy import DecayTheory, make_experiment
 
@@ -82,9 +83,9 @@ def relaxed(tmp_path_factory):
         onset=Fit("risk", "noise", level=10.0, law="onset"),
         time=Fit("relaxation_time", "noise", level=LEVEL),
     )
-    sweep, meter = open_sweep(experiment, tmp_path_factory.mktemp("alone") / "out"), Counting()
-    assert sweep.run(meter)
-    return experiment, sweep, meter, write_results(sweep)
+    meter = Counting()
+    sweep = make_blocks(experiment, tmp_path_factory.mktemp("alone") / "out", meter)
+    return experiment, sweep, meter, write_results(experiment, sweep.directory, sweep.layout)
 
 
 def test_the_results_hold_theory_only_and_are_bitwise_the_curve(relaxed):
@@ -146,23 +147,22 @@ def test_an_onset_counts_a_blow_up_and_a_power_law_of_theory_has_no_errors(relax
 def test_a_power_law_of_theory_alone(tmp_path):
     experiment = alone(DecayTheory(), d=(20, 40, 80))
     experiment.fits["steps"] = Fit("samples_to_level", "d", level=0.5)
-    sweep = open_sweep(experiment, tmp_path)
-    assert sweep.run(Meter())
-    fit = write_results(sweep)["fits"]["steps"]
+    summary = finish(experiment, tmp_path)
+    fit = summary["fits"]["steps"]
     assert fit["slope"] == pytest.approx(1.0, abs=0.03)
     assert fit["slope_error"] is fit["theory_slope"] is fit["chi2"] is None
-    assert "with s = " in next(cli._headline(write_results(sweep)))
+    assert "with s = " in next(cli.run.headline(summary))
 
 
 def test_a_run_is_taken_up_again(relaxed, tmp_path):
     experiment, sweep, _, _ = relaxed
     again = open_sweep(experiment, tmp_path)
     for block in again.blocks[3:]:
-        again.directory.write_block(block, sweep.directory.read_block(block))
+        again.directory.write_block(block, sweep.directory.read_block(block, lanes=1)[0])
     meter = Counting()
-    assert again.run(meter)
+    make_blocks(experiment, tmp_path, meter)
     assert meter.seen == [("cells", 30, 27), 1, 1, 1]
-    write_results(again)
+    write_results(experiment, again.directory, again.layout)
     assert again.directory.results.read_bytes() == sweep.directory.results.read_bytes()
 
 
@@ -207,8 +207,9 @@ def test_a_simulated_cell_whose_theory_blows_up_is_named(tmp_path):
     experiment = make_experiment(d=(20,), noise=(0.5, 1.2))
     cells = tuple(dataclasses.replace(cell, theory=BlowingUp()) for cell in experiment.cells)
     sweep = open_sweep(dataclasses.replace(experiment, cells=cells, file="walk.toml"), tmp_path)
-    with pytest.raises(ExperimentError, match=r"^walk.toml: cell 1 \(d=20, noise=1.2\): Argument `times` must end at"):
-        sweep.run(Meter())
+    failed = make_some(sweep).failed
+    assert list(failed) == [1]
+    assert failed[1].startswith("walk.toml: cell 1 (d=20, noise=1.2): Argument `times` must end at")
     assert [sweep.directory.done(block) for block in sweep.blocks].count(False) == 3
 
 

@@ -29,6 +29,12 @@ def _parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
     return read
 
 
+def _address(text: str) -> str:
+    if "://" not in text:
+        raise typer.BadParameter(f"must be an address such as tcp://host:8786, but got {text!r}")
+    return text
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 Part = Annotated[
     Shard | None,
@@ -37,6 +43,14 @@ Part = Annotated[
 MaxTime = Annotated[
     float | None,
     typer.Option(metavar="TIME", parser=_parsed(parse_duration), help="Stop in good order before 3h30m, 90m, 45s ..."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", parser=_address, help="Run on the Dask cluster at tcp://host:port."),
+]
+SchedulerFile = Annotated[
+    Path | None,
+    typer.Option("--scheduler-file", metavar="FILE", help="Run on the Dask cluster whose scheduler wrote this file."),
 ]
 
 
@@ -50,6 +64,8 @@ def run(
     quick: Quick = False,
     shard: Part = None,
     max_time: MaxTime = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Run an experiment, or what is missing of it, then fit and draw the results.
@@ -70,7 +86,16 @@ def run(
         if not quiet:
             caution(experiment)
         default = Path(config) if begun else Path("runs") / experiment.name
-        conduct(experiment, output or default, Options(command_line(), shard=shard, seconds=max_time, quiet=quiet))
+        cluster = one_scheduler(scheduler, scheduler_file)
+        options = Options(command_line(), shard=shard, seconds=max_time, scheduler=cluster, quiet=quiet)
+        conduct(experiment, output or default, options)
+
+
+def one_scheduler(address: str | None, file: Path | None) -> str | None:
+    """The scheduler of a cluster as `Options` takes it."""
+    if address is not None and file is not None:
+        raise typer.BadParameter("must not be given together with --scheduler", param_hint="--scheduler-file")
+    return address if file is None else str(file)
 
 
 def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:

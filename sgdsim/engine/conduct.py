@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sgdsim.engine.cluster import ClusterRun
 from sgdsim.engine.local import LocalRun, Outcome
 from sgdsim.engine.options import Options
 from sgdsim.engine.progress import meter_for
@@ -86,6 +87,8 @@ class Conductor:
         head = f"{sweep.experiment.name}: {len(sweep.layout)} cells, {total} blocks, {done} of them on disk in"
         self._tell(f"{head} {self._directory.path}")
         with meter_for(Console(stderr=True), self._options.quiet) as meter:
+            if self._options.scheduler is not None:
+                return ClusterRun(sweep, meter, stop, self._options.scheduler).run(blocks)
             return LocalRun(sweep, meter, stop, self._presence).run(blocks)
 
     def _merge(self) -> Exit:

@@ -20,7 +20,7 @@ from sgdsim.store.block_file import FORMAT, BlockResult, Receipt, SpoiltBlock, r
 from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.claims import Claims
 from sgdsim.store.failures import Failures
-from sgdsim.store.files import create_text, make_folder, sweep_stale, write_text
+from sgdsim.store.files import create_text, sweep_stale, write_text
 from sgdsim.store.identity import fingerprint
 from sgdsim.store.log import Log
 from sgdsim.store.presence import Watch
@@ -195,7 +195,7 @@ class RunDirectory:
         """
         path = self.path_of(block)
         try:
-            make_folder(path.parent)
+            path.parent.mkdir(exist_ok=True)
             return write_block(path, self.fingerprint, block, result)
         except OSError as error:
             raise Unwritable(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -20,14 +20,13 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 def atomic(target: Path) -> Iterator[Path]:
     """Yields a temporary path in the folder of `target`, whose file becomes `target` on leaving, or nothing at all.
 
-    The name holds host and process, so that several may write the same folder; the data reach the disk before the name
-    does, and both before this returns.
+    The name holds host and process, so that several may write the same folder. The data reach the disk before the name
+    does; a name that a crash of the whole machine loses is that of a file which is then made again.
     """
     with _whole(target) as temporary:
         yield temporary
         _sync(temporary)
         temporary.replace(target)
-    _sync(target.parent)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -51,17 +50,7 @@ def create_text(target: Path, text: str) -> bool:
             if target.exists():
                 return False
             temporary.replace(target)
-    _sync(target.parent)
     return True
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder whose parent exists, and has its name reach the disk."""
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        return
-    _sync(folder.parent)
 
 
 def sweep_stale(folder: Path) -> None:

@@ -147,7 +147,7 @@ class Conductor:
 
 
 def _unwritable(error: Exception) -> str:
-    """What could not be written, and why."""
+    """What could not be read or written, and why."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file of the run'}: cannot be written ({error.strerror or error})"
+        return f"{error.filename or 'a file of the run'}: cannot be read or written ({error.strerror or error})"
     return str(error)

@@ -203,8 +203,8 @@ class RunDirectory:
     def read_block(self, block: Block, lanes: int) -> tuple[BlockResult, Receipt]:
         """Reads a finished block.
 
-        **Raises:** SpoiltBlock where the file is damaged or is not that of this block, FileNotFoundError where there
-        is none.
+        **Raises:** SpoiltBlock where the file is damaged or is not that of this block, OSError where it cannot be
+        read (FileNotFoundError where there is none).
         """
         return read_block(self.path_of(block), self.fingerprint, block, lanes)
 

@@ -101,8 +101,8 @@ def test_sections_build_what_they_say():
 
 
 def test_from_python_without_a_theory():
-    problem = Classification(N=8, gamma0=0.5, beta=1)
-    data = sgdsim.simulate(problem, RandomWeights(), np.array([1.0, 3.0]), replicas=2)
+    problem = Classification(N=12, gamma0=0.5, beta=1, bins=20)  # the compiled programs of test_network.py
+    data = sgdsim.simulate(problem, RandomWeights(), np.array([1.0, 3.0]), replicas=4)
     assert float(data["n_diverged"]) == 0
     assert data["histogram"].dims == ("time", "bin")
     assert not [name for name in data if str(name).endswith("_theory")]

@@ -17,7 +17,6 @@ from sgdsim.ensemble.statistics import tile_statistics, tree_sum
 from sgdsim.ensemble.times import linear_times
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import FromLaw, MeanField, Pair, Sde
-from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.helpers import run
 from tests.meanfield.test_reproducible import THREE
 
@@ -51,15 +50,11 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas
 
 
 def digests():
-    """Number of devices, and a digest of every number of three ensembles, of one simulator each.
-
-    On two devices and on four every batch is full, which saves a compilation, and the last tile is not.
-    """
+    """Number of devices, and a digest of every number of two ensembles, the last tile of which is not full."""
     committee = (PROBLEM, OverlapStart(0.5, 1))
-    recovery = (Recovery(alpha=2, eta=0.25, b=0.5, N=24), ExactStart())
     wide = (MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde()), FromLaw())
     found = []
-    for task, simulator in ((committee, Weights(block=4)), (recovery, Descent()), (wide, Pair())):
+    for task, simulator in ((committee, Weights(block=4)), (wide, Pair())):
         tiles = run(*task, simulator, TIMES, 1020, 3)
         data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
         found.append(hashlib.sha256(data).hexdigest())
@@ -75,7 +70,7 @@ print(json.dumps(digests()))
 
 @pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
-    """Of matrix products, and of particles; tests/sweep/test_resume.py has the chain, in real runs.
+    """Of matrix products, and of particles; tests/engine/test_resume.py has the chain, in real runs.
 
     The devices of this process, one for each core, against four or three. A tile alone, above, is on one device.
     """

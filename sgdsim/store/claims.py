@@ -52,6 +52,13 @@ class Claims:
             if self.holder(path.name) == this_worker().name:
                 self.release(path.name)
 
+    def sweep(self) -> None:
+        """Removes the claims of processes of this host that are dead."""
+        for path in self.folder.glob("[!.]*"):
+            holder = self.holder(path.name)
+            if holder is not None and not self.watch.lives(holder):
+                self._break(path, holder)
+
     def holder(self, name: str) -> str | None:
         """The process that has claimed `name`, dead or alive; None where nobody has."""
         try:

@@ -133,6 +133,8 @@ class RunDirectory:
                     pass
             for folder in (*folders, *self._subfolders()):
                 sweep_stale(folder)
+            self.claims.sweep()
+            self.watch.sweep()
         except OSError as error:
             reason = error.strerror or str(error)
             raise ExperimentError([f"{self.path}: cannot write a run here ({reason}); {OTHER_FOLDER}"]) from error

@@ -55,13 +55,24 @@ def create_text(target: Path, text: str) -> bool:
 
 def sweep_stale(folder: Path) -> None:
     """Removes the temporary files in `folder` that no living process can still be writing."""
-    found = [(path, match) for path in folder.glob(".*.tmp") if (match := TEMPORARY.match(path.name))]
-    if not found:
-        return
-    now = _clock(folder)
-    for path, match in found:
-        if _abandoned(path, match["host"], int(match["pid"]), now):
+    for path in folder.glob(".*.tmp"):
+        match = TEMPORARY.match(path.name)
+        if match and _abandoned(path, match["host"], int(match["pid"])):
             path.unlink(missing_ok=True)
+
+
+def is_stale(path: Path) -> bool:
+    """Whether a file was left unchanged for a day, by the clock that stamps the files of its folder.
+
+    That of a file server may differ from the machine's by any amount: it is read off a file made for the purpose.
+    """
+    with _whole(path.with_name("clock")) as probe:
+        probe.touch()
+        now = probe.stat().st_mtime
+    try:
+        return now - path.stat().st_mtime > STALE_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -81,17 +92,6 @@ def _sync(path: Path) -> None:
         os.close(opened)
 
 
-def _clock(folder: Path) -> float:
-    """The time by the clock that stamps the files of a folder: that of a file server may differ from the machine's."""
-    with _whole(folder / "clock") as probe:
-        probe.touch()
-        return probe.stat().st_mtime
-
-
-def _abandoned(path: Path, host: str, pid: int, now: float) -> bool:
-    if host == HOST and (pid == os.getpid() or not is_running(pid)):
-        return True
-    try:
-        return now - path.stat().st_mtime > STALE_SECONDS
-    except FileNotFoundError:
-        return False
+def _abandoned(path: Path, host: str, pid: int) -> bool:
+    mine = host == HOST and (pid == os.getpid() or not is_running(pid))
+    return mine or is_stale(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sgdsim.store.files import write_text
+from sgdsim.store.files import is_stale, write_text
 from sgdsim.store.worker import Worker, this_worker
 
 BEAT_SECONDS = 5.0
@@ -138,6 +138,13 @@ class Watch:
         if name not in self._seen or self._seen[name][0] != beat:
             self._seen[name] = (beat, now)
         return now - self._seen[name][1] < SILENT_SECONDS
+
+    def sweep(self) -> None:
+        """Removes the signs of processes of this host that are dead, and those of others that are a day old."""
+        for path in self.folder.glob("[!.]*.json"):
+            worker = Worker.parse(path.stem)
+            if not worker.running if worker.here else is_stale(path):
+                path.unlink(missing_ok=True)
 
     def signs(self) -> list[Sign]:
         """The signs of all that may still be at work."""

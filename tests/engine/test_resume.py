@@ -2,187 +2,132 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-import xarray as xr
 
-pytestmark = pytest.mark.slow
+from tests.processes import BLOCKS, EXPERIMENT, ROOT, blocks, numbers
 
-ROOT = Path(__file__).parents[2]
-EXPERIMENT = """\
-title = "Sixteen blocks of about a tenth of a second"
-system = "committee"
-
-[problem]
-k = 2
-p0 = 2
-noise = 0.01
-
-[grid]
-d = [3000, 6000]
-
-[start]
-kind = "overlap"
-overlap = 0.5
-
-[times]
-final = 1.0
-count = 4
-
-[ensemble]
-replicas = 2000
-block = 256
-
-[fits.scaling]
-quantity = "sup_deviation"
-
-[report]
-figures = []
-"""
-BLOCKS = 16
-SECONDS = 90
-"""Far longer than anything here takes: a test that hangs fails."""
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+KILLS = 20
 
 
-class Process:
-    """`sgdsim run` in a process of its own."""
-
-    def __init__(self, folder, *options, devices=None):
-        (folder.parent / "experiment.toml").write_text(EXPERIMENT)
-        self.folder = folder
-        flags = {} if devices is None else {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-        arguments = ["run", str(folder.parent / "experiment.toml"), "-o", str(folder), *options]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sgdsim.cli", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=os.environ | flags,
-        )
-
-    def blocks(self):
-        return {path.name: path.stat().st_mtime_ns for path in self.folder.glob("blocks/*.npz")}
-
-    def wait_for(self, ready):
-        """Waits until `ready()`, while the process runs."""
-        deadline = time.monotonic() + SECONDS
-        while not ready():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def finish(self):
-        """Exit code and what was said on stderr."""
-        _, said = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, said
-
-    def run(self):
-        code, said = self.finish()
-        assert code == 0, said
-        return self
+def status(folder):
+    return json.loads((folder / "provenance.json").read_text())["status"]
 
 
-def numbers(folder):
-    """Every number of results.nc, and the fits of summary.json."""
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
-        arrays = {name: data[name].values.tobytes() for name in data.variables if data[name].dtype.kind in "fi"}
-    assert {"risk", "sup_deviation", "Q", "M", "excess_risk"} & set(arrays)
-    return arrays, json.loads((folder / "summary.json").read_text())["fits"]
+def made(folder):
+    """Names of blocks in the logs, one for each time that one was made."""
+    lines = [line for path in folder.glob("logs/*.jsonl") for line in path.read_text().splitlines() if line]
+    return [entry["block"] for entry in map(json.loads, lines) if entry["event"] == "block"]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    process = Process(folder).run()
-    assert len(process.blocks()) == BLOCKS
-    return numbers(folder)
-
-
-def test_kill_in_the_middle_and_resume(undisturbed, tmp_path):
+def test_kill_in_the_middle_and_resume(nursery, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    killed = Process(folder)
-    killed.wait_for(lambda: len(killed.blocks()) >= 3)
-    killed.process.send_signal(signal.SIGKILL)
-    assert killed.finish()[0] == -signal.SIGKILL
-    kept = killed.blocks()
+    killed = nursery.run(folder).wait_for_blocks(3)
+    killed.signal(signal.SIGKILL)
+    assert killed.finish() == -signal.SIGKILL
+    kept = blocks(folder)
     assert 3 <= len(kept) < BLOCKS
     assert not (folder / "results.nc").exists()
-    torn = folder / "blocks" / f".c00001-t000000.npz.{os.uname().nodename}.{killed.process.pid}.tmp"
+    torn = next(folder.glob("blocks/*/")) / f".c00001-r0000000-0000256.npz.{os.uname().nodename}.{killed.pid}.tmp"
     torn.write_bytes(b"PK")  # as it would be, had the signal come while a block was written
 
-    resumed = Process(folder).run()
-    blocks = resumed.blocks()
-    assert len(blocks) == BLOCKS
-    assert {name: blocks[name] for name in kept} == kept
+    nursery.run(folder).succeed()
+    there = blocks(folder)
+    assert len(there) == BLOCKS
+    assert {name: there[name] for name in kept} == kept
     assert not list(folder.rglob("*.tmp"))
+    assert not list((folder / "live").rglob("*.*"))
     assert numbers(folder) == undisturbed
     provenance = json.loads((folder / "provenance.json").read_text())
     assert [session["status"] for session in provenance["earlier_sessions"]] == ["running"]
     assert provenance["status"] == "finished"
 
 
-def interrupted(folder, number):
-    """The blocks that are on disk, and what was said, after a signal while the third block is in hand."""
-    stopped = Process(folder)
-    stopped.wait_for(lambda: len(stopped.blocks()) >= 2)
-    stopped.process.send_signal(number)
-    code, said = stopped.finish()
-    kept = stopped.blocks()
-    assert code == 130
+def test_twenty_kills_at_random_moments_and_in_the_middle_of_writing(nursery, undisturbed, tmp_path):
+    """Every second process is killed by its own hand while it writes, the others from outside, at any time."""
+    chance = random.Random(5)
+    folder = tmp_path / "run"
+    seen = {}
+    for kill in range(KILLS):
+        if kill % 2:
+            process = nursery.run(folder, die=[chance.choice(["sync", "save"]), chance.randint(1, 4)])
+        else:
+            process = nursery.run(folder)
+            time.sleep(chance.uniform(0.2, 1.5))
+            process.signal(signal.SIGKILL)
+        # A run that is almost done may have no fourth block left to die of.
+        assert process.finish() in (-signal.SIGKILL, 0), process.said()
+        there = blocks(folder)
+        assert {name: there[name] for name in seen} == seen
+        seen = there
+    nursery.run(folder).succeed()
+    assert numbers(folder) == undisturbed
+    assert not list(folder.rglob("*.tmp"))
+    assert len(set(made(folder))) >= BLOCKS - KILLS // 2  # a kill between block and log line loses the line only
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)])
+def test_a_signal_finishes_the_block_in_hand_and_says_how_to_go_on(nursery, undisturbed, tmp_path, number, code):
+    folder = tmp_path / "run"
+    stopped = nursery.run(folder).wait_for_blocks(2)
+    stopped.signal(number)
+    assert stopped.finish() == code
+    kept, said = blocks(folder), stopped.said()
     assert 2 <= len(kept) < BLOCKS
     assert "Finishing the block in hand" in said
-    return kept, said
-
-
-def test_a_request_to_terminate_is_an_interrupt(tmp_path):
-    interrupted(tmp_path / "run", signal.SIGTERM)
-
-
-def test_interrupt_finishes_the_block_in_hand_and_says_how_to_go_on(undisturbed, tmp_path):
-    folder = tmp_path / "run"
-    kept, said = interrupted(folder, signal.SIGINT)
     command = f"sgdsim run {folder.parent / 'experiment.toml'} -o {folder}"
     assert said.splitlines()[-1] == f"Stopped with {len(kept)} of {BLOCKS} blocks on disk. To go on: {command}"
     assert "Traceback" not in said
+    assert status(folder) == "interrupted"
     assert not (folder / "results.nc").exists()
-    assert json.loads((folder / "provenance.json").read_text())["status"] == "interrupted"
-
-    resumed = Process(folder).run()
-    blocks = resumed.blocks()
-    assert {name: blocks[name] for name in kept} == kept
-    assert numbers(folder) == undisturbed
+    if number == signal.SIGTERM:
+        nursery.run(folder).succeed()
+        assert {name: blocks(folder)[name] for name in kept} == kept
+        assert numbers(folder) == undisturbed
 
 
-def test_a_second_interrupt_stops_at_once(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_second_signal_stops_at_once(nursery, tmp_path, number, code):
     folder = tmp_path / "run"
-    stopped = Process(folder, "--set", "grid.d=[1_000_000_000]")  # a block would take hours
-    stopped.wait_for(lambda: (folder / "provenance.json").exists())
-    said = ""
-    while "Finishing the block in hand" not in said:
-        time.sleep(1)  # into the block
-        stopped.process.send_signal(signal.SIGINT)
-        said = stopped.process.stderr.readline() + stopped.process.stderr.readline()
-    stopped.process.send_signal(signal.SIGINT)
-    code, said = stopped.finish()
-    assert code == 130
-    assert "Traceback" not in said
-    assert not stopped.blocks()
-    assert json.loads((folder / "provenance.json").read_text())["status"] == "stopped"
+    stopped = nursery.run(folder, "--set", "grid.d=[1_000_000_000]")  # a block would take hours
+    stopped.wait_for(lambda: list((folder / "live" / "claims").glob("c*")))
+    stopped.signal(number)
+    stopped.wait_for(lambda: "Finishing the block in hand" in stopped.said())
+    stopped.signal(number)
+    assert stopped.finish() == code
+    assert "Traceback" not in stopped.said()
+    assert not blocks(folder)
+    assert not list((folder / "live").rglob("*.*"))
+    assert status(folder) == "stopped"
 
 
-@pytest.mark.parametrize(
-    ("devices", "key", "value"),
-    [
-        (4, "batch", 1),
-        (4, "block", 2000),
-    ],
-)
+def test_a_time_limit_stops_before_a_block_that_would_take_longer(nursery, tmp_path):
+    folder = tmp_path / "run"
+    began = time.monotonic()
+    stopped = nursery.run(folder, "--max-time", "1m", "--set", "grid.d=[3000, 1_000_000_000]")
+    assert stopped.finish() == 75
+    assert time.monotonic() - began < 50
+    assert len(blocks(folder)) == len(made(folder)) == BLOCKS // 2
+    assert status(folder) == "interrupted"
+
+
+def test_a_time_limit_that_no_block_fits_into_is_no_matter_of_trying_again(nursery, tmp_path):
+    stopped = nursery.run(tmp_path / "run", "--max-time", "2s", "--set", "grid.d=[1_000_000_000]")
+    assert stopped.finish() == 1
+    assert "No block was finished within the time limit" in stopped.said()
+
+
+@pytest.mark.parametrize(("devices", "key", "value"), [(4, "batch", 1), (4, "block", 2000)])
 def test_devices_batches_and_blocks_change_no_number(undisturbed, tmp_path, devices, key, value):
-    Process(tmp_path / "run", "--set", f"ensemble.{key}={value}", devices=devices).run()
+    (tmp_path / "experiment.toml").write_text(EXPERIMENT)
+    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    options = ["-o", str(tmp_path / "run"), "--set", f"ensemble.{key}={value}"]
+    command = [sys.executable, "-m", "sgdsim.cli", "run", str(tmp_path / "experiment.toml"), *options]
+    subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)
     assert numbers(tmp_path / "run") == undisturbed

@@ -1,0 +1,128 @@
+"""`sgdsim` in real processes, for tests that kill, interrupt and share runs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import xarray as xr
+
+from sgdsim.store.worker import is_running
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 90
+"""Far longer than anything here takes: a test that hangs fails."""
+EXPERIMENT = """\
+title = "Sixteen blocks of about a tenth of a second"
+system = "committee"
+
+[problem]
+k = 2
+p0 = 2
+noise = 0.01
+
+[grid]
+d = [3000, 6000]
+
+[start]
+kind = "overlap"
+overlap = 0.5
+
+[times]
+final = 1.0
+count = 4
+
+[ensemble]
+replicas = 2000
+block = 256
+
+[fits.scaling]
+quantity = "sup_deviation"
+
+[report]
+figures = []
+"""
+BLOCKS = 16
+
+
+class Nursery:
+    """Starts processes without the seconds that their imports take."""
+
+    def __init__(self):
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-m", "tests.nursery"]
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.communicate()
+
+    def ask(self, **request):
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def run(self, folder, *options, experiment=EXPERIMENT, **how):
+        """`sgdsim run` of an experiment into a folder."""
+        config = folder.with_name("experiment.toml")
+        config.write_text(experiment)
+        return Process(self, folder, "run", str(config), "-o", str(folder), *options, **how)
+
+
+class Process:
+    """A process of the nursery that works on the run in a folder."""
+
+    def __init__(self, nursery, folder, *arguments, **how):
+        self.folder = folder
+        self._nursery = nursery
+        folder.parent.mkdir(exist_ok=True)
+        self._log = folder.with_name(f"{folder.name}-{time.monotonic_ns()}.log")
+        self.pid = nursery.ask(start=arguments, stderr=str(self._log), **how)
+
+    def said(self):
+        return self._log.read_text()
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait_for(self, ready):
+        """Waits until `ready()`, while the process runs."""
+        deadline = time.monotonic() + SECONDS
+        while not ready():
+            assert is_running(self.pid), self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.005)
+        return self
+
+    def wait_for_blocks(self, count):
+        return self.wait_for(lambda: len(blocks(self.folder)) >= count)
+
+    def finish(self):
+        """The exit code; that of a process killed by a signal is the signal's number, negative."""
+        deadline = time.monotonic() + SECONDS
+        while is_running(self.pid):
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.005)
+        return os.waitstatus_to_exitcode(self._nursery.ask(wait=self.pid))
+
+    def succeed(self):
+        assert self.finish() == 0, self.said()
+        return self
+
+
+def blocks(folder):
+    """The block files of a run, and when each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("blocks/*/[!.]*.npz")}
+
+
+def numbers(folder):
+    """Every number of results.nc, and the fits of summary.json."""
+    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
+        arrays = {name: data[name].values.tobytes() for name in data.variables if data[name].dtype.kind in "fi"}
+    assert {"risk", "sup_deviation", "Q", "M", "excess_risk"} & set(arrays)
+    return arrays, json.loads((folder / "summary.json").read_text())["fits"]

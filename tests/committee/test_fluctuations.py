@@ -128,7 +128,7 @@ def test_about_another_theory_its_distance_from_the_ode_counts(theory, delta):
 
 def test_a_long_run_on_a_logarithmic_grid():
     """Five decades of time: the plateau and its end, with finite predictions of modest size."""
-    problem = reference(10**5, gamma0=3.0, p=3, k=2)
+    problem = reference(10**5, gamma0=2.0, p=2, k=2)
     solved = solve(problem, OverlapStart(0.5, 1), log_times(1e3, 12, 1e-2), theory=THEORY)
     for name in STD.values():
         assert np.isfinite(solved[name]).all()
@@ -165,8 +165,8 @@ def worst_ratio(measured, scale=1.0):
 
 @pytest.mark.slow
 def test_every_standard_deviation_is_as_predicted():
-    """All 26 order parameters and the risk within 2 %; the error of a measured ratio is 0.3 %."""
-    measured = measure(reference(1000), [1.0, 5.0], 2**16)
+    """All 26 order parameters and the risk within 2 %; the error of a measured ratio is 0.4 %."""
+    measured = measure(reference(1000), [1.0, 5.0], 2**15)
     assert worst_ratio(measured) < 0.02
     mean = float(measured["final_deviation"].mean())
     assert float(measured["final_deviation_predicted"]) == pytest.approx(mean, rel=0.01)

@@ -17,7 +17,7 @@ from sgdsim.ensemble.theory import solve_theory
 TIMES = np.concatenate([np.linspace(0.1, 5, 50), np.geomspace(5.5, 500, 40)])
 
 
-@pytest.mark.parametrize(("k", "p", "seed"), [(2, 3, 1), (4, 4, 2), (3, 1, 3)])
+@pytest.mark.parametrize(("k", "p", "seed"), [(2, 3, 1), (2, 3, 2), (3, 1, 3)])
 def test_the_risk_never_increases_and_label_noise_has_no_influence(k, p, seed):
     start = SphereStart(seed=seed)
     clean, noisy = (
@@ -40,7 +40,7 @@ def test_with_the_noise_term_the_risk_can_increase():
 
 @pytest.mark.parametrize(("kappa", "delta"), [(0.0, 0.5), (0.5, 0.25)])
 def test_in_green_it_is_the_limit(kappa, delta):
-    problem = Committee.from_scaling(d=256, k=2, p0=0.25 if kappa else 3.0, kappa=kappa, delta=delta, noise=0.1)
+    problem = Committee.from_scaling(d=256, k=2, p0=0.1875 if kappa else 3.0, kappa=kappa, delta=delta, noise=0.1)
     assert GradientFlow().coefficients(problem) == pytest.approx(LimitODE().coefficients(problem), rel=1e-13)
     flow, limit = (solve_theory(problem, OverlapStart(), TIMES, theory) for theory in (GradientFlow(), LimitODE()))
     np.testing.assert_allclose(flow["Q"], limit["Q"], rtol=0, atol=1e-8)

@@ -1,11 +1,14 @@
 """Semidefinite-safe roots, on lanes and in batches."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from sgdsim.committee.linear_algebra import batched_root, lane_root
 from sgdsim.ensemble.pin import no_pin
+
+root_of_lanes = jax.jit(lambda lanes: lane_root(lanes, no_pin))
 
 
 def lanes_of(matrices):
@@ -15,7 +18,7 @@ def lanes_of(matrices):
 
 def as_batch(root):
     p = len(root)
-    zero = jnp.zeros_like(root[0][0])
+    zero = np.zeros_like(root[0][0])
     return np.stack([np.stack([root[i][j] if j <= i else zero for j in range(p)], -1) for i in range(p)], 1)
 
 
@@ -27,7 +30,7 @@ def covariances(p, rank, seed=0, count=16):
 @pytest.mark.parametrize(("p", "rank"), [(1, 1), (4, 4), (5, 2), (6, 1)])
 def test_lane_root(p, rank):
     matrices = covariances(p, rank)
-    root = as_batch(lane_root(lanes_of(matrices), no_pin))
+    root = as_batch(root_of_lanes(lanes_of(matrices)))
     np.testing.assert_allclose(root @ root.swapaxes(1, 2), matrices, atol=1e-7 if rank < p else 1e-12)
     if rank == p:
         np.testing.assert_allclose(root, np.linalg.cholesky(matrices), atol=1e-10)
@@ -49,7 +52,7 @@ def test_batched_root(p, rank):
 def test_a_zero_or_duplicated_row_gives_zeros_not_infinities(root_of, dtype):
     matrix = np.zeros((2, 3, 3), dtype)
     matrix[:, :2, :2] = 0.3  # two equal units and one of length zero
-    root = as_batch(lane_root(lanes_of(matrix), no_pin)) if root_of == "lanes" else batched_root(jnp.asarray(matrix))
+    root = as_batch(root_of_lanes(lanes_of(matrix))) if root_of == "lanes" else batched_root(jnp.asarray(matrix))
     np.testing.assert_allclose(root @ np.swapaxes(root, 1, 2), matrix, atol=1e-6)
     assert np.array_equal(np.asarray(root)[:, :, 1:], np.zeros((2, 3, 2)))
 

@@ -10,6 +10,8 @@ from sgdsim.committee.activations import Erf
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.risk import excess_risk
 
+compiled = jax.jit(excess_risk)
+
 
 def random_overlaps(k, p, seed):
     W = np.random.default_rng(seed).normal(size=(k + p, 9)) / 2
@@ -17,7 +19,7 @@ def random_overlaps(k, p, seed):
 
 
 def risk_of(overlaps):
-    return float(excess_risk(*(jnp.asarray(part) for part in (overlaps.P, overlaps.M, overlaps.Q)), Erf()))
+    return float(compiled(*(jnp.asarray(part) for part in (overlaps.P, overlaps.M, overlaps.Q)), Erf()))
 
 
 def extended_risk(P, M, Q):
@@ -67,16 +69,16 @@ def test_absolute_error_near_perfect_learning(distance):
 
 def test_trailing_axes_are_carried():
     many = [[random_overlaps(2, 3, 10 * i + j) for j in range(4)] for i in range(2)]
-    stacked = jax.tree.map(lambda *parts: jnp.asarray(np.stack(parts, axis=-1)), *many[0])
-    both = jax.tree.map(lambda *parts: jnp.asarray(np.stack(parts, axis=-1)), *many[1])
-    grid = jax.tree.map(lambda first, second: jnp.stack([first, second], axis=-2), stacked, both)
+    stacked = jax.tree.map(lambda *parts: np.stack(parts, axis=-1), *many[0])
+    both = jax.tree.map(lambda *parts: np.stack(parts, axis=-1), *many[1])
+    grid = jax.tree.map(lambda first, second: np.stack([first, second], axis=-2), stacked, both)
     expected = np.array([[risk_of(overlaps) for overlaps in row] for row in many])
-    np.testing.assert_allclose(excess_risk(grid.P, grid.M, grid.Q, Erf()), expected, rtol=0, atol=1e-16)
+    np.testing.assert_allclose(compiled(grid.P, grid.M, grid.Q, Erf()), expected, rtol=0, atol=1e-16)
 
 
 def test_one_teacher_serves_all_replicas():
     draws = [random_overlaps(2, 3, seed) for seed in range(4)]
-    M, Q = (jnp.stack([getattr(draw, part) for draw in draws], axis=-1) for part in ("M", "Q"))
-    shared = excess_risk(jnp.asarray(draws[0].P)[..., None], M, Q, Erf())
+    M, Q = (np.stack([getattr(draw, part) for draw in draws], axis=-1) for part in ("M", "Q"))
+    shared = compiled(draws[0].P[..., None], M, Q, Erf())
     expected = [risk_of(Overlaps(P=draws[0].P, M=draw.M, Q=draw.Q)) for draw in draws]
     np.testing.assert_allclose(shared, expected, rtol=0, atol=1e-16)

@@ -21,6 +21,12 @@ def shared(problem, start=None):
     return jax.tree.map(lambda part: jnp.asarray(part[0]), start.draw(problem, np.random.default_rng(0), 1))
 
 
+def predicted(noise, at):
+    """The covariance over dt at a point, compiled where it is the module's own."""
+    call = eqx.filter_jit(noise) if isinstance(noise, StepCovariance) else noise
+    return np.asarray(call(at.P, at.M, at.Q))
+
+
 def one_step(problem, simulator, samples, start=None):
     """Independent entries of Omega^1 of that many replicas, (samples, n)."""
     kernel = simulator.bind(problem, samples, 1.0)
@@ -45,7 +51,7 @@ def scores(problem, simulator, samples, change=lambda noise: noise, start=None):
     error = np.sqrt(np.maximum(squares.T @ squares / samples - measured**2, 0) / samples)
     initial = shared(problem, start)
     noise = change(StepCovariance.of(problem, POINTS_LOG2))
-    expected = np.asarray(noise(initial.P, initial.M, initial.Q)) * problem.dt
+    expected = predicted(noise, initial) * problem.dt
     return (measured - expected) / error
 
 
@@ -60,9 +66,9 @@ def chi_square_part(noise, P, M, Q):
     omega = np.block([[np.asarray(P), np.asarray(M).T], [np.asarray(M), np.asarray(Q)]])
     fields = rng.multivariate_normal(np.zeros(k + p), omega, size=2**18, method="eigh")
     value, slope = noise.activation.value, noise.activation.derivative
-    outputs = np.asarray(value(jnp.asarray(fields)))
+    outputs = np.asarray(jax.jit(value)(fields))
     error = outputs[:, :k].mean(1) - outputs[:, k:].mean(1) + float(noise.noise) ** 0.5 * rng.normal(size=2**18)
-    E = np.asarray(slope(jnp.asarray(fields[:, k:]))) * error[:, None]
+    E = np.asarray(jax.jit(slope)(fields[:, k:])) * error[:, None]
     row, column = np.triu_indices(p)
     square = E[:, row] * E[:, column]
     part = np.zeros((p * k + row.size,) * 2)
@@ -75,9 +81,13 @@ def without_length(noise):
     return eqx.tree_at(lambda part: part.freedom, noise, jnp.zeros(()))
 
 
+def a_tenth_more(noise):
+    return lambda P, M, Q: 1.1 * eqx.filter_jit(noise)(P, M, Q)
+
+
 def fixed_length(noise, share=1.0):
     """A covariance without the variance of chi^2, or without a share of it."""
-    return lambda P, M, Q: np.asarray(noise(P, M, Q)) - share * chi_square_part(noise, P, M, Q)
+    return lambda P, M, Q: eqx.filter_jit(noise)(P, M, Q) - share * chi_square_part(noise, P, M, Q)
 
 
 def test_entries_and_matrices_are_inverse_to_one_another():
@@ -95,7 +105,7 @@ def test_a_step_of_the_chain_has_the_predicted_covariance_and_no_other():
     problem = Committee(d=12, p=2, k=2, gamma=6.0, noise=0.1)
     chain, samples = Chain(precision="float64"), 2**17
     assert np.abs(scores(problem, chain, samples)).max() < 5
-    for wrong in (without_noise, fixed_length, lambda noise: lambda *at: 1.1 * noise(*at), without_length):
+    for wrong in (without_noise, fixed_length, a_tenth_more, without_length):
         assert np.abs(scores(problem, chain, samples, wrong)).max() > 6
 
 
@@ -120,12 +130,12 @@ def test_a_singular_start():
     start = CombinationStart([[0.6, 0.8], [0.6, 0.8], [1.0, 0.0]])
     noise = StepCovariance.of(problem)
     initial = shared(problem, start)
-    assert np.isfinite(np.asarray(noise(initial.P, initial.M, initial.Q))).all()
+    expected = predicted(noise, initial)
+    assert np.isfinite(expected).all()
     steps = one_step(problem, Chain(precision="float64"), 2**16, start)
     measured = np.cov(steps.T) / problem.dt
-    predicted = np.asarray(noise(initial.P, initial.M, initial.Q))
-    size = np.sqrt(np.outer(np.diag(predicted), np.diag(predicted)))
-    assert (np.abs(measured - predicted) < 0.04 * size + 1e-12).all()
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    assert (np.abs(measured - expected) < 0.04 * size + 1e-12).all()
 
 
 def test_a_batch_divides_the_noise():
@@ -134,17 +144,17 @@ def test_a_batch_divides_the_noise():
     for batch in (1, 4):
         problem = Committee(d=1000, p=2, k=2, gamma=1e-3, noise=0.1, batch=batch)
         initial = initial or shared(problem)
-        small[batch] = np.asarray(StepCovariance.of(problem)(initial.P, initial.M, initial.Q))
+        small[batch] = predicted(StepCovariance.of(problem), initial)
     np.testing.assert_allclose(small[1], 4 * small[4], rtol=2e-3, atol=1e-3 * np.abs(small[1]).max())
     larger = Committee(d=4000, p=2, k=2, gamma=1e-3, noise=0.1)
-    predicted = np.asarray(StepCovariance.of(larger)(initial.P, initial.M, initial.Q))
-    np.testing.assert_allclose(small[1], 4 * predicted, rtol=2e-3, atol=1e-3 * np.abs(small[1]).max())
+    at_larger = predicted(StepCovariance.of(larger), initial)
+    np.testing.assert_allclose(small[1], 4 * at_larger, rtol=2e-3, atol=1e-3 * np.abs(small[1]).max())
 
 
 def test_the_covariance_is_symmetric_and_positive_semidefinite():
     problem = Committee(d=1000, p=4, k=3, gamma=2.0, noise=1e-3)
     initial = shared(problem)
-    covariance = np.asarray(StepCovariance.of(problem, 12)(initial.P, initial.M, initial.Q))
+    covariance = predicted(StepCovariance.of(problem, 12), initial)
     np.testing.assert_allclose(covariance, covariance.T, rtol=1e-12, atol=1e-20)
     values = np.linalg.eigvalsh(covariance)
     assert values[0] > -1e-12 * values[-1]

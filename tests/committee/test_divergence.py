@@ -1,6 +1,5 @@
 """Replicas that overflow, in every form of the simulation: counted, in no average, harmless to the others."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from sgdsim.committee.weights import WeightsKernel
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import LARGEST
+from tests.committee.compiled import advance, begin, observe
 
 START, REPLICAS = OverlapStart(0.5, 1), 256
 
@@ -49,12 +49,12 @@ def test_some_replicas_overflow(simulator, form, p, rate):
     assert min(tiles.count.sum(), tiles.diverged.sum()) > 20
 
     paths = {"M": [], "Q": [], "excess_risk": []}
-    state = whole.kernel.init(
-        START.draw(whole.problem, np.random.default_rng(0), 1), replica_keys(0, 0, 0, whole.lanes)
+    state = begin(
+        whole.kernel, START.draw(whole.problem, np.random.default_rng(0), 1), replica_keys(0, 0, 0, whole.lanes)
     )
     for _ in range(4):
-        state = jax.jit(type(whole.kernel).advance)(whole.kernel, state, jnp.asarray(1))
-        for name, value in whole.kernel.observe(state).items():
+        state = advance(whole.kernel, state, jnp.asarray(1))
+        for name, value in observe(whole.kernel, state).items():
             paths[name].append(np.asarray(value))
     flat = np.concatenate([np.reshape(path, (-1, whole.lanes)) for path in paths.values()])
     kept = np.isfinite(flat).all(axis=0)

@@ -9,20 +9,18 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights, WeightsKernel
 from sgdsim.ensemble.pin import no_pin
-from sgdsim.ensemble.random import fold, replica_keys
+from sgdsim.ensemble.random import replica_keys
+from tests.committee.compiled import advance, begin, folded, observe
 from tests.committee.test_chain import sgd_by_hand
 from tests.helpers import run, worst, z_from_theory
 
-
-@jax.jit
-def advance(kernel, state, n_steps):
-    return kernel.advance(state, n_steps)
+inputs_of = jax.jit(lambda kernel, key: kernel._inputs(key, no_pin))
 
 
 def started(problem, dtype="float64", lanes=2, steps=8):
     kernel = WeightsKernel.of(problem, dtype, lanes, steps)
     initial = OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), lanes)
-    return kernel, kernel.init(initial, replica_keys(3, 0, 0, lanes))
+    return kernel, begin(kernel, initial, replica_keys(3, 0, 0, lanes))
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -34,8 +32,8 @@ def test_blocks_are_the_step_by_step_loop(batch):
     for lane in range(2):
         inputs, noises = [], []
         for block in range(3):
-            key = fold((state.keys[0], state.keys[1]), 8 * block)
-            left, right, zeta = (np.asarray(part)[lane] for part in kernel._inputs(key, no_pin))
+            drawn = inputs_of(kernel, folded(state.keys, 8 * block))
+            left, right, zeta = (np.asarray(part)[lane] for part in drawn)
             inputs += list(np.hstack([left, right]).reshape(8, batch, 51))
             noises += list(zeta.reshape(8, batch))
         W = sgd_by_hand(np.asarray(state.W[lane]), np.asarray(state.teacher[lane]), inputs[:21], noises[:21], problem)
@@ -47,7 +45,7 @@ def test_the_start_has_exactly_the_given_overlaps():
     problem = Committee(d=40, p=3, k=2, gamma=1.0)
     kernel, state = started(problem)
     initial = OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), 2)
-    seen = kernel.observe(state)
+    seen = observe(kernel, state)
     np.testing.assert_allclose(seen["M"][..., 0], initial.M[0], atol=1e-13)
     np.testing.assert_allclose(seen["Q"][..., 0], initial.Q[0], atol=1e-13)
 
@@ -55,12 +53,12 @@ def test_the_start_has_exactly_the_given_overlaps():
 def test_more_neurons_than_dimensions():
     """p > d, as on the kappa > 1 side of the phase diagram: it runs, stays finite, and Q keeps rank d."""
     problem = Committee(d=6, p=10, k=2, gamma=1.0, noise=1e-3)
-    tiles = run(problem, SphereStart(seed=1), Weights(), [1.0, 5.0], 64)
+    tiles = run(problem, SphereStart(seed=1), Weights(block=4), [1.0, 5.0], 64)
     assert tiles.diverged.sum() == 0
     kernel = WeightsKernel.of(problem, "float64", 1, 4)
     initial = SphereStart(seed=1).draw(problem, np.random.default_rng(0), 1)
-    state = advance(kernel, kernel.init(initial, replica_keys(0, 0, 0, 1)), jnp.asarray(20))
-    Q = np.asarray(kernel.observe(state)["Q"])[..., 0]
+    state = advance(kernel, begin(kernel, initial, replica_keys(0, 0, 0, 1)), jnp.asarray(20))
+    Q = np.asarray(observe(kernel, state)["Q"])[..., 0]
     assert np.linalg.matrix_rank(Q, tol=1e-10) <= 6
 
 

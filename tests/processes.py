@@ -70,8 +70,13 @@ class Nursery:
     def run(self, folder, *options, experiment=EXPERIMENT, **how):
         """`sgdsim run` of an experiment into a folder."""
         config = folder.with_name("experiment.toml")
+        config.parent.mkdir(exist_ok=True)
         config.write_text(experiment)
-        return Process(self, folder, "run", str(config), "-o", str(folder), *options, **how)
+        return self.command(folder, "run", str(config), "-o", str(folder), *options, **how)
+
+    def command(self, folder, *arguments, **how):
+        """Any command, about the run in a folder."""
+        return Process(self, folder, *arguments, **how)
 
 
 class Process:
@@ -80,7 +85,6 @@ class Process:
     def __init__(self, nursery, folder, *arguments, **how):
         self.folder = folder
         self._nursery = nursery
-        folder.parent.mkdir(exist_ok=True)
         self._log = folder.with_name(f"{folder.name}-{time.monotonic_ns()}.log")
         self.pid = nursery.ask(start=arguments, stderr=str(self._log), **how)
 

@@ -98,13 +98,14 @@ class Conductor:
         failed = {cell: failures[cell] for cell in {block.cell for block in missing} if cell in failures}
         code = Exit.FAILED if failed else Exit.FINISHED
         elsewhere = [block for block in missing if block.cell not in failed]
-        holder = None if elsewhere else self._directory.claims.take(FINISH)
         if elsewhere:
             self._tell(
                 f"This part is done; {len(elsewhere)} of {len(self._sweep.blocks)} blocks are missing in others. The"
                 " last part to end writes the results."
             )
-        elif holder is not None:
+        elif len(failed) == len(self._sweep.layout):
+            self._say("Every cell failed: there is nothing to merge.")
+        elif (holder := self._directory.claims.take(FINISH)) is not None:
             self._tell(f"All blocks are on disk; {holder} is writing the results.")
         else:
             try:

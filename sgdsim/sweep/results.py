@@ -16,7 +16,6 @@ from sgdsim.analysis.moments import merge
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
 from sgdsim.ensemble.tiles import Tiles
-from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
@@ -57,9 +56,9 @@ def write_results(
 
     The numbers in results.nc depend on the experiment only; times and speeds are in the summary.
 
-    - `failed`: the error of every cell that failed for good: its numbers are NaN, its replicas none.
+    - `failed`: the error of every cell that failed for good, not of all: its numbers are NaN, its replicas none.
 
-    **Raises:** SpoiltBlocks where a block was damaged or did not belong here; ExperimentError where every cell failed.
+    **Raises:** SpoiltBlocks where a block was damaged or did not belong here.
     """
     results = _merge_all(experiment, directory, layout, failed)
     cells = [results.get(cell.index) or _lost(results, cell) for cell in experiment.cells]
@@ -92,8 +91,6 @@ def _merge_all(
             results[cell.index] = _merge_cell(experiment, cell, blocks)
     if spoilt:
         raise SpoiltBlocks("\n".join(spoilt))
-    if not results:
-        raise ExperimentError([f"{directory.path}: all cells failed; there is nothing to merge"])
     return results
 
 

@@ -1,28 +1,19 @@
-"""Commands about the folders of runs: status, report."""
+"""Commands about the folders of runs: report, merge, verify."""
+
+import random
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from sgdsim.cli.app import Folder, main, plain, plain_errors, show, table
+from sgdsim.cli.app import Folder, command_line, main, plain_errors
+from sgdsim.cli.run import Quiet, conduct, disk_errors, say
+from sgdsim.engine.options import Options
+from sgdsim.engine.stop import Exit
 
-
-@main.command()
-def status(folder: Folder) -> None:
-    """Show how far a run is, from what is on disk."""
-    with plain_errors():
-        from sgdsim.engine.status import read_status
-        from sgdsim.store.directory import RunDirectory
-
-        directory = RunDirectory(folder)
-        cells = read_status(directory)
-        rows = table("cell", *cells[0].axes, "blocks", "replicas", "diverged")
-        for index, cell in enumerate(cells):
-            blocks, replicas = f"{cell.blocks_done}/{cell.blocks}", f"{cell.replicas_done}/{cell.replicas}"
-            lost = "theory diverged" if cell.theory_diverged else str(cell.diverged)
-            rows.add_row(str(index), *map(plain, cell.axes.values()), blocks, replicas, lost)
-        show(directory.read_experiment()["title"], rows)
-        done, total = sum(cell.blocks_done for cell in cells), sum(cell.blocks for cell in cells)
-        written = "written" if directory.results.is_file() and directory.summary.is_file() else "not written yet"
-        typer.echo(f"{done} of {total} blocks; results {written}")
+MOST_PROBLEMS = 20
+"""Problems with single blocks that are told one by one."""
 
 
 @main.command()
@@ -33,3 +24,66 @@ def report(folder: Folder) -> None:
 
         for path in write_report(folder):
             typer.echo(path)
+
+
+@main.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of the same experiment.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where all goes: new, or of the same experiment.")
+    ],
+    quiet: Quiet = False,
+) -> None:
+    """Copy the blocks of several folders of one experiment into one; if none is missing, fit and draw the results."""
+    with plain_errors():
+        from sgdsim.engine.progress import meter_for
+        from sgdsim.engine.sweep import load_run
+        from sgdsim.engine.unite import unite
+        from sgdsim.store.directory import RunDirectory
+
+        target = RunDirectory(output)
+        with disk_errors(), meter_for(Console(stderr=True), quiet) as meter:
+            union = unite([RunDirectory(folder) for folder in folders], target, meter, say)
+        for problem in union.problems[:MOST_PROBLEMS]:
+            say(problem)
+        if len(union.problems) > MOST_PROBLEMS:
+            say(f"... and {len(union.problems) - MOST_PROBLEMS} more blocks like these")
+        if not quiet:
+            say(f"{union.copied} blocks copied to {output}, {union.there} were there, {union.missing} are missing")
+        if union.missing:
+            say(f"To make those that are missing: sgdsim run {output}")
+        else:
+            conduct(load_run(target), output, Options(command_line(), quiet=quiet))
+
+
+@main.command()
+def verify(
+    folder: Folder,
+    count: Annotated[
+        int, typer.Option("--recompute", metavar="K", min=0, help="Blocks, chosen at random, that are made again.")
+    ] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Check every block of a run: its checksum, its key, and of K random ones every bit. Exit code 1: look at it."""
+    with plain_errors():
+        from sgdsim.engine.progress import meter_for
+        from sgdsim.engine.sweep import joined_sweep
+        from sgdsim.engine.verify import check_blocks, recompute
+        from sgdsim.store.directory import RunDirectory
+
+        directory = RunDirectory(folder)
+        problems: list[str] = []
+        with meter_for(Console(stderr=True), quiet) as meter:
+            sound = check_blocks(directory, meter, problems.append)
+        again = []
+        if count and sound:
+            sweep = joined_sweep(directory)
+            with meter_for(Console(stderr=True), quiet) as meter:
+                again = recompute(sweep, sound, count, random.Random(), meter, problems.append)
+        for problem in problems:
+            say(problem)
+        total = sum(len(cell.blocks) for cell in directory.read_layout())
+        if not quiet:
+            made = f"; made again: {', '.join(block.name for block in again)}" if again else ""
+            typer.echo(f"{len(sound)} sound blocks of {total}, {len(problems)} problems{made}")
+        raise typer.Exit(Exit.FAILED if problems else Exit.FINISHED)

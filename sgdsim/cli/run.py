@@ -1,15 +1,28 @@
-"""Commands that simulate: run."""
+"""Commands that simulate: run, extend."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from sgdsim.amounts import parse_duration
-from sgdsim.cli.app import Config, Overrides, Quick, caution, command_line, find_config, is_run, main, plain_errors
+from sgdsim.cli.app import (
+    Config,
+    Folder,
+    Overrides,
+    Quick,
+    caution,
+    command_line,
+    find_config,
+    is_run,
+    main,
+    plain_errors,
+)
 from sgdsim.engine.options import Options
 from sgdsim.engine.shard import Shard
+from sgdsim.engine.stop import Exit
 
 if TYPE_CHECKING:
     from sgdsim.sweep.experiment import Experiment
@@ -91,6 +104,52 @@ def run(
         conduct(experiment, output or default, options)
 
 
+@main.command()
+def extend(
+    folder: Folder,
+    replicas: Annotated[int, typer.Option("--replicas", metavar="N", min=1, help="Replicas of every cell, in all.")],
+    shard: Part = None,
+    max_time: MaxTime = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Add replicas to a run, up to N in each cell, then fit and draw the results again.
+
+    What the run has is kept, and the results are those of a run that had N from the beginning, bit for bit. The same
+    command, or `sgdsim run DIR`, takes an extension up again.
+    """
+    with plain_errors():
+        from sgdsim.engine.extend import check_extension
+        from sgdsim.engine.extend import extend as lay_out
+        from sgdsim.engine.sweep import load_run
+        from sgdsim.store.directory import RunDirectory
+
+        directory = RunDirectory(folder)
+        check_extension(directory, replicas)
+        experiment = load_run(directory, [f"ensemble.replicas={replicas}"])
+        if not quiet:
+            caution(experiment)
+        cluster = one_scheduler(scheduler, scheduler_file)
+        with disk_errors():
+            lay_out(experiment, directory, say)
+        options = Options(command_line(), shard=shard, seconds=max_time, scheduler=cluster, quiet=quiet)
+        conduct(experiment, folder, options)
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """A full or broken disk is no bad input: it is told in a line, and the exit code is that of a failure."""
+    from sgdsim.engine.conduct import unwritable
+    from sgdsim.store.directory import Unwritable
+
+    try:
+        yield
+    except (Unwritable, OSError) as error:
+        say(unwritable(error))
+        raise typer.Exit(Exit.FAILED) from None
+
+
 def one_scheduler(address: str | None, file: Path | None) -> str | None:
     """The scheduler of a cluster as `Options` takes it."""
     if address is not None and file is not None:
@@ -103,7 +162,7 @@ def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
     from sgdsim.engine.conduct import Conductor
     from sgdsim.engine.sweep import open_sweep
 
-    conductor = Conductor(open_sweep(experiment, folder), options, _say)
+    conductor = Conductor(open_sweep(experiment, folder), options, say)
     code = conductor.run()
     if conductor.summary is not None and not options.quiet:
         for line in headline(conductor.summary):
@@ -112,7 +171,8 @@ def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
     raise typer.Exit(code)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Prints a line that is not a result."""
     typer.echo(text, err=True)
 
 

@@ -56,7 +56,7 @@ class Conductor:
             self._leave(stop.code)
             raise
         except (Unwritable, OSError) as error:
-            self._say(_unwritable(error))
+            self._say(unwritable(error))
             self._say_how_to_go_on()
             return Exit.FAILED
         finally:
@@ -147,7 +147,7 @@ class Conductor:
             self._say(text)
 
 
-def _unwritable(error: Exception) -> str:
+def unwritable(error: Exception) -> str:
     """What could not be read or written, and why."""
     if isinstance(error, OSError):
         return f"{error.filename or 'a file of the run'}: cannot be read or written ({error.strerror or error})"

@@ -1,45 +1,249 @@
 """How far a run is, from what is on disk. Fast: neither JAX nor the experiment's system is imported."""
 
+import os
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sgdsim.store.blocks import CellLayout
+from sgdsim.store.block_file import SpoiltBlock
+from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.directory import RunDirectory
+from sgdsim.store.log import BLOCK, Entry
+from sgdsim.store.presence import SILENT_SECONDS, Sign
+from sgdsim.store.worker import Worker
 
 
 @dataclass(frozen=True)
 class CellStatus:
-    """One cell: blocks and replicas done, and how many of these diverged.
+    """One cell: blocks and replicas done, blocks in hand, replicas that diverged.
 
-    `theory_diverged`: whether a theory that is solved alone is not finite at some save time.
+    - `theory_diverged`: whether a theory that is solved alone is not finite at some save time.
+    - `error`: why it failed for good; None where it did not.
     """
 
-    axes: dict[str, Any]
+    index: int
+    axes: Mapping[str, Any]
     blocks_done: int
     blocks: int
+    running: int
     replicas_done: int
     replicas: int
     diverged: int
     theory_diverged: bool
+    error: str | None
+
+    @property
+    def done(self) -> bool:
+        """Whether every block is on disk."""
+        return self.blocks_done == self.blocks
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.done or (self.error is not None and not self.running)
 
 
-def read_status(directory: RunDirectory) -> list[CellStatus]:
-    """The status of every cell of a run.
+@dataclass(frozen=True)
+class WorkerStatus:
+    """A process with a sign of life in the folder.
 
-    **Raises:** ExperimentError where the folder is not a run.
+    - `silence`: seconds without a sign, by this machine's clock, of one on another host that may be dead; else None.
     """
-    return [_cell_status(directory, cell) for cell in directory.read_layout()]
+
+    worker: Worker
+    sign: Sign
+    silence: float | None
 
 
-def _cell_status(directory: RunDirectory, cell: CellLayout) -> CellStatus:
-    done = [directory.read_block(block, cell.lanes)[0].tiles for block in cell.blocks if directory.done(block)]
-    diverged = sum(int(tiles.diverged.sum()) for tiles in done)
+@dataclass(frozen=True)
+class RunStatus:
+    """A run.
+
+    - `seconds_left`: None where nobody is at work, or nothing is known of the speed.
+    - `guessed`: whether cells of which no block is done are in it, taken to cost what the others do.
+    - `disk`: bytes of all files.
+    - `written`: whether there are results.
+    - `unreadable`: what is wrong with blocks that had to be read and could not be.
+    """
+
+    title: str
+    cells: Sequence[CellStatus]
+    workers: Sequence[WorkerStatus]
+    seconds_left: float | None
+    guessed: bool
+    disk: int
+    written: bool
+    unreadable: Sequence[str]
+
+    @property
+    def at_work(self) -> list[WorkerStatus]:
+        """The processes that live, as far as can be told."""
+        return [worker for worker in self.workers if worker.silence is None]
+
+    @property
+    def rate(self) -> float | None:
+        """Work per second of all workers; None where it is not known."""
+        return sum(worker.sign.rate or 0.0 for worker in self.at_work) or None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, and nobody is at it."""
+        return all(cell.settled for cell in self.cells) and not self.at_work
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the log says of a finished block."""
+
+    diverged: int
+    theory_diverged: bool
+    seconds: float
+
+
+class StatusReader:
+    """Reads the status of one run, again and again if asked to. What it had to read from block files it remembers."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+        self._read: dict[str, _Facts] = {}
+
+    def read(self) -> RunStatus:
+        """The status now. Nothing is written, and files that others are writing disturb nothing.
+
+        **Raises:** ExperimentError where the folder is not a run.
+        """
+        directory = self._directory
+        layout = directory.read_layout()
+        title = directory.read_experiment()["title"]
+        there = directory.on_disk()
+        workers = _workers(directory)
+        silent = {worker.sign.worker for worker in workers if worker.silence is not None}
+        in_hand = {name for name, holder in directory.claims.held().items() if holder not in silent} - there
+        facts, unreadable = self._facts(layout, there)
+        failures = directory.failures.read()
+        cells = [_cell_status(cell, there, in_hand, facts, failures.get(cell.cell)) for cell in layout]
+        left, guessed = _time_left(layout, cells, there, facts, [w.sign for w in workers if w.silence is None])
+        return RunStatus(
+            title=title,
+            cells=cells,
+            workers=workers,
+            seconds_left=left,
+            guessed=guessed,
+            disk=_size(directory.path),
+            written=directory.results.is_file() and directory.summary.is_file(),
+            unreadable=unreadable,
+        )
+
+    def _facts(self, layout: Sequence[CellLayout], there: Collection[str]) -> tuple[dict[str, _Facts], list[str]]:
+        """What is known of every finished block; of one that a kill kept from being logged, what its file says."""
+        facts = self._read | _logged(self._directory.log.read())
+        unreadable = []
+        for cell in layout:
+            for block in cell.blocks:
+                if block.name in facts or block.name not in there:
+                    continue
+                try:
+                    result, _ = self._directory.read_block(block, cell.lanes)
+                except (SpoiltBlock, OSError) as error:
+                    unreadable.append(f"{self._directory.path_of(block)}: {error}")
+                else:
+                    tiles = result.tiles
+                    facts[block.name] = self._read[block.name] = _Facts(
+                        int(tiles.diverged.sum()), not tiles.finite_theory, result.wall_seconds
+                    )
+        return facts, unreadable
+
+
+def _workers(directory: RunDirectory) -> list[WorkerStatus]:
+    workers = []
+    for sign in directory.watch.signs():
+        worker, silence = Worker.parse(sign.worker), None
+        if not worker.here:
+            # A single look cannot see whether it goes on; the age of its sign is for the reader alone to judge.
+            with suppress(OSError):
+                silence = time.time() - (directory.watch.folder / f"{sign.worker}.json").stat().st_mtime
+        workers.append(
+            WorkerStatus(worker, sign, silence if silence is not None and silence > SILENT_SECONDS else None)
+        )
+    return workers
+
+
+def _logged(logs: Mapping[str, Sequence[Entry]]) -> dict[str, _Facts]:
+    facts = {}
+    for entry in (entry for entries in logs.values() for entry in entries if entry["event"] == BLOCK):
+        with suppress(KeyError, TypeError, ValueError):
+            seconds, diverged = float(entry["seconds"]), int(entry["diverged"])
+            facts[str(entry["block"])] = _Facts(diverged, bool(entry.get("theory_diverged")), seconds)
+    return facts
+
+
+def _cell_status(
+    cell: CellLayout, there: Collection[str], in_hand: Collection[str], facts: Mapping[str, _Facts], error: str | None
+) -> CellStatus:
+    blocks = cell.blocks
+    done = [block for block in blocks if block.name in there]
+    known = [facts[block.name] for block in done if block.name in facts]
     return CellStatus(
-        axes=dict(cell.axes),
+        index=cell.cell,
+        axes=cell.axes,
         blocks_done=len(done),
-        blocks=len(cell.blocks),
-        replicas_done=sum(int(tiles.count.sum()) for tiles in done) + diverged,
+        blocks=len(blocks),
+        running=sum(block.name in in_hand for block in blocks),
+        replicas_done=sum(len(block.replicas) for block in done),
         replicas=cell.replicas,
-        diverged=diverged,
-        theory_diverged=cell.replicas == 0 and not all(tiles.finite_theory for tiles in done),
+        diverged=sum(fact.diverged for fact in known),
+        theory_diverged=cell.replicas == 0 and any(fact.theory_diverged for fact in known),
+        error=error,
     )
+
+
+def _time_left(
+    layout: Sequence[CellLayout],
+    cells: Sequence[CellStatus],
+    there: Collection[str],
+    facts: Mapping[str, _Facts],
+    signs: Sequence[Sign],
+) -> tuple[float | None, bool]:
+    """Seconds until the missing blocks are made by those at work, and whether some cells' cost had to be guessed.
+
+    The cost of a replica is what the finished blocks of the same cell took, else those of all cells.
+    """
+    took, weights = defaultdict[int, float](float), defaultdict[int, int](int)
+    for block in (block for cell in layout for block in cell.blocks if block.name in there and block.name in facts):
+        took[block.cell] += facts[block.name].seconds
+        weights[block.cell] += _weight(block)
+    if not signs or not weights:
+        return None, False
+    usual = sum(took.values()) / sum(weights.values())
+    begun = {sign.block: sign.done / sign.work for sign in signs if sign.work > 0}
+    seconds, guessed = 0.0, False
+    for cell, status in zip(layout, cells, strict=True):
+        if status.settled:
+            continue
+        left = sum(_weight(b) * max(0.0, 1 - begun.get(b.name, 0.0)) for b in cell.blocks if b.name not in there)
+        seconds += left * (took[cell.cell] / weights[cell.cell] if weights[cell.cell] else usual)
+        guessed |= not weights[cell.cell]
+    return seconds / len(signs), guessed
+
+
+def _weight(block: Block) -> int:
+    """Replicas of a block; that of a theory alone, which has none, counts as one."""
+    return len(block.replicas) or 1
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder; what disappears meanwhile is not counted."""
+    total, folders = 0, [str(folder)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+    return total

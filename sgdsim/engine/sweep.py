@@ -71,13 +71,15 @@ def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     return Sweep(experiment=experiment, ensembles=ensembles, directory=directory, layout=layout)
 
 
-def load_run(directory: RunDirectory) -> Experiment:
+def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment of a run that was begun in a folder, under the name that it was begun with.
+
+    - `overrides`: `key=value` options on top.
 
     **Raises:** ExperimentError where there is none.
     """
     directory.read_layout()
-    experiment = load_experiment(directory.experiment)
+    experiment = load_experiment(directory.experiment, overrides)
     sessions = read_sessions(directory)
     return replace(experiment, name=sessions[0]["experiment"]) if sessions else experiment
 

@@ -80,9 +80,7 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
 
     **Raises:** OSError where it cannot be written.
     """
-    arrays = result.tiles.to_arrays()
-    table = tuple((name, array.dtype.str, array.shape) for name, array in arrays.items())
-    numbers = b"".join(array.tobytes() for array in arrays.values())
+    table, numbers = pack(result.tiles)
     receipt = Receipt(
         format=FORMAT,
         sgdsim=sgdsim.__version__,
@@ -119,6 +117,13 @@ def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[B
         raise SpoiltBlock(f"is damaged ({type(error).__name__}: {error})") from error
     _check(receipt, experiment, block, lanes)
     return BlockResult(tiles, receipt.lanes, receipt.replica_steps, receipt.wall_seconds), receipt
+
+
+def pack(tiles: Tiles) -> tuple[Table, bytes]:
+    """Statistics as a block file holds them: name, type and shape of every array, and all their bytes."""
+    arrays = tiles.to_arrays()
+    table = tuple((name, array.dtype.str, array.shape) for name, array in arrays.items())
+    return table, b"".join(array.tobytes() for array in arrays.values())
 
 
 def digest(table: Table, numbers: bytes) -> str:

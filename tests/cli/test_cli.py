@@ -82,33 +82,6 @@ def test_another_experiment_is_refused_with_the_remedy(finished):
     assert refused.stderr.splitlines() == [f"{folder / 'out'}: {what}; choose another folder with -o DIR"]
 
 
-def test_status(finished):
-    folder, _ = finished
-    shown = sgdsim("status", folder / "out")
-    assert shown.exit_code == 0
-    assert shown.stdout.splitlines()[0] == "Deviation from the ODE"
-    assert [line.split() for line in shown.stdout.splitlines()[1:4]] == [
-        ["cell", "d", "blocks", "replicas", "diverged"],
-        ["0", "50", "1/1", "8/8", "0"],
-        ["1", "100", "1/1", "8/8", "0"],
-    ]
-    assert shown.stdout.splitlines()[4] == "2 of 2 blocks; results written"
-
-
-def test_status_of_half_a_run(finished, tmp_path):
-    folder, _ = finished
-    run, half = RunDirectory(folder / "out"), RunDirectory(tmp_path)
-    half.make()
-    half.write_experiment(run.read_experiment())
-    half.write_layout(run.read_layout())
-    (block,) = run.read_layout()[1].blocks
-    half.path_of(block).parent.mkdir()
-    half.path_of(block).write_bytes(run.path_of(block).read_bytes())
-    lines = sgdsim("status", tmp_path).stdout.splitlines()
-    assert lines[2].split()[2:] == ["0/1", "0/8", "0"]
-    assert lines[-1] == "1 of 2 blocks; results not written yet"
-
-
 def test_report_draws_again(finished):
     folder, _ = finished
     page = folder / "out" / "report.html"

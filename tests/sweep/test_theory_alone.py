@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from sgdsim import cli
 from sgdsim.analysis.dataset import DEVIATIONS
 from sgdsim.engine.progress import Meter
-from sgdsim.engine.status import read_status
+from sgdsim.engine.status import StatusReader
 from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.contracts import Curve
 from sgdsim.ensemble.theory_alone import TheoryAlone
@@ -168,7 +168,7 @@ def test_a_run_is_taken_up_again(relaxed, tmp_path):
 
 def test_the_status_says_where_theory_diverged(relaxed):
     experiment, sweep, _, _ = relaxed
-    cells = read_status(sweep.directory)
+    cells = StatusReader(sweep.directory).read().cells
     assert [cell.theory_diverged for cell in cells] == [cell.problem.noise >= 1 for cell in experiment.cells]
     assert {(cell.blocks_done, cell.blocks, cell.replicas_done, cell.replicas) for cell in cells} == {(1, 1, 0, 0)}
 

@@ -1,0 +1,158 @@
+"""The command status: what the folder of a run says about it, once or again and again."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sgdsim.amounts import duration, size_text
+from sgdsim.cli.app import WIDEST, Folder, main, plain, plain_errors, table
+
+if TYPE_CHECKING:
+    from sgdsim.engine.status import CellStatus, RunStatus, WorkerStatus
+
+MOST_CELLS, MOST_ROWS = 100, 40
+"""Of more cells than these, so many rows are shown."""
+BELOW = 16
+"""Lines of a terminal left for what stands below the cells."""
+LIVE_SECONDS, LINES_SECONDS = 2.0, 10.0
+"""Time between two looks: on a terminal, and in a log."""
+Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds until the run is over.")]
+
+
+@main.command()
+def status(folder: Folder, watch: Watch = False) -> None:
+    """Show how far a run is and who is at work on it, from what is on disk."""
+    with plain_errors():
+        from sgdsim.engine.status import StatusReader
+        from sgdsim.store.directory import RunDirectory
+
+        reader = StatusReader(RunDirectory(folder))
+        console = Console(highlight=False)
+        if watch and console.is_terminal:
+            rows = max(1, console.height - BELOW)
+            _follow_live(reader.read, console, rows)
+            return
+        state = reader.read()
+        _print(console, state)
+        while watch and not state.over:
+            time.sleep(LINES_SECONDS)
+            state = reader.read()
+            typer.echo()
+            _print(console, state)
+
+
+def _follow_live(read: Callable[[], "RunStatus"], console: Console, rows: int) -> None:
+    """Shows the status in place until the run is over."""
+    state = read()
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        live.update(Group(*_parts(state, rows)), refresh=True)
+        while not state.over:
+            time.sleep(LIVE_SECONDS)
+            state = read()
+            live.update(Group(*_parts(state, rows)), refresh=True)
+
+
+def _print(console: Console, state: "RunStatus") -> None:
+    for part in _parts(state, MOST_ROWS if len(state.cells) > MOST_CELLS else MOST_CELLS):
+        if isinstance(part, Table):
+            # In a pipe numbers are wrapped by whoever shows them, never cut.
+            widest = console.measure(part, options=console.options.update(width=WIDEST)).maximum
+            console.print(part, width=max(console.width, widest))
+        else:
+            console.print(part, soft_wrap=True)
+
+
+def _parts(state: "RunStatus", rows: int) -> Iterator[Table | Text]:
+    """What is shown, from top to bottom."""
+    yield Text(state.title)
+    chosen = _choose(state.cells, rows)
+    if chosen:
+        yield _cells(chosen)
+    if len(chosen) < len(state.cells):
+        shown = {cell.index for cell in chosen}
+        yield Text(_rest([cell for cell in state.cells if cell.index not in shown], shown))
+    if state.workers:
+        yield _workers(state.workers)
+    for cell in state.cells:
+        if cell.error is not None:
+            yield Text(f"failed: {cell.error}")
+    for problem in state.unreadable:
+        yield Text(problem)
+    yield Text(_totals(state))
+    yield Text(f"{size_text(state.disk)} on disk; results {_results(state)}")
+
+
+def _choose(cells: "Sequence[CellStatus]", most: int) -> "list[CellStatus]":
+    """The cells that are shown: all, or if they are too many, those that failed, are worked on, or have just begun."""
+    if len(cells) <= most:
+        return list(cells)
+    unfinished = [cell for cell in cells if not cell.done]
+    unfinished.sort(key=lambda cell: (cell.error is None, not cell.running, not cell.blocks_done))
+    return sorted(unfinished[:most], key=lambda cell: cell.index)
+
+
+def _cells(cells: "Sequence[CellStatus]") -> Table:
+    rows = table("cell", *(cells[0].axes if cells else ()), "blocks", "replicas", "diverged", "state")
+    for cell in cells:
+        blocks, replicas = f"{cell.blocks_done}/{cell.blocks}", f"{cell.replicas_done}/{cell.replicas}"
+        lost = "theory diverged" if cell.theory_diverged else str(cell.diverged)
+        rows.add_row(str(cell.index), *map(plain, cell.axes.values()), blocks, replicas, lost, _state(cell))
+    return rows
+
+
+def _state(cell: "CellStatus") -> str:
+    if cell.done:
+        return "done"
+    words = ["failed"] if cell.error is not None else []
+    words += [f"{cell.running} running"] if cell.running else []
+    return ", ".join(words) or ("begun" if cell.blocks_done else "not begun")
+
+
+def _rest(cells: "Sequence[CellStatus]", shown: Collection[int]) -> str:
+    """The cells that are not among those shown, counted."""
+    head = f"... and {len(cells)} more cells" if shown else f"{len(cells)} cells"
+    states = Counter("running" if cell.running else _state(cell) for cell in cells)
+    return f"{head}: " + ", ".join(f"{count} {state}" for state, count in states.items())
+
+
+def _workers(workers: "Sequence[WorkerStatus]") -> Table:
+    rows = table("at work", "process", "block", "done", "for", "rate")
+    for worker in workers:
+        sign = worker.sign
+        share = f"{min(sign.done / sign.work, 1):.0%}" if sign.work else ""
+        since = duration(sign.seconds) if sign.block else ""
+        if worker.silence is not None:
+            since = f"no sign for {duration(worker.silence)}"
+        rate = f"{sign.rate:.3g} {sign.unit}/s" if sign.rate else ""
+        rows.add_row(worker.worker.host, str(worker.worker.pid), sign.block or "none", share, since, rate)
+    return rows
+
+
+def _totals(state: "RunStatus") -> str:
+    """The counts of the whole run, in a line."""
+    cells = state.cells
+    done, total = sum(cell.blocks_done for cell in cells), sum(cell.blocks for cell in cells)
+    failed = sum(cell.error is not None for cell in cells)
+    words = [f"{done} of {total} blocks", f"{sum(cell.running for cell in cells)} running"]
+    words += [f"{failed} {'cell' if failed == 1 else 'cells'} failed"] if failed else []
+    words += [f"{sum(cell.diverged for cell in cells)} replicas diverged"]
+    words += [f"{state.rate:.3g} {state.at_work[0].sign.unit}/s"] if state.rate else []
+    if state.seconds_left is not None:
+        guess = ", if cells not begun cost what the others do" if state.guessed else ""
+        words += [f"about {duration(state.seconds_left)} left{guess}"]
+    elif not state.at_work and not state.over:
+        words += ["nobody is at work"]
+    return ", ".join(words)
+
+
+def _results(state: "RunStatus") -> str:
+    if not state.written:
+        return "not written yet"
+    return "written" if all(cell.settled for cell in state.cells) else "written before, of fewer blocks"

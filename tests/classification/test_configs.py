@@ -9,6 +9,7 @@ from sgdsim.report import write_report
 from sgdsim.report.small_gamma import distances
 from sgdsim.report.stored import Stored
 from sgdsim.sweep.experiment import load_experiment
+from tests.drawn import draw
 from tests.helpers import finish
 
 SHAPE = ("problem.bins=75", "times.count=1", "ensemble.replicas=4")
@@ -17,12 +18,11 @@ FOLDER = Path(__file__).parents[2] / "configs" / "classification"
 
 
 def run(name, folder, *overrides):
-    """A quick variant with overrides, its report written with every figure that it asks for."""
+    """A quick variant with overrides, and every figure drawn that it asks for."""
     experiment = load_experiment(FOLDER / f"{name}.toml", (*SHAPE, *overrides), quick=True)
     finish(experiment, folder)
     (folder / "provenance.json").write_text("{}")
-    drawn = {path.stem for path in write_report(folder) if path.suffix == ".png"}
-    assert drawn == set(experiment.figures)
+    assert draw(folder) == set(experiment.figures)
     return Stored.load(folder)
 
 
@@ -50,6 +50,7 @@ def test_the_limit_at_beta_1_becomes_that_below_for_small_steps(tmp_path):
 
 def test_it_learns_at_every_beta(tmp_path):
     stored = run("regularisation", tmp_path, "problem.N=100", "times.final=60")
+    assert {path.suffix for path in write_report(tmp_path)} == {".png", ".pdf", ".html"}
     accuracy, loss = (stored.results[name].to_numpy() for name in ("test_accuracy", "train_loss"))
     assert (accuracy > 0.93).all()
     assert (loss < 0.1 * np.log(10)).all()

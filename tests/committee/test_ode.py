@@ -27,7 +27,7 @@ DELTA = {"green": 0.5, "blue": 0.0, "orange": -0.375}
 
 def random_overlaps(k, p, seed):
     W = np.random.default_rng(seed).normal(size=(k + p, k + p + 2)) / 2.5
-    return Overlaps.from_gram(jnp.asarray(W @ W.T), k)
+    return jax.tree.map(jnp.asarray, Overlaps.from_gram(W @ W.T, k))
 
 
 def velocity_at(overlaps, A=1.0, B=1.0, noise=0.1):
@@ -83,12 +83,17 @@ def test_averages_follow_from_the_definition_of_the_errors(seed):
 @pytest.mark.parametrize(("k", "p"), [(1, 1), (3, 2), (2, 5), (1, 6)])
 def test_chunks_cover_every_pair_of_units(k, p):
     overlaps, noise = random_overlaps(k, p, p), 0.2
-    covariance = jnp.block([[overlaps.P, overlaps.M.T], [overlaps.M, overlaps.Q]])
+    covariance = jnp.asarray(np.block([[overlaps.P, overlaps.M.T], [overlaps.M, overlaps.Q]]))
     sign = np.concatenate([np.full(k, 1 / k), np.full(p, -1 / p)])
     units = range(k, k + p)
     with_fields, with_errors = averages_at(overlaps, noise)
-    pairs = [[sign @ I4(covariance, i, j) @ sign + noise * J2(covariance, i, j) for j in units] for i in units]
-    np.testing.assert_allclose(with_fields, np.stack([I3(covariance, i) @ sign for i in units]), rtol=0, atol=1e-15)
+    three, four, two = jax.jit(I3), jax.jit(I4), jax.jit(J2)
+    pairs = [
+        [sign @ np.asarray(four(covariance, i, j)) @ sign + noise * float(two(covariance, i, j)) for j in units]
+        for i in units
+    ]
+    fields = [np.asarray(three(covariance, i)) @ sign for i in units]
+    np.testing.assert_allclose(with_fields, np.stack(fields), rtol=0, atol=1e-15)
     np.testing.assert_allclose(with_errors, np.array(pairs), rtol=0, atol=1e-15)
 
 

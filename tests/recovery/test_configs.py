@@ -10,16 +10,17 @@ from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
 from sgdsim.report import write_report
 from sgdsim.sweep.experiment import load_experiment
+from tests.drawn import draw
 from tests.helpers import finish
 
 FOLDER = Path(__file__).parents[2] / "configs" / "recovery"
 
 
 def run(name, folder, *overrides):
-    """Summary and results of a quick variant with overrides."""
+    """Summary and results of a quick variant with overrides, its figures drawn."""
     summary = finish(load_experiment(FOLDER / f"{name}.toml", overrides, quick=True), folder)
     (folder / "provenance.json").write_text("{}")
-    assert {path.suffix for path in write_report(folder)} == {".png", ".pdf", ".html"}
+    assert draw(folder)
     with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
         return summary, results.load()
 
@@ -27,6 +28,7 @@ def run(name, folder, *overrides):
 def test_sgd_recovers_where_gd_does_not(tmp_path):
     """Final distances of the physics page; b = 0.2 is below 0.1 at step 108 of 400, and not at step 107."""
     _, results = run("sgd_is_faster", tmp_path, "grid.b=[1.0,0.5,0.2]", "times.first=21.4", "times.count=142")
+    assert {path.suffix for path in write_report(tmp_path)} == {".png", ".pdf", ".html"}
     assert results["step"].to_numpy()[0, [0, 1, -1]].tolist() == [107, 108, 400]
     distance = results["distance_theory"].to_numpy()
     assert distance[:2, -1] == pytest.approx([2.0588244514, 1.6520954358], abs=1e-9)

@@ -2,7 +2,7 @@
 
 Run as `python -m tests.nursery`; it reads a request a line and answers with a line. All die with it.
 
-    {"start": [arguments], "stderr": path, "die": [what, count]}    -> process id
+    {"start": [arguments], "stderr": path, "environment": {name: value}, "die": [what, count]}    -> process id
     {"wait": process id}                                            -> its exit status, as os.waitpid gives it
 
 "die" has the process kill itself in the middle of writing: at its count-th "sync" (the data are written, the name is
@@ -13,6 +13,7 @@ import ctypes
 import io
 import json
 import os
+import resource
 import signal
 import sys
 
@@ -68,8 +69,11 @@ def start(request):
     log = os.open(request["stderr"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    os.environ |= request.get("environment", {})
     if "die" in request:
         sabotage(*request["die"])
+    if "largest" in request:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest"], resource.RLIM_INFINITY))
     sys.argv = ["sgdsim", *request["start"]]
     cli.main()
     raise AssertionError("the command exits")

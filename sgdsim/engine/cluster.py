@@ -96,7 +96,8 @@ class ClusterRun:
             self._outcome.stopped = True
             self._meter.message(f"Lost the scheduler {self._scheduler}. What the workers have stored is kept.")
         except Dropped:
-            self._outcome.stopped = self._outcome.dropped = True
+            self._withdraw()
+            self._outcome.stopped, self._outcome.dropped = True, bool(self._given)
         finally:
             for task in self._given:
                 task.cancel()
@@ -185,10 +186,11 @@ class ClusterRun:
     def _take_back(self, order: _Order, error: BaseException) -> None:
         """What to do with a block that came back without a receipt."""
         from distributed import CancelledError, KilledWorker
+        from distributed.comm.core import CommClosedError
 
         block = order.block
-        if isinstance(error, CancelledError):
-            self._left.append(order)  # the scheduler forgot it, or was lost
+        if isinstance(error, CancelledError | CommClosedError):
+            self._left.append(order)  # the scheduler was lost, or has forgotten it
         elif isinstance(error, KilledWorker):
             self._deaths[block.name] += error.allowed_failures + 1
             if self._deaths[block.name] <= DEATHS * (error.allowed_failures + 1):
@@ -242,6 +244,7 @@ class _Crowd:
         """Counts a block that is on disk, or will never be."""
         self._settled += self._sweep.work(block)
         self._in_hand.pop(block.name, None)
+        self._show()
 
     def wait_for(self, holder: str) -> None:
         """Says, once, that another process has blocks in hand."""

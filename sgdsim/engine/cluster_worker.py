@@ -145,8 +145,8 @@ def _open(ticket: Ticket) -> _Session:
         sweep = joined_sweep(directory)
         experiment, command = sweep.experiment, shlex.join(sys.argv)
         begin_session(sweep.directory, experiment.name, experiment.seed, command, WORKER)
-    except ExperimentError as error:
-        raise Unfit(f"{HOST}: {'; '.join(error.problems)}") from error
+    except (ExperimentError, OSError) as error:
+        raise Unfit(f"{HOST}: {'; '.join(str(error).splitlines())}") from error
     said: list[str] = []
     presence = Presence(sweep.directory.watch.folder)
     presence.__enter__()

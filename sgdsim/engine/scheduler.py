@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sgdsim.amounts import duration
 from sgdsim.engine.cluster_worker import Receipt, Ticket, leave, make_block
@@ -62,12 +62,14 @@ async def part(client: "Client", folder: str) -> None:
         with suppress(OSError, TimeoutError):
             await asyncio.wait_for(client.run(leave, folder, on_error="ignore"), FAREWELL_SECONDS)
     with suppress(OSError, TimeoutError):
-        await asyncio.wait_for(client.close(), FAREWELL_SECONDS)
+        await asyncio.wait_for(cast("Awaitable[None]", client.close()), FAREWELL_SECONDS)
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
     """Keeps Dask from telling at length what is said in a line here."""
+    import distributed  # noqa: F401 (it sets the levels when it is imported)
+
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -80,12 +82,13 @@ def hushed() -> Iterator[None]:
 
 
 async def _connect(scheduler: str) -> "Client":
-    import dask
+    from dask.config import get
+    from dask.utils import parse_timedelta
     from distributed import Client
 
     if "://" in scheduler:
         return await Client(scheduler, asynchronous=True, set_as_default=False)
-    patience = dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    patience = parse_timedelta(get("distributed.comm.timeouts.connect"))
     deadline = time.monotonic() + patience
     while not Path(scheduler).is_file():
         if time.monotonic() > deadline:

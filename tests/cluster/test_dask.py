@@ -1,0 +1,122 @@
+"""Runs on a Dask cluster of real processes: killed and interrupted, they give bitwise the numbers of a serial run."""
+
+import json
+import signal
+
+import pytest
+
+from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block, made
+from tests.processes import Nursery, blocks, numbers
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
+EXPERIMENT = """\
+title = "Forty blocks of about a quarter of a second"
+system = "committee"
+
+[problem]
+k = 2
+p0 = 2
+noise = 0.01
+
+[grid]
+d = [12_000, 24_000]
+
+[start]
+kind = "overlap"
+overlap = 0.5
+
+[theory]
+kind = "none"
+
+[times]
+final = 1.0
+count = 4
+
+[ensemble]
+replicas = 5000
+block = 256
+
+[fits.scaling]
+quantity = "excess_risk"
+
+[report]
+figures = []
+"""
+BLOCKS = 40
+KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def serial(nursery, tmp_path_factory):
+    """The numbers of a run in one process."""
+    folder = tmp_path_factory.mktemp("serial") / "run"
+    nursery.run(folder, experiment=EXPERIMENT).succeed()
+    return numbers(folder)
+
+
+def assert_whole(folder, kept, serial):
+    """Every block is there, was made once, and those of before are as they were; the numbers are right."""
+    now = blocks(folder)
+    assert len(now) == BLOCKS
+    assert {name: now[name] for name in kept} == kept
+    assert sorted(made(folder)) == sorted(now)
+    assert not in_hand(folder)
+    assert not list(folder.rglob("*.tmp"))
+    assert numbers(folder) == serial
+
+
+def test_ten_workers_killed_in_mid_block(nursery, serial, tmp_path):
+    folder = tmp_path / "run"
+    kept = {}
+    with Cluster(tmp_path) as cluster:
+        options = ("--scheduler-file", str(cluster.file))
+        run = nursery.run(folder, *options, experiment=EXPERIMENT, environment=cluster.environment)
+        for kill in range(KILLS):
+            run.wait_for_blocks(3 * kill)
+            kept |= blocks(folder)
+            assert kill_in_mid_block(run) not in kept
+        run.succeed()
+    assert_whole(folder, kept, serial)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["status"] == "finished"
+    statuses = [worker["status"] for worker in provenance["workers"]]
+    assert statuses.count("running") == KILLS
+    assert statuses.count("finished") >= 1
+
+
+def test_terminated_then_the_scheduler_killed_over_tls(nursery, serial, tmp_path):
+    folder = tmp_path / "run"
+    with Cluster(tmp_path, "tls") as cluster:
+
+        def start():
+            options = ("--scheduler", cluster.address)
+            return nursery.run(folder, *options, experiment=EXPERIMENT, environment=cluster.environment)
+
+        run = start().wait_for_blocks(6)
+        run.signal(signal.SIGTERM)
+        assert run.finish() == 75
+        kept = blocks(folder)
+        assert 6 <= len(kept) < BLOCKS
+        assert "Finishing the block in hand" in run.said()
+        last = f"Stopped with {len(kept)} of {BLOCKS} blocks on disk. To go on: sgdsim run"
+        assert run.said().splitlines()[-1].startswith(last)
+
+        run = start().wait_for_blocks(len(kept) + 6)
+        kept = blocks(folder)
+        cluster.kill_scheduler()
+        assert run.finish() == 75
+        assert len(kept) < BLOCKS
+        assert f"Lost the scheduler {cluster.address}" in run.said()
+        assert "To go on: sgdsim run" in run.said().splitlines()[-1]
+        assert "Traceback" not in run.said()
+
+        cluster.start_scheduler()
+        start().succeed()
+    assert_whole(folder, kept, serial)

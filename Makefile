@@ -7,17 +7,24 @@ PYTEST_ARGS ?= -n 2 --dist worksteal
 DEMO := runs/scaling_law
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test lint bench gallery clean
+.PHONY: help demo test test-slurm root-and-apt lint bench gallery clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
 demo: $(VENV)/.run  ## Measure the finite-size law of one-pass SGD (about a minute), with figures and a report
 	$(BIN)/sgdsim run configs/committee/scaling_law.toml -o $(DEMO)
 
 test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)
 	$(strip $(BIN)/python -m pytest $(PYTEST_ARGS))
+
+test-slurm: root-and-apt $(VENV)/.test  ## Run the scripts of configs/cluster on a Slurm of their own (root, Debian or Ubuntu)
+	SGDSIM_SLURM=1 $(BIN)/python -m pytest tests/cluster/test_slurm.py
+
+root-and-apt:
+	@{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || { \
+	    echo "make test-slurm installs Slurm and munge and starts them: it needs root, on Debian or Ubuntu." >&2; exit 1; }
 
 lint: $(VENV)/.dev  ## Check style, format and types
 	$(BIN)/ruff check

@@ -24,7 +24,7 @@ PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 DAEMONS = ("slurmctld", "slurmd", "slurmstepd", "munged")
 """Beginnings of the names that the daemons have as processes; Debian appends -wlm."""
 START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 
 CONFIGURATION = """\
 ClusterName=lab
@@ -55,7 +55,7 @@ SchedulerParameters=sched_interval=2,bf_interval=3,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
-KillWait=20
+KillWait=12
 SlurmctldTimeout=30
 SlurmdTimeout=10
 GresTypes=gpu

@@ -34,12 +34,15 @@ overlap = 0.5
 final = 1.0
 count = 4
 
+[theory]
+kind = "none"  # to solve it would take longer than to simulate
+
 [ensemble]
 replicas = 2000
 block = 256
 
-[fits.scaling]
-quantity = "sup_deviation"
+[fits.risk]
+quantity = "excess_risk"
 
 [report]
 figures = []
@@ -86,6 +89,7 @@ class Process:
         self.folder = folder
         self._nursery = nursery
         self._log = folder.with_name(f"{folder.name}-{time.monotonic_ns()}.log")
+        self._log.touch()
         self.pid = nursery.ask(start=arguments, stderr=str(self._log), **how)
 
     def said(self):
@@ -122,6 +126,12 @@ class Process:
 def blocks(folder):
     """The block files of a run, and when each was written."""
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("blocks/*/[!.]*.npz")}
+
+
+def made(folder):
+    """Names of blocks in the logs, one for each time that one was made."""
+    lines = [line for path in folder.glob("logs/*.jsonl") for line in path.read_text().splitlines() if line]
+    return [entry["block"] for entry in map(json.loads, lines) if entry["event"] == "block"]
 
 
 def numbers(folder):

@@ -64,8 +64,10 @@ def write_results(
     cells = [results.get(cell.index) or _lost(results, cell) for cell in experiment.cells]
     data = merge_cells([cell.data for cell in cells], [cell.axes for cell in experiment.cells])
     data = data.assign_attrs(title=experiment.title, experiment=experiment.name)
+    # In memory first: on a full disk the HDF5 library takes the process down with it.
+    stored = data.to_netcdf(engine="h5netcdf")
     with atomic(directory.results) as temporary:
-        data.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(stored)
     summary = _finite(_summarise(experiment, cells, failed))
     write_text(directory.summary, json.dumps(summary, indent=2, allow_nan=False) + "\n")
     return summary

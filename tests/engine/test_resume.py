@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.processes import BLOCKS, EXPERIMENT, ROOT, blocks, numbers
+from tests.processes import BLOCKS, EXPERIMENT, ROOT, blocks, made, numbers
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 KILLS = 20
@@ -18,12 +18,6 @@ KILLS = 20
 
 def status(folder):
     return json.loads((folder / "provenance.json").read_text())["status"]
-
-
-def made(folder):
-    """Names of blocks in the logs, one for each time that one was made."""
-    lines = [line for path in folder.glob("logs/*.jsonl") for line in path.read_text().splitlines() if line]
-    return [entry["block"] for entry in map(json.loads, lines) if entry["event"] == "block"]
 
 
 def test_kill_in_the_middle_and_resume(nursery, undisturbed, tmp_path):

@@ -5,8 +5,7 @@ import signal
 
 import pytest
 
-from tests.engine.test_resume import made
-from tests.processes import BLOCKS, blocks, numbers
+from tests.processes import BLOCKS, blocks, made, numbers
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 

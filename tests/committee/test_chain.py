@@ -164,7 +164,7 @@ def test_that_comparison_sees_a_two_percent_error_of_a_coefficient(change):
 
 @pytest.mark.slow
 def test_batches_have_the_law_of_full_weights():
-    problem = Committee.from_scaling(d=60, k=2, p0=3, noise=0.1, batch=4)
+    problem = Committee.from_scaling(d=60, k=2, p0=2, noise=0.1, batch=4)
     times, replicas = [0.25, 1.0], 2**14
     chain = run(problem, OverlapStart(0.5, 1), Chain(), times, replicas, seed=1)
     weights = run(problem, OverlapStart(0.5, 1), Weights(block=4), times, replicas, seed=2)

@@ -40,6 +40,6 @@ def test_the_mean_path_is_the_ode(region, d, delta, time):
     """The bias of the mean is O(dt), the scatter O(sqrt(dt)): with 512 replicas only the second is seen."""
     problem = Committee.from_scaling(d=d, k=2, p0=3, delta=delta, noise=1e-2)
     assert problem.region == region
-    tiles = run(problem, OverlapStart(0.5, 1), Chain(), linear_times(time, 4), 512, 0, ExactODE())
+    tiles = run(problem, OverlapStart(0.5, 1), Chain(), linear_times(time, 3), 512, 0, ExactODE())
     assert tiles.diverged.sum() == 0
     assert worst({name: z_from_theory(tiles, name) for name in tiles.mean}) < 5

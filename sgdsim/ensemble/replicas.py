@@ -80,7 +80,7 @@ class Ensemble:
         """Tiles of the ensemble; the last may be partly empty."""
         return math.ceil(self.replicas / self.lanes)
 
-    @property
+    @cached_property
     def steps(self) -> Int[np.ndarray, " times"]:
         """Steps nu at the save times."""
         return self.problem.steps(np.asarray(self.times, np.float64))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -42,7 +43,7 @@ class TheoryAlone:
         self.theory.check(self.problem)
         self.theory.check_start(self.start)
 
-    @property
+    @cached_property
     def steps(self) -> Int[np.ndarray, " times"]:
         """Steps nu at the save times."""
         return self.problem.steps(np.asarray(self.times, np.float64))

@@ -2,11 +2,19 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 
+from sgdsim.engine.cluster import ClusterRun
+from sgdsim.engine.progress import Meter
+from sgdsim.engine.sessions import begin_session
+from sgdsim.engine.stop import Stop
+from sgdsim.engine.sweep import open_sweep
+from sgdsim.errors import ExperimentError
 from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block, made
 from tests.processes import Nursery, blocks, numbers
+from tests.toy import make_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -120,3 +128,38 @@ def test_terminated_then_the_scheduler_killed_over_tls(nursery, serial, tmp_path
         cluster.start_scheduler()
         start().succeed()
     assert_whole(folder, kept, serial)
+
+
+class Heard(Meter):
+    """Remembers what was said."""
+
+    def __init__(self):
+        self.said = []
+
+    def message(self, text):
+        self.said.append(text)
+
+
+def test_a_worker_that_does_not_see_the_folder(tmp_path):
+    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path / "run")
+    begin_session(sweep.directory, "walk", 0, "sgdsim run")
+    meter = Heard()
+    with Cluster(tmp_path, workers=1) as cluster, Stop() as stop:
+        run = ClusterRun(sweep, meter, stop, cluster.address)
+        run._ticket = replace(run._ticket, folder="/nowhere/run")
+        with pytest.raises(ExperimentError, match=r"^tcp://.* does not see the folder /nowhere/run: a cluster needs a"):
+            run.run(sweep.blocks)
+    assert meter.said == [f"Waiting for a worker of {cluster.address}."]
+
+
+def test_a_run_without_workers_waits_and_can_be_ended(nursery, tmp_path):
+    with Cluster(tmp_path, workers=0) as cluster:
+        options = ("--scheduler", cluster.address)
+        run = nursery.run(tmp_path / "run", *options, experiment=EXPERIMENT, environment=cluster.environment)
+        run.wait_for(lambda: "Waiting for a worker" in run.said()).signal(signal.SIGTERM)
+        assert run.finish() == 75
+        options = ("--scheduler", cluster.address.replace("tcp", "tls"))
+        refused = nursery.run(tmp_path / "run", *options, experiment=EXPERIMENT, environment=cluster.environment)
+        assert refused.finish() == 2
+        assert "no Dask scheduler answers there" in refused.said().splitlines()[-1]
+        assert "Traceback" not in refused.said()

@@ -151,9 +151,9 @@ class Maker:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that a device, or the machine, has no memory left."""
-    if isinstance(error, MemoryError):
-        return True
-    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+    # XLA says RESOURCE_EXHAUSTED, but INTERNAL where the allocation fails while several CPU devices are at work.
+    lacking = isinstance(error, jax.errors.JaxRuntimeError) and "Out of memory" in str(error)
+    return lacking or isinstance(error, MemoryError)
 
 
 def halved(ensemble: Ensemble | TheoryAlone) -> Ensemble | None:

@@ -87,6 +87,11 @@ def check_theory_memory(theory: str, need: int) -> None:
         )
 
 
+def most_tiles(bytes_per_replica: int, lanes: int) -> int:
+    """Tiles that all local devices together have memory for, at least one each."""
+    return max(1, device_memory() // (bytes_per_replica * lanes)) * jax.local_device_count()
+
+
 def default_batch(bytes_per_replica: int, lanes: int) -> int:
     """Replicas to simulate at once on all local devices: as many as fill them, in half of their memory.
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
-from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch
+from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.theory import solve_theory
@@ -36,7 +36,7 @@ class Ensemble:
     - `theory`: None for a simulation on its own.
     - `cell`: index of the problem in a grid; it separates the random numbers of different cells, unless the simulator
       pairs them.
-    - `batch`: replicas simulated at once; the default fits the memory of the devices.
+    - `batch`: replicas simulated at once, fewer where the devices cannot hold them; the default fits their memory.
 
     **Raises:** ArgumentError where the simulator, the theory or the start does not fit the problem.
     """
@@ -177,7 +177,7 @@ class Ensemble:
     def tiles_at_once(self) -> int:
         """Tiles that are simulated at once, on all devices together."""
         batch = self.batch or default_batch(self.bytes_per_replica, self.lanes)
-        return min(max(1, batch // self.lanes), self.n_tiles)
+        return min(max(1, batch // self.lanes), most_tiles(self.bytes_per_replica, self.lanes), self.n_tiles)
 
     @cached_property
     def bytes_per_replica(self) -> int:

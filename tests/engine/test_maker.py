@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from sgdsim.engine.local import LocalRun
-from sgdsim.engine.maker import Elsewhere, Failed, Made, Maker
+from sgdsim.engine.maker import Elsewhere, Failed, Made, Maker, is_out_of_memory
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.stop import Stop
 from sgdsim.engine.sweep import open_sweep
+from sgdsim.ensemble import devices
 from sgdsim.ensemble.batch import Batch
 from sgdsim.errors import ArgumentError
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.presence import Presence
 from sgdsim.store.worker import HOST, Worker, start_of, this_worker
+from sgdsim.sweep.ensembles import ensemble_of
 from tests.helpers import make_blocks, make_some
 from tests.toy import make_experiment
 
@@ -54,10 +56,18 @@ def memory_for(monkeypatch, tiles, error):
     monkeypatch.setattr(Batch, "run", limited)
 
 
-OUT_OF_MEMORY = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes.")
+def failure_to_allocate():
+    """What JAX itself says where there is no memory on earth."""
+    with pytest.raises(jax.errors.JaxRuntimeError) as caught:
+        jax.device_put(np.broadcast_to(1.0, (2**46,)))
+    return caught.value
 
 
-@pytest.mark.parametrize("error", [OUT_OF_MEMORY, MemoryError()])
+OUT_OF_MEMORY = failure_to_allocate()
+DISPATCHED = jax.errors.JaxRuntimeError("INTERNAL: Error dispatching computation: Out of memory allocating 123 bytes.")
+
+
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, DISPATCHED, MemoryError()])
 def test_where_memory_runs_out_half_as_many_replicas_are_tried_and_no_number_changes(tmp_path, monkeypatch, error):
     experiment = make_experiment(d=(20, 40), replicas=32, block=32)
     whole = make_blocks(experiment, tmp_path / "whole")
@@ -94,6 +104,19 @@ def test_a_cell_of_which_not_one_tile_fits_fails_and_the_others_are_finished(tmp
     assert not make_some(sweep).failed
     assert not sweep.directory.failures.read()
     assert not sweep.missing
+
+
+def test_a_batch_that_no_memory_holds_is_cut_to_what_fits(monkeypatch):
+    ensemble = ensemble_of(make_experiment(replicas=4000, batch=4000), make_experiment().cells[0])
+    assert ensemble.tiles_at_once == 1000
+    monkeypatch.setattr(devices, "device_memory", lambda: 10 * ensemble.bytes_per_replica * ensemble.lanes)
+    small = dataclasses.replace(ensemble)
+    assert small.tiles_at_once == 10 * jax.local_device_count()
+
+
+@pytest.mark.parametrize("error", [jax.errors.JaxRuntimeError("INTERNAL: no kernel"), ZeroDivisionError()])
+def test_other_errors_are_no_lack_of_memory(error):
+    assert not is_out_of_memory(error)
 
 
 @pytest.mark.parametrize("error", [ArgumentError("x", "be small", 3), ZeroDivisionError("by zero"), OSError("no data")])

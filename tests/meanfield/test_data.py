@@ -12,7 +12,7 @@ from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.losses import Squared
 from tests.meanfield.by_hand import MODEL, G
 
-KEYS = replica_keys(3, 0, 0, 20_000)
+KEYS = jnp.asarray(replica_keys(3, 0, 0, 20_000))
 
 
 def atoms(weights=(0.1, 0.2, 0.3, 0.4)) -> Atoms:

@@ -20,7 +20,7 @@ from tests.meanfield.by_hand import MODEL, sgd
 
 N, LANES = 6, 4
 SGD = Sgd()
-KEYS = replica_keys(5, 0, 0, LANES)
+KEYS = jnp.asarray(replica_keys(5, 0, 0, LANES))
 
 
 def problem(dynamics: Dynamics = SGD, **changes) -> MeanField:

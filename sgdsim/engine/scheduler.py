@@ -87,11 +87,21 @@ async def _connect(scheduler: str) -> "Client":
     from distributed import Client
 
     if "://" in scheduler:
-        return await Client(scheduler, asynchronous=True, set_as_default=False)
+        return await _open(Client(scheduler, asynchronous=True, set_as_default=False))
     patience = parse_timedelta(get("distributed.comm.timeouts.connect"))
     deadline = time.monotonic() + patience
     while not Path(scheduler).is_file():
         if time.monotonic() > deadline:
             raise TimeoutError(f"the file has not appeared within {duration(patience)}")
         await asyncio.sleep(STEP_SECONDS)
-    return await Client(scheduler_file=scheduler, asynchronous=True, set_as_default=False)
+    return await _open(Client(scheduler_file=scheduler, asynchronous=True, set_as_default=False))
+
+
+async def _open(client: "Client") -> "Client":
+    """Connects a client; one that cannot is closed, which Dask itself does after some errors only."""
+    try:
+        return await client
+    except BaseException:
+        with suppress(OSError, TimeoutError):
+            await asyncio.wait_for(cast("Awaitable[None]", client.close()), FAREWELL_SECONDS)
+        raise

@@ -36,7 +36,8 @@ def main() -> None:
         sweep = open_sweep(load_experiment(file), Path(folder) / "run")
         begin_session(sweep.directory, "blocks", 0, "benchmark")
         workers = {"n_workers": 1, "threads_per_worker": 1, "env": {"JAX_NUM_CPU_DEVICES": "1"}}
-        with LocalCluster(**workers, dashboard_address=None) as cluster, Stop() as stop:
+        cluster = LocalCluster(**workers, dashboard_address=":0")
+        with cluster, Stop() as stop:
             ClusterRun(sweep, Meter(), stop, cluster.scheduler_address).run(sweep.blocks)
         span, simulated = _times(sweep)
     cost = (span - sum(simulated)) / len(simulated)

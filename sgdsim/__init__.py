@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from sgdsim import _startup
+from sgdsim._version import __version__
 
 if TYPE_CHECKING:
     from sgdsim import classification as classification
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from sgdsim.errors import ExperimentError as ExperimentError
 
 _startup.configure()
-
-__version__ = "0.1.0"
 
 # Public names are looked up on first use, so that `sgdsim --help` does not pay for importing JAX.
 _HOMES = {

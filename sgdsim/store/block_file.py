@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import sgdsim
+from sgdsim._version import __version__
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.store.blocks import Block
 from sgdsim.store.files import atomic
@@ -83,7 +83,7 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
     table, numbers = pack(result.tiles)
     receipt = Receipt(
         format=FORMAT,
-        sgdsim=sgdsim.__version__,
+        sgdsim=__version__,
         jax=_version_of_jax(),
         experiment=experiment,
         cell=block.cell,
@@ -148,8 +148,8 @@ def _version_of_jax() -> str:
 
 
 def _check(receipt: Receipt, experiment: str, block: Block, lanes: int) -> None:
-    if receipt.format != FORMAT or receipt.sgdsim != sgdsim.__version__:
-        raise SpoiltBlock(f"was made by sgdsim {receipt.sgdsim}, this is {sgdsim.__version__}")
+    if receipt.format != FORMAT or receipt.sgdsim != __version__:
+        raise SpoiltBlock(f"was made by sgdsim {receipt.sgdsim}, this is {__version__}")
     if receipt.experiment != experiment:
         raise SpoiltBlock("is a block of another experiment")
     if (receipt.cell, *receipt.replicas) != (block.cell, block.replicas.start, block.replicas.stop):

@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli_w
 
-import sgdsim
+from sgdsim._version import __version__
 from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import FORMAT, BlockResult, Receipt, SpoiltBlock, read_block, write_block
 from sgdsim.store.blocks import Block, CellLayout
@@ -162,13 +162,13 @@ class RunDirectory:
         try:
             index = json.loads(self.index.read_text(encoding="utf-8"))
             version = (index.get("format"), index.get("sgdsim"))
-            if version == (FORMAT, sgdsim.__version__):
+            if version == (FORMAT, __version__):
                 return [CellLayout.from_json(cell, entry) for cell, entry in enumerate(index["cells"])]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _unreadable(self.index, error) from error
         begun = "an earlier version of sgdsim" if version[1] is None else f"sgdsim {version[1]}"
         remedy = f"finish it with that version, or {OTHER_FOLDER}"
-        raise ExperimentError([f"{self.path}: was begun by {begun}, this is {sgdsim.__version__}; {remedy}"])
+        raise ExperimentError([f"{self.path}: was begun by {begun}, this is {__version__}; {remedy}"])
 
     def write_layout(self, layout: Sequence[CellLayout]) -> None:
         """Stores how every cell is cut into blocks."""
@@ -229,7 +229,7 @@ class RunDirectory:
 
 def _index(layout: Sequence[CellLayout]) -> str:
     """One line for each cell."""
-    head = f'{{"format": {FORMAT}, "sgdsim": "{sgdsim.__version__}", "cells": [\n'
+    head = f'{{"format": {FORMAT}, "sgdsim": "{__version__}", "cells": [\n'
     return head + ",\n".join(json.dumps(cell.to_json()) for cell in layout) + "\n]}\n"
 
 

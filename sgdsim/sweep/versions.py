@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 
-import sgdsim
+from sgdsim._version import __version__
 
 PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray")
 
@@ -12,6 +12,6 @@ def versions() -> dict[str, str]:
     """Version of Python, of sgdsim and of everything that has a hand in the numbers."""
     return {
         "python": platform.python_version(),
-        "sgdsim": sgdsim.__version__,
+        "sgdsim": __version__,
         **{name: importlib.metadata.version(name) for name in PACKAGES},
     }

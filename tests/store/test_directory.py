@@ -114,7 +114,7 @@ def test_every_flipped_bit_of_the_numbers_is_noticed(run):
 
 
 def other_version(run, monkeypatch):
-    monkeypatch.setattr("sgdsim.store.block_file.sgdsim.__version__", "0.0.7")
+    monkeypatch.setattr("sgdsim.store.block_file.__version__", "0.0.7")
     run.write_block(BLOCK, result())
     monkeypatch.undo()
 
@@ -160,7 +160,7 @@ def test_a_folder_of_an_older_version_is_refused_with_the_remedy(run, monkeypatc
     with pytest.raises(ExperimentError, match=r"begun by an earlier version of sgdsim, .*; finish it with that"):
         run.read_layout()
     run.write_layout([])
-    monkeypatch.setattr("sgdsim.__version__", "9.0")
+    monkeypatch.setattr("sgdsim.store.directory.__version__", "9.0")
     with pytest.raises(ExperimentError, match=r"was begun by sgdsim 0.1.0, this is 9.0; .* -o DIR"):
         run.read_layout()
 

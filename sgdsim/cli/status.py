@@ -60,13 +60,13 @@ def _follow_live(read: Callable[[], "RunStatus"], console: Console, rows: int) -
 
 
 def _print(console: Console, state: "RunStatus") -> None:
-    for part in _parts(state, MOST_ROWS if len(state.cells) > MOST_CELLS else MOST_CELLS):
-        if isinstance(part, Table):
-            # In a pipe numbers are wrapped by whoever shows them, never cut.
-            widest = console.measure(part, options=console.options.update(width=WIDEST)).maximum
-            console.print(part, width=max(console.width, widest))
-        else:
-            console.print(part, soft_wrap=True)
+    parts = list(_parts(state, MOST_ROWS if len(state.cells) > MOST_CELLS else MOST_CELLS))
+    wide = console.options.update(width=WIDEST)
+    # In a pipe numbers are wrapped by whoever shows them, never cut.
+    tables = [console.measure(part, options=wide).maximum for part in parts if isinstance(part, Table)]
+    console.width = max([console.width, *tables])
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text))
 
 
 def _parts(state: "RunStatus", rows: int) -> Iterator[Table | Text]:

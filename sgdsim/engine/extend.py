@@ -54,17 +54,19 @@ def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str],
         if {directory.read_experiment()["ensemble"]["replicas"], _replicas(directory)} != {experiment.replicas}:
             check_idle(directory, f"extend it: sgdsim extend {directory.path} --replicas {experiment.replicas}", say)
             _lay_out(experiment, ensembles, directory, say)
+        _sweep(directory)
     finally:
         directory.claims.release(EXTENSION)
 
 
-def grown(old: CellLayout, ensemble: Ensemble | TheoryAlone, block: int | None) -> list[int]:
-    """The cuts of a cell with the replicas of `ensemble`: the old ones up to the last full tile, and new ones then.
+def grown(old: CellLayout, tiles: int, steps: int, block: int | None) -> list[int]:
+    """The cuts of a cell that grows to so many tiles: the old ones up to the last full tile, and new ones then.
 
+    - `steps`: steps of SGD of one replica.
     - `block`: replicas of a block as the experiment asks.
     """
     full = old.replicas // old.lanes
-    rest = cut_tiles(range(full, ensemble.n_tiles), ensemble.lanes, ensemble.total_steps, block)
+    rest = cut_tiles(range(full, tiles), old.lanes, steps, block)
     return [*(tile for tile in old.cuts if tile < full), *rest]
 
 
@@ -106,14 +108,15 @@ def _lay_out(
     for cell, old, ensemble in zip(experiment.cells, before, ensembles, strict=True):
         new = cut(experiment, cell, ensemble)
         same = old.lanes == ensemble.lanes
-        after.append(replace(new, cuts=grown(old, ensemble, experiment.block)) if same else new)
+        cuts = grown(old, ensemble.n_tiles, ensemble.total_steps, experiment.block) if same else new.cuts
+        after.append(replace(new, cuts=cuts))
     there = directory.on_disk()
     for old, new in zip(before, after, strict=True):
         if old.lanes == new.lanes:
             _keep_full_tiles(directory, old, new, there, say)
     directory.write_experiment(experiment.resolved)
     directory.write_layout(after)
-    _drop(directory, before, after, say)
+    _drop_other_tiles(directory, before, after, say)
 
 
 def _keep_full_tiles(
@@ -135,14 +138,14 @@ def _keep_full_tiles(
     directory.log.try_to_write(BLOCK, facts | {"diverged": int(part.tiles.diverged.sum())})
 
 
-def _drop(
+def _drop_other_tiles(
     directory: RunDirectory, before: Sequence[CellLayout], after: Sequence[CellLayout], say: Callable[[str], None]
 ) -> None:
-    """Removes the blocks that the new layout has no use for."""
+    """Removes the blocks of cells whose tiles have another width now, some of which have the names of new ones."""
     there = directory.on_disk()
-    changed = {new.cell for old, new in zip(before, after, strict=True) if old.lanes != new.lanes}
-    dropped = [block for old in before if old.cell in changed for block in old.blocks if block.name in there]
-    for block in [*dropped, *_left_over(after, there)]:
+    changed = [old for old, new in zip(before, after, strict=True) if old.lanes != new.lanes]
+    dropped = [block for old in changed for block in old.blocks if block.name in there]
+    for block in dropped:
         directory.path_of(block).unlink(missing_ok=True)
     if dropped:
         say(
@@ -151,8 +154,9 @@ def _drop(
         )
 
 
-def _left_over(layout: Sequence[CellLayout], there: set[str]) -> list[Block]:
-    """Blocks on disk that have no place in a layout."""
-    names = there - {block.name for cell in layout for block in cell.blocks}
-    found = [match for match in map(_NAME.fullmatch, sorted(names)) if match]
-    return [Block(int(match[1]), range(0), range(int(match[2]), int(match[3]))) for match in found]
+def _sweep(directory: RunDirectory) -> None:
+    """Removes blocks that have no place in the layout any more."""
+    names = directory.on_disk() - {block.name for cell in directory.read_layout() for block in cell.blocks}
+    for match in filter(None, map(_NAME.fullmatch, sorted(names))):
+        block = Block(int(match[1]), range(0), range(int(match[2]), int(match[3])))
+        directory.path_of(block).unlink(missing_ok=True)

@@ -72,18 +72,22 @@ def verify(
         from sgdsim.store.directory import RunDirectory
 
         directory = RunDirectory(folder)
+        total = sum(len(cell.blocks) for cell in directory.read_layout())
         problems: list[str] = []
+        differences: list[str] = []
         with meter_for(Console(stderr=True), quiet) as meter:
             sound = check_blocks(directory, meter, problems.append)
+        for problem in problems:
+            say(problem)
         again = []
         if count and sound:
             sweep = joined_sweep(directory)
             with meter_for(Console(stderr=True), quiet) as meter:
-                again = recompute(sweep, sound, count, random.Random(), meter, problems.append)
-        for problem in problems:
-            say(problem)
-        total = sum(len(cell.blocks) for cell in directory.read_layout())
+                again = recompute(sweep, sound, count, random.Random(), meter, differences.append)
+        for difference in differences:
+            say(difference)
+        found = len(problems) + len(differences)
         if not quiet:
             made = f"; made again: {', '.join(block.name for block in again)}" if again else ""
-            typer.echo(f"{len(sound)} sound blocks of {total}, {len(problems)} problems{made}")
-        raise typer.Exit(Exit.FAILED if problems else Exit.FINISHED)
+            typer.echo(f"{len(sound)} sound blocks of {total}, {found} problems{made}")
+        raise typer.Exit(Exit.FAILED if found else Exit.FINISHED)

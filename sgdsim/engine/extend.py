@@ -16,6 +16,7 @@ from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import Block, CellLayout, cut_tiles
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.log import BLOCK
+from sgdsim.store.presence import Presence
 from sgdsim.sweep.ensembles import cut, ensemble_of, naming
 from sgdsim.sweep.experiment import Experiment
 
@@ -53,7 +54,8 @@ def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str],
     try:
         if {directory.read_experiment()["ensemble"]["replicas"], _replicas(directory)} != {experiment.replicas}:
             check_idle(directory, f"extend it: sgdsim extend {directory.path} --replicas {experiment.replicas}", say)
-            _lay_out(experiment, ensembles, directory, say)
+            with Presence(directory.watch.folder):  # on another host, those that wait watch for it
+                _lay_out(experiment, ensembles, directory, say)
         _sweep(directory)
     finally:
         directory.claims.release(EXTENSION)

@@ -1,5 +1,6 @@
-"""`make bench`: the speed of every form on this machine, in about four minutes; written to benchmarks/RESULTS.md."""
+"""`make bench`: the speed of every form on this machine, in about five minutes; written to benchmarks/RESULTS.md."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from benchmarks import forms
+from benchmarks import forms, sweeps
 from benchmarks.table import Row, show, write
 from benchmarks.timing import machine
 from sgdsim.meanfield.dynamics import Sde, Sgd
@@ -119,6 +120,20 @@ def network_rows() -> Iterator[Row]:
     yield Row(section, "NumPy loop", rate(loop))
 
 
+def sweep_rows() -> Iterator[Row]:
+    """Thousands of blocks: what they cost beside their simulation."""
+    section = "Blocks of a sweep"
+    engines = {"one process": sweeps.making}
+    if importlib.util.find_spec("distributed"):
+        engines["a Dask scheduler and one worker"] = sweeps.making_on_a_cluster
+    for name, making in engines.items():
+        beside, simulated = making(2000)
+        what = f"2000 blocks of {1e3 * simulated:.1f} ms, {name}: scheduling and storing"
+        yield Row(section, what, f"{1e3 * beside:.1f} ms a block")
+    yield Row(section, "merging 5000 blocks", f"{sweeps.merging(5000):.1f} s")
+    yield Row(section, "`sgdsim status` of 10^4 blocks", f"{sweeps.showing(10**4):.1f} s")
+
+
 def core_rows() -> Iterator[Row]:
     """One core and all of them, in processes of their own."""
     section = "Cores (chain, p = k = 4, 4096 replicas)"
@@ -175,6 +190,7 @@ def main() -> None:
         mean_field_rows,
         particle_rows,
         network_rows,
+        sweep_rows,
         core_rows,
         first_result_rows,
     ):

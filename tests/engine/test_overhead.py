@@ -1,6 +1,6 @@
 """What blocks cost beside their simulation: in seconds of the processor, which a busy machine does not change.
 
-`python -m benchmarks.sweeps` measures the same by the clock.
+`make bench` measures the same by the clock.
 """
 
 import resource

@@ -49,7 +49,8 @@ def merge(
         if len(union.problems) > MOST_PROBLEMS:
             say(f"... and {len(union.problems) - MOST_PROBLEMS} more blocks like these")
         if not quiet:
-            say(f"{union.copied} blocks copied to {output}, {union.there} were there, {union.missing} are missing")
+            copied = f"{_count(union.copied, 'block')} copied to {output}"
+            say(f"{copied}, there before: {union.there}, missing: {union.missing}")
         if union.missing:
             say(f"To make those that are missing: sgdsim run {output}")
         else:
@@ -89,5 +90,9 @@ def verify(
         found = len(problems) + len(differences)
         if not quiet:
             made = f"; made again: {', '.join(block.name for block in again)}" if again else ""
-            typer.echo(f"{len(sound)} sound blocks of {total}, {found} problems{made}")
+            typer.echo(f"{len(sound)} of {total} blocks sound, {_count(found, 'problem')}{made}")
         raise typer.Exit(Exit.FAILED if found else Exit.FINISHED)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

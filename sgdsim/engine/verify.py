@@ -1,7 +1,7 @@
 """Is everything on disk what it says it is? Checksums and keys of all blocks, and a few of them made again."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -38,12 +38,16 @@ def check_blocks(directory: RunDirectory, meter: Meter, tell: Callable[[str], No
             remedy = f"sgdsim run {directory.path} moves it aside and makes it again"
             tell(f"{path}: {error}; {remedy}")
         except FileNotFoundError:
-            tell(f"{path}: is not here, but in another subfolder of {directory.blocks}; move it here, or delete it")
+            pass  # it lies in another subfolder, and is told of below
         except OSError as error:
             tell(f"{path}: cannot be read ({error.strerror or error}); mend that, or delete it to have it made again")
         meter.advance(1)
-    for path in _strays(directory, {block.name for cell in layout for block in cell.blocks}):
-        tell(f"{path}: is no block of this run; delete it, or move it elsewhere")
+    places = {block.name: directory.path_of(block) for cell in layout for block in cell.blocks}
+    for path in _strays(directory, places.values()):
+        if path.name in places:
+            tell(f"{path}: is in the wrong subfolder; move it to {places[path.name].parent}, or delete it")
+        else:
+            tell(f"{path}: is no block of this run; delete it, or move it elsewhere")
     return sound
 
 
@@ -80,11 +84,11 @@ def choose(found: Sequence[Found], count: int, random: Random) -> list[Found]:
     return [cells[turns[turn]][place] for place, turn in rounds[:count]]
 
 
-def _strays(directory: RunDirectory, names: set[str]) -> Iterator[Path]:
+def _strays(directory: RunDirectory, places: Collection[Path]) -> Iterator[Path]:
     """Files among the blocks that have no business there; those that are being written have."""
+    expected = {directory.index, *places}
     for folder, subfolders, files in os.walk(directory.blocks):
         subfolders.sort()
-        top = Path(folder) == directory.blocks
-        for name in sorted(files):
-            if not (name == directory.index.name if top else name in names) and not TEMPORARY.match(name):
-                yield Path(folder) / name
+        for path in (Path(folder) / name for name in sorted(files)):
+            if path not in expected and not TEMPORARY.match(path.name):
+                yield path

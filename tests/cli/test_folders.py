@@ -220,7 +220,7 @@ def test_extend_gives_what_a_fresh_run_gives(copy, seven_hundred):
         f"c0000{cell}-r0000000-0000256.npz" for cell in (0, 1)
     }
     assert set(now) == set(blocks(seven_hundred))
-    assert "6 sound blocks of 6, 0 problems; made again: c0000" in sgdsim("verify", copy).stdout
+    assert "6 of 6 blocks sound, 0 problems; made again: c0000" in sgdsim("verify", copy).stdout
     assert "To go on" not in sgdsim("extend", copy, "--replicas", 700, "-q").output
 
 
@@ -277,7 +277,7 @@ def halves(finished, tmp_path):
 
 def test_merge_of_all_parts_ends_in_the_results(finished, halves, tmp_path):
     done = sgdsim("merge", *halves, "-o", tmp_path / "all")
-    assert f"4 blocks copied to {tmp_path / 'all'}, 0 were there, 0 are missing" in done.stderr.splitlines()
+    assert f"4 blocks copied to {tmp_path / 'all'}, there before: 0, missing: 0" in done.stderr.splitlines()
     assert "600 replicas, 0 diverged" in done.stdout
     assert done.stdout.splitlines()[-1] == f"report: {tmp_path / 'all' / 'report.html'}"
     assert numbers(tmp_path / "all") == numbers(finished)
@@ -291,7 +291,7 @@ def test_merge_of_some_parts_says_how_to_go_on(finished, halves, tmp_path):
     lines = sgdsim("merge", halves[0], "-o", folder).stderr.splitlines()
     assert lines[0].startswith(f"{spoilt}: is damaged")
     assert lines[1:] == [
-        f"1 blocks copied to {folder}, 0 were there, 3 are missing",
+        f"1 block copied to {folder}, there before: 0, missing: 3",
         f"To make those that are missing: sgdsim run {folder}",
     ]
     assert not (folder / "results.nc").exists()
@@ -318,8 +318,8 @@ def test_merge_refuses_another_experiment(finished, tmp_path):
 
 def test_verify_finds_nothing_wrong_with_a_sound_run(finished):
     done = sgdsim("verify", finished, "--recompute", 3)
-    assert re.fullmatch(r"4 sound blocks of 4, 0 problems; made again: (c.*\.npz(, )?){3}\n", done.stdout)
-    assert sgdsim("verify", finished, "--recompute", 0).stdout == "4 sound blocks of 4, 0 problems\n"
+    assert re.fullmatch(r"4 of 4 blocks sound, 0 problems; made again: (c.*\.npz(, )?){3}\n", done.stdout)
+    assert sgdsim("verify", finished, "--recompute", 0).stdout == "4 of 4 blocks sound, 0 problems\n"
     assert sgdsim("verify", finished, "-q").output == ""
 
 
@@ -330,7 +330,7 @@ def test_verify_tells_what_is_wrong_and_run_mends_it(finished, copy):
     failed = sgdsim("verify", copy, code=1)
     assert [line.split(": ")[0] for line in failed.stderr.splitlines()] == [str(spoilt), str(stray)]
     assert f"sgdsim run {copy} moves it aside and makes it again" in failed.stderr
-    assert failed.stdout.startswith("3 sound blocks of 4, 2 problems; made again: c0000")
+    assert failed.stdout.startswith("3 of 4 blocks sound, 2 problems; made again: c0000")
     stray.unlink()
     sgdsim("run", copy, "-q")
     sgdsim("verify", copy, "--recompute", 0)

@@ -80,11 +80,15 @@ def test_foreign_files_and_lost_ones_are_told(sweep):
     for path in strays:
         path.write_text("")
     lost = file(sweep, "c00001-r0000008-0000016")
-    lost.rename(blocks / "00" / lost.name)
+    found = lost.rename(blocks / "00" / lost.name)
     _, problems = check(sweep)
-    assert problems[0] == f"{lost}: is not here, but in another subfolder of {blocks}; move it here, or delete it"
     wrong = "is no block of this run; delete it, or move it elsewhere"
-    assert sorted(problems[1:]) == sorted(f"{path}: {wrong}" for path in strays)
+    assert sorted(problems) == sorted(
+        [
+            *(f"{path}: {wrong}" for path in strays),
+            f"{found}: is in the wrong subfolder; move it to {lost.parent}, or delete it",
+        ]
+    )
 
 
 def test_a_block_comes_out_again_bit_by_bit(sweep):

@@ -37,8 +37,6 @@ def check_blocks(directory: RunDirectory, meter: Meter, tell: Callable[[str], No
         except SpoiltBlock as error:
             remedy = f"sgdsim run {directory.path} moves it aside and makes it again"
             tell(f"{path}: {error}; {remedy}")
-        except FileNotFoundError:
-            pass  # it lies in another subfolder, and is told of below
         except OSError as error:
             tell(f"{path}: cannot be read ({error.strerror or error}); mend that, or delete it to have it made again")
         meter.advance(1)

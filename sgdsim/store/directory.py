@@ -180,11 +180,12 @@ class RunDirectory:
 
     def path_of(self, block: Block) -> Path:
         """The file of a block."""
-        return self.blocks / f"{zlib.crc32(block.name.encode()) % _FOLDERS:02x}" / block.name
+        return self.blocks / _subfolder(block.name) / block.name
 
     def on_disk(self) -> set[str]:
-        """The names of all block files."""
-        return {entry.name for folder in self._subfolders() for entry in os.scandir(folder) if entry.name[0] != "."}
+        """The names of all block files, each in the subfolder that is its place."""
+        names = ((folder.name, entry.name) for folder in self._subfolders() for entry in os.scandir(folder))
+        return {name for folder, name in names if _subfolder(name) == folder}
 
     def done(self, block: Block) -> bool:
         """Whether a block is on disk."""
@@ -225,6 +226,11 @@ class RunDirectory:
         with suppress(FileNotFoundError):
             return [Path(entry.path) for entry in os.scandir(self.blocks) if entry.is_dir()]
         return []
+
+
+def _subfolder(name: str) -> str:
+    """Where the block of this name has its place."""
+    return f"{zlib.crc32(name.encode()) % _FOLDERS:02x}"
 
 
 def _index(layout: Sequence[CellLayout]) -> str:

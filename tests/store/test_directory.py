@@ -173,6 +173,14 @@ def test_many_blocks_are_spread_over_subfolders(run):
     assert max(folders.values()) < 40
 
 
+def test_a_block_that_lies_elsewhere_is_not_there(run):
+    run.write_block(BLOCK, result())
+    (run.blocks / "xx").mkdir()
+    run.path_of(BLOCK).rename(run.blocks / "xx" / BLOCK.name)
+    assert not run.on_disk()
+    assert not run.done(BLOCK)
+
+
 def test_a_block_that_cannot_be_written_is_told_with_the_reason(run, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -56,14 +56,10 @@ class Conductor:
             self._leave(stop.code)
             raise
         except (Unwritable, OSError) as error:
-            self._say(unwritable(error))
-            self._say_how_to_go_on()
-            return Exit.FAILED
+            return self._unwritable(error)
         finally:
             end_session(self._directory, status)
-        if self.summary is not None:
-            write_report(self._directory.path)
-        return code
+        return code if self.summary is None else self._report(code)
 
     def _run(self, stop: Stop) -> Exit:
         blocks = self._sweep.blocks
@@ -113,6 +109,19 @@ class Conductor:
             finally:
                 self._directory.claims.release(FINISH)
         return code
+
+    def _report(self, code: Exit) -> Exit:
+        """Figures and page, which show that the session has ended."""
+        try:
+            write_report(self._directory.path)
+        except OSError as error:
+            return self._unwritable(error)
+        return code
+
+    def _unwritable(self, error: Exception) -> Exit:
+        self._say(unwritable(error))
+        self._say_how_to_go_on()
+        return Exit.FAILED
 
     def _stopped(self, outcome: Outcome, stop: Stop) -> Exit:
         self._say_how_to_go_on()

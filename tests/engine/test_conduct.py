@@ -1,5 +1,6 @@
 """A run from its beginning to its report: repairs, failures, parts, and what is said."""
 
+import errno
 import json
 import os
 import signal
@@ -217,6 +218,19 @@ def test_a_block_that_cannot_be_stored_ends_the_run_with_the_reason(tmp_path):
     ]
     (tmp_path / "blocks" / place).unlink()
     assert run(tmp_path)[0] == Exit.FINISHED
+
+
+def test_a_report_that_cannot_be_written_is_told_in_a_line(tmp_path, monkeypatch):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "report.html"))
+
+    monkeypatch.setattr(conduct, "write_report", full)
+    code, said, _ = run(tmp_path)
+    assert code == Exit.FAILED
+    assert said == [
+        f"{tmp_path / 'report.html'}: cannot be read or written (No space left on device)",
+        "Stopped with 9 of 9 blocks on disk. To go on: sgdsim run walk.toml",
+    ]
 
 
 def test_the_guard_leaves_in_good_order(tmp_path, monkeypatch):

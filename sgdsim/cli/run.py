@@ -1,5 +1,6 @@
 """Commands that simulate: run, extend."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,11 @@ def _parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
     return read
 
 
+def _moment(text: str) -> float:
+    """When so much time is over, counted from now: before all that takes long is imported."""
+    return time.monotonic() + parse_duration(text)
+
+
 def _address(text: str) -> str:
     if "://" not in text:
         raise typer.BadParameter(f"must be an address such as tcp://host:8786, but got {text!r}")
@@ -55,7 +61,7 @@ Part = Annotated[
 ]
 MaxTime = Annotated[
     float | None,
-    typer.Option(metavar="TIME", parser=_parsed(parse_duration), help="Stop in good order before 3h30m, 90m, 45s ..."),
+    typer.Option(metavar="TIME", parser=_parsed(_moment), help="Stop in good order before 3h30m, 90m, 45s ..."),
 ]
 Scheduler = Annotated[
     str | None,
@@ -100,7 +106,7 @@ def run(
             caution(experiment)
         default = Path(config) if begun else Path("runs") / experiment.name
         cluster = one_scheduler(scheduler, scheduler_file)
-        options = Options(command_line(), shard=shard, seconds=max_time, scheduler=cluster, quiet=quiet)
+        options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
         conduct(experiment, output or default, options)
 
 
@@ -133,7 +139,7 @@ def extend(
         cluster = one_scheduler(scheduler, scheduler_file)
         with disk_errors():
             lay_out(experiment, directory, say)
-        options = Options(command_line(), shard=shard, seconds=max_time, scheduler=cluster, quiet=quiet)
+        options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
         conduct(experiment, folder, options)
 
 

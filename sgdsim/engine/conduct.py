@@ -46,7 +46,7 @@ class Conductor:
         """
         experiment = self._sweep.experiment
         begin_session(self._directory, experiment.name, experiment.seed, self._options.command)
-        stop = Stop(self._announce, self._leave, self._options.seconds)
+        stop = Stop(self._announce, self._leave, self._options.limit)
         status = "failed"
         try:
             with stop, self._presence:

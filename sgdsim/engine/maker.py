@@ -138,6 +138,7 @@ class Maker:
             # Theory and compilation, which happen once, are not counted as the simulation's time.
             ensemble.compile(block.tiles)
             self._compiled.add(key)
+        self._presence.resume()
         self._starting()
         began = time.perf_counter()
         tiles = ensemble.run(block.tiles, advance)

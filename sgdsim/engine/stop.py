@@ -44,13 +44,14 @@ class Stop:
     """Within it, signals and a time limit end a run in good order.
 
     The first Ctrl-C, SIGTERM or SIGUSR1 sets `requested`: no further block is begun, and `check`, called now and then,
-    raises `Dropped` once the grace of the signal is over. The second one raises KeyboardInterrupt, at once or (as
-    Python drops it in a callback of a compiled call) in the next `check`. Where neither comes about, because the main
-    thread stands in compiled code, a thread of its own calls `leave` a little later.
+    raises `Dropped` once the grace of the signal is over. SIGTERM after SIGUSR1 shortens the grace to its own. The same
+    signal again, or Ctrl-C, raises KeyboardInterrupt, at once or (as Python drops it in a callback of a compiled call)
+    in the next `check`. Where neither comes about, because the main thread stands in compiled code, a thread of its own
+    calls `leave` a little later.
 
     - `announce`: called at the first signal.
     - `leave`: called with the exit code when there is no more time; ends the process.
-    - `seconds`: time limit of the run, None for none.
+    - `limit`: when the time of the run is over, by the clock time.monotonic; None for no limit.
 
     Outside the main thread, where Python takes no signals, only the time limit counts.
     """
@@ -59,9 +60,9 @@ class Stop:
         self,
         announce: Callable[[], None] = lambda: None,
         leave: Callable[[int], None] = os._exit,
-        seconds: float | None = None,
+        limit: float | None = None,
     ) -> None:
-        self.limit = float("inf") if seconds is None else time.monotonic() + seconds
+        self.limit = float("inf") if limit is None else limit
         self.signal: int | None = None
         self._give_up = self.limit
         self._insisted = False
@@ -124,12 +125,13 @@ class Stop:
             time.sleep(min(left, 0.1))
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is not None and number in (self.signal, signal.SIGINT):
             self._insisted = True
             raise KeyboardInterrupt
-        self.signal = number
         self._give_up = min(self._give_up, time.monotonic() + GRACE_SECONDS[signal.Signals(number)])
-        self._announce()
+        if self.signal is None:
+            self.signal = number
+            self._announce()
 
     def _guard(self) -> None:
         """Waits for signals and for the limit, and leaves where the main thread has missed its time."""

@@ -50,7 +50,7 @@ class Presence:
         self._path = folder / f"{self.worker.name}.json"
         self._sign = Sign(self.worker.name)
         self._clock = clock
-        self._began = clock()
+        self._taken = self._began = clock()
         self._busy = 0.0
         self._total = 0
         self._leaving = threading.Event()
@@ -73,6 +73,10 @@ class Presence:
     def begin(self, block: str, work: int, unit: str) -> None:
         """Takes a block in hand."""
         self._sign.block, self._sign.work, self._sign.done, self._sign.unit = block, work, 0, unit
+        self._taken = self._began = self._clock()
+
+    def resume(self) -> None:
+        """Begins to simulate, after theory and compilation: the clock of the rate starts here."""
         self._began = self._clock()
 
     def advance(self, work: int) -> None:
@@ -100,7 +104,7 @@ class Presence:
             sign = self._sign
             sign.beat += 1
             sign.rate = self.rate()
-            sign.seconds = self._clock() - self._began if sign.block else 0.0
+            sign.seconds = self._clock() - self._taken if sign.block else 0.0
             write_text(self._path, json.dumps(vars(sign)))
 
 

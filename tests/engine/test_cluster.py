@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import pickle
+import time
 from dataclasses import replace
 
 import dask.config
@@ -87,7 +88,7 @@ class Played:
         pass
 
     def run(self, seconds=None):
-        with Stop(seconds=seconds) as stop, self.presence:
+        with Stop(limit=None if seconds is None else time.monotonic() + seconds) as stop, self.presence:
             run = ClusterRun(self.sweep, self.meter, stop, "tcp://scheduler:1")
             return run.run(self.sweep.blocks)
 
@@ -241,7 +242,7 @@ def test_no_scheduler_file(tmp_path):
 
 def test_a_stop_ends_the_search_for_a_scheduler(tmp_path):
     sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path)
-    with Stop(seconds=0.2) as stop:
+    with Stop(limit=time.monotonic() + 0.2) as stop:
         assert ClusterRun(sweep, Meter(), stop, str(tmp_path / "none.json")).run(sweep.blocks).stopped
 
 

@@ -246,6 +246,8 @@ def test_the_guard_leaves_in_good_order(tmp_path, monkeypatch):
     monkeypatch.setattr("sgdsim.engine.stop.MARGIN_SECONDS", 0.0)
     monkeypatch.setattr(Batch, "run", lambda self, progress: released.wait(20) and 1 / 0)
     began = time.monotonic()
-    run(tmp_path, make_experiment(d=(20,)), seconds=0.2)  # here the block fails once the process would be gone
+    run(
+        tmp_path, make_experiment(d=(20,)), limit=time.monotonic() + 0.2
+    )  # here the block fails once the process would be gone
     assert left[0] == (75, [])
     assert time.monotonic() - began < 15

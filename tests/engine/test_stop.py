@@ -49,7 +49,7 @@ def test_a_second_signal_that_was_lost_is_raised_again():
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75), (None, 75)]
 )
 def test_the_exit_code_tells_ctrl_c_from_what_is_to_be_taken_up_again(number, code):
-    with Stop(seconds=None if number else 1e-9) as stop:
+    with Stop(limit=None if number else time.monotonic()) as stop:
         if number:
             signal.raise_signal(number)
         assert stop.requested
@@ -69,18 +69,33 @@ def test_the_block_in_hand_is_dropped_when_the_grace_is_over(number, waits, monk
             stop.check()
 
 
+def test_a_request_to_terminate_after_a_warning_shortens_the_grace(monkeypatch):
+    monkeypatch.setattr(module, "GRACE_SECONDS", GRACE_SECONDS | {signal.SIGTERM: 0.05})
+    with Stop() as stop:
+        signal.raise_signal(signal.SIGUSR1)
+        time.sleep(0.06)
+        stop.check()
+        signal.raise_signal(signal.SIGTERM)
+        stop.check()
+        time.sleep(0.06)
+        with pytest.raises(Dropped):
+            stop.check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_the_grace_is_shorter_than_what_batch_systems_wait():
     """Slurm (KillWait) and Kubernetes send SIGKILL 30 s after SIGTERM."""
     assert GRACE_SECONDS[signal.SIGTERM] + module.MARGIN_SECONDS < 30
 
 
 def test_the_time_limit_counts_what_a_block_will_take():
-    with Stop(seconds=100.0) as stop:
+    with Stop(limit=time.monotonic() + 100) as stop:
         assert stop.allows(None)
         assert stop.allows(99.0)
         assert not stop.allows(101.0)
         assert not stop.requested
-    with Stop(seconds=0.03) as stop:
+    with Stop(limit=time.monotonic() + 0.03) as stop:
         stop.check()
         stop.wait(10.0)
         assert stop.requested
@@ -108,7 +123,7 @@ def test_a_main_thread_that_stands_still_is_left_behind(by, monkeypatch):
         codes.append(code)
         left.set()
 
-    with Stop(leave=leave, seconds=0.05 if by == "limit" else None) as stop:
+    with Stop(leave=leave, limit=time.monotonic() + 0.05 if by == "limit" else None) as stop:
         monkeypatch.setattr(stop, "_handle", None)
         if by == "signal":
             signal.signal(signal.SIGTERM, lambda number, frame: None)
@@ -122,7 +137,7 @@ def test_outside_the_main_thread_signals_stay_as_they_are():
     seen = []
 
     def look():
-        with Stop(seconds=1e-9) as stop:
+        with Stop(limit=time.monotonic()) as stop:
             seen.append((stop.requested, [signal.getsignal(number) for number in SIGNALS]))
 
     thread = threading.Thread(target=look)

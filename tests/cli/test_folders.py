@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -150,15 +151,15 @@ def test_status_of_ten_thousand_blocks_is_fast_and_imports_nothing_slow(tmp_path
     many_cells(tmp_path, 10**4)
     code = "import sys; from sgdsim.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
 
-    def ask():
-        began = time.perf_counter()
-        command = [sys.executable, "-c", code, "status", str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-        return time.perf_counter() - began, set(done.stderr.split())
+    def processor():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
 
-    seconds, modules = zip(*(ask() for _ in range(3)), strict=True)
-    assert min(seconds) < 2
-    assert not {"jax", "xarray", "scipy", "matplotlib", "sgdsim.sweep.schema"} & modules[0]
+    before = processor()
+    command = [sys.executable, "-c", code, "status", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert processor() - before < 2  # by the clock too, where the machine has nothing else to do: make bench
+    assert not {"jax", "xarray", "scipy", "matplotlib", "sgdsim.sweep.schema"} & set(done.stderr.split())
 
 
 def test_watch_looks_again_until_the_run_is_over(copy, monkeypatch):

@@ -3,9 +3,6 @@
 `make bench` measures the same by the clock.
 """
 
-import resource
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,10 +10,8 @@ import pytest
 from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.store import files
-from sgdsim.store.log import BLOCK
 from sgdsim.sweep.results import write_results
 from tests.helpers import make_blocks, make_some
-from tests.processes import ROOT
 from tests.toy import make_experiment
 
 pytestmark = pytest.mark.slow
@@ -52,16 +47,3 @@ def test_five_thousand_blocks_are_merged_in_less_than_five_seconds(many, one):
     began = time.process_time()
     write_results(sweep.experiment, sweep.directory, sweep.layout)
     assert time.process_time() - began < 5
-
-
-def test_the_status_of_ten_thousand_blocks_takes_less_than_two_seconds(many, one):
-    sweep = many(10_000)
-    for block in sweep.blocks[:-1]:
-        sweep.directory.write_block(block, one)
-        sweep.directory.log.write(BLOCK, {"block": block.name, "seconds": 0.1, "replicas": 4, "diverged": 0})
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "sgdsim.cli", "status", str(sweep.directory.path)]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "9999/10000" in shown
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2

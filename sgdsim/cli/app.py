@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from sgdsim import __version__
 from sgdsim.engine.stop import Exit
@@ -20,14 +21,29 @@ if TYPE_CHECKING:
 
 WIDEST = 1000
 
+COMMANDS = ("list", "plan", "run", "status", "extend", "merge", "verify", "report")
+"""In the order in which they are used."""
+
+
+class InOrder(TyperGroup):
+    """The commands, listed in this order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names."""
+        return sorted(super().list_commands(ctx), key=COMMANDS.index)
+
+
 main = typer.Typer(
+    cls=InOrder,
     help="Monte Carlo of SGD in two-layer networks, held against exact theory.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[str, typer.Argument(help="An experiment file, or the name of a shipped one (see `sgdsim list`).")]
+Config = Annotated[
+    str, typer.Argument(help="An experiment file, a shipped one (see `sgdsim list`), or the folder of a run.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

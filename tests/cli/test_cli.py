@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sgdsim import __version__, cli
+from sgdsim.cli.app import COMMANDS
 from sgdsim.store.directory import RunDirectory
 from sgdsim.sweep.versions import PACKAGES
 from tests.sweep.bad_configs import BAD, GOOD
@@ -172,6 +173,13 @@ def test_a_quick_answer_imports_nothing_slow(arguments):
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert not {"jax", "xarray", "matplotlib", "scipy", "pandas", "equinox"} & set(shown.stderr.split())
+
+
+def test_help_lists_the_commands_in_the_order_of_their_use():
+    shown = sgdsim("--help").stdout
+    places = [re.search(rf"\W{name} ", shown).start() for name in COMMANDS]
+    assert places == sorted(places)
+    assert set(COMMANDS) == {command.name or command.callback.__name__ for command in cli.main.registered_commands}
 
 
 def test_help_is_fast():

@@ -99,7 +99,8 @@ def _check_same(experiment: Experiment, directory: RunDirectory) -> None:
     keys = differing_keys(directory.read_experiment(), experiment.resolved)
     remedy = OTHER_FOLDER
     if keys == [REPLICAS]:
-        remedy = f"to add replicas: sgdsim extend {directory.path} --replicas N; to go on as begun: sgdsim run DIR"
+        path = directory.path
+        remedy = f"to add replicas: sgdsim extend {path} --replicas N; to go on as begun: sgdsim run {path}"
     if keys:
         raise ExperimentError(
             [f"{directory.path}: holds a different experiment (differing: {', '.join(keys)}); {remedy}"]

@@ -185,6 +185,16 @@ def test_a_different_experiment_is_refused_and_nothing_changes(tmp_path, changes
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
+def test_another_number_of_replicas_is_what_extend_is_for(tmp_path):
+    run(tmp_path, replicas=4, d=(20,))
+    with pytest.raises(ExperimentError) as caught:
+        open_sweep(make_experiment(replicas=8, d=(20,)), tmp_path)
+    assert caught.value.problems == [
+        f"{tmp_path}: holds a different experiment (differing: ensemble.replicas); to add replicas: sgdsim extend"
+        f" {tmp_path} --replicas N; to go on as begun: sgdsim run {tmp_path}"
+    ]
+
+
 def test_what_changes_no_number_may_change(tmp_path):
     run(tmp_path, d=(20,), replicas=4)
     data, summary, meter = run(tmp_path, d=(20,), replicas=4, title="A better title", batch=4)

@@ -189,10 +189,9 @@ def test_another_number_of_replicas_is_what_extend_is_for(tmp_path):
     run(tmp_path, replicas=4, d=(20,))
     with pytest.raises(ExperimentError) as caught:
         open_sweep(make_experiment(replicas=8, d=(20,)), tmp_path)
-    assert caught.value.problems == [
-        f"{tmp_path}: holds a different experiment (differing: ensemble.replicas); to add replicas: sgdsim extend"
-        f" {tmp_path} --replicas N; to go on as begun: sgdsim run {tmp_path}"
-    ]
+    remedy = f"to add replicas: sgdsim extend {tmp_path} --replicas N; to go on as begun: sgdsim run {tmp_path}"
+    (problem,) = caught.value.problems
+    assert problem == f"{tmp_path}: holds a different experiment (differing: ensemble.replicas); {remedy}"
 
 
 def test_what_changes_no_number_may_change(tmp_path):

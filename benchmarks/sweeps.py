@@ -55,7 +55,8 @@ def making_on_a_cluster(blocks: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         sweep = sweep_of(Path(folder), blocks)
         begin_session(sweep.directory, "blocks", 0, "benchmark")
-        with LocalCluster(**worker, dashboard_address=":0") as cluster, Stop() as stop:
+        cluster = LocalCluster(**worker, dashboard_address=":0")
+        with cluster, Stop() as stop:
             ClusterRun(sweep, Meter(), stop, cluster.scheduler_address).run(sweep.blocks)
         return _beside(sweep)
 

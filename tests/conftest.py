@@ -10,9 +10,19 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("sgdsim", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("sgdsim")
+
+
+@pytest.fixture(scope="session")
+def nursery():
+    """Starts `sgdsim` in processes of its own, for the tests that kill them."""
+    from tests.processes import Nursery  # not before the checks of sgdsim's types are in place
+
+    with Nursery() as nursery:
+        yield nursery

@@ -40,8 +40,7 @@ def threefry(key: Key, counter: Key) -> Key:
 
 def words(number: Any) -> Key:
     """The low and the high 32 bits of a 64-bit number, as a counter."""
-    number = jnp.asarray(number, jnp.uint64)
-    return number.astype(jnp.uint32), (number >> np.uint64(32)).astype(jnp.uint32)
+    return _halves(jnp.asarray(number, jnp.uint64))
 
 
 def replica_keys(seed: int, cell: int, first: int, count: int) -> UInt32[np.ndarray, "2 count"]:
@@ -49,12 +48,13 @@ def replica_keys(seed: int, cell: int, first: int, count: int) -> UInt32[np.ndar
 
     They are computed on the host: JAX would compile each operation anew for every `count`.
     """
+    cell_key = threefry(_halves(np.array([seed], np.uint64)), _halves(np.array([cell], np.uint64)))
+    return np.stack(threefry(cell_key, _halves(np.uint64(first) + np.arange(count, dtype=np.uint64))))
 
-    def host_words(numbers: np.ndarray) -> Key:
-        return numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
 
-    cell_key = threefry(host_words(np.array([seed], np.uint64)), host_words(np.array([cell], np.uint64)))
-    return np.stack(threefry(cell_key, host_words(np.uint64(first) + np.arange(count, dtype=np.uint64))))
+def _halves(numbers: Any) -> Key:
+    """The low and the high 32 bits of 64-bit numbers, of NumPy or JAX."""
+    return numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
 
 
 def fold(key: Key, number: Any) -> Key:

@@ -1,6 +1,5 @@
 """A Dask cluster of real processes on this machine."""
 
-import json
 import os
 import signal
 import socket
@@ -104,9 +103,3 @@ def kill_in_mid_block(run):
         if in_hand(run.folder).get(name) == pid:
             os.kill(pid, signal.SIGKILL)
             return name
-
-
-def made(folder):
-    """Names of blocks in the logs, one for each time that one was made."""
-    lines = [line for path in folder.glob("logs/*.jsonl") for line in path.read_text().splitlines() if line]
-    return [entry["block"] for entry in map(json.loads, lines) if entry["event"] == "block"]

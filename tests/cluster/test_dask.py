@@ -12,8 +12,8 @@ from sgdsim.engine.sessions import begin_session
 from sgdsim.engine.stop import Stop
 from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
-from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block, made
-from tests.processes import Nursery, blocks, numbers
+from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block
+from tests.processes import blocks, made, numbers
 from tests.toy import make_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
@@ -53,12 +53,6 @@ figures = []
 """
 BLOCKS = 40
 KILLS = 10
-
-
-@pytest.fixture(scope="module")
-def nursery():
-    with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.fixture(scope="module")

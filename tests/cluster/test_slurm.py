@@ -1,7 +1,6 @@
 """The scripts of configs/cluster on a real Slurm: requeued, out of time, with a node that dies, the numbers stay the
 same bit for bit, and no block is made twice."""
 
-import json
 import os
 import re
 import shlex
@@ -11,10 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import xarray as xr
 
 from sgdsim.store.worker import this_worker
 from tests.cluster.slurm_lab import LabError, SlurmLab, wait_for
+from tests.processes import made, numbers
 
 pytestmark = [
     pytest.mark.slurm,
@@ -59,14 +58,6 @@ SECONDS = 180
 """Far longer than any job takes: one that hangs fails."""
 ARRAY = ("array.sbatch", "--array=1-2", "--cpus-per-task=2")
 DASK = ("dask.sbatch", "--ntasks=3", "--cpus-per-task=1")
-
-
-def numbers(folder):
-    """Every number of results.nc, and the fits of summary.json."""
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
-        arrays = {name: data[name].values.tobytes() for name in data.variables if data[name].dtype.kind in "fi"}
-    assert {"risk", "sup_deviation", "Q", "M", "excess_risk"} & set(arrays)
-    return arrays, json.loads((folder / "summary.json").read_text())["fits"]
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +128,7 @@ class Job:
 
     def made(self):
         """How often each block was made, by the logs of the processes."""
-        lines = [line for path in self.folder.glob("logs/*.jsonl") for line in path.read_text().splitlines() if line]
-        return Counter(entry["block"] for entry in map(json.loads, lines) if entry["event"] == "block")
+        return Counter(made(self.folder))
 
 
 def edited(script, config, out):

@@ -1,14 +1,8 @@
-"""Processes of this folder's tests, and a run that nobody disturbed."""
+"""A run that nobody disturbed."""
 
 import pytest
 
-from tests.processes import BLOCKS, Nursery, blocks, numbers
-
-
-@pytest.fixture(scope="session")
-def nursery():
-    with Nursery() as nursery:
-        yield nursery
+from tests.processes import BLOCKS, blocks, numbers
 
 
 @pytest.fixture(scope="session")

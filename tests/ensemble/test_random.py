@@ -89,3 +89,14 @@ def test_folding_separates_steps():
     keys = replica_keys(0, 0, 0, 4)
     folded = [jnp.stack(fold((keys[0], keys[1]), step)) for step in (0, 1, 2**32, 2**33 + 1)]
     assert len({tuple(np.asarray(part).ravel().tolist()) for part in folded}) == 4
+
+
+def test_numbers_are_split_into_their_low_and_high_words():
+    """Replicas, seeds and steps beyond 2^32 count on: none shares the words of a smaller one."""
+    for number, low, high in ((5, 5, 0), (2**32, 0, 1), (3 * 2**32 + 7, 7, 3), (2**64 - 1, 2**32 - 1, 2**32 - 1)):
+        assert [int(word) for word in words(np.uint64(number))] == [low, high]
+    keys = replica_keys(seed=2**33 + 1, cell=2**34 + 2, first=2**32 - 1, count=2)
+    cell_key = threefry(words(np.uint64(2**33 + 1)), words(np.uint64(2**34 + 2)))
+    for column, replica in enumerate((2**32 - 1, 2**32)):
+        expected = threefry(cell_key, words(np.uint64(replica)))
+        assert keys[:, column].tolist() == [int(word) for word in expected]

@@ -48,10 +48,11 @@ def simulate(
     - `batch`: replicas simulated at once; by default what the memory holds.
     - `progress`: called with the number of replica-steps just done.
 
-    **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; sup_deviation
-    and final_deviation of every replica, |Omega - Omega_bar|_inf at its largest and at the end; counts. For observables
-    that the simulator keeps also V_final, of every replica at the last time; with predicted fluctuations also
-    V_predicted_std, sup_deviation_predicted and final_deviation_predicted.
+    **Returns:** a Dataset: for every observable V, V (mean), V_sem, V_std and V_theory against `time`; `deviation`,
+    the mean of |Omega - Omega_bar|_inf, with _sem and _std, against `time`, and its largest value `max_deviation`, of
+    which the theorem of Veiga et al. (2022) speaks; `sup_deviation` and `final_deviation` of every replica, that
+    distance at its own largest and at the end; counts. For observables that the simulator keeps also V_final, of every
+    replica at the last time; with predicted fluctuations also V_predicted_std, and all four deviations with _predicted.
 
     **Raises:** ArgumentError where something does not fit.
     """

@@ -8,12 +8,21 @@ from jaxtyping import Float, Int
 
 from sgdsim.analysis.moments import Moments
 from sgdsim.ensemble.contracts import Problem, Scalar, Spread, System, Variable
+from sgdsim.ensemble.statistics import DEVIATION
 from sgdsim.ensemble.tiles import Tiles
 
-DEVIATIONS = {
+DISTANCE = Variable("distance from theory", r"|\Omega - \bar\Omega|_\infty")
+"""How the `deviation` is named and drawn, in every system."""
+
+EACH_DEVIATION = {
     "sup_deviation": "maximum over the save times of |Omega - Omega_bar|_inf",
     "final_deviation": "|Omega - Omega_bar|_inf at the last save time",
 }
+"""Distances of a replica from theory that are kept for every replica."""
+MAX_DEVIATION = "max_deviation"
+"""max_t E |Omega - Omega_bar|_inf, the theorem's: the largest `deviation`, a mean over replicas, of all save times."""
+DEVIATIONS = {MAX_DEVIATION: "maximum over the save times of the mean of |Omega - Omega_bar|_inf"} | EACH_DEVIATION
+"""All numbers that say how far a cell is from theory. max_deviation <= the mean of sup_deviation."""
 PREDICTED_STD, PREDICTED = "_predicted_std", "_predicted"
 """Endings of an observable's predicted spread, and of a predicted mean deviation."""
 KEPT = "_final"
@@ -34,10 +43,14 @@ def to_dataset(
     - `time` (coordinate): the requested save times; `t`: the realised ones, step * dt; `step`: steps of SGD done.
     - for each observable V, dims (time, *dims of V): `V` the mean over replicas, `V_sem` its standard error, `V_std`
       the standard deviation of one replica, `V_theory` the theory (absent without one).
-    - `sup_deviation`, `final_deviation` (replica): distance from the theory of every replica, NaN where it diverged.
+    - with a theory `deviation`, `deviation_sem`, `deviation_std` (time): mean, its error and spread over replicas of
+      |Omega - Omega_bar|_inf; `max_deviation`, `max_deviation_sem` (no dims): the same at the time where it is largest,
+      of which the theorem speaks.
+    - `sup_deviation`, `final_deviation` (replica): that distance of every replica, its maximum over the save times and
+      its value at the last; NaN where it diverged.
     - for the observables that the simulator keeps: `V_final`, dims (replica, *dims of V), at the last save time.
-    - with a predicted `spread`: `V_predicted_std` beside V_std, and the predicted means `sup_deviation_predicted` and
-      `final_deviation_predicted` (no dims).
+    - with a predicted `spread`: `V_predicted_std` beside V_std, the predicted means `deviation_predicted` (time) and
+      `max_deviation_predicted`, `sup_deviation_predicted`, `final_deviation_predicted` (no dims).
     - without replicas, the theory alone: `V_theory`.
     - `n_replicas`: replicas simulated, of which `n_diverged` became non-finite and are in no average.
 
@@ -48,12 +61,14 @@ def to_dataset(
         "step": ("time", steps, _attrs("steps of SGD", "nu")),
     }
     for name in moments.mean or moments.theory:
-        data |= _observable(name, system.variables[name], moments)
+        data |= _observable(name, DISTANCE if name == DEVIATION else system.variables[name], moments)
+    if DEVIATION in moments.mean:
+        data |= _largest(moments)
     for name, values in tiles.kept.items():
         variable = system.variables[name]
         attrs = _attrs(f"{variable.long_name}, each replica's at the last save time", variable.symbol, variable.units)
         data[f"{name}{KEPT}"] = (("replica", *variable.dims), values, attrs)
-    for name, long_name in DEVIATIONS.items() if moments.mean else ():
+    for name, long_name in EACH_DEVIATION.items() if moments.mean else ():
         data[name] = ("replica", getattr(tiles, name), _attrs(long_name))
     data |= _predicted(system, spread)
     data["n_replicas"] = ((), moments.count + moments.diverged, _attrs("replicas simulated"))
@@ -71,7 +86,8 @@ def theory_dataset(
 ) -> xr.Dataset:
     """The theory of one problem as a Dataset: every observable V, dims (time, *dims of V), against `time`.
 
-    With a predicted `spread` also `V_predicted_std`, `sup_deviation_predicted` and `final_deviation_predicted`.
+    With a predicted `spread` also `V_predicted_std`, `deviation_predicted` (time), `max_deviation_predicted`,
+    `sup_deviation_predicted` and `final_deviation_predicted`.
     """
     data = _predicted(system, spread)
     for name, values in curve.items():
@@ -99,6 +115,17 @@ def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tu
     }
 
 
+def _largest(moments: Moments) -> dict[str, tuple]:
+    """max_t E |Omega - Omega_bar|_inf, with the error of the mean at that time; NaN where no replica is finite."""
+    mean, sem = moments.mean[DEVIATION], moments.sem[DEVIATION]
+    at = int(np.argmax(np.nan_to_num(mean, nan=-1.0)))
+    text = DEVIATIONS[MAX_DEVIATION]
+    return {
+        MAX_DEVIATION: ((), mean[at], _attrs(text)),
+        f"{MAX_DEVIATION}_sem": ((), sem[at], _attrs(f"{text}, standard error")),
+    }
+
+
 def _predicted(system: System, spread: Spread | None) -> dict[str, tuple]:
     """What theory says of the scatter of the replicas."""
     if spread is None:
@@ -108,6 +135,8 @@ def _predicted(system: System, spread: Spread | None) -> dict[str, tuple]:
         variable = system.variables[name]
         attrs = _attrs(f"{variable.long_name}, predicted spread", variable.symbol, variable.units)
         data[f"{name}{PREDICTED_STD}"] = (("time", *variable.dims), values, attrs)
+    attrs = _attrs(f"{DISTANCE.long_name}, predicted mean", DISTANCE.symbol)
+    data[f"{DEVIATION}{PREDICTED}"] = ("time", spread.deviation, attrs)
     for name, long_name in DEVIATIONS.items():
         data[f"{name}{PREDICTED}"] = ((), getattr(spread, name), _attrs(f"{long_name}, predicted mean"))
     return data

@@ -77,18 +77,19 @@ class Deviations:
         sigma = np.zeros(self.kicks.shape[1:])
         return np.stack([sigma := _carry(Phi, sigma) + C for Phi, C in zip(self.transitions, self.kicks, strict=True)])
 
-    def mean_sizes(self, shift: Float[np.ndarray, "times n"]) -> tuple[float, float]:
-        """E max |delta + shift|_inf over the save times, and at the last, over sampled paths."""
+    def mean_sizes(self, shift: Float[np.ndarray, "times n"]) -> tuple[Float[np.ndarray, " times"], float]:
+        """E |delta + shift|_inf at every save time, and E of its maximum over them, over sampled paths."""
         rng = np.random.default_rng(0)
         paths = max(FEWEST, NUMBERS // shift.shape[1])
         delta = np.zeros((paths, shift.shape[1]))
         largest = np.zeros(paths)
-        size = largest
+        means = []
         for Phi, C, offset in zip(self.transitions, self.kicks, shift, strict=True):
             delta = delta @ Phi.T + rng.standard_normal(delta.shape) @ _root(C).T
             size = np.abs(delta + offset[None, :]).max(axis=1)
             largest = np.maximum(largest, size)
-        return float(largest.mean()), float(size.mean())
+            means.append(size.mean())
+        return np.array(means), float(largest.mean())
 
 
 def check_size(problem: Committee) -> None:
@@ -130,8 +131,7 @@ def predict_spread(
     std_M, std_Q = (np.asarray(part) for part in full(std, problem.p, problem.k))
     gradient = np.asarray(_risk_gradients(flow, jnp.asarray(initial.P), M, Q))
     risk = np.sqrt(np.maximum(np.einsum("ta,tab,tb->t", gradient, sigma, gradient), 0.0))
-    sup, final = law.mean_sizes(shift)
-    return Spread({"M": std_M, "Q": std_Q, "excess_risk": risk}, sup, final)
+    return Spread({"M": std_M, "Q": std_Q, "excess_risk": risk}, *law.mean_sizes(shift))
 
 
 def deviations(

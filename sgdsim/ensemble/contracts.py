@@ -172,12 +172,23 @@ class Spread:
     """What a theory predicts of the fluctuations of one replica about it, when all replicas start alike.
 
     - `std`: standard deviation of each observable at the save times, time axis first.
-    - `sup_deviation`: E max |Omega - Omega_bar|_inf over the save times; `final_deviation`: at the last of them.
+    - `deviation`: E |Omega - Omega_bar|_inf at every save time, the mean over replicas.
+    - `sup_deviation`: E max_t |Omega - Omega_bar|_inf, the mean of every replica's maximum over the save times.
     """
 
     std: Mapping[str, Float[np.ndarray, "times ..."]]
+    deviation: Float[np.ndarray, " times"]
     sup_deviation: float
-    final_deviation: float
+
+    @property
+    def max_deviation(self) -> float:
+        """max_t E |Omega - Omega_bar|_inf over the save times."""
+        return float(self.deviation.max())
+
+    @property
+    def final_deviation(self) -> float:
+        """E |Omega - Omega_bar|_inf at the last save time."""
+        return float(self.deviation[-1])
 
 
 class Theory(abc.ABC):

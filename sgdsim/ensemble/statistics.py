@@ -15,6 +15,9 @@ from sgdsim.ensemble.devices import AXIS, over_tiles
 LARGEST = 1e100
 """An observable beyond this has diverged: squares of such numbers, and sums of them, would not stay finite."""
 
+DEVIATION = "deviation"
+"""|Omega - Omega_bar|_inf of a replica at every save time, among the averages of an ensemble that has a theory."""
+
 
 def tree_sum(values: Float[Array, "*shape lanes"]) -> Float[Array, "*shape"]:
     """Sum over the lanes (a power of two) by halves: the order of the additions is the same on every device."""
@@ -39,20 +42,21 @@ def tile_statistics(
     - `kept`: observables of which every replica's last value is a field too, where they are among the saved.
 
     A replica that is not finite, or beyond `LARGEST`, at some save time is counted as diverged and left out at all.
+    With a theory, the distance from it is averaged as the observable `DEVIATION`.
     """
     finite = jnp.all(jnp.stack([_every(jnp.abs(value) < LARGEST) for value in saved.values()]), axis=0)
     keep = valid & finite
     count = jnp.sum(keep)
     divisor = jnp.maximum(count, 1).astype(jnp.float64)
+    path = _distance(saved, reference, order_parameters)
     mean, m2 = {}, {}
-    for name, value in saved.items():
+    for name, value in (saved if reference is None else saved | {DEVIATION: path}).items():
         mean[name] = tree_sum(jnp.where(keep, value, 0)) / divisor
         m2[name] = tree_sum(jnp.where(keep, (value - mean[name][..., None]) ** 2, 0))
     theory = {
         name: tree_sum(jnp.where(keep, value, 0)) / divisor if value.shape[-1] > 1 else value[..., 0]
         for name, value in (reference or {}).items()
     }
-    path = _distance(saved, reference, order_parameters)
     return {
         "count": count,
         "diverged": jnp.sum(valid & ~finite),

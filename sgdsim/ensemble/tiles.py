@@ -15,8 +15,8 @@ class Tiles:
 
     - `count`: replicas averaged in each tile (finite at every save time), shape (tiles,).
     - `diverged`: replicas left out because they became non-finite, shape (tiles,).
-    - `mean`, `m2`: per observable, mean over the tile's replicas and sum of squared deviations from that mean,
-      shape (tiles, times, *dims).
+    - `mean`, `m2`: per observable, and with a theory of the `deviation` |Omega - Omega_bar|_inf from it, mean over the
+      tile's replicas and sum of squared distances from that mean, shape (tiles, times, *dims).
     - `theory`: per observable, the theory's curve averaged over the same replicas (for a shared start: the curve),
       shape (tiles, times, *dims); empty without a theory.
     - `sup_deviation`, `final_deviation`: |Omega - Omega_bar|_inf of every replica, its maximum over the save times and

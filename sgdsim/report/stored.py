@@ -13,10 +13,13 @@ from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
 
 DEVIATIONS = {
+    "max_deviation": ("deviation", r"$\max_t\,\mathrm{E}\, |\Omega - \bar\Omega|_\infty$"),
     "sup_deviation": ("largest deviation", r"$\mathrm{E}\,\max_t\, |\Omega - \bar\Omega|_\infty$"),
     "final_deviation": ("final deviation", r"$\mathrm{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
 }
 """The distances of a replica from theory that every system has, in words and as mathematics."""
+DEVIATION = "deviation"
+"""|Omega - Omega_bar|_inf at every save time, averaged over the replicas: an average that is no observable."""
 RELAXATION = "relaxation_time"
 """The time at which the first scalar observable has fallen to a level."""
 NUMBERS = {
@@ -87,7 +90,8 @@ class Stored:
 
         Where nothing was simulated, those that theory has.
         """
-        names = [str(name) for name in self.results.data_vars if f"{name}_sem" in self.results]
+        averages = [str(name) for name in self.results.data_vars if f"{name}_sem" in self.results]
+        names = [name for name in averages if name != DEVIATION and name not in DEVIATIONS]
         if not names:
             theory = [str(name) for name in self.results.data_vars if str(name).endswith("_theory")]
             names = [name.removesuffix("_theory") for name in theory]

@@ -5,7 +5,7 @@ from typing import Any
 
 from sgdsim.amounts import duration
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.report.stored import NUMBERS, Stored
+from sgdsim.report.stored import DEVIATIONS, NUMBERS, Stored
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def unfitted(run: Stored) -> list[tuple[str, str]]:
 def cells(run: Stored) -> Table:
     """One row per cell: what sets it apart, counts, deviations from theory, and final values beside theory's."""
     apart = run.varying + tuple(name for name in _varying_parameters(run) if name not in run.varying)
-    deviations = tuple(name for name in ("sup_deviation", "final_deviation") if _any(run, name))
+    deviations = tuple(name for name in DEVIATIONS if _any(run, name))
     finals = tuple(run.summary["cells"][0].get("final", {}))
     counted = ("replicas", "diverged") if run.simulated else ()
     blown = not run.simulated and any(map(_blew_up, run.summary["cells"]))

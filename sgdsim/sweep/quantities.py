@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Num
 
-from sgdsim.analysis.dataset import DEVIATIONS, KEPT, PREDICTED
+from sgdsim.analysis.dataset import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.ensemble.contracts import System
 from sgdsim.errors import ArgumentError
@@ -67,7 +67,7 @@ def quantity_of(system: System, fit: Fit, data: xr.Dataset) -> Point:
     """
     if fit.quantity in DEVIATIONS:
         predicted = f"{fit.quantity}{PREDICTED}"
-        return *mean_and_sem(data[fit.quantity].values), float(data[predicted]) if predicted in data else math.nan
+        return *deviation(data, fit.quantity), float(data[predicted]) if predicted in data else math.nan
     read: Callable[[], Point] = (
         (lambda: _crossing(data, scalars(system)[0], fit.level or math.nan, COLUMNS[fit.quantity]))
         if fit.quantity in COLUMNS
@@ -96,6 +96,13 @@ def final(data: xr.Dataset, name: str) -> Point:
     columns = (name, f"{name}_sem", f"{name}_theory")
     mean, sem, theory = (float(data[column][-1]) if column in data else math.nan for column in columns)
     return mean, sem, theory
+
+
+def deviation(data: xr.Dataset, name: str) -> tuple[float, float]:
+    """One of `DEVIATIONS`: its mean over replicas and the standard error; NaN without a theory."""
+    if name in EACH_DEVIATION:
+        return mean_and_sem(data[name].values)
+    return (float(data[name]), float(data[f"{name}_sem"])) if name in data else (math.nan, math.nan)
 
 
 def mean_and_sem(values: Float[np.ndarray, " replicas"]) -> tuple[float, float]:

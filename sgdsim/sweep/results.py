@@ -26,7 +26,7 @@ from sgdsim.sweep.experiment import Experiment
 from sgdsim.sweep.groups import groups
 from sgdsim.sweep.law import Members
 from sgdsim.sweep.laws import fit_law
-from sgdsim.sweep.quantities import final, is_alone, mean_and_sem, scalars
+from sgdsim.sweep.quantities import deviation, final, is_alone, scalars
 from sgdsim.sweep.versions import versions
 
 NO_FAILURE: Mapping[int, str] = MappingProxyType({})
@@ -184,7 +184,7 @@ def _rate(replica_steps: int, wall_seconds: float) -> float | None:
 
 def _deviations(data: xr.Dataset) -> dict[str, dict[str, float]]:
     """Mean and error of the deviations from theory."""
-    return {name: dict(zip(("mean", "sem"), mean_and_sem(data[name].values), strict=True)) for name in DEVIATIONS}
+    return {name: dict(zip(("mean", "sem"), deviation(data, name), strict=True)) for name in DEVIATIONS}
 
 
 def _predicted(data: xr.Dataset) -> dict[str, dict[str, float]]:

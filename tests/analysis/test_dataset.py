@@ -55,6 +55,22 @@ def test_one_cell():
     assert data.x.attrs == {"long_name": "position", "units": "1", "symbol": "x_i", "cell_methods": "replica: mean"}
 
 
+def test_the_largest_mean_distance_stands_with_the_error_at_its_time():
+    """Mean distances 1, 3, 2 with the spreads 0.1, 0.3, 0.2 of eight replicas in two tiles."""
+    _, _, tiles = cell(d=1000, p=3, replicas=(4, 4))
+    mean, std = np.array([1.0, 3.0, 2.0]), np.array([0.1, 0.3, 0.2])
+    tiles.mean["deviation"] = np.stack([mean, mean])
+    tiles.m2["deviation"] = np.stack([std**2 * 3.5] * 2)
+    problem = Walk(d=1000, p=3)
+    data = to_dataset(SYSTEM, problem, TIMES, problem.steps(TIMES), merge(tiles), tiles)
+    np.testing.assert_array_equal(data["deviation"], mean)
+    np.testing.assert_allclose(data["deviation_std"], std)
+    np.testing.assert_allclose(data["deviation_sem"], std / 8**0.5)
+    assert float(data["max_deviation"]) == 3.0
+    assert float(data["max_deviation_sem"]) == pytest.approx(0.3 / 8**0.5)
+    assert data["deviation"].attrs["symbol"] == r"|\Omega - \bar\Omega|_\infty"
+
+
 def test_every_variable_says_what_it_is():
     data = merge_cells([cell(100, 2)[0], cell(300, 2)[0]], [{"d": 100}, {"d": 300}])
     for name, variable in data.variables.items():

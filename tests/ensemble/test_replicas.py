@@ -125,6 +125,23 @@ def test_a_diverged_replica_is_counted_and_left_out_everywhere():
     np.testing.assert_array_equal(result["final_deviation"], [8.0, 9.0, np.nan, 11.0])
 
 
+def test_the_mean_distance_at_every_time_and_the_mean_of_every_largest_distance_differ():
+    """Two replicas that are far from theory at different times: 3 and 1, then 1 and 5."""
+    saved = {"x": jnp.asarray([[-2.0, 2.0], [4.0, 0.0]])}
+    reference = {"x": jnp.asarray([[1.0], [5.0]])}
+    result = tile_statistics(saved, jnp.ones(2, bool), reference, ("x",), ())
+    np.testing.assert_array_equal(result["mean"]["deviation"], [2.0, 3.0])
+    np.testing.assert_array_equal(result["m2"]["deviation"], [2.0, 8.0])
+    np.testing.assert_array_equal(result["sup_deviation"], [3.0, 5.0])
+    np.testing.assert_array_equal(result["final_deviation"], [1.0, 5.0])
+
+
+def test_without_a_theory_there_is_no_distance_from_it():
+    result = tile_statistics({"x": jnp.ones((2, 2))}, jnp.ones(2, bool), None, ("x",), ())
+    assert set(result["mean"]) == {"x"}
+    assert np.isnan(result["sup_deviation"]).all()
+
+
 def test_a_tile_of_which_all_diverge_is_empty_not_nan():
     saved = {"x": jnp.full((1, 2), jnp.inf)}
     result = tile_statistics(saved, jnp.ones(2, bool), None, ("x",), ())

@@ -23,7 +23,8 @@ class PredictingTheory(DecayTheory):
         x = np.sqrt(problem.dt * problem.noise * (1 - np.exp(-2 * times)) / 2)
         risk = x * start.height * np.exp(-times) * problem.p**0.5
         std = {"x": np.repeat(x[:, None], problem.p, axis=1), "risk": risk}
-        return Spread(std, sup_deviation=2 * problem.dt**0.5, final_deviation=problem.dt**0.5)
+        deviation = problem.dt**0.5 * np.linspace(1.5, 1.0, len(times))
+        return Spread(std, deviation, sup_deviation=2 * problem.dt**0.5)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +48,15 @@ def test_the_prediction_stands_beside_the_measured_spread(results):
         assert np.isnan(predicted[3]).all()
         ratio = (data[f"{name}_std"] / predicted)[:3]
         assert float(np.abs(ratio - 1).max()) < 0.2  # 400 replicas: 3.5 %, and terms of order dt
-    np.testing.assert_allclose(data["sup_deviation_predicted"][:3], 2 / np.sqrt([50, 100, 200]))
+    for name, constant in (("sup", 2), ("max", 1.5), ("final", 1)):
+        np.testing.assert_allclose(data[f"{name}_deviation_predicted"][:3], constant / np.sqrt([50, 100, 200]))
+    assert data["deviation_predicted"].dims == data["deviation"].dims == ("cell", "time")
 
 
 def test_the_summary_has_the_predicted_means(results):
     cells = results[1]["cells"]
-    assert cells[1]["predicted"] == {"sup_deviation": pytest.approx(0.2), "final_deviation": pytest.approx(0.1)}
+    predicted = {"sup_deviation": 0.2, "max_deviation": 0.15, "final_deviation": 0.1}
+    assert cells[1]["predicted"] == pytest.approx(predicted)
     assert "predicted" not in cells[3]
 
 

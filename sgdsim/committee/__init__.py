@@ -7,6 +7,7 @@ from sgdsim.committee.activations import Linear as Linear
 from sgdsim.committee.activations import Quadratic as Quadratic
 from sgdsim.committee.activations import Relu as Relu
 from sgdsim.committee.chain import Chain as Chain
+from sgdsim.committee.equal_start import EqualStart as EqualStart
 from sgdsim.committee.ode import ExactODE as ExactODE
 from sgdsim.committee.ode import GradientFlow as GradientFlow
 from sgdsim.committee.ode import LimitODE as LimitODE

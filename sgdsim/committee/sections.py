@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
+from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
@@ -153,8 +154,27 @@ class ExplicitSection(Section):
         return ExplicitStart(self.P, self.M0, self.Q0)
 
 
+def _listed(value: object) -> object:
+    """One number as a list of one, so that a mistake in it is told once."""
+    return value if isinstance(value, list) else [value]
+
+
+class EqualSection(Section):
+    """Equal units, for any p: M0 (one number, or one for each teacher), diagonal and off-diagonal entry of Q0."""
+
+    kind: Literal["equal"]
+    M0: Annotated[list[float], BeforeValidator(_listed)] = Field(examples=[0.5])
+    diagonal: float = Field(examples=[1.0])
+    off_diagonal: float = Field(examples=[0.25])
+
+    def build(self) -> Start:
+        """The start."""
+        return EqualStart(self.M0, self.diagonal, self.off_diagonal)
+
+
 AnyStart = Annotated[
-    OverlapSection | ExplicitSection | SphereSection | GaussianSection | CombinationSection, Field(discriminator="kind")
+    OverlapSection | EqualSection | ExplicitSection | SphereSection | GaussianSection | CombinationSection,
+    Field(discriminator="kind"),
 ]
 
 

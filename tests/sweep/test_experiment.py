@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdsim.committee.chain import Chain
+from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, LimitODE
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
@@ -122,6 +123,8 @@ def test_a_default_that_follows_an_axis(load):
         ('{ kind = "gaussian", seed = 3 }', GaussianStart),
         ('{ kind = "combination", A = [[1, 0], [0, 1], [0.5, 0.5]] }', CombinationStart),
         ('{ kind = "combination" }', CombinationStart),
+        ('{ kind = "equal", M0 = 0.5, diagonal = 1, off_diagonal = 0.5 }', EqualStart),
+        ('{ kind = "equal", M0 = [0.5, -0.5], diagonal = 1, off_diagonal = 0.5 }', EqualStart),
         ('{ kind = "explicit", P = [[1, 0], [0, 1]], M0 = [[0, 0], [0, 0], [0, 0]], Q0 = %s }', ExplicitStart),
     ],
 )
@@ -130,7 +133,7 @@ def test_starts(load, start, kind):
     (cell,) = load(text).cells
     assert type(cell.start) is kind
     assert cell.start.per_replica == ("per_replica = true" in start)
-    assert getattr(cell.start, "seed", 3) == (3 if "seed" in start or kind is ExplicitStart else 1)
+    assert getattr(cell.start, "seed", 3) == (3 if "seed" in start or kind in (EqualStart, ExplicitStart) else 1)
 
 
 def test_theories_and_simulators(load):

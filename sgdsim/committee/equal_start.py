@@ -1,0 +1,100 @@
+"""A start defined for every width: all units of the student alike."""
+
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from sgdsim.committee.overlaps import TOLERANCE, Overlaps
+from sgdsim.committee.problem import Committee, Real
+from sgdsim.ensemble.contracts import Start
+from sgdsim.errors import ArgumentError
+
+
+def _number(name: str, value: object) -> float:
+    """A finite number, or ArgumentError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not np.isfinite(float(value)):
+        raise ArgumentError(name, "be a finite number", value)
+    return float(value)
+
+
+@dataclass(frozen=True)
+class EqualStart(Start):
+    """Equal units: overlaps that are the same for all units and pairs of units, for any p and k.
+
+        P = I,    M0_ir = M0_r,    Q0 = off_diagonal + (diagonal - off_diagonal) I
+
+    Nothing but the number of units changes with p, so that what a sweep over p shows is due to p alone. Units that
+    share nothing but the teacher, as those of W0 = M0 W* + orthogonal parts, have off_diagonal = sum_r M0_r^2, which
+    is possible for every p as long as diagonal is not below it.
+
+    - `M0`: the overlap with every teacher, or one number for each of the k teachers.
+    - `diagonal`, `off_diagonal`: squared length of a unit, and overlap of two different units.
+
+    **Raises:** ArgumentError where a value is no finite number; `check` also where Omega is not positive semidefinite
+    for the problem's p.
+    """
+
+    M0: Real | Sequence[Real] | ArrayLike
+    diagonal: Real
+    off_diagonal: Real
+    per_replica: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        given = self.M0 if isinstance(self.M0, list | tuple | np.ndarray) else (self.M0,)
+        object.__setattr__(self, "M0", tuple(_number("M0", m) for m in given))
+        for name in ("diagonal", "off_diagonal"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+
+    def row(self, k: int) -> Float[np.ndarray, " {k}"]:
+        """The overlaps of a unit with the k teachers. **Raises:** ArgumentError for another number of them."""
+        given = np.asarray(self.M0)
+        if len(given) not in (1, k):
+            raise ArgumentError("M0", f"be one number, or one for each of the k = {k} teachers", given.tolist())
+        return np.broadcast_to(given, (k,)).copy()
+
+    def check(self, problem: Committee) -> None:
+        """Raises ArgumentError where Omega is not positive semidefinite for this p, or d is below its rank.
+
+        Outside the span of the teacher the Gram matrix S = Q0 - M0 M0^T has the eigenvalue diagonal - off_diagonal
+        p - 1 times, and diagonal - |M0|^2 + (p - 1) (off_diagonal - |M0|^2) once.
+        """
+        p, k = problem.p, problem.k
+        inside = float(np.sum(self.row(k) ** 2))
+        apart, together = self.diagonal - self.off_diagonal, self.diagonal + (p - 1) * self.off_diagonal - p * inside
+        scale = max(abs(self.diagonal), abs(self.off_diagonal), inside, 1.0)
+        if p > 1 and apart < -TOLERANCE * scale:
+            raise ArgumentError(
+                "off_diagonal",
+                f"be at most diagonal = {self.diagonal:g}, as overlaps of vectors are",
+                self.off_diagonal,
+            )
+        if together < -TOLERANCE * p * scale:
+            raise self._impossible(p, inside)
+        rank = k + (p - 1) * (apart > TOLERANCE * scale) + (together > TOLERANCE * p * scale)
+        if rank > problem.d:
+            remedy = "Raise d, or lower p."
+            what = f"be >= {rank}, the number of independent directions of teacher and student together"
+            raise ArgumentError("d", what, problem.d, remedy)
+
+    def _impossible(self, p: int, inside: float) -> ArgumentError:
+        """That the mean of p such units would have a negative squared length outside the teacher's span."""
+        if p == 1:
+            return ArgumentError("diagonal", f"be at least sum_r M0_r^2 = {inside:g}", self.diagonal, "Or shrink M0.")
+        least = (p * inside - self.diagonal) / (p - 1)
+        remedy = (
+            f"Raise it to {inside:g} = sum_r M0_r^2, which does for every p (with a diagonal not below), or shrink M0."
+        )
+        must = f"be at least {least:.6g} for p = {p}, so that Omega is positive semidefinite"
+        return ArgumentError("off_diagonal", must, self.off_diagonal, remedy)
+
+    def draw(self, problem: Committee, rng: np.random.Generator, size: int) -> Overlaps:
+        """The same overlaps, `size` times."""
+        p, k = problem.p, problem.k
+        Q = np.full((p, p), self.off_diagonal)
+        np.fill_diagonal(Q, self.diagonal)
+        M = np.broadcast_to(self.row(k), (size, p, k))
+        return Overlaps(P=np.broadcast_to(np.eye(k), (size, k, k)), M=M, Q=np.broadcast_to(Q, (size, p, p)))

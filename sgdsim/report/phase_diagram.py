@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.stored import Stored
+from sgdsim.report.stored import DEVIATIONS, Stored
 from sgdsim.report.style import REGION_COLOURS, WIDTH, math_name
 from sgdsim.store.blocks import describe
 
@@ -36,6 +36,8 @@ TICKS = 4
 """Of a colour scale."""
 LEAST_WIDTH = 0.55
 """Inches that a cell must be wide for numbers to be written into it."""
+CONTRADICTS = 3.5
+"""Standard errors between a measured exponent and the predicted one from which a cell is marked."""
 
 Place = tuple[float, float]
 """(delta, kappa) of a cell of the map."""
@@ -99,22 +101,16 @@ class PhaseDiagramFigure(FigureKind):
         others = set(run.varying) - {HORIZONTAL, VERTICAL, SIZE}
         if others:
             return f"a grid over {HORIZONTAL}, {VERTICAL} and {SIZE} only, and not over {', '.join(sorted(others))}"
-        return "" if _panels(run, Map.of(run)) else "a scalar observable, or a fit of sup_deviation against d"
+        return "" if _panels(run, Map.of(run)) else "a scalar observable, or a fit of a deviation against d"
 
     def caption(self, run: Stored) -> str:
         """Regions, lines, and what the cells show."""
         titles = [panel.title for panel in _panels(run, Map.of(run))]
-        width = (
-            " At kappa > 0 the width grows along a fit, and with it the factor log(p) of the bound, which the exponent "
-            "of theory leaves out."
-            if any("exponent" in title for title in titles)
-            else ""
-        )
         lost = " A percentage is the part of the replicas that diverged." if run.summary["n_diverged"] else ""
         return (
             "Regions of p = p0 d^kappa, gamma = gamma0 d^-delta (background, lines at kappa + delta = 0 and -1/2) and "
             f"in each cell what was measured: {'; '.join(titles)}. Where two numbers share a cell, the upper one is "
-            f"measured and the lower one is theory: equal shades are equal numbers.{width}{lost}"
+            f"measured and the lower one is theory: equal shades are equal numbers.{_comparison(run)}{lost}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -159,24 +155,67 @@ def _risk(run: Stored, plane: Map) -> Panel:
 
 
 def _exponent(run: Stored, plane: Map) -> Panel:
-    """Fitted and expected exponent of sup_deviation against d."""
+    """Fitted exponent of a deviation against d, and that of theory at the same d, or else as d -> infinity."""
     values: dict[Place, list[tuple[float, str]]] = {place: [] for place in plane.cells}
-    for label, fit in run.fits.items():
-        if (fit["quantity"], fit["against"]) != ("sup_deviation", SIZE):
-            continue
+    fits = _along_size(run)
+    for label, fit in fits.items():
         for place, cell in plane.cells.items():
             if label.partition("[")[2] == _group(cell) + "]":
-                slope, expected = fit["slope"], fit["expected_slope"]
-                values[place] = [(slope, rounded(slope, fit["slope_error"]))]
-                values[place] += [] if expected is None else [(expected, plain(expected))]
+                off = abs(_score(fit)) > CONTRADICTS
+                values[place] = [(fit["slope"], rounded(fit["slope"], fit["slope_error"]) + " !" * off)]
+                values[place] += [(value, plain(value, digits=3)) for value in (_by_theory(fit),) if value is not None]
+    quantity = next((fit["quantity"] for fit in fits.values()), "sup_deviation")
     return Panel(
-        "exponent of the largest deviation against d, and by theory",
+        f"exponent of the {run.words(quantity)} against d, and by theory{' at the same d' * _same_d(fits)}",
         "exponent",
         "no fit",
         Normalize,
         values,
         of_theory=True,
     )
+
+
+def _along_size(run: Stored) -> dict[str, dict[str, Any]]:
+    """The fits of a deviation against d."""
+    return {label: fit for label, fit in run.fits.items() if fit["quantity"] in DEVIATIONS and fit["against"] == SIZE}
+
+
+def _same_d(fits: dict[str, dict[str, Any]]) -> bool:
+    """Whether theory predicts every point of every fit that has a theory."""
+    return bool(fits) and all(
+        fit.get("theory_slope") is not None for fit in fits.values() if _by_theory(fit) is not None
+    )
+
+
+def _by_theory(fit: dict[str, Any]) -> float | None:
+    """The same fit to predicted deviations at the same d; where none are predicted, the exponent as d -> infinity."""
+    return fit["expected_slope"] if fit.get("theory_slope") is None else fit["theory_slope"]
+
+
+def _score(fit: dict[str, Any]) -> float:
+    """Measured minus predicted exponent in standard errors; 0 where nothing is predicted at the same d."""
+    predicted, error = fit.get("theory_slope"), fit["slope_error"]
+    return (fit["slope"] - predicted) / error if predicted is not None and error else 0.0
+
+
+def _comparison(run: Stored) -> str:
+    """What the exponents of theory are, and which cells contradict them."""
+    fits = _along_size(run)
+    if not fits:
+        return ""
+    if not _same_d(fits):
+        return (
+            " The exponents of theory are those of the bound log(p) sqrt(dt) as d grows; at the d of the grid they may"
+            " be others: ask for fluctuations to compare with the prediction at the same d."
+        )
+    scores = {label.partition("[")[2].rstrip("]"): _score(fit) for label, fit in fits.items()}
+    off = [f"{place} ({score:+.1f})" for place, score in scores.items() if abs(score) > CONTRADICTS]
+    worst = (
+        " The exponents of theory are fitted in the same way to the predicted deviations at the same d; the largest"
+        f" difference is {max(scores.values(), key=abs):+.1f} standard errors."
+    )
+    mark = f" Marked with !: more than {CONTRADICTS} standard errors from theory, at {', '.join(off)}." if off else ""
+    return worst + mark
 
 
 def _group(cell: dict[str, Any]) -> str:

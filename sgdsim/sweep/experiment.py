@@ -151,6 +151,8 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
                 text = f"must not be a {'bias' if compares else 'deviation'} where there is no {part}"
                 got = show(getattr(fit, key))
                 builder.complaints.add((*path, key), text, got=got, remedy=f"choose a {part}.kind")
+        if fit.along is not None and fit.along not in builder.grid.paths:
+            _unknown("axis of the grid", (*path, "along"), fit.along, builder.grid.paths, builder.complaints)
         if builder.parameters and fit.against not in builder.parameters:
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
         if builder.parameters and fit.second is not None and fit.second not in builder.parameters:

@@ -7,16 +7,18 @@ from sgdsim.store.blocks import describe
 from sgdsim.sweep.cells import Cell
 
 
-def groups(cells: Sequence[Cell], against: str, second: str | None = None) -> list[tuple[str, list[int]]]:
+def groups(
+    cells: Sequence[Cell], against: str, second: str | None = None, along: str | None = None
+) -> list[tuple[str, list[int]]]:
     """The cells of each law against the parameter `against`: a label and their indices.
 
     The law runs along one axis of the grid, and there is one law for every combination of the others; its label names
     their values ("noise=0.001"), or is empty if there is one law only. Where `against` is not an axis itself but
     follows from several (dt, from d and kappa), the law runs along the axis of most values among those that change it.
     An axis that runs together with that one (a zip group) is part of it. A law with a `second` parameter runs along an
-    axis that changes this one too, if there is any.
+    axis that changes this one too, if there is any. `along` names the axis where this is not the one that is meant.
     """
-    moving = _moving_axis(cells, against, second)
+    moving = along or _moving_axis(cells, against, second)
     others = [] if moving is None else [name for name in _varying(cells) if not _follows(cells, name, moving)]
     members: dict[tuple[Scalar, ...], list[int]] = {}
     for position, cell in enumerate(cells):

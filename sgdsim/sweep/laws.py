@@ -134,6 +134,8 @@ def fit_law(fit: Fit, members: Members) -> Entry:
     keys = dataclasses.asdict(fit)
     if not law.takes_second:
         del keys["second"], keys["together"]
+    if fit.along is None:
+        del keys["along"]
     return {**keys, **law.fit(fit, members)}
 
 

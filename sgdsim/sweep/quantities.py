@@ -31,6 +31,7 @@ class Fit:
     - `law`: the law's name.
     - `second`: the parameter of the second term, of a law of two terms; `together`: whether one such law holds for all
       cells.
+    - `along`: the axis of the grid that it runs along, where it is not the one that changes `against` most.
     """
 
     quantity: str
@@ -40,6 +41,7 @@ class Fit:
     law: str = "power"
     second: str | None = None
     together: bool = False
+    along: str | None = None
 
 
 def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:

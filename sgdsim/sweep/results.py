@@ -125,7 +125,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
     data = [cell.data for cell in cells]
     for name, fit in experiment.fits.items():
         every = [("", list(range(len(data))))]
-        for label, members in every if fit.together else groups(experiment.cells, fit.against, fit.second):
+        for label, members in every if fit.together else groups(experiment.cells, fit.against, fit.second, fit.along):
             whole = [index for index in members if index not in failed]
             if not whole:
                 continue

@@ -76,13 +76,15 @@ class FitSection(Section):
 
     `level` belongs to the quantities "samples_to_level" and "relaxation_time", and to the law "onset". With `log`, of a
     power law, the quantity is divided by |ln(against)| first. `second`, of the law "two_term", is the parameter of its
-    second term; with `together` there is one such law for all cells.
+    second term; with `together` there is one such law for all cells. `along` names the axis of the grid that a law runs
+    along, where several change `against`.
     """
 
     law: Literal["power", "threshold", "bias", "onset", "two_term"] = "power"
 
     quantity: str = Field(examples=["sup_deviation"])
     against: str = "dt"
+    along: str | None = Field(default=None, examples=["d"])
     second: str | None = Field(default=None, examples=["inverse_N"])
     level: float | None = Field(default=None, gt=0)
     log: bool = False

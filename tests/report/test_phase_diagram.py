@@ -117,6 +117,23 @@ def test_the_fitted_exponent_stands_above_that_of_the_theorem(run):
         assert texts_at(axes, delta, kappa) == [rounded(fit["slope"], fit["slope_error"]), plain(expected)]
 
 
+def test_a_prediction_at_the_same_d_takes_the_place_of_the_asymptotic_exponent(run):
+    """A cell that contradicts it by more than 3.5 standard errors says so, in the map and below it."""
+    assert "as d grows" in FIGURE.caption(run)
+    for label, fit in run.summary["fits"].items():
+        fit["theory_slope"] = None if "delta=-0.75" in label else fit["slope"] - 2.0 * fit["slope_error"]
+    assert panels(run)[1].get_title(loc="left").endswith("by theory at the same d")
+    assert "difference is +2.0 standard errors" in FIGURE.caption(run)
+    assert "!" not in "".join(texts_at(panels(run)[1], 0.0, 0.0))
+    fit = run.summary["fits"]["deviation[kappa=0, delta=0]"]
+    fit["theory_slope"] = fit["slope"] + 3.6 * fit["slope_error"]
+    measured, predicted = texts_at(panels(run)[1], 0.0, 0.0)
+    assert (measured[-2:], predicted) == (" !", plain(fit["theory_slope"], digits=3))
+    assert "Marked with !: more than 3.5 standard errors from theory, at kappa=0, delta=0 (-3.6)." in FIGURE.caption(
+        run
+    )
+
+
 def test_without_a_fit_along_d_there_is_no_panel_of_exponents(run):
     run.summary["fits"] = {}
     assert len(panels(run)) == 1

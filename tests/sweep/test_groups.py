@@ -51,6 +51,8 @@ def test_of_two_axes_that_change_it_the_longer_is_taken():
     cells = cells_at([{"family": a, "size": b, "d": 10 * a + b} for a in (1, 2) for b in (1, 2, 3)])
     without_d = [Cell(**vars(cell) | {"axes": {k: cell.axes[k] for k in ("family", "size")}}) for cell in cells]
     assert groups(without_d, "dt") == [("family=1", [0, 1, 2]), ("family=2", [3, 4, 5])]
+    along = groups(without_d, "dt", along="family")
+    assert along == [("size=1", [0, 3]), ("size=2", [1, 4]), ("size=3", [2, 5])]
 
 
 def test_what_no_axis_changes_is_one_group():

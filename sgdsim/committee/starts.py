@@ -73,7 +73,11 @@ class ExplicitStart(Start):
 
 
 class DrawnStart(Start):
-    """A random start: drawn once from its own `seed` for all replicas, or `per_replica` from the ensemble's stream."""
+    """A random start: drawn once from its own `seed` for all replicas or, `per_replica`, for each of them.
+
+    The draw of a replica depends on (ensemble's seed, `seed`, cell, replica): another `seed` gives other starts to the
+    same noise of SGD, and more replicas keep the starts of those before.
+    """
 
     seed: int
     per_replica: bool

@@ -68,6 +68,8 @@ class Start(abc.ABC):
     """The law of the state at t = 0."""
 
     per_replica: bool
+    seed: int = 0
+    """Of a random start: it selects the draw that all replicas share or, `per_replica`, the draws of all of them."""
 
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
@@ -77,7 +79,8 @@ class Start(abc.ABC):
     def draw(self, problem: Any, rng: np.random.Generator, size: int) -> Initial:
         """`size` states, stacked along a leading axis: all equal, unless `per_replica`.
 
-        `rng` is used only by a per-replica start; a shared one depends on its own seed alone.
+        `rng` is used only by a per-replica start, and then is the replica's own, of (ensemble's seed, the start's seed,
+        cell, replica); a shared one depends on its own seed alone.
         """
 
 
@@ -146,7 +149,7 @@ class Curve(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, initial: Initial, times: Float[Array, " times"]) -> Observables:
-        """Observables at `times` (increasing, > 0), float64, time axis first, for one start without a replica axis.
+        """Observables at `times` (>= 0, not decreasing), float64, time axis first, for one start without a replica axis.
 
         Pure JAX: the ensemble maps it over replicas where each has a start of its own.
         """

@@ -14,7 +14,7 @@ from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.propagate import Progress, start_tile
-from sgdsim.ensemble.random import replica_keys
+from sgdsim.ensemble.random import replica_keys, start_stream
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.ensemble.times import check_save_times
@@ -29,10 +29,10 @@ def silent(replica_steps: int) -> None:
 class Ensemble:
     """`replicas` trajectories of one problem, saved at `times` and compared with a theory.
 
-    Every replica draws from a key of its own, (seed, cell, replica), and replicas are averaged in tiles of a fixed
-    size: neither `batch` nor the devices change a bit of the result.
+    Every replica draws from a key of its own, (seed, cell, replica), also its start where it has one of its own, and
+    replicas are averaged in tiles of a fixed size: neither `batch` nor the devices change a bit of the result.
 
-    - `times`: save times, increasing, > 0. They are realised as nu dt with nu = round(t/dt).
+    - `times`: save times, increasing, >= 0. They are realised as nu dt with nu = round(t/dt).
     - `theory`: None for a simulation on its own.
     - `cell`: index of the problem in a grid; it separates the random numbers of different cells, unless the simulator
       pairs them.
@@ -152,13 +152,11 @@ class Ensemble:
     def begin(self, tiles: range) -> Batch:
         """These tiles at t = 0."""
         own = self.start.per_replica
-        starts = [self._initial(tile, self.lanes) for tile in tiles] if own else []
         first, count = tiles.start * self.lanes, len(tiles) * self.lanes
-        cell = 0 if self.simulator.paired else self.cell
-        keys = replica_keys(self.seed, cell, first, count).reshape(2, len(tiles), self.lanes)
+        keys = replica_keys(self.seed, self._stream, first, count).reshape(2, len(tiles), self.lanes)
         return Batch(
             kernel=self.kernel,
-            initials=jax.tree.map(lambda *parts: np.stack(parts), *starts) if own else self._initial(0, 1),
+            initials=self._own_starts(tiles) if own else self._start_of(0),
             own=own,
             keys=np.moveaxis(keys, 0, 1),
             valid=np.array([self.replicas_of(range(tile, tile + 1)) for tile in tiles]),
@@ -169,9 +167,24 @@ class Ensemble:
             order_parameters=self.problem.order_parameters,
         )
 
-    def _initial(self, tile: int, size: int) -> Initial:
-        """Starts of the first `size` replicas of a tile; a per-replica start draws from (seed, cell, tile)."""
-        return self.start.draw(self.problem, np.random.default_rng([self.seed, self.cell, tile]), size)
+    @property
+    def _stream(self) -> int:
+        """The cell whose random numbers this one has."""
+        return 0 if self.simulator.paired else self.cell
+
+    def _start_of(self, replica: int) -> Initial:
+        """The start of one replica, with a leading axis of 1."""
+        rng = start_stream(self.seed, self.start.seed, self._stream, replica)
+        return self.start.draw(self.problem, rng, 1)
+
+    def _own_starts(self, tiles: range) -> Initial:
+        """The start of every replica, with a leading axis of tiles, then one of lanes."""
+        starts = map(self._start_of, range(tiles.start * self.lanes, tiles.stop * self.lanes))
+
+        def arranged(*parts: np.ndarray) -> np.ndarray:
+            return np.concatenate(parts).reshape(len(tiles), self.lanes, *parts[0].shape[1:])
+
+        return jax.tree.map(arranged, *starts)
 
     @cached_property
     def tiles_at_once(self) -> int:
@@ -183,8 +196,6 @@ class Ensemble:
     def bytes_per_replica(self) -> int:
         """State, and float64 observables at every save time."""
         keys = jax.ShapeDtypeStruct((2, self.lanes), jnp.uint32)
-        saved = jax.eval_shape(
-            lambda keys: start_tile(self.kernel, self._initial(0, 1), keys, len(self.times))[1], keys
-        )
+        saved = jax.eval_shape(lambda keys: start_tile(self.kernel, self._start_of(0), keys, len(self.times))[1], keys)
         per_tile = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved))
         return self.simulator.bytes_per_replica(self.problem) + 2 * per_tile // self.lanes

@@ -34,9 +34,9 @@ def log_times(final: float, count: int, first: float | None = None) -> Float[np.
 
 
 def check_save_times(problem: Problem, times: Float[np.ndarray, " times"]) -> None:
-    """**Raises:** ArgumentError unless the save times are increasing, > 0, and reach at least one step."""
+    """**Raises:** ArgumentError unless the save times are increasing, >= 0, and reach at least one step."""
     values = np.asarray(times, np.float64)
     if values.ndim != 1 or not len(values) or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
         raise ArgumentError("times", "be finite and strictly increasing", times)
-    if values[0] <= 0 or problem.steps(values)[-1] < 1:
-        raise ArgumentError("times", f"be > 0 and reach at least one step, dt = {problem.dt:g}", times)
+    if values[0] < 0 or problem.steps(values)[-1] < 1:
+        raise ArgumentError("times", f"be >= 0 and reach at least one step, dt = {problem.dt:g}", times)

@@ -169,7 +169,7 @@ def test_progress_counts_every_replica_step():
         ({"seed": -1}, "`seed` must be an integer >= 0"),
         ({"batch": 0}, "`batch` must be an integer >= 1"),
         ({"times": np.array([1.0, 0.5])}, "`times` must be finite and strictly increasing"),
-        ({"times": np.array([0.0, 0.5])}, "`times` must be > 0"),
+        ({"times": np.array([-0.1, 0.5])}, "`times` must be >= 0"),
         ({"times": np.array([0.001])}, "reach at least one step"),
     ],
 )

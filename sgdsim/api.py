@@ -38,7 +38,7 @@ def simulate(
 
     - `problem`: e.g. `sgdsim.committee.Committee`.
     - `start`: the law of the state at t = 0, e.g. `sgdsim.committee.OverlapStart`.
-    - `times`: save times, increasing, > 0; realised as nu dt, nu = round(t/dt).
+    - `times`: save times, increasing, >= 0; realised as nu dt, nu = round(t/dt). At t = 0 the start itself is saved.
     - `replicas`: independent trajectories.
     - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
     - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE;

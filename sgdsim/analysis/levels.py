@@ -22,16 +22,17 @@ def first_crossing(
 ) -> tuple[float, float]:
     """The first x at which `mean` falls to `level`, and its standard error.
 
-    Between two save times the curve is a straight line in log(mean) against log(x); in mean, where it falls below 0. To
-    first order the error is
+    Between two save times the curve is a straight line in log(mean) against log(x); in mean, where it falls below 0,
+    and against x, from x = 0 on. To first order the error is
 
         error(x) / x = (sem / mean) / |d ln(mean) / d ln(x)|
 
-    at the crossing, with the local slope of `plateau.local_slopes`. It is infinite where that slope does not fall.
+    at the crossing, with the local slope of `plateau.local_slopes`, or from x = 0 on with that of the straight line. It
+    is infinite where that slope does not fall.
 
     **Arguments:**
 
-    - `x`: increasing, > 0.
+    - `x`: increasing, >= 0.
     - `mean`, `sem`: the curve, > 0, and its standard error (none: the error is 0).
     - `level`: > 0.
 
@@ -49,10 +50,12 @@ def first_crossing(
         share = np.log(mean[left] / level) / np.log(mean[left] / mean[right])
     else:
         share = (mean[left] - level) / (mean[left] - mean[right])
-    crossing = float(x[left] * (x[right] / x[left]) ** share)
+    crossing = float(share * x[right] if x[left] == 0 else x[left] * (x[right] / x[left]) ** share)
     if sem is None:
         return crossing, 0.0
     slopes, scatter = local_slopes(x, mean), np.asarray(sem, np.float64) / mean
+    if x[left] == 0 and mean[right] > 0:
+        slopes[[left, right]] = -share * np.log(mean[left] / mean[right])
     slope, relative = ((1 - share) * part[left] + share * part[right] for part in (slopes, scatter))
     return crossing, float(crossing * relative / -slope) if slope < 0 else np.inf
 

@@ -25,7 +25,7 @@ class Plateau:
 def local_slopes(t: Float[np.ndarray, " times"], value: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
     """d ln(value) / d ln(t) at every t, by least squares over a factor REACH to either side and the neighbours.
 
-    NaN where a point in reach is not finite and > 0.
+    NaN at t = 0, which is nobody's neighbour, and where a value in reach is not finite and > 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = np.log(np.asarray(t, np.float64)), np.log(np.asarray(value, np.float64))
@@ -34,7 +34,8 @@ def local_slopes(t: Float[np.ndarray, " times"], value: Float[np.ndarray, " time
     for index, centre in enumerate(x):
         near = np.abs(x - centre) <= np.log(REACH)
         near[max(index - 1, 0) : index + 2] = True
-        if np.ptp(x[near]) > 0 and np.isfinite(x[near]).all() and np.isfinite(y[near]).all():
+        near &= np.isfinite(x)
+        if np.isfinite(centre) and np.ptp(x[near]) > 0 and np.isfinite(y[near]).all():
             offset = x[near] - x[near].mean()
             if offset.any():  # save times that fall on one step are one point
                 slopes[index] = offset @ y[near] / (offset @ offset)

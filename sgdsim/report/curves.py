@@ -57,9 +57,15 @@ def cell_colours(cells: Sequence[int]) -> dict[int, str]:
 
 
 def is_logarithmic(times: Float[np.ndarray, " times"]) -> bool:
-    """Whether the save times grow by factors and not by equal steps."""
+    """Whether the save times behind t = 0 grow by factors and not by equal steps."""
+    times = times[times > 0]
     steps = np.diff(times)
-    return bool(len(times) > 2 and times[0] > 0 and steps[-1] > 3 * steps[0])
+    return bool(len(times) > 2 and steps[-1] > 3 * steps[0])
+
+
+def logarithmic_times(axes: Axes) -> None:
+    """A logarithmic axis of times, which has no place for t = 0: curves begin at the time after it."""
+    axes.set_xscale("log", nonpositive="mask")
 
 
 def draw_band(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str, opacity: float) -> None:

@@ -19,6 +19,7 @@ from sgdsim.report.curves import (
     evenly,
     finite_somewhere,
     is_logarithmic,
+    logarithmic_times,
 )
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
@@ -120,7 +121,7 @@ def _draw_against_time(axes: Axes, run: Stored, name: str, colours: dict[int, st
                 axes.plot(times, edge, color=colour, linewidth=0.6)
     axes.set_title(textwrap.fill(f"{run.words(name)}, ${run.symbol(name)}$", TITLE))
     if is_logarithmic(run.times(next(iter(colours)))):
-        axes.set_xscale("log")
+        logarithmic_times(axes)
     _finish(axes, "$t$")
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.report.curves import BANDS, THEORY, alive, draw_band, is_logarithmic
+from sgdsim.report.curves import BANDS, THEORY, alive, draw_band, is_logarithmic, logarithmic_times
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law, coordinates, numbers, panels
 from sgdsim.report.particles import GUIDE, logarithmic_sizes, point_style
@@ -107,7 +107,7 @@ def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:
     N = plain(run.summary["cells"][first]["parameters"][AGAINST])
     axes.set(yscale="log", xlabel="$t$", ylabel=f"{run.words(name).partition(',')[0]}, $N$ = {N}")
     if is_logarithmic(run.times(first)):
-        axes.set_xscale("log")
+        logarithmic_times(axes)
     axes.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=7.5, ncols=2, columnspacing=1.0)
 
 

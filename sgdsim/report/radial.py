@@ -18,6 +18,7 @@ from sgdsim.report.curves import (
     draw_band,
     evenly,
     is_logarithmic,
+    logarithmic_times,
     lone_label,
     marks,
 )
@@ -66,7 +67,9 @@ class RadialFigure(FigureKind):
                 _draw_curve(classes, run, "m", cell, (index,), colours[cell])
             _draw_law(law, run, cell, colours[cell])
         for axes in (risk, classes):
-            axes.set(xlabel="$t$", xscale="log" if is_logarithmic(run.times(cells[0])) else "linear")
+            axes.set(xlabel="$t$")
+            if is_logarithmic(run.times(cells[0])):
+                logarithmic_times(axes)
         risk.set(ylabel="risk", ylim=(0, None))
         classes.set(ylabel="mean output in a class")
         law.set(xlabel="$|w|$", ylabel="density", ylim=(0, None))

@@ -10,7 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.plateau import FLAT
-from sgdsim.report.curves import BANDS, THEORY, alive, bounded, by_columns, draw_band, lone_label, marks, place_label
+from sgdsim.report.curves import (
+    BANDS,
+    THEORY,
+    alive,
+    bounded,
+    by_columns,
+    draw_band,
+    logarithmic_times,
+    lone_label,
+    marks,
+    place_label,
+)
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, series_colours
@@ -175,7 +186,8 @@ def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[in
             ends = np.array([plateau["begin"], plateau["end"]])
             heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
             axes.plot(ends * stretch, heights, "|", color=colours[cell], markersize=9, markeredgewidth=1.6, zorder=4)
-    axes.set(xscale="log", yscale="log")
+    logarithmic_times(axes)
+    axes.set_yscale("log")
     axes.set_ylim(*_limits(drawn))
     axes.set_xlabel(_x_label(run, list(cells)))
 

@@ -21,6 +21,7 @@ from sgdsim.report.curves import (
     evenly,
     in_rows,
     is_logarithmic,
+    logarithmic_times,
     lone_label,
     marks,
 )
@@ -118,7 +119,7 @@ def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[in
         panel = panel[:1]
     if is_logarithmic(run.times(cells[0])):
         for axes in panel:
-            axes.set_xscale("log")
+            logarithmic_times(axes)
     panel[-1].set_xlabel("$t$")
 
 

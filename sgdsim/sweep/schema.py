@@ -40,12 +40,13 @@ class Document(Section):
 
 
 class TimesSection(Section):
-    """[times]: where the observables are recorded."""
+    """[times]: where the observables are recorded; with `start`, at t = 0 too, before the `count` times."""
 
     final: float = Field(gt=0, le=1e100, examples=[5.0])
     count: int = Field(ge=1, le=100_000, examples=[50])
     spacing: Literal["linear", "log"] = "linear"
     first: float | None = Field(default=None, gt=0)
+    start: bool = False
 
     @model_validator(mode="after")
     def _fill(self) -> "TimesSection":
@@ -55,6 +56,9 @@ class TimesSection(Section):
 
     def build(self) -> Float[np.ndarray, " times"]:
         """The save times. **Raises:** ArgumentError where `first` does not fit."""
+        return np.concatenate([[0.0] * self.start, self._later()])
+
+    def _later(self) -> Float[np.ndarray, " count"]:
         if self.spacing == "log":
             return log_times(self.final, self.count, self.first)
         if self.first is not None:

@@ -11,6 +11,7 @@ from sgdsim.analysis.dataset import theory_dataset, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.ensemble.contracts import Problem, Simulator, Start, Theory
 from sgdsim.ensemble.replicas import Ensemble, Progress, silent
+from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 from sgdsim.systems import load_system
@@ -53,6 +54,7 @@ def simulate(
     which the theorem of Veiga et al. (2022) speaks; `sup_deviation` and `final_deviation` of every replica, that
     distance at its own largest and at the end; counts. For observables that the simulator keeps also V_final, of every
     replica at the last time; with predicted fluctuations also V_predicted_std, and all four deviations with _predicted.
+    Replicas of which an order parameter grew beyond `divergence_bound` are counted in `n_diverged` and left out.
 
     **Raises:** ArgumentError where something does not fit.
     """
@@ -66,7 +68,9 @@ def simulate(
     )
     tiles = ensemble.run(progress=progress)
     spread = None if theory is None else theory.spread(problem, start, ensemble.realised_times)
-    return to_dataset(system, problem, np.asarray(times, np.float64), ensemble.steps, merge(tiles), tiles, spread)
+    bound = divergence_bound(problem, start, ensemble.total_steps)
+    times = np.asarray(times, np.float64)
+    return to_dataset(system, problem, times, ensemble.steps, merge(tiles), tiles, spread, bound)
 
 
 def solve(

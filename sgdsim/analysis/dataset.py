@@ -37,6 +37,7 @@ def to_dataset(
     moments: Moments,
     tiles: Tiles,
     spread: Spread | None = None,
+    bound: float | None = None,
 ) -> xr.Dataset:
     """The ensemble of one problem as a Dataset.
 
@@ -52,7 +53,8 @@ def to_dataset(
     - with a predicted `spread`: `V_predicted_std` beside V_std, the predicted means `deviation_predicted` (time) and
       `max_deviation_predicted`, `sup_deviation_predicted`, `final_deviation_predicted` (no dims).
     - without replicas, the theory alone: `V_theory`.
-    - `n_replicas`: replicas simulated, of which `n_diverged` became non-finite and are in no average.
+    - `n_replicas`: replicas simulated, of which `n_diverged` are in no average: at a save time they were not finite, or
+      an order parameter was beyond the `bound`, which is the variable `divergence_bound` then.
 
     All have `long_name` and `units`; observables also `symbol`. The problem's parameters are the attributes.
     """
@@ -72,7 +74,9 @@ def to_dataset(
         data[name] = ("replica", getattr(tiles, name), _attrs(long_name))
     data |= _predicted(system, spread)
     data["n_replicas"] = ((), moments.count + moments.diverged, _attrs("replicas simulated"))
-    data["n_diverged"] = ((), moments.diverged, _attrs("replicas left out because they became non-finite"))
+    data["n_diverged"] = ((), moments.diverged, _attrs("replicas left out: not finite, or beyond the divergence bound"))
+    if bound is not None:
+        data["divergence_bound"] = ((), bound, _attrs("size of an order parameter that counts as diverged"))
     time = ("time", np.asarray(times, np.float64), _attrs("requested save time", "t"))
     return xr.Dataset(data, {"time": time}, {"system": system.name, **problem.parameters()})
 

@@ -192,7 +192,8 @@ def headline(summary: dict[str, Any]) -> Iterator[str]:
         diverged = sum(cell["theory_diverged"] for cell in summary["cells"])
         yield f"{len(summary['cells'])} cells of theory, {diverged} diverged, in {summary['wall_seconds']:.1f} s"
         return
+    meaning = f" ({summary['divergence']})" if summary["n_diverged"] else ""
     yield (
-        f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged,"
+        f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged{meaning},"
         f" {summary['steps_per_second']:.3g} steps/s over {summary['wall_seconds']:.1f} s of simulation"
     )

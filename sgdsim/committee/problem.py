@@ -128,6 +128,14 @@ class Committee(Problem):
         """c = gamma/(p d): the size of one step's change of M."""
         return self.gamma / (self.p * self.d)
 
+    def scale(self, steps: int) -> float:
+        """What Q gains in so many steps where nothing holds it back: (gamma/p)^2 (1 + noise)/d in each.
+
+        In the red region Q grows without end, but no faster than this.
+        """
+        rate = self.gamma / self.p
+        return rate * rate * (1 + self.noise) / self.d * steps
+
     def parameters(self) -> dict[str, Scalar]:
         """Constants, realised exponents and time scale, by name.
 

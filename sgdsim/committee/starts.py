@@ -67,6 +67,10 @@ class ExplicitStart(Start):
         overlaps.check()
         overlaps.check_room(problem.d)
 
+    def scale(self, problem: Committee) -> float:
+        """The largest entry of Q0."""
+        return float(np.abs(np.asarray(self.Q0)).max())
+
     def draw(self, problem: Committee, rng: np.random.Generator, size: int) -> Overlaps:
         """The given overlaps, `size` times."""
         return _repeat(self._overlaps(), size)
@@ -192,6 +196,10 @@ class CombinationStart(DrawnStart):
                     "per_replica", "be false when A is given", True, "Leave out A to draw one for each."
                 )
         super().check(problem)
+
+    def scale(self, problem: Committee) -> float:
+        """The largest squared length of a row of A, which are of unit length where it is not given."""
+        return 1.0 if self.A is None else float((np.asarray(self.A) ** 2).sum(axis=1).max())
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""

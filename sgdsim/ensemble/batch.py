@@ -57,6 +57,7 @@ class Batch:
     - `valid`: replicas of each tile that belong to the ensemble.
     - `increments`: steps before each save time; `times`: these in time.
     - `curve`, `theory_curve`: the theory of an own start, or the solution for a shared one; both None without a theory.
+    - `bound`: of the order parameters, from which on a replica counts as diverged.
     """
 
     kernel: Kernel
@@ -69,6 +70,7 @@ class Batch:
     curve: Curve | None
     theory_curve: Observables | None
     order_parameters: tuple[str, ...]
+    bound: float
 
     def run(self, progress: Progress) -> Tiles:
         """The trajectories of these tiles, as statistics."""
@@ -122,6 +124,7 @@ class Batch:
             self.curve if compare else None,
             self._spread(self.initials) if compare else None,
             jnp.asarray(self.times),
+            jnp.asarray(self.bound),
         )
 
     def _on_host(self, summary: dict[str, Any]) -> Tiles:

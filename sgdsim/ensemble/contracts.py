@@ -59,6 +59,10 @@ class Problem(eqx.Module):
         """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
         return np.rint(np.asarray(times, np.float64) / self.dt).astype(np.int64)
 
+    def scale(self, steps: int) -> float:
+        """A size that order parameters may have after so many steps without having blown up."""
+        return 1.0
+
     def cautions(self) -> list[str]:
         """What a user should know before this problem is run, e.g. that its step size is beyond a safe rule."""
         return []
@@ -74,6 +78,10 @@ class Start(abc.ABC):
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
         """Raises ArgumentError where this start does not fit the problem."""
+
+    def scale(self, problem: Any) -> float:
+        """A size of the order parameters at t = 0, where they may be large."""
+        return 1.0
 
     @abc.abstractmethod
     def draw(self, problem: Any, rng: np.random.Generator, size: int) -> Initial:
@@ -149,7 +157,9 @@ class Curve(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, initial: Initial, times: Float[Array, " times"]) -> Observables:
-        """Observables at `times` (>= 0, not decreasing), float64, time axis first, for one start without a replica axis.
+        """Observables at `times` (>= 0, not decreasing), float64, time axis first.
+
+        `initial` is one start without a replica axis.
 
         Pure JAX: the ensemble maps it over replicas where each has a start of its own.
         """

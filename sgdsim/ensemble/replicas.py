@@ -15,6 +15,7 @@ from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Sim
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys, start_stream
+from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.ensemble.times import check_save_times
@@ -165,6 +166,7 @@ class Ensemble:
             curve=None if self.theory is None else self.theory.bind(self.problem),
             theory_curve=self.theory_curve,
             order_parameters=self.problem.order_parameters,
+            bound=divergence_bound(self.problem, self.start, self.total_steps),
         )
 
     @property

@@ -9,14 +9,24 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
-from sgdsim.ensemble.contracts import Observables
+from sgdsim.ensemble.contracts import Observables, Problem, Start
 from sgdsim.ensemble.devices import AXIS, over_tiles
 
 LARGEST = 1e100
 """An observable beyond this has diverged: squares of such numbers, and sums of them, would not stay finite."""
-
+GROWN = 1e6
+"""An order parameter so many times its scale has diverged: a few such replicas would be all that a mean tells of."""
 DEVIATION = "deviation"
 """|Omega - Omega_bar|_inf of a replica at every save time, among the averages of an ensemble that has a theory."""
+
+
+def divergence_bound(problem: Problem, start: Start, steps: int) -> float:
+    """The size of an order parameter from which on a replica counts as diverged, in a run of so many steps.
+
+    `GROWN` times the problem's scale, the start's, or 1: whichever is largest. What blows up passes any such bound in a
+    few steps more; what grows by steps of a natural size does not reach it.
+    """
+    return min(LARGEST, GROWN * max(1.0, problem.scale(steps), start.scale(problem)))
 
 
 def tree_sum(values: Float[Array, "*shape lanes"]) -> Float[Array, "*shape"]:
@@ -33,6 +43,7 @@ def tile_statistics(
     reference: Observables | None,
     order_parameters: tuple[str, ...],
     kept: tuple[str, ...],
+    bound: Float[Array, ""] | float = LARGEST,
 ) -> dict[str, Any]:
     """The fields of `Tiles` for one tile.
 
@@ -41,10 +52,14 @@ def tile_statistics(
     - `reference`: the theory's observables, (times, *dims, 1) or (times, *dims, lanes), or None.
     - `kept`: observables of which every replica's last value is a field too, where they are among the saved.
 
-    A replica that is not finite, or beyond `LARGEST`, at some save time is counted as diverged and left out at all.
-    With a theory, the distance from it is averaged as the observable `DEVIATION`.
+    - `bound`: of the order parameters; see `divergence_bound`.
+
+    A replica that at some save time is not finite, or beyond `LARGEST`, or of which an order parameter is beyond
+    `bound`, is counted as diverged and left out at all. With a theory, the distance from it is averaged as the
+    observable `DEVIATION`.
     """
-    finite = jnp.all(jnp.stack([_every(jnp.abs(value) < LARGEST) for value in saved.values()]), axis=0)
+    bounds = {name: bound if name in order_parameters else LARGEST for name in saved}
+    finite = jnp.all(jnp.stack([_every(jnp.abs(value) < bounds[name]) for name, value in saved.items()]), axis=0)
     keep = valid & finite
     count = jnp.sum(keep)
     divisor = jnp.maximum(count, 1).astype(jnp.float64)
@@ -95,14 +110,21 @@ def _distance(
 
 @lru_cache(maxsize=16)
 def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
-    """The compiled function (saved, valid, tiles, reference, own_theory, initial, times) -> fields of `Tiles`.
+    """The compiled function (saved, valid, tiles, reference, own_theory, initial, times, bound) -> fields of `Tiles`.
 
     There are `tiles` tiles per device. `reference` is the theory's curve for a shared start; otherwise `own_theory` is
     solved for every replica's `initial`.
     """
 
     def shard(
-        saved: Any, valid: Any, count: Array, reference: Any, own_theory: Any, initial: Any, times: Array
+        saved: Any,
+        valid: Any,
+        count: Array,
+        reference: Any,
+        own_theory: Any,
+        initial: Any,
+        times: Array,
+        bound: Array,
     ) -> dict[str, Any]:
         def tile(saved: Observables, valid: Array, initial: Any) -> dict[str, Any]:
             if own_theory is not None:
@@ -110,7 +132,7 @@ def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str,
                 expected = {name: jnp.moveaxis(value, 0, -1) for name, value in curves.items()}
             else:
                 expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
-            return tile_statistics(saved, valid, expected, order_parameters, kept)
+            return tile_statistics(saved, valid, expected, order_parameters, kept, bound)
 
         return over_tiles(tile, count, saved, valid, initial)
 
@@ -118,7 +140,7 @@ def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str,
     spread = jax.shard_map(
         shard,
         mesh=mesh,
-        in_specs=(tiles, tiles, everywhere, everywhere, everywhere, tiles, everywhere),
+        in_specs=(tiles, tiles, everywhere, everywhere, everywhere, tiles, everywhere, everywhere),
         out_specs=tiles,
         check_vma=False,
     )

@@ -13,8 +13,8 @@ PARTS = ("mean", "m2", "theory", "kept")
 class Tiles:
     """Statistics of consecutive tiles of one ensemble: everything a block file holds.
 
-    - `count`: replicas averaged in each tile (finite at every save time), shape (tiles,).
-    - `diverged`: replicas left out because they became non-finite, shape (tiles,).
+    - `count`: replicas averaged in each tile, which are within bounds at every save time, shape (tiles,).
+    - `diverged`: replicas left out because they are not; see `statistics.divergence_bound`; shape (tiles,).
     - `mean`, `m2`: per observable, and with a theory of the `deviation` |Omega - Omega_bar|_inf from it, mean over the
       tile's replicas and sum of squared distances from that mean, shape (tiles, times, *dims).
     - `theory`: per observable, the theory's curve averaged over the same replicas (for a shared start: the curve),

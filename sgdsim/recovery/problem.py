@@ -109,6 +109,10 @@ class Recovery(Problem):
         descent = 1 / (self.alpha + 1) if self.degree == 2 else 2 / (self.alpha**0.5 + 1) ** 2
         return 0.8 * min(descent, 1.4 * self.b)
 
+    def scale(self, steps: int) -> float:
+        """The squared length at t = 0: a descent that is stable does not raise it by orders of magnitude."""
+        return self.C00
+
     def cautions(self) -> list[str]:
         """A line where eta is beyond the safe rule, and one where the data are large."""
         found, size = [], 4 * self.data * math.comb(self.N, self.degree)

@@ -42,10 +42,11 @@ def counts(run: Stored) -> list[tuple[str, str]]:
             *([("blew up", plain(blown))] if blown else []),
             ("solved in", duration(summary["wall_seconds"])),
         ]
+    meaning = f" ({summary['divergence']})" if summary["n_diverged"] and summary.get("divergence") else ""
     return [
         ("cells", plain(len(summary["cells"]))),
         ("replicas", plain(summary["n_replicas"])),
-        ("diverged", plain(summary["n_diverged"])),
+        ("diverged", f"{plain(summary['n_diverged'])}{meaning}"),
         ("simulated in", duration(summary["wall_seconds"])),
         ("steps per second", plain(summary["steps_per_second"], digits=2)),
     ]

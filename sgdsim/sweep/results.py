@@ -15,6 +15,7 @@ from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, merge_cells, to_datas
 from sgdsim.analysis.moments import merge
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
+from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import CellLayout
@@ -101,8 +102,9 @@ def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult
     steps = cell.problem.steps(cell.times)
     with naming(experiment, cell):
         spread = None if cell.theory is None else cell.theory.spread(cell.problem, cell.start, steps * cell.problem.dt)
+    bound = None if cell.simulator is None else divergence_bound(cell.problem, cell.start, int(steps[-1]))
     return CellResult(
-        data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread),
+        data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread, bound),
         finite_theory=tiles.finite_theory,
         replica_steps=sum(block.replica_steps for block in blocks),
         wall_seconds=sum(block.wall_seconds for block in blocks),
@@ -142,6 +144,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
         "steps_per_second": _rate(sum(cell.replica_steps for cell in cells), wall_seconds),
         "n_replicas": sum(int(cell.data.n_replicas) for cell in cells),
         "n_diverged": sum(int(cell.data.n_diverged) for cell in cells),
+        "divergence": _divergence(experiment.cells[0].problem.order_parameters, data),
         "cells": [
             _summarise_cell(experiment.system, cell, result)
             | ({"error": failed[cell.index]} if cell.index in failed else {})
@@ -164,6 +167,7 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
         "theory": None if cell.theory is None else cell.theory.name,
         "n_replicas": int(result.data.n_replicas),
         "n_diverged": int(result.data.n_diverged),
+        "divergence_bound": float(result.data["divergence_bound"]) if "divergence_bound" in result.data else None,
         **({"theory_diverged": not result.finite_theory} if is_alone(result.data) else _deviations(result.data)),
         **_predicted(result.data),
         "final": ends,
@@ -175,6 +179,17 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str,
         "steps_per_second": _rate(result.replica_steps, result.wall_seconds),
         "wall_seconds": result.wall_seconds,
     }
+
+
+def _divergence(order_parameters: Sequence[str], cells: Sequence[xr.Dataset]) -> str | None:
+    """What counts as diverged, in words: "not finite, or |M| or |Q| > 1e+06"; None where nothing was simulated."""
+    bounds = [float(cell["divergence_bound"]) for cell in cells if "divergence_bound" in cell]
+    bounds = [bound for bound in bounds if math.isfinite(bound)]  # not that of a cell that failed
+    if not bounds:
+        return None
+    least, most = (f"{bound:.2g}" for bound in (min(bounds), max(bounds)))
+    sizes = " or ".join(f"|{name}|" for name in order_parameters)
+    return f"not finite, or {sizes} > {least if least == most else f'{least} to {most}'}"
 
 
 def _rate(replica_steps: int, wall_seconds: float) -> float | None:

@@ -83,3 +83,18 @@ def test_the_onset_lies_between_its_neighbours(blown_up):
 def test_what_has_no_onset_is_refused(x, values, reason):
     with pytest.raises(ArgumentError, match=reason):
         find_onset(x, values, 1.0)
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_curve_saved_at_zero_too_is_exponential_from_there(first):
+    """A crossing before the first time > 0 is found on exp(-x), with the error of that; a later one does not change."""
+    x = np.array([0.0, 1.0, 1.5, 2.0, 3.0, 4.0])
+    mean = np.exp(-x)
+    level = np.exp(-(x[first] + x[first - 1]) / 2)
+    crossing, error = first_crossing(x, mean, level, 0.01 * mean)
+    if first == 1:
+        assert crossing == pytest.approx(0.5, rel=1e-12)
+        assert error == pytest.approx(0.01, rel=1e-12)
+    else:
+        assert (crossing, error) == first_crossing(x[1:], mean[1:], level, 0.01 * mean[1:])
+        assert np.isfinite(error)

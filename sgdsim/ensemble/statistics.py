@@ -51,7 +51,6 @@ def tile_statistics(
     - `valid`: which lanes hold a replica of the ensemble.
     - `reference`: the theory's observables, (times, *dims, 1) or (times, *dims, lanes), or None.
     - `kept`: observables of which every replica's last value is a field too, where they are among the saved.
-
     - `bound`: of the order parameters; see `divergence_bound`.
 
     A replica that at some save time is not finite, or beyond `LARGEST`, or of which an order parameter is beyond

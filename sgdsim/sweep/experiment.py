@@ -91,12 +91,15 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     builder = CellBuilder(system, tables["problem"], grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
     _check_fits(fits, builder)
+    digests = {name: digest for cell in cells for name, digest in cell.problem.digests().items()}
+    if not complaints:
+        _check_digests(source.document.get("digests", {}), digests, complaints)
     if complaints:
         complaints.raise_all()
     name = f"{path.stem}-quick" if quick else path.stem
     if alone:
         del sections["ensemble"]
-    resolved = _resolve(source.document, name, builder, sections, fits)
+    resolved = _resolve(source.document, name, builder, sections, fits, digests)
     return _assemble(name, system, tuple(cells), resolved, source.name)
 
 
@@ -159,6 +162,19 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
             _unknown("parameter", (*path, "second"), fit.second, builder.parameters, builder.complaints)
 
 
+def _check_digests(given: Mapping[str, str], found: Mapping[str, str], complaints: Complaints) -> None:
+    """Complains where data are no longer those that the experiment says they are, or are none of its own."""
+    for name, digest in given.items():
+        if not found:
+            complaints.add(("digests", name), "must be left out: the experiment takes no data from outside")
+        elif name not in found:
+            _unknown("data", ("digests", name), name, found, complaints)
+        elif found[name] != digest:
+            remedy = "these are other data than those of this experiment: put those back, or begin another run"
+            text = f"must be that of the data, {found[name]}"
+            complaints.add(("digests", name), text, got=show(digest), remedy=remedy)
+
+
 def _check_keys(fit: Any, path: KeyPath, names: list[str], complaints: Complaints) -> None:
     """Complains about keys of one fit that do not fit together."""
     law = LAWS[fit.law]
@@ -184,12 +200,21 @@ def _unknown(what: str, path: KeyPath, word: str, known: Iterable[str], complain
 
 
 def _resolve(
-    document: Table, name: str, builder: CellBuilder, sections: Mapping[str, Any], fits: Mapping[str, Any]
+    document: Table,
+    name: str,
+    builder: CellBuilder,
+    sections: Mapping[str, Any],
+    fits: Mapping[str, Any],
+    digests: Mapping[str, str],
 ) -> Table:
-    """The whole experiment as a plain table, in the order of `Document`, [quick] left out."""
+    """The whole experiment as a plain table, in the order of `Document`, [quick] left out.
+
+    Data from outside it stand in [digests], so that others of the same name are not taken for them.
+    """
     tables = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
     tables |= {"title": document.get("title") or name, "system": builder.system.name}
     tables |= {"problem": builder.constants or {}, "grid": builder.grid.to_table()}
+    tables |= {"digests": dict(digests)} if digests else {}
     tables["fits"] = {name: fit.model_dump(exclude_none=True) for name, fit in fits.items()}
     return {name: tables[name] for name in Document.model_fields if name in tables}
 

@@ -29,6 +29,7 @@ class Document(Section):
     system: str = Field(examples=["committee"])
     problem: Table
     grid: Table = Field(default={})
+    digests: dict[str, str] = Field(default={})
     start: Table
     times: Table
     theory: Table = Field(default={})

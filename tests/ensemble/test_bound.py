@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sgdsim.api as api
-from sgdsim.committee import Committee, ExplicitStart, OverlapStart
+from sgdsim.committee import Committee, EqualStart, ExplicitStart, OverlapStart
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import LARGEST, divergence_bound, tile_statistics
 from sgdsim.recovery import Descent, ExactStart, Recovery
@@ -59,6 +59,7 @@ def test_bounds_grow_with_what_may_grow():
     assert divergence_bound(red, OverlapStart(0.5), 50) == pytest.approx(50 * 1e4 * 1e6)
     eye = np.eye(2)
     assert divergence_bound(blue, ExplicitStart(eye, 0 * eye, 7 * eye), 1) == 7e6
+    assert divergence_bound(blue, EqualStart(0.5, 9.0, 0.25), 1) == 9e6
     assert divergence_bound(Recovery(alpha=2, eta=0.1, C00=3.0), ExactStart(), 10**9) == 3e6
     assert divergence_bound(Committee(d=50, k=2, p=2, gamma=1e200), OverlapStart(0.5), 4) == LARGEST
 

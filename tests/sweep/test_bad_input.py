@@ -76,7 +76,7 @@ KEYS = (
     *("times.count", "times.spacing", "start.kind", "start.overlap", "start.seed", "start.per_replica", "start.A"),
     *("start.P", "start.M0", "start.Q0", "theory.kind", "simulator.kind", "simulator.precision", "fits.scaling"),
     *("fits.scaling.quantity", "fits.scaling.against", "ensemble.replicas", "ensemble.seed", "ensemble.batch"),
-    *("ensemble.block", "report.figures"),
+    *("ensemble.block", "report.figures", "times.start", "digests", "digests.x"),
 )
 STARTS = {
     "A": '{ kind = "combination" }',

@@ -133,7 +133,7 @@ def test_starts(load, start, kind):
     (cell,) = load(text).cells
     assert type(cell.start) is kind
     assert cell.start.per_replica == ("per_replica = true" in start)
-    assert getattr(cell.start, "seed", 3) == (3 if "seed" in start or kind in (EqualStart, ExplicitStart) else 1)
+    assert cell.start.seed == (3 if "seed" in start else 0 if kind in (EqualStart, ExplicitStart) else 1)
 
 
 def test_theories_and_simulators(load):
@@ -147,6 +147,13 @@ def test_log_times(load):
     experiment = load(LEAST, "times.spacing=log", "times.count=4")
     np.testing.assert_allclose(experiment.cells[0].times, [0.001, 0.01, 0.1, 1.0])
     assert experiment.resolved["times"]["first"] == 0.001
+
+
+@pytest.mark.parametrize("spacing", ["linear", "log"])
+def test_the_start_may_be_saved_too(load, spacing):
+    options = [f"times.spacing={spacing}"]
+    (later,), (all_times,) = load(LEAST, *options).cells, load(LEAST, *options, "times.start=true").cells
+    np.testing.assert_array_equal(all_times.times, [0.0, *later.times])
 
 
 def test_save_times_may_share_a_step(load):
@@ -275,7 +282,8 @@ TABLES = st.fixed_dictionaries(
         "grid": AXES,
         "start": STARTS,
         "times": st.fixed_dictionaries(
-            {"final": st.floats(1, 100), "count": st.integers(1, 9), "spacing": st.sampled_from(["linear", "log"])}
+            {"final": st.floats(1, 100), "count": st.integers(1, 9), "spacing": st.sampled_from(["linear", "log"])},
+            optional={"start": st.booleans()},
         ),
         "simulator": st.fixed_dictionaries({}, optional={"kind": st.just("weights"), "precision": st.just("float64")}),
         "ensemble": st.fixed_dictionaries({"replicas": st.integers(1, 99)}, optional={"batch": st.integers(1, 99)}),

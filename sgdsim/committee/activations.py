@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import arc_cosine, hermite, integrals
+from sgdsim.committee import arc_cosine, arc_cosine_pairs, hermite, integrals
 from sgdsim.committee.integrals import Index
-from sgdsim.committee.quasi_monte_carlo import mean_products
 from sgdsim.errors import ArgumentError
 
 
@@ -153,8 +152,8 @@ class Quadratic(Activation):
 class Relu(Activation):
     """sigma(x) = max(x, 0), sigma'(x) = 1 for x > 0. Averages of two and three fields have closed forms.
 
-    Those of four have none. Their sums are means over 2^15 fixed quasi-random points of all fields, to about 0.3 % of
-    the largest for up to 12 fields, and to 2 % for 36.
+    Those of four are integrals over one variable, see `arc_cosine_pairs`: right to 1e-9, and near perfect learning,
+    where their sums vanish like the risk, to 1e-7 of the sum while the excess risk is above 1e-9.
     """
 
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -178,8 +177,8 @@ class Relu(Activation):
         return arc_cosine.steps(C[i, j], C[i, i], C[j, j])
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
-        """Mean of sigma'(l_i) sigma'(l_j) (sum_a s_a sigma(l_a))^2."""
-        return mean_products(C, lambda fields: self.derivative(fields[:, first:]) * (self.value(fields) @ s)[:, None])
+        """p (p+1)/2 integrals over one variable, of n^2 arc-cosines each."""
+        return integrals.over_pairs(arc_cosine_pairs.make_I4_sum(C, s), first, len(s), at_once=1)
 
 
 class Custom(Activation):

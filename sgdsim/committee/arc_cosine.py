@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee.integrals import Index, arcsin
 
-_PARALLEL = 1e-15
+PARALLEL = 1e-15
 """sin^2 of an angle that is zero but for rounding. There D and theta are taken as constant, and so is their slope."""
 
 
@@ -27,7 +27,7 @@ def _angle(
     """(D, pi - theta), elementwise, with finite derivatives also where two fields are parallel or zero."""
     product = c11 * c22
     square = product - c12 * c12
-    open_ = square > _PARALLEL * product
+    open_ = square > PARALLEL * product
     D = jnp.where(open_, jnp.sqrt(jnp.where(open_, square, 1.0)), 0.0)
     cosine = jnp.where(open_, c12 / jnp.sqrt(jnp.where(open_, product, 1.0)), 0.0)
     closed = jnp.sign(c12) * (0.5 * math.pi)

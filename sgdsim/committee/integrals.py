@@ -31,6 +31,14 @@ _ARCSIN = tuple(math.comb(2 * n, n) / (4.0**n * (2 * n + 1)) for n in range(24))
 """Taylor coefficients of asin(x)/x in x^2; the rest of the series is below 1e-17 for |x| <= 1/2."""
 
 
+def arcsin_series(square: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """asin(x)/x for x^2 = `square` <= 1/4, by Horner's rule."""
+    series = jnp.full_like(square, _ARCSIN[-1])
+    for coefficient in _ARCSIN[-2::-1]:
+        series = series * square + coefficient
+    return series
+
+
 def arcsin(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """asin(x) for |x| <= 1 to 4e-16: its Taylor series for |x| <= 1/2, else pi/2 - 2 asin(sqrt((1 - |x|)/2)).
 
@@ -40,10 +48,7 @@ def arcsin(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     magnitude = jnp.abs(x)
     far = magnitude > 0.5
     half = 0.5 * (1.0 - magnitude)
-    square = jnp.where(far, half, x * x)
-    series = jnp.full_like(square, _ARCSIN[-1])
-    for coefficient in _ARCSIN[-2::-1]:
-        series = series * square + coefficient
+    series = arcsin_series(jnp.where(far, half, x * x))
     return jnp.where(far, jnp.sign(x) * (0.5 * math.pi - 2.0 * jnp.sqrt(half) * series), x * series)
 
 

@@ -6,23 +6,30 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.analysis.goodness import judged
 from sgdsim.errors import ArgumentError
 
 
 @dataclass(frozen=True)
 class Bias:
-    """The fitted law difference = intercept + coefficient / x, with statistical errors.
+    """The fitted law difference = intercept + coefficient / x.
 
-    Where the limit is right, `intercept` is 0 within its error. `chi2` is close to `dof` (points - 2) where the law
-    describes the points; the errors are not widened when it is larger.
+    Where the limit is right, `intercept` is 0 within its error. `chi2` is the sum of squared residuals in units of
+    their standard errors, close to `dof` (points - 2) where the law describes the points. `p_value`: the probability of
+    a chi2 no smaller, where it does; below 1e-3 the `_error` are the `_statistical_error` times `widening` =
+    sqrt(chi2/dof), elsewhere the same.
     """
 
     intercept: float
     intercept_error: float
+    intercept_statistical_error: float
     coefficient: float
     coefficient_error: float
+    coefficient_statistical_error: float
     chi2: float
     dof: int
+    p_value: float
+    widening: float
 
     def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
         """The law's value at x."""
@@ -54,11 +61,5 @@ def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:
     intercept, coefficient = np.linalg.lstsq(design, difference / sem, rcond=None)[0].tolist()
     errors = np.sqrt(np.diag(covariance)).tolist()
     residual = difference / sem - design @ np.array([intercept, coefficient])
-    return Bias(
-        intercept=intercept,
-        intercept_error=errors[0],
-        coefficient=coefficient * scale,
-        coefficient_error=errors[1] * scale,
-        chi2=float(residual @ residual),
-        dof=len(x) - 2,
-    )
+    judgement = judged(float(residual @ residual), len(x) - 2, intercept=errors[0], coefficient=errors[1] * scale)
+    return Bias(intercept=intercept, coefficient=coefficient * scale, **judgement)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.numbers import rounded
 from sgdsim.errors import ArgumentError
 
@@ -19,15 +20,20 @@ class PowerLaw:
     """The fitted law y = constant * x^slope.
 
     `chi2` is the sum of squared residuals of log y in units of their standard errors; it is close to `dof` (points - 2)
-    where a power law describes the points. The errors are statistical: they are not widened when chi2 > dof.
+    where a power law describes the points. `p_value`: the probability of a chi2 no smaller, where it does; below 1e-3
+    the `_error` are the `_statistical_error` times `widening` = sqrt(chi2/dof), elsewhere the same.
     """
 
     slope: float
     slope_error: float
+    slope_statistical_error: float
     constant: float
     constant_error: float
+    constant_statistical_error: float
     chi2: float
     dof: int
+    p_value: float
+    widening: float
 
     def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
         """The law's value at x."""
@@ -35,7 +41,8 @@ class PowerLaw:
 
     def __str__(self) -> str:
         slope, constant = rounded(self.slope, self.slope_error), rounded(self.constant, self.constant_error)
-        return f"y = constant * x^slope: slope {slope}, constant {constant}, chi2/dof {self.chi2:.3g}/{self.dof}"
+        quality = in_words(self.chi2, self.dof, self.widening)
+        return f"y = constant * x^slope: slope {slope}, constant {constant}, {quality}"
 
 
 def fit_power_law(
@@ -67,9 +74,8 @@ def fit_power_law(
     means = np.stack([resampled_means(sample, resamples, rng) for sample in finite])  # (points, resamples)
     if not (means > 0).all():
         raise ArgumentError("samples", "have a mean well above 0 at every point, in units of its error", means.min())
-    law = design.law(mean)
     slopes, intercepts = design.estimate(np.log(means))
-    return PowerLaw(slope_error=float(slopes.std(ddof=1)), constant_error=float(np.exp(intercepts).std(ddof=1)), **law)
+    return design.law(mean, slopes.std(ddof=1), np.exp(intercepts).std(ddof=1))
 
 
 def fit_power_law_to_means(
@@ -86,9 +92,9 @@ def fit_power_law_to_means(
     """
     mean, sem = np.asarray(mean, np.float64), np.asarray(sem, np.float64)
     design = _Design.of(x, mean, sem)
-    law = design.law(mean)
     slope_error, intercept_error = design.errors()
-    return PowerLaw(slope_error=slope_error, constant_error=law["constant"] * intercept_error, **law)
+    _, intercept = design.estimate(np.log(mean)[:, None])
+    return design.law(mean, slope_error, math.exp(intercept.item()) * intercept_error)
 
 
 def weighted_law(
@@ -145,16 +151,12 @@ class _Design:
         slope_variance = 1 / float(self.weights @ self.log_x**2)
         return math.sqrt(slope_variance), math.sqrt(1 / self.weights.sum() + self.centre**2 * slope_variance)
 
-    def law(self, mean: np.ndarray) -> dict:
-        """Everything but the error bars."""
+    def law(self, mean: np.ndarray, slope_error: float, constant_error: float) -> PowerLaw:
+        """The law through the means, with these statistical errors."""
         slope, intercept = (value.item() for value in self.estimate(np.log(mean)[:, None]))
         residual = np.log(mean) - intercept - slope * (self.log_x + self.centre)
-        return {
-            "slope": slope,
-            "constant": math.exp(intercept),
-            "chi2": float(self.weights @ residual**2),
-            "dof": len(mean) - 2,
-        }
+        judgement = judged(self.weights @ residual**2, len(mean) - 2, slope=slope_error, constant=constant_error)
+        return PowerLaw(slope=slope, constant=math.exp(intercept), **judgement)
 
 
 def finite_samples(

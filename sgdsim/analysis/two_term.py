@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sgdsim.analysis.fits import finite_samples, resampled_means
+from sgdsim.analysis.goodness import judged
 from sgdsim.errors import ArgumentError
 
 PROPORTIONAL = 1e-6
@@ -16,18 +17,23 @@ PROPORTIONAL = 1e-6
 
 @dataclass(frozen=True)
 class TwoTerm:
-    """The fitted law y = first_coefficient * u + second_coefficient * v, with statistical errors.
+    """The fitted law y = first_coefficient * u + second_coefficient * v.
 
     `chi2` is the sum of squared residuals in units of their standard errors; it is close to `dof` (points - 2) where
-    the law describes the points. The errors are not widened when it is larger.
+    the law describes the points. `p_value`: the probability of a chi2 no smaller, where it does; below 1e-3 the
+    `_error` are the `_statistical_error` times `widening` = sqrt(chi2/dof), elsewhere the same.
     """
 
     first_coefficient: float
     first_error: float
+    first_statistical_error: float
     second_coefficient: float
     second_error: float
+    second_statistical_error: float
     chi2: float
     dof: int
+    p_value: float
+    widening: float
 
     def __call__(self, u: ArrayLike, v: ArrayLike) -> Float[np.ndarray, "*shape"]:
         """The law's value at (u, v)."""
@@ -115,14 +121,8 @@ class _Design:
         return np.sqrt(np.diag(np.linalg.inv(self.columns.T @ self.columns))) / self.lengths
 
     def law(self, mean: Float[np.ndarray, " points"], errors: Float[np.ndarray, " 2"]) -> TwoTerm:
-        """The law through the means, with these errors."""
+        """The law through the means, with these statistical errors."""
         found = self.estimate(mean[:, None])[:, 0]
         residual = mean / self.sem - self.columns @ (found * self.lengths)
-        return TwoTerm(
-            first_coefficient=float(found[0]),
-            first_error=float(errors[0]),
-            second_coefficient=float(found[1]),
-            second_error=float(errors[1]),
-            chi2=float(residual @ residual),
-            dof=len(mean) - 2,
-        )
+        judgement = judged(float(residual @ residual), len(mean) - 2, first=errors[0], second=errors[1])
+        return TwoTerm(first_coefficient=float(found[0]), second_coefficient=float(found[1]), **judgement)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sgdsim.analysis.dataset import DEVIATIONS
-from sgdsim.ensemble.contracts import System
+from sgdsim.ensemble.contracts import Scalar, System
 from sgdsim.sweep.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.sweep.complaints import Complaints
 from sgdsim.sweep.grid import read_grid
@@ -90,7 +90,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     grid = read_grid(tables["grid"], tables["problem"], system.problem_section, complaints)
     builder = CellBuilder(system, tables["problem"], grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
-    _check_fits(fits, builder)
+    # Of cells that are known in part nothing is said about what all of them have.
+    _check_fits(fits, builder, [cell.problem.parameters() for cell in cells] if not complaints else [])
     digests = {name: digest for cell in cells for name, digest in cell.problem.digests().items()}
     if not complaints:
         _check_digests(source.document.get("digests", {}), digests, complaints)
@@ -137,8 +138,8 @@ def _takes_nothing(section: type[BaseModel]) -> bool:
     return True
 
 
-def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
-    """Complains about fits of what the cells do not have."""
+def _check_fits(fits: Mapping[str, Any], builder: CellBuilder, rows: Sequence[Mapping[str, Scalar]]) -> None:
+    """Complains about fits of what the cells do not have; `rows` are their parameters."""
     names = scalars(builder.system)
     alone, no_theory = (asks_for_none(builder.sections[part]) for part in ("simulator", "theory"))
     for name, fit in fits.items():
@@ -160,6 +161,11 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder) -> None:
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
         if builder.parameters and fit.second is not None and fit.second not in builder.parameters:
             _unknown("parameter", (*path, "second"), fit.second, builder.parameters, builder.complaints)
+        named = [name for name in (fit.against, fit.second) if name in builder.parameters]
+        missing = LAWS[fit.law].misses(fit, {name: [float(row[name]) for row in rows] for name in named})
+        if missing is not None:
+            key, text, remedy = missing
+            builder.complaints.add((*path, key), text, remedy=f"write e.g. {remedy}")
 
 
 def _check_digests(given: Mapping[str, str], found: Mapping[str, str], complaints: Complaints) -> None:
@@ -190,6 +196,8 @@ def _check_keys(fit: Any, path: KeyPath, names: list[str], complaints: Complaint
         complaints.add(
             (*path, "second"), f"must {'' if law.takes_second else 'not '}be given for law = {show(fit.law)}"
         )
+    if fit.exponent is not None and not law.takes_exponent:
+        complaints.add((*path, "exponent"), f"must not be given for law = {show(fit.law)}")
     for key, allowed in (("log", law.takes_log), ("together", law.takes_second)):
         if getattr(fit, key) and not allowed:
             complaints.add((*path, key), f"must be false for law = {show(fit.law)}")

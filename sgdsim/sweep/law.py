@@ -2,18 +2,21 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
+from sgdsim.analysis.goodness import in_words
 from sgdsim.ensemble.contracts import Problem, System
 from sgdsim.errors import ArgumentError
 from sgdsim.sweep.quantities import Fit
 
 Entry = dict[str, Any]
 """A fit as it stands in summary.json."""
+Missing = tuple[str, str, str]
+"""A key of a fit, what is wrong with it, and a line that mends it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Law(abc.ABC):
     takes_log = False
     takes_second = False
     """Whether it is a law in two parameters, `against` and `second`, which may hold for all cells `together`."""
+    takes_exponent = False
+    """Whether an exponent of `against` may be given."""
     compares = False
     """Whether it holds a simulation against theory, and so needs both."""
 
@@ -49,6 +54,10 @@ class Law(abc.ABC):
     @abc.abstractmethod
     def takes_level(self, quantity: str) -> bool:
         """Whether a level belongs to it with this quantity."""
+
+    def misses(self, fit: Fit, columns: Mapping[str, Sequence[float]]) -> Missing | None:
+        """What it cannot do without, and the parameters of the cells, `columns`, do not give."""
+        return None
 
     @abc.abstractmethod
     def fit(self, fit: Fit, members: Members) -> Entry:
@@ -64,6 +73,11 @@ def numbers(kind: type[Any], law: Any) -> Entry:
     if law is None:
         return {field.name: None for field in dataclasses.fields(kind)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(law).items()}
+
+
+def judgement(entry: Entry) -> str:
+    """chi2 in words; where the law does not hold, that too, and what was done to its errors."""
+    return in_words(entry["chi2"], entry["dof"], entry.get("widening") or 1.0)
 
 
 def stated(problem: str | None) -> Entry:

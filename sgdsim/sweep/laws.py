@@ -10,7 +10,8 @@ from sgdsim.analysis.levels import NotReachedError, Onset, find_onset
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.analysis.threshold import Threshold, fit_threshold
 from sgdsim.errors import ArgumentError
-from sgdsim.sweep.law import Entry, Law, Members, attempt, numbers, reason, stated
+from sgdsim.sweep.law import Entry, Law, Members, attempt, judgement, numbers, reason, stated
+from sgdsim.sweep.log_power_law import LogPowerLaw
 from sgdsim.sweep.power_law import Power
 from sgdsim.sweep.quantities import RELAXATION, Fit, final, quantity_of
 from sgdsim.sweep.two_term_law import TwoTermLaw
@@ -81,7 +82,7 @@ class BiasLaw(Law):
         intercept, coefficient = (rounded(entry[name], entry[f"{name}_error"]) for name in ("intercept", "coefficient"))
         return (
             f"{entry['quantity']} - theory = {intercept} + c/{entry['against']} with c = {coefficient};"
-            f" chi2/dof = {entry['chi2']:.3g}/{entry['dof']}"
+            f" {judgement(entry)}"
         )
 
 
@@ -125,6 +126,7 @@ LAWS: Mapping[str, Law] = {
     "bias": BiasLaw(),
     "onset": OnsetLaw(),
     "two_term": TwoTermLaw(),
+    "log_power": LogPowerLaw(),
 }
 
 
@@ -136,6 +138,8 @@ def fit_law(fit: Fit, members: Members) -> Entry:
         del keys["second"], keys["together"]
     if fit.along is None:
         del keys["along"]
+    if not law.takes_exponent:
+        del keys["exponent"]
     return {**keys, **law.fit(fit, members)}
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from sgdsim.analysis.dataset import DEVIATIONS
 from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means, weighted_law
+from sgdsim.analysis.goodness import judged
 from sgdsim.analysis.numbers import rounded
 from sgdsim.errors import ArgumentError
-from sgdsim.sweep.law import Entry, Law, Members, attempt, numbers, reason, stated
+from sgdsim.sweep.law import Entry, Law, Members, attempt, judgement, numbers, reason, stated
 from sgdsim.sweep.quantities import COLUMNS, Fit, Point, each_replica, is_alone, quantity_of
 
 
@@ -61,7 +62,7 @@ class Power(Law):
         """Slope and constant beside what theory expects."""
         expected = "" if entry["expected_slope"] is None else f", expected {entry['expected_slope']:g}"
         predicted = "" if entry["theory_constant"] is None else f", predicted {entry['theory_constant']:.4g}"
-        quality = "" if entry["chi2"] is None else f"; chi2/dof = {entry['chi2']:.3g}/{entry['dof']}"
+        quality = "" if entry["chi2"] is None else f"; {judgement(entry)}"
         return (
             f"{entry['quantity']} = C {entry['against']}^s"
             f" with s = {rounded(entry['slope'], entry['slope_error'])}{expected};"
@@ -97,7 +98,7 @@ def _try_power(
 def _unweighted(x: list[float], values: np.ndarray) -> PowerLaw:
     """The power law through numbers without errors."""
     slope, constant = weighted_law(x, np.ones(len(x)), np.ones(len(x)), values)
-    return PowerLaw(slope, math.nan, constant, math.nan, math.nan, len(x) - 2)
+    return PowerLaw(slope=slope, constant=constant, **judged(math.nan, len(x) - 2, slope=math.nan, constant=math.nan))
 
 
 def _theory_law(

@@ -29,8 +29,9 @@ class Fit:
     - `level`: of the quantities that say when it is reached, and of an onset.
     - `log`: whether a power law has a factor |ln(against)| too.
     - `law`: the law's name.
-    - `second`: the parameter of the second term, of a law of two terms; `together`: whether one such law holds for all
-      cells.
+    - `second`: the parameter of the second term, of a law of two terms, or that of the logarithm; `together`: whether
+      one such law holds for all cells.
+    - `exponent`: of `against`, where it is not fitted, of a law with a logarithm.
     - `along`: the axis of the grid that it runs along, where it is not the one that changes `against` most.
     """
 
@@ -42,6 +43,7 @@ class Fit:
     second: str | None = None
     together: bool = False
     along: str | None = None
+    exponent: float | None = None
 
 
 def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:

@@ -80,12 +80,13 @@ class FitSection(Section):
     """[fits.NAME]: a law of one quantity of the cells against another.
 
     `level` belongs to the quantities "samples_to_level" and "relaxation_time", and to the law "onset". With `log`, of a
-    power law, the quantity is divided by |ln(against)| first. `second`, of the law "two_term", is the parameter of its
-    second term; with `together` there is one such law for all cells. `along` names the axis of the grid that a law runs
-    along, where several change `against`.
+    power law, the quantity is divided by |ln(against)| first. `second` is the parameter of the second term of the law
+    "two_term", and that of the logarithm of the law "log_power"; with `together` there is one such law for all cells.
+    `exponent`, of "log_power", is that of `against` where it is not to be fitted. `along` names the axis of the grid
+    that a law runs along, where several change `against`.
     """
 
-    law: Literal["power", "threshold", "bias", "onset", "two_term"] = "power"
+    law: Literal["power", "threshold", "bias", "onset", "two_term", "log_power"] = "power"
 
     quantity: str = Field(examples=["sup_deviation"])
     against: str = "dt"
@@ -94,6 +95,7 @@ class FitSection(Section):
     level: float | None = Field(default=None, gt=0)
     log: bool = False
     together: bool = False
+    exponent: float | None = Field(default=None, ge=-100, le=100)
 
 
 class ReportSection(Section):

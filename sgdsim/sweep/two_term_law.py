@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sgdsim.analysis.dataset import DEVIATIONS
 from sgdsim.analysis.numbers import rounded
 from sgdsim.analysis.two_term import TwoTerm, fit_two_term, fit_two_term_to_means
-from sgdsim.sweep.law import Entry, Law, Members, attempt, numbers, stated
+from sgdsim.sweep.law import Entry, Law, Members, attempt, judgement, numbers, stated
 from sgdsim.sweep.quantities import Fit, each_replica, quantity_of
 
 
@@ -56,5 +56,5 @@ class TwoTermLaw(Law):
         )
         return (
             f"{entry['quantity']} = a {entry['against']} + b {entry['second']} with a = {a}, b = {b};"
-            f" chi2/dof = {entry['chi2']:.3g}/{entry['dof']}"
+            f" {judgement(entry)}"
         )

@@ -7,6 +7,7 @@ import pytest
 
 from sgdsim.analysis import fits
 from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means
+from sgdsim.analysis.goodness import judged
 from sgdsim.errors import ArgumentError
 
 X = np.geomspace(1e-4, 1e-2, 6)
@@ -132,6 +133,11 @@ def test_replicas_whose_resampled_mean_may_vanish_are_refused():
 
 
 def test_a_law_prints_itself_with_its_errors():
-    assert str(PowerLaw(0.5, 0.001, 0.24, 0.003, 3.21, 4)) == (
-        "y = constant * x^slope: slope 0.5000(10), constant 0.240(3), chi2/dof 3.21/4"
-    )
+    law = PowerLaw(slope=0.5, constant=0.24, **judged(3.21, 4, slope=0.001, constant=0.003))
+    assert str(law) == "y = constant * x^slope: slope 0.5000(10), constant 0.240(3), chi2/dof = 3.21/4"
+
+
+def test_a_law_that_does_not_hold_says_so():
+    law = PowerLaw(slope=0.5, constant=0.24, **judged(36.0, 4, slope=0.001, constant=0.003))
+    words = "p = 3e-07: the law does not hold, errors widened by 3"
+    assert str(law) == f"y = constant * x^slope: slope 0.500(3), constant 0.240(9), chi2/dof = 36/4, {words}"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
@@ -10,12 +12,17 @@ from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.ensemble.contracts import System
 
+DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")
+"""The quantities that theorem 1 bounds by C(T) log(p) sqrt(dt)."""
+
 
 def expected_slope(quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
-    """Slope of log(quantity) against log(against) as d -> infinity (Veiga et al. 2022); None where theory has none.
+    """Slope of log(quantity) against log(against) by theory (Veiga et al. 2022); None where theory has none.
 
-    - `sup_deviation`, `final_deviation`: by theorem 1, E max_t |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt).
-      1/2 against dt; against d, -(1 + theta)/2 where theta >= 0 and -(1/2 + theta) in the orange region.
+    - a deviation: by theorem 1, E |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt). 1/2 against dt; against d,
+      -(1 + theta)/2 where theta >= 0 and -(1/2 + theta) in the orange region. Where p differs between the cells, as
+      along p = p0 d^kappa, the slope of log log p is added, by least squares over the cells with equal weights; None
+      where a cell has p = 1, whose log p is 0.
     - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise d^-theta where theta >= 0.
     - `samples_to_level`: where theta >= 0, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
     """
@@ -23,15 +30,35 @@ def expected_slope(quantity: str, against: str, problems: Sequence[Committee]) -
         return None
     thetas = {problem.scaling.theta for problem in problems}
     theta = thetas.pop() if len(thetas) == 1 else None
-    if quantity in ("sup_deviation", "final_deviation"):
+    if quantity in DEVIATIONS:
         against_d = None if theta is None else -(1 + (theta if theta >= 0 else 2 * theta)) / 2
-        return {"dt": 0.5, "d": against_d}.get(against)
+        slope = {"dt": 0.5, "d": against_d}.get(against)
+        growth = None if slope is None else _slope_of_log_p(against, problems)
+        return None if slope is None or growth is None else slope + growth
     if any(problem.region is Region.ORANGE for problem in problems):
         return None
     if quantity == "samples_to_level":
         return {"dt": -1.0, "d": None if theta is None else 1 + theta}.get(against)
     noisy = all(problem.noise > 0 for problem in problems)
     return -theta if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
+
+
+def slope_assumes(quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
+    """What `expected_slope` takes for granted beside the power of dt or d, in words; None where nothing."""
+    grows = quantity in DEVIATIONS and len({problem.p for problem in problems}) > 1
+    known = grows and expected_slope(quantity, against, problems) is not None
+    return "with the factor log(p) of the bound, which need not be sharp" if known else None
+
+
+def _slope_of_log_p(against: str, problems: Sequence[Committee]) -> float | None:
+    """The least-squares slope of log log p against log(against) over the cells; 0 where p is the same in all."""
+    if len({problem.p for problem in problems}) == 1:
+        return 0.0
+    x = np.log([float(problem.parameters()[against]) for problem in problems])
+    if min(problem.p for problem in problems) == 1 or np.ptp(x) == 0:
+        return None
+    centred = x - x.mean()
+    return float(centred @ np.log(np.log([problem.p for problem in problems])) / (centred @ centred))
 
 
 SYSTEM = System(
@@ -44,4 +71,5 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     expected_slope=expected_slope,
+    slope_assumes=slope_assumes,
 )

@@ -260,6 +260,8 @@ class System:
     """None where the system has no theory at all."""
     expected_slope: Any = None
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
+    slope_assumes: Any = None
+    """(quantity, against, list of problems) -> what the expected slope takes for granted, in words, or None."""
     expected_onset: Any = None
     """(quantity, against, list of problems) -> where the quantity is expected to rise through a level, or None."""
     expected_two_term: Any = None

@@ -19,10 +19,11 @@ from sgdsim.sweep.quantities import COLUMNS, Fit, Point, each_replica, is_alone,
 class Power(Law):
     """quantity = constant * against^slope.
 
-    `expected_slope` is the exponent as d -> infinity (None for a law with a logarithm); `theory_slope` and
-    `theory_constant` are those of the same fit, with the same weights, to theory's own values at the same points,
-    `theory_points`. Of a deviation from theory these are the predicted means (None without predicted fluctuations).
-    Where nothing was simulated, the fit is to theory itself, with equal weights and without errors.
+    `expected_slope` is the exponent by theory (None for a law with a logarithm), and `expected_assumes` what that takes
+    for granted, in words (None where nothing). `theory_slope` and `theory_constant` are those of the same fit, with the
+    same weights, to theory's own values at the same points, `theory_points`. Of a deviation from theory these are the
+    predicted means (None without predicted fluctuations). Where nothing was simulated, the fit is to theory itself,
+    with equal weights and without errors.
     """
 
     takes_log = True
@@ -46,11 +47,14 @@ class Power(Law):
             if failed
             else _try_power(x, mean, sem, samples, alone)
         )
-        slope = members.system.expected_slope
+        slope, assumes = members.system.expected_slope, members.system.slope_assumes
         theory_slope, theory_constant = (None, None) if law is None or alone else _theory_law(x, mean, sem, theory)
         return {
             **numbers(PowerLaw, law),
-            "expected_slope": slope(fit.quantity, fit.against, members.problems) if slope and not fit.log else None,
+            **{
+                key: of(fit.quantity, fit.against, members.problems) if of and not fit.log else None
+                for key, of in (("expected_slope", slope), ("expected_assumes", assumes))
+            },
             "theory_slope": theory_slope,
             "theory_constant": theory_constant,
             "theory_points": theory.tolist(),
@@ -60,7 +64,8 @@ class Power(Law):
 
     def headline(self, entry: Entry) -> str:
         """Slope and constant beside what theory expects."""
-        expected = "" if entry["expected_slope"] is None else f", expected {entry['expected_slope']:g}"
+        assumes = f" {entry['expected_assumes']}" if entry.get("expected_assumes") else ""
+        expected = "" if entry["expected_slope"] is None else f", expected {entry['expected_slope']:.4g}{assumes}"
         predicted = "" if entry["theory_constant"] is None else f", predicted {entry['theory_constant']:.4g}"
         quality = "" if entry["chi2"] is None else f"; {judgement(entry)}"
         return (

@@ -10,6 +10,7 @@ from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
+from sgdsim.committee.wider import WiderStudent
 from sgdsim.ensemble.contracts import System
 
 DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")
@@ -71,5 +72,6 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     expected_slope=expected_slope,
+    prediction=WiderStudent(),
     slope_assumes=slope_assumes,
 )

@@ -241,6 +241,32 @@ class Theory(abc.ABC):
         """The theory's curve for this problem."""
 
 
+class Prediction(abc.ABC):
+    """Theory of a quantity at values of one parameter that no cell of a grid has, for the curve beside measured points.
+
+    It is for deviations from theory, whose predictions are not part of a theory's curve.
+    """
+
+    parameter: ClassVar[str]
+    """The parameter that it is a function of, e.g. the width p."""
+    least: ClassVar[int]
+    """Its least value."""
+
+    @abc.abstractmethod
+    def lacks(self, quantity: str, start: Start, theory: Theory) -> str:
+        """What is missing for it, as an advice; empty where nothing is."""
+
+    @abc.abstractmethod
+    def problem_at(self, problem: Any, value: int) -> Problem:
+        """The problem with another value of the parameter, and all else of it that matters."""
+
+    @abc.abstractmethod
+    def predict(
+        self, quantity: str, problem: Any, start: Any, theory: Any, times: Float[np.ndarray, " times"]
+    ) -> float:
+        """The predicted mean of the quantity. **Raises:** ArgumentError where there is none."""
+
+
 @dataclass(frozen=True)
 class System:
     """What a system hands to the common rooms.
@@ -264,5 +290,7 @@ class System:
     """(quantity, against, list of problems) -> what the expected slope takes for granted, in words, or None."""
     expected_onset: Any = None
     """(quantity, against, list of problems) -> where the quantity is expected to rise through a level, or None."""
+    prediction: Prediction | None = None
+    """Theory beyond a grid, of the systems that have it."""
     expected_two_term: Any = None
     """(quantity, against, second, list of problems) -> both coefficients of a law of two terms, or None."""

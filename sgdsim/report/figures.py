@@ -5,6 +5,8 @@ from sgdsim.report.bias import BiasFigure
 from sgdsim.report.density import DensityFigure
 from sgdsim.report.fluctuations import FluctuationsFigure
 from sgdsim.report.kinds import FigureKind
+from sgdsim.report.law_in_dt import LawInDtFigure
+from sgdsim.report.law_in_p import LawInPFigure
 from sgdsim.report.lazy import LazyFigure
 from sgdsim.report.linear_noise import LinearNoiseFigure
 from sgdsim.report.noise import NoiseFigure
@@ -20,14 +22,14 @@ from sgdsim.report.threshold import ThresholdFigure
 from sgdsim.report.threshold_start import ThresholdStartFigure
 from sgdsim.report.trajectories import TrajectoriesFigure
 from sgdsim.report.weight_histograms import WeightHistogramsFigure
-from sgdsim.report.width import WidthFigure
 
 _KINDS = (
     ScalingFigure(),
     TrajectoriesFigure(),
     RiskFigure(),
     PhaseDiagramFigure(),
-    WidthFigure(),
+    LawInPFigure(),
+    LawInDtFigure(),
     FluctuationsFigure(),
     BiasFigure(),
     ThresholdFigure(),

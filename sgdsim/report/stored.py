@@ -28,6 +28,7 @@ NUMBERS = {
     "bias": "intercept",
     "onset": "onset",
     "two_term": "first_coefficient",
+    "log_power": "b",
 }
 """The number that each kind of law is fitted for; None where no fit could be made."""
 

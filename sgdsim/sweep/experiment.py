@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sgdsim.analysis.dataset import DEVIATIONS
-from sgdsim.ensemble.contracts import Scalar, System
+from sgdsim.ensemble.contracts import System
 from sgdsim.sweep.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.sweep.complaints import Complaints
 from sgdsim.sweep.grid import read_grid
@@ -91,7 +91,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     builder = CellBuilder(system, tables["problem"], grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
     # Of cells that are known in part nothing is said about what all of them have.
-    _check_fits(fits, builder, [cell.problem.parameters() for cell in cells] if not complaints else [])
+    _check_fits(fits, builder, cells if not complaints else [])
     digests = {name: digest for cell in cells for name, digest in cell.problem.digests().items()}
     if not complaints:
         _check_digests(source.document.get("digests", {}), digests, complaints)
@@ -138,9 +138,10 @@ def _takes_nothing(section: type[BaseModel]) -> bool:
     return True
 
 
-def _check_fits(fits: Mapping[str, Any], builder: CellBuilder, rows: Sequence[Mapping[str, Scalar]]) -> None:
-    """Complains about fits of what the cells do not have; `rows` are their parameters."""
+def _check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Cell]) -> None:
+    """Complains about fits of what the cells do not have."""
     names = scalars(builder.system)
+    rows = [cell.problem.parameters() for cell in cells]
     alone, no_theory = (asks_for_none(builder.sections[part]) for part in ("simulator", "theory"))
     for name, fit in fits.items():
         path = ("fits", name)
@@ -166,6 +167,24 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder, rows: Sequence[Ma
         if missing is not None:
             key, text, remedy = missing
             builder.complaints.add((*path, key), text, remedy=f"write e.g. {remedy}")
+        elif fit.predict_to is not None and cells:
+            _check_prediction(fit, path, builder, cells)
+
+
+def _check_prediction(fit: Any, path: KeyPath, builder: CellBuilder, cells: Sequence[Cell]) -> None:
+    """Complains about a predicted curve that there is no theory of."""
+    prediction, cell = builder.system.prediction, next((cell for cell in cells if cell.theory is not None), None)
+    remedy = "remove it"
+    if fit.law != "log_power":
+        text = f"must not be given for law = {show(fit.law)}"
+    elif prediction is None or fit.second != prediction.parameter:
+        text = f"must not be given for second = {show(fit.second)}, which theory has no curve against"
+    elif cell is None or cell.theory is None:
+        text, remedy = "must not be given where there is no theory", "choose a theory.kind"
+    else:
+        text, remedy = "must not be given here", prediction.lacks(fit.quantity, cell.start, cell.theory)
+    if remedy:
+        builder.complaints.add((*path, "predict_to"), text, remedy=remedy)
 
 
 def _check_digests(given: Mapping[str, str], found: Mapping[str, str], complaints: Complaints) -> None:

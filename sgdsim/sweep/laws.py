@@ -139,7 +139,7 @@ def fit_law(fit: Fit, members: Members) -> Entry:
     if fit.along is None:
         del keys["along"]
     if not law.takes_exponent:
-        del keys["exponent"]
+        del keys["exponent"], keys["predict_to"]
     return {**keys, **law.fit(fit, members)}
 
 

@@ -32,6 +32,7 @@ class Fit:
     - `second`: the parameter of the second term, of a law of two terms, or that of the logarithm; `together`: whether
       one such law holds for all cells.
     - `exponent`: of `against`, where it is not fitted, of a law with a logarithm.
+    - `predict_to`: the largest value of `second` at which theory is asked, for a curve beside the points.
     - `along`: the axis of the grid that it runs along, where it is not the one that changes `against` most.
     """
 
@@ -44,6 +45,7 @@ class Fit:
     together: bool = False
     along: str | None = None
     exponent: float | None = None
+    predict_to: int | None = None
 
 
 def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:

@@ -24,6 +24,7 @@ from sgdsim.store.files import atomic, write_text
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.ensembles import naming
 from sgdsim.sweep.experiment import Experiment
+from sgdsim.sweep.further import further
 from sgdsim.sweep.groups import groups
 from sgdsim.sweep.law import Members
 from sgdsim.sweep.laws import fit_law
@@ -133,7 +134,8 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
                 continue
             problems = [experiment.cells[index].problem for index in whole]
             chosen = Members(experiment.system, problems, [data[index] for index in whole])
-            fits[f"{name}[{label}]" if label else name] = fit_law(fit, chosen)
+            entry = fit_law(fit, chosen) | {"cells": whole} | further(experiment, fit, whole)
+            fits[f"{name}[{label}]" if label else name] = entry
     wall_seconds = sum(cell.wall_seconds for cell in cells)
     return {
         "experiment": experiment.name,

@@ -82,8 +82,9 @@ class FitSection(Section):
     `level` belongs to the quantities "samples_to_level" and "relaxation_time", and to the law "onset". With `log`, of a
     power law, the quantity is divided by |ln(against)| first. `second` is the parameter of the second term of the law
     "two_term", and that of the logarithm of the law "log_power"; with `together` there is one such law for all cells.
-    `exponent`, of "log_power", is that of `against` where it is not to be fitted. `along` names the axis of the grid
-    that a law runs along, where several change `against`.
+    `exponent`, of "log_power", is that of `against` where it is not to be fitted; `predict_to`, of the same law, asks
+    theory for a curve up to this value of `second`. `along` names the axis of the grid that a law runs along, where
+    several change `against`.
     """
 
     law: Literal["power", "threshold", "bias", "onset", "two_term", "log_power"] = "power"
@@ -96,6 +97,7 @@ class FitSection(Section):
     log: bool = False
     together: bool = False
     exponent: float | None = Field(default=None, ge=-100, le=100)
+    predict_to: int | None = Field(default=None, ge=2, le=100_000)
 
 
 class ReportSection(Section):
@@ -107,7 +109,8 @@ class ReportSection(Section):
             "trajectories",
             "risk",
             "phase_diagram",
-            "width",
+            "law_in_p",
+            "law_in_dt",
             "fluctuations",
             "bias",
             "threshold",

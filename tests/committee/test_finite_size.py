@@ -42,4 +42,4 @@ def test_the_mean_path_is_the_ode(region, d, delta, time):
     assert problem.region == region
     tiles = run(problem, OverlapStart(0.5, 1), Chain(), linear_times(time, 3), 512, 0, ExactODE())
     assert tiles.diverged.sum() == 0
-    assert worst({name: z_from_theory(tiles, name) for name in tiles.mean}) < 5
+    assert worst({name: z_from_theory(tiles, name) for name in tiles.theory}) < 5

@@ -2,9 +2,8 @@
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,19 +11,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
 from sgdsim.committee.fluctuations import check_size, predict_spread
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
+from sgdsim.committee.solver import integrate
 from sgdsim.ensemble.contracts import Curve, Observables, Spread, Start, Theory
 from sgdsim.errors import ArgumentError
-
-MAX_STEPS = 1_000_000
-"""Of the solver, rejected ones included. It takes a step every 3 units of time or so near perfect learning."""
-
-SMALLEST_STEP = 1e-14
-"""In t. A solver that asks for less has met a number that is not finite, and gives up."""
 
 
 def _fields(
@@ -84,12 +79,6 @@ def velocity(
     return A * with_fields[:, :k], A * (with_students + with_students.T) + B * with_errors
 
 
-def _largest(errors: tuple[Float[Array, "p k"], Float[Array, "p p"]]) -> Float[Array, ""]:
-    """Norm of the solver's error; infinite for NaN, so that the step shrinks and the solver can give up."""
-    worst = jnp.maximum(*(jnp.max(jnp.abs(part)) for part in errors))
-    return jnp.where(jnp.isnan(worst), jnp.inf, worst)
-
-
 class OverlapCurve(Curve):
     """The ODE of one problem. A, B and the noise are traced: one compilation serves all of equal p, k, activation."""
 
@@ -109,25 +98,22 @@ class OverlapCurve(Curve):
         """
         times = jnp.asarray(times, jnp.float64)
         P, M0, Q0 = (jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q))
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda t, state, args: self.velocity(P, *state)),
-            diffrax.Tsit5(),
-            t0=0.0,
-            t1=times[-1],
-            dt0=0.01 / (self.A + self.B),
-            y0=(M0, Q0),
-            saveat=diffrax.SaveAt(ts=times),
-            stepsize_controller=diffrax.PIDController(
-                rtol=self.rtol, atol=self.atol, norm=_largest, dtmin=SMALLEST_STEP, force_dtmin=False
-            ),
-            adjoint=diffrax.ForwardMode(),
-            max_steps=MAX_STEPS,
-            throw=False,
-        )
-        paths = cast(tuple[Array, Array], solution.ys)
-        M, Q = (jnp.where(jnp.isfinite(path), path, jnp.nan) for path in paths)  # infinite where it did not get
+        first_step = 0.01 / (self.A + self.B)
+        M, Q = integrate(lambda y: self.velocity(P, *y), (M0, Q0), times, first_step, self.rtol, self.atol)
         risk = jax.vmap(self.risk, in_axes=(None, 0, 0))(P, M, Q)
         return {"M": M, "Q": Q, "excess_risk": risk}
+
+    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+        """The same on the host. Where all units start alike they are solved as one; see `equal_units`."""
+        units = equal_units(initial)
+        if units is None:
+            return super().solve(initial, times)
+        return expand(self.of_equal_units().solve(units, times), self.p)
+
+    def of_equal_units(self) -> EqualCurve:
+        """The same ODE for units that are all alike."""
+        p = jnp.asarray(self.p, jnp.float64)
+        return EqualCurve(self.A, self.B, self.noise, p, self.activation, rtol=self.rtol, atol=self.atol)
 
     def velocity(
         self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee import ode
+from sgdsim.committee import ode, solver
 from sgdsim.committee.activations import Erf
 from sgdsim.committee.integrals import I3, I4, J2
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, errors_with_errors, errors_with_fields, velocity
@@ -273,7 +273,7 @@ def test_problems_can_be_mapped_too():
 
 def test_a_solver_that_gives_up_says_where(monkeypatch):
     """p = 7, k = 1 are of this test alone: a program that is compiled keeps its number of steps."""
-    monkeypatch.setattr(ode, "MAX_STEPS", 12)
+    monkeypatch.setattr(solver, "MAX_STEPS", 12)
     problem, times = Committee(d=100, p=7, k=1, gamma=3.0), np.array([0.001, 0.002, 0.5, 50.0, 1000.0])
     with pytest.raises(ArgumentError, match=r"`times` must end at or before t = 0\.\d+, but got 1000\.0"):
         solve_theory(problem, OverlapStart(), times, ExactODE())

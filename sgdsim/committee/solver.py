@@ -1,0 +1,52 @@
+"""The adaptive solver of the ODEs: a method of order 5 (Tsitouras) in float64."""
+
+from collections.abc import Callable
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+MAX_STEPS = 1_000_000
+"""Of the solver, rejected ones included. It takes a step every 3 units of time or so near perfect learning."""
+
+SMALLEST_STEP = 1e-14
+"""In t. A solver that asks for less has met a number that is not finite, and gives up."""
+
+
+def _largest(errors: Any) -> Float[Array, ""]:
+    """Norm of the solver's error; infinite for NaN, so that the step shrinks and the solver can give up."""
+    worst = jnp.max(jnp.stack([jnp.max(jnp.abs(part)) for part in jax.tree.leaves(errors)]))
+    return jnp.where(jnp.isnan(worst), jnp.inf, worst)
+
+
+def integrate(
+    velocity: Callable[[Any], Any],
+    initial: Any,
+    times: Float[Array, " times"],
+    first_step: Float[Array, ""],
+    rtol: float,
+    atol: float,
+) -> Any:
+    """The solution y of dy/dt = velocity(y) at increasing times >= 0, from `initial` at t = 0, time axis first.
+
+    NaN from the first time that the solver did not reach. `rtol` and `atol` bound the error of a step in every entry.
+    """
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda t, state, args: velocity(state)),
+        diffrax.Tsit5(),
+        t0=0.0,
+        t1=times[-1],
+        dt0=first_step,
+        y0=initial,
+        saveat=diffrax.SaveAt(ts=times),
+        stepsize_controller=diffrax.PIDController(
+            rtol=rtol, atol=atol, norm=_largest, dtmin=SMALLEST_STEP, force_dtmin=False
+        ),
+        adjoint=diffrax.ForwardMode(),
+        max_steps=MAX_STEPS,
+        throw=False,
+    )
+    # Infinite where it did not get.
+    return jax.tree.map(lambda path: jnp.where(jnp.isfinite(path), path, jnp.nan), solution.ys)

@@ -41,6 +41,19 @@ def test_it_is_sgd_of_a_network(trained):
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
+def test_every_seed_goes_through_the_images_in_an_order_of_its_own(trained):
+    """In the first epoch and the third, of replicas of one run and of runs with other seeds."""
+    kernel, state, later = trained
+    _, other = started(PROBLEM, seed=4)
+    for step in (state, later):
+        others = network.NetworkState(W1=other.W1, W2=other.W2, keys=other.keys, step=step.step)
+        orders = [np.asarray(chosen(kernel, one, lane)) for one in (step, others) for lane in range(2)]
+        for i in range(4):
+            for j in range(i):
+                assert (orders[i] == orders[j]).mean() < 0.1
+                assert len(np.intersect1d(orders[i], orders[j])) < 30  # of 100 out of 1297: 8 by chance
+
+
 def test_a_step_is_the_learning_rate_times_the_gradient_of_the_loss(trained):
     kernel, _, state = trained
     images = PROBLEM.images

@@ -50,8 +50,11 @@ def test_the_first_steps_of_a_longer_run(steps):
         np.testing.assert_array_equal(getattr(short, name), part)
 
 
-def test_stops_early():
-    full, stopped = (integrate(2.5, 0.1, 0.5, 0.2, 1.0, 200, tolerance) for tolerance in (0.0, 1e-3))
+@pytest.mark.parametrize("m0", [0.2, -0.2])
+def test_stops_early(m0):
+    """At the signal, or at minus the signal, which explains the data as well."""
+    full, stopped = (integrate(2.5, 0.1, 0.5, m0, 1.0, 200, tolerance) for tolerance in (0.0, 1e-3))
+    assert full.m[-1] * m0 > 0
     last = int(stopped.last)
     assert full.last == 200
     assert last == np.argmax(distance(full) < 1e-3)

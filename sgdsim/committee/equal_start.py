@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.committee.equal_units import EqualUnits
 from sgdsim.committee.overlaps import TOLERANCE, Overlaps
 from sgdsim.committee.problem import Committee, Real
 from sgdsim.ensemble.contracts import Start
@@ -94,6 +95,11 @@ class EqualStart(Start):
     def scale(self, problem: Committee) -> float:
         """The largest entry of Q0."""
         return max(abs(self.diagonal), abs(self.off_diagonal))
+
+    def units(self, problem: Committee) -> EqualUnits:
+        """The overlaps without the p^2 equal ones."""
+        k, values = problem.k, (self.diagonal, self.off_diagonal)
+        return EqualUnits(np.eye(k), self.row(k), *(np.asarray(value, np.float64) for value in values))
 
     def draw(self, problem: Committee, rng: np.random.Generator, size: int) -> Overlaps:
         """The same overlaps, `size` times."""

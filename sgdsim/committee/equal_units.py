@@ -4,8 +4,6 @@ Where all units of the student have the same overlaps m_r with the teachers, the
 overlap c with one another, the ODE keeps them equal. Its averages need two of them, and two that stand for the others.
 """
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -131,9 +129,9 @@ class EqualCurve(Curve):
         return 0.5 * (own + student) - jnp.mean(I2(m, jnp.full(k, q), teacher))
 
 
-def expand(path: dict[str, np.ndarray], p: int) -> dict[str, Any]:
-    """M (times, p, k), Q (times, p, p) and excess_risk of p units, from an `EqualCurve`'s solution."""
+def expand(path: dict[str, np.ndarray], p: int) -> dict[str, np.ndarray]:
+    """M (times, p, k) and Q (times, p, p) of p units, from m (times, k) and q and c (times,)."""
     m, q, c = (path[name] for name in ("m", "q", "c"))
     Q = np.repeat(c, p * p).reshape(-1, p, p)
     Q[:, np.arange(p), np.arange(p)] = q[:, None]
-    return {"M": np.repeat(m[:, None, :], p, axis=1), "Q": Q, "excess_risk": path["excess_risk"]}
+    return {"M": np.repeat(m[:, None, :], p, axis=1), "Q": Q}

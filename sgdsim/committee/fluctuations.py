@@ -14,6 +14,7 @@ it misses what the kink adds to the term of second order in gamma: at gamma/p = 
 that of M and Q by 2 %. For quadratic the points leave up to 4 %, since increments have heavy tails.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -85,7 +86,7 @@ class Deviations:
         largest = np.zeros(paths)
         means = []
         for Phi, C, offset in zip(self.transitions, self.kicks, shift, strict=True):
-            delta = delta @ Phi.T + rng.standard_normal(delta.shape) @ _root(C).T
+            delta = delta @ Phi.T + rng.standard_normal(delta.shape) @ square_root(C).T
             size = np.abs(delta + offset[None, :]).max(axis=1)
             largest = np.maximum(largest, size)
             means.append(size.mean())
@@ -93,7 +94,7 @@ class Deviations:
 
 
 def check_size(problem: Committee) -> None:
-    """Raises ArgumentError where the covariance is too large, or d leaves no room for the fields."""
+    """Raises ArgumentError where the covariance of all order parameters is too large."""
     p, k = problem.p, problem.k
     entries = p * k + p * (p + 1) // 2
     if entries > MAX_ENTRIES:
@@ -101,8 +102,13 @@ def check_size(problem: Committee) -> None:
             "fluctuations",
             f"be false where M and Q have more than {MAX_ENTRIES} independent entries (here {entries}, p = {p})",
             True,
-            "Ask for the theory alone, or take fewer units.",
+            "Start from equal units, of which any number will do, ask for the theory alone, or take fewer units.",
         )
+
+
+def check_room(problem: Committee) -> None:
+    """Raises ArgumentError where d leaves no room for the fields."""
+    p, k = problem.p, problem.k
     if problem.d < k + p:
         raise ArgumentError(
             "fluctuations", f"be false for d < k + p = {k + p}", True, "Ask for the theory alone, or raise d."
@@ -138,11 +144,28 @@ def deviations(
     problem: Committee, flow: Flow, initial: Overlaps, times: Float[np.ndarray, " times"], fineness: float = 1.0
 ) -> Deviations:
     """The law of the deviations at `times`; `fineness` > 1 takes that many times more points along the path."""
-    nodes, M, Q = _path(flow, initial, times, fineness)
+
+    def solve(
+        probes: Float[np.ndarray, " probes"],
+    ) -> tuple[Float[np.ndarray, "probes n"], Float[np.ndarray, " probes"]]:
+        solved = flow.solve(initial, probes)
+        return np.asarray(independent(*(jnp.asarray(solved[name]) for name in ("M", "Q")))), solved["excess_risk"]
+
+    nodes, states = path(solve, float(times[-1]), fineness)
     noise, P = StepCovariance.of(problem), jnp.asarray(initial.P)
     # Point by point: the number of points differs from problem to problem, and one compilation serves them all.
-    rates = [_rates(flow, noise, P, *map(jnp.asarray, point)) for point in zip(M, Q, strict=True)]
+    rates = [_rates(flow, noise, P, *full(jnp.asarray(state), problem.p, problem.k)) for state in states]
     jacobians, noises = (np.stack(rate) for rate in zip(*rates, strict=True))
+    return law(times, nodes, jacobians, noises)
+
+
+def law(
+    times: Float[np.ndarray, " times"],
+    nodes: Float[np.ndarray, " nodes"],
+    jacobians: Float[np.ndarray, "nodes n n"],
+    noises: Float[np.ndarray, "nodes n n"],
+) -> Deviations:
+    """The law at `times` from J and dt D at the `nodes` of the path."""
     transitions, kicks, last = [], [], 0.0
     for time in times:
         Phi, C = np.eye(jacobians.shape[1]), np.zeros(jacobians.shape[1:])
@@ -181,7 +204,7 @@ def _carry(Phi: Float[np.ndarray, "n n"], sigma: Float[np.ndarray, "n n"]) -> Fl
     return (carried + carried.T) / 2
 
 
-def _root(C: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+def square_root(C: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
     """R with R R^T = C, by eigenvectors; C may be singular."""
     values, vectors = np.linalg.eigh(C)
     return vectors * np.sqrt(np.maximum(values, 0.0))
@@ -196,23 +219,22 @@ def _at(
     return (1 - weight) * values[after - 1] + weight * values[after]
 
 
-def _path(
-    flow: Flow, initial: Overlaps, times: Float[np.ndarray, " times"], fineness: float
-) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, "nodes p k"], Float[np.ndarray, "nodes p p"]]:
-    """Times from 0 to the end, and (M, Q) there, between which little changes."""
-    final = float(times[-1])
+def path(
+    solve: Callable[[Float[np.ndarray, " probes"]], tuple[Float[np.ndarray, "probes n"], Float[np.ndarray, " probes"]]],
+    final: float,
+    fineness: float = 1.0,
+) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, "nodes n"]]:
+    """Times from 0 to `final`, and the state there, between which little changes; `solve` gives state and risk."""
     looks = int(PROBES * fineness)
     probes = np.union1d(np.linspace(0.0, final, looks + 1), np.geomspace(1e-8 * final, final, looks))
-    solved = flow.solve(initial, probes)
-    M, Q, risk = (solved[name] for name in ("M", "Q", "excess_risk"))
-    states = np.asarray(independent(jnp.asarray(M), jnp.asarray(Q)))
+    states, risk = solve(probes)
     size = np.maximum(1.0, np.abs(states).max(axis=1))
     moved = np.abs(np.diff(states, axis=0)).max(axis=1) / size[1:] / MOVEMENT
     decayed = np.abs(np.diff(np.log(np.maximum(risk, 1e-10 * risk.max() + 1e-300)))) / DECAY
     progress = np.concatenate([[0.0], np.cumsum(np.maximum(moved, decayed))]) * fineness
     wanted = np.linspace(0.0, progress[-1], int(np.ceil(progress[-1])) + 2)
     chosen = np.unique(np.concatenate([np.searchsorted(progress, wanted[:-1]), [len(probes) - 1]]))
-    return probes[chosen], M[chosen], Q[chosen]
+    return probes[chosen], states[chosen]
 
 
 @eqx.filter_jit

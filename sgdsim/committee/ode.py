@@ -11,8 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.equal_fluctuations import mode_law
+from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
-from sgdsim.committee.fluctuations import check_size, predict_spread
+from sgdsim.committee.fluctuations import check_room, check_size, predict_spread
+from sgdsim.committee.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
@@ -20,6 +23,9 @@ from sgdsim.committee.scaling import Region
 from sgdsim.committee.solver import integrate
 from sgdsim.ensemble.contracts import Curve, Observables, Spread, Start, Theory
 from sgdsim.errors import ArgumentError
+
+LEAST_PREDICTED = 8
+"""Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
 
 
 def _fields(
@@ -108,7 +114,8 @@ class OverlapCurve(Curve):
         units = equal_units(initial)
         if units is None:
             return super().solve(initial, times)
-        return expand(self.of_equal_units().solve(units, times), self.p)
+        solved = self.of_equal_units().solve(units, times)
+        return expand(solved, self.p) | {"excess_risk": solved["excess_risk"]}
 
     def of_equal_units(self) -> EqualCurve:
         """The same ODE for units that are all alike."""
@@ -162,23 +169,59 @@ class OverlapODE(Theory):
                 "There is no ODE: ask for no theory, or raise kappa or delta until theta > -1/2.",
             )
         if self.fluctuations:
-            check_size(problem)
+            check_room(problem)
 
-    def check_start(self, start: Start) -> None:
-        """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas."""
-        if self.fluctuations and start.per_replica:
+    def check_start(self, problem: Committee, start: Start) -> None:
+        """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas, or of many units.
+
+        Equal units, as from `EqualStart`, may be any number.
+        """
+        if not self.fluctuations:
+            return
+        if start.per_replica:
             remedy = "Set per_replica = false, or ask for the theory alone."
             raise ArgumentError("fluctuations", "be false where every replica has a start of its own", True, remedy)
+        if not isinstance(start, EqualStart) or problem.p < LEAST_PREDICTED:
+            check_size(problem)
 
     def spread(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
         """Fluctuations at `times` (>= 0, not decreasing), if asked for. **Raises:** ArgumentError; see `check`."""
         if not self.fluctuations:
             return None
         self.check(problem)
-        self.check_start(start)
+        self.check_start(problem, start)
+        flow, theory = self._curves(problem)
+        if isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED:
+            parts = (flow.of_equal_units(), theory.of_equal_units(), start.units(problem))
+            return predict_equal_spread(problem, *parts, times)
         initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+        return predict_spread(problem, flow, theory, initial, times)
+
+    def predicted_deviation(
+        self, problem: Committee, start: EqualStart, times: Float[np.ndarray, " times"]
+    ) -> Float[np.ndarray, " times"]:
+        """E |Omega - Omega_bar|_inf at `times` (>= 0, not decreasing) from equal units, whatever `fluctuations` is.
+
+        Like `spread(...).deviation`, but without anything of size p^2: p = 10^4 and more take as long as p = 100.
+
+        **Raises:** ArgumentError where problem, start or times do not fit; see `check`.
+        """
+        self.check(problem)
+        check_room(problem)
+        start.check(problem)
+        flow, theory = self._curves(problem)
+        if problem.p >= LEAST_PREDICTED:
+            return mean_largest(
+                mode_law(problem, flow.of_equal_units(), theory.of_equal_units(), start.units(problem), times)
+            )
+        check_size(problem)
+        initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+        return predict_spread(problem, flow, theory, initial, times).deviation
+
+    def _curves(self, problem: Committee) -> tuple[OverlapCurve, OverlapCurve]:
+        """The ODE at the actual d, about which replicas stray, and this one."""
         flow = ExactODE(self.rtol, self.atol).bind(problem)
-        return predict_spread(problem, flow, flow if isinstance(self, ExactODE) else self.bind(problem), initial, times)
+        return flow, flow if isinstance(self, ExactODE) else self.bind(problem)
 
     def bind(self, problem: Committee) -> OverlapCurve:
         """The curve of this problem."""

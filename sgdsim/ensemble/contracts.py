@@ -213,8 +213,8 @@ class Theory(abc.ABC):
 
     name: ClassVar[str]
 
-    def check_start(self, start: Start) -> None:  # noqa: B027  (most theories take any start)
-        """Raises ArgumentError where the theory cannot give what it was asked for from this start."""
+    def check_start(self, problem: Any, start: Start) -> None:  # noqa: B027  (most theories take any start)
+        """Raises ArgumentError where the theory of the problem cannot give what it was asked for from this start."""
 
     def spread(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
         """Predicted fluctuations at `times` (>= 0, not decreasing); None from a theory that was not asked for them."""

@@ -64,7 +64,7 @@ class Ensemble:
         self.start.check(self.problem)
         if self.theory is not None:
             self.theory.check(self.problem)
-            self.theory.check_start(self.start)
+            self.theory.check_start(self.problem, self.start)
 
     @cached_property
     def kernel(self) -> Kernel:

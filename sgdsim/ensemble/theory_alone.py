@@ -41,7 +41,7 @@ class TheoryAlone:
         if self.start.per_replica:
             raise ArgumentError("per_replica", "be false where nothing is simulated", True)
         self.theory.check(self.problem)
-        self.theory.check_start(self.start)
+        self.theory.check_start(self.problem, self.start)
 
     @cached_property
     def steps(self) -> Int[np.ndarray, " times"]:

@@ -109,7 +109,7 @@ class MeanFieldLimit(Theory):
         """Raises ArgumentError where there is no such limit."""
         check_limit(problem)
 
-    def check_start(self, start: Start) -> None:
+    def check_start(self, problem: MeanField, start: Start) -> None:
         """Raises ArgumentError for given particles."""
         _check_start(self, start)
 
@@ -136,7 +136,7 @@ class NtkLimit(Theory):
             raise ArgumentError("beta", "be below 1 for a deterministic limit with common noise", problem.beta)
         check_ntk(problem.model)
 
-    def check_start(self, start: Start) -> None:
+    def check_start(self, problem: MeanField, start: Start) -> None:
         """Raises ArgumentError for given particles."""
         _check_start(self, start)
 

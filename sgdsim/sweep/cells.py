@@ -127,7 +127,7 @@ class CellBuilder:
                     parts[name].check(problem)
         if parts["theory"] is not None and parts["start"] is not None:
             with self._blaming("theory", axes):
-                parts["theory"].check_start(parts["start"])
+                parts["theory"].check_start(problem, parts["start"])
         times = parts["times"]
         if times is not None:
             with self._blaming("times", axes):

@@ -32,7 +32,7 @@ TIMES = np.array([0.0, 0.25, 1.0, 3.0])
 
 def one(start, problem):
     start.check(problem)
-    return jax.tree.map(lambda part: np.array(part[0]), start.draw(problem, np.random.default_rng(), 1))
+    return jax.tree.map(lambda part: jnp.asarray(part[0]), start.draw(problem, np.random.default_rng(), 1))
 
 
 def problem(p=8, k=2, **options):
@@ -53,7 +53,7 @@ CASES = [
 def test_the_velocity_is_that_of_all_units(activation, p, k, M0, off_diagonal):
     curve = ExactODE().bind(problem(p, k, activation=activation))
     initial = one(EqualStart(M0, 0.9, off_diagonal), problem(p, k))
-    P = np.array([[1.0, 0.2, 0.1], [0.2, 1.1, -0.3], [0.1, -0.3, 0.9]])[:k, :k]
+    P = jnp.array([[1.0, 0.2, 0.1], [0.2, 1.1, -0.3], [0.1, -0.3, 0.9]])[:k, :k]
     dM, dQ = eqx.filter_jit(curve.velocity)(P, initial.M, initial.Q)
     state = state_of(Overlaps(P=P, M=initial.M, Q=initial.Q))
     reduced = eqx.filter_jit(curve.of_equal_units().velocity)(P, state)

@@ -73,6 +73,6 @@ def test_refusals(theory, given, words):
 
 def test_given_particles_have_no_limit():
     with pytest.raises(ArgumentError, match="model's law"):
-        MeanFieldLimit().check_start(Explicit(((0.0,),) * 20))
+        MeanFieldLimit().check_start(problem(), Explicit(((0.0,),) * 20))
     with pytest.raises(ArgumentError, match="shared"):
         MeanFieldLimit().bind(problem())(Given(None), jnp.asarray(TIMES))

@@ -36,7 +36,7 @@ def _exponent(number: float) -> int:
 def _with_digits(value: float, error: float, exponent: int, decimals: int) -> str:
     """`value` and `error` in units of 10^exponent, with `decimals` digits after the point."""
     scale = 10.0**-exponent
-    return f"{value * scale:.{decimals}f}({round(error * scale * 10.0**decimals)})"
+    return f"{value * scale:z.{decimals}f}({round(error * scale * 10.0**decimals)})"
 
 
 def plain(value: object, digits: int = 4) -> str:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdsim.analysis.numbers import rounded
+from sgdsim.report import quality
 from sgdsim.report.curves import THEORY
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law, colours, coordinates, group_label, numbers, panels
@@ -34,6 +35,7 @@ class BiasFigure(FigureKind):
             f"Mean over replicas minus theory at the final time, with its standard error, against 1/{against}. Lines: "
             f"c0 + c1/{against}, fitted by weighted least squares; an intercept c0 of 0 means that the difference "
             "vanishes with the size of the system. Points of several groups are drawn side by side."
+            f"{quality.caution(run.laws('bias').values())}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -59,7 +61,7 @@ def _draw_panel(axes: Axes, run: Stored, groups: dict[str, Law]) -> None:
         aside = 0.008 * right * (index - (len(groups) - 1) / 2)  # error bars side by side
         style: dict[str, Any] = {"color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
         intercept = rf"$c_0$ = {rounded(law['intercept'], law['intercept_error'])}".replace("= -", "= \N{MINUS SIGN}")
-        label = ": ".join(filter(None, (group_label(coordinates(group)), intercept)))
+        label = ": ".join(filter(None, (group_label(coordinates(group)), intercept + quality.label(law, ", "))))
         axes.errorbar(1 / x + aside, difference, sem, fmt=MARKERS[index % len(MARKERS)], label=label, **style)
         axes.plot(span, law["intercept"] + law["coefficient"] * span, color=colour, linewidth=1.2)
     first = next(iter(groups.values()))

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sgdsim.analysis.log_power import in_standard_errors, verdict
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report import quality
+from sgdsim.report.quality import WIDENED
 from sgdsim.report.stored import Stored
 from sgdsim.report.tables import Table
 
@@ -14,11 +17,11 @@ FEW = 4
 
 @dataclass(frozen=True)
 class Statement:
-    """A fitted number in one line, and what stands with it."""
+    """Fitted numbers in one line, by their symbols, after the law that defines these, and what stands with it."""
 
     name: str
-    symbol: str
-    value: str
+    formula: str
+    numbers: tuple[tuple[str, str], ...]
     note: str
 
 
@@ -29,6 +32,7 @@ def statements(run: Stored) -> list[Statement]:
         "bias": _bias,
         "onset": _onset,
         "two_term": _two_terms,
+        "log_power": _growth,
     }
     return [
         make(run, name, law)
@@ -41,7 +45,7 @@ def statements(run: Stored) -> list[Statement]:
 def _threshold(run: Stored, name: str, law: dict[str, Any]) -> Statement:
     note = f"threshold of the {run.fitted(law)}: {_range(law, 'threshold')} over the fit windows, a systematic error"
     exponent = f"exponent {plain(law['exponent'], 3)} ({_range(law, 'exponent')})"
-    return Statement(name, f"{law['against']}*", plain(law["threshold"], 3), f"{note}; {exponent}")
+    return Statement(name, "", ((f"{law['against']}*", plain(law["threshold"], 3)),), f"{note}; {exponent}")
 
 
 def _bias(run: Stored, name: str, law: dict[str, Any]) -> Statement:
@@ -49,19 +53,37 @@ def _bias(run: Stored, name: str, law: dict[str, Any]) -> Statement:
     slope = rounded(law["coefficient"], law["coefficient_error"])
     against = law["against"]
     note = f"what is left of simulation minus theory as {against} grows; coefficient of 1/{against}: {slope}"
-    return Statement(name, f"bias of the {run.words(law['quantity'])}", value, note)
+    return Statement(name, "", ((f"bias of the {run.words(law['quantity'])}", value),), _with_quality(note, law))
 
 
 def _onset(run: Stored, name: str, law: dict[str, Any]) -> Statement:
     note = f"the {run.words(law['quantity'])} rises through {plain(law['level'])} between {_bracket(law)}"
     expected = "" if law["expected"] is None else f"; expected {plain(law['expected'])}"
-    return Statement(name, law["against"], plain(law["onset"]), f"{note}{expected}")
+    return Statement(name, "", ((law["against"], plain(law["onset"])),), f"{note}{expected}")
 
 
 def _two_terms(run: Stored, name: str, law: dict[str, Any]) -> Statement:
-    second = rounded(law["second_coefficient"], law["second_error"])
-    note = f"coefficient of {law['against']} beside {second} of {law['second']}, with errors from the replicas"
-    return Statement(name, run.words(law["quantity"]), rounded(law["first_coefficient"], law["first_error"]), note)
+    formula = f"{run.words(law['quantity'])} = a {law['against']} + b {law['second']}"
+    terms = (("a", "first"), ("b", "second"))
+    found = tuple((sign, rounded(law[f"{term}_coefficient"], law[f"{term}_error"])) for sign, term in terms)
+    expected = [f"{sign} = {plain(law[key])}" for sign, term in terms if law.get(key := f"{term}_expected") is not None]
+    note = f"expected {', '.join(expected)}" if expected else "a law of two terms"
+    return Statement(name, formula, found, _with_quality(note, law))
+
+
+def _growth(run: Stored, name: str, law: dict[str, Any]) -> Statement:
+    formula = f"{run.words(law['quantity'])} = (a + b log({law['second']})) {law['against']}^s"
+    signs = (("a", "a"), ("b", "b"), ("s", "exponent"))
+    found = tuple((sign, rounded(law[key], law[f"{key}_error"])) for sign, key in signs)
+    theory = [f"{sign} = {plain(law[f'theory_{key}'])}" for sign, key in signs if law[f"theory_{key}"] is not None]
+    beside = f"theory at the same points {', '.join(theory)}" if theory else "without a theory of these points"
+    sure = in_standard_errors(law)
+    note = _with_quality(beside + sure, law)
+    return Statement(name, formula, found, f"{note}; {verdict(law['excluded'], law['second'])}" if sure else note)
+
+
+def _with_quality(note: str, law: dict[str, Any]) -> str:
+    return "; ".join(filter(None, (note, quality.sentence(law))))
 
 
 def thresholds(run: Stored) -> Table:
@@ -97,7 +119,7 @@ def biases(run: Stored) -> Table:
             rounded(law["intercept"], law["intercept_error"]),
             f"{law['intercept'] / law['intercept_error']:+.1f}" if law["intercept_error"] else "-",
             rounded(law["coefficient"], law["coefficient_error"]),
-            "-" if law.get("chi2") is None else f"{law['chi2']:.1f} / {law['dof']}",
+            quality.entry(law),
             str(len(law["points"])),
         )
         for name, law in run.laws("bias").items()
@@ -137,7 +159,7 @@ def sums(run: Stored) -> Table:
             law["second"],
             rounded(law["second_coefficient"], law["second_error"]),
             plain(law.get("second_expected")),
-            "-" if law.get("chi2") is None else f"{law['chi2']:.1f} / {law['dof']}",
+            quality.entry(law),
             str(len(law["points"])),
         )
         for name, law in run.laws("two_term").items()
@@ -145,13 +167,41 @@ def sums(run: Stored) -> Table:
     return Table(tuple(columns.split(", ")), tuple(rows))
 
 
+def growths(run: Stored) -> Table:
+    """Coefficients of the laws with a logarithm, beside theory, and what is said of their rivals."""
+    columns = (
+        "fit, of, a, theory, b, theory, b / s.e., exponent of, measured, theory, chi2 / dof, "
+        "chi2 / dof with sqrt(log), log excluded at, sqrt(log) excluded at, points"
+    )
+    rows = []
+    for name, law in run.laws("log_power").items():
+        excluded = law["excluded"] or {}
+        at = [f"{excluded[form]:.1f} s.e." if excluded.get(form) is not None else "-" for form in ("log", "sqrt_log")]
+        row = [name, f"{run.words(law['quantity'])}, log({law['second']})"]
+        for key in ("a", "b"):
+            row += [rounded(law[key], law[f"{key}_error"]), plain(law[f"theory_{key}"])]
+        row += [f"{law['b'] / law['b_error']:+.1f}" if law["b_error"] else "-", law["against"]]
+        row += [rounded(law["exponent"], law["exponent_error"]), plain(law["theory_exponent"])]
+        row += [quality.entry(law), quality.entry(law["rival"] or {}), *at, str(len(law["points"]))]
+        rows.append(tuple(row))
+    return Table(tuple(columns.split(", ")), tuple(rows))
+
+
 def tables(run: Stored) -> list[tuple[Table, str]]:
     """The tables that have rows, each with a line about its errors."""
     found = (
         (thresholds(run), "Ranges are over the fit windows: a systematic error, no statistical one."),
-        (biases(run), "The digits in parentheses are the standard error of the last digits shown."),
+        (biases(run), f"The digits in parentheses are the standard error of the last digits shown; {WIDENED}."),
         (onsets(run), "An onset lies between two neighbouring values of the grid."),
-        (sums(run), "The quantity is the sum of two terms; the digits in parentheses are standard errors."),
+        (sums(run), f"The quantity is the sum of two terms; the digits in parentheses are standard errors; {WIDENED}."),
+        (
+            growths(run),
+            (
+                "quantity = (a + b log) x^exponent; an exponent without an error was given. The rival has sqrt(log) in "
+                "place of log; the fit of both at once says at how many standard errors either is excluded. The digits "
+                f"in parentheses are standard errors; {WIDENED}."
+            ),
+        ),
     )
     return [(table, note) for table, note in found if table.rows]
 

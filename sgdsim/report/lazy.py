@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report import quality
 from sgdsim.report.curves import BANDS, THEORY, alive, draw_band, is_logarithmic, logarithmic_times
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law, coordinates, numbers, panels
@@ -44,7 +45,7 @@ class LazyFigure(FigureKind):
             "predictions from those of the network linearised about its start, driven by the same noise. Means over "
             "runs with standard errors; lines: fitted powers of N. Dashed: theory, N^(2 (a - 1)). Right: "
             f"{run.words(run.scalars[0])} at the largest N, with its standard error and the standard deviation of "
-            f"one run.{theory}"
+            f"one run.{theory}{quality.caution(law for name in MEASURES for law in _laws(run, name).values())}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -77,7 +78,7 @@ def _laws(run: Stored, quantity: str) -> dict[float, Law]:
 def _draw_law(axes: Axes, exponent: float, law: Law, index: int, colour: str) -> None:
     N, mean, sem = numbers(law["points"]).T
     slope = rounded(law["slope"], law.get("slope_error")).replace("-", MINUS)
-    label = f"$a$ = {exponent:g}: slope {slope}"
+    label = f"$a$ = {exponent:g}: slope {slope}" + quality.label(law, "\n", ", fails")
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, colour))
     span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
     axes.plot(span, law["constant"] * span ** law["slope"], color=colour, linewidth=1.2)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report import quality
 from sgdsim.report.curves import THEORY
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law
@@ -36,6 +37,7 @@ class LinearNoiseFigure(FigureKind):
             f"N times the {run.words(law['quantity'])} at the final time, against N eps = gamma N^beta; mean over runs "
             "with its standard error. Line: c eps + b/N, one fit for all beta: the noise that the limit does not have, "
             f"and the sampling of the law by N particles.{theory} Below: the points, divided by it."
+            f"{quality.caution([law])}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -53,7 +55,7 @@ class LinearNoiseFigure(FigureKind):
         every = np.concatenate(list(groups.values()))[:, 0]
         span = np.geomspace(every.min() / 1.3, every.max() * 1.3, 128)
         c, b = (rounded(law[f"{term}_coefficient"], law.get(f"{term}_error")) for term in ("first", "second"))
-        label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}"
+        label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}" + quality.label(law, "\n", ", law does not hold")
         upper.plot(span, first * span + second, color=INK, linewidth=1.0, label=label, zorder=1)
         expected = _expected(law)
         if expected is not None:

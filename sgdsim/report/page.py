@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sgdsim.errors import ExperimentError
 from sgdsim.report import law_tables, tables
 from sgdsim.report.figures import FIGURES
+from sgdsim.report.quality import WIDENED
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import REGION_COLOURS, inline_svg, save, styled
 from sgdsim.store.files import write_text
@@ -77,6 +78,8 @@ def _render(run: Stored, sections: list[Section]) -> str:
         counts=tables.counts(run),
         sections=sections,
         fits=tables.fits(run),
+        assumptions=tables.assumptions(run),
+        widened=WIDENED,
         law_tables=law_tables.tables(run),
         unfitted=tables.unfitted(run),
         cells=tables.cells(run),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import rounded
+from sgdsim.report import quality
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.laws import Law, coordinates, numbers, panels
 from sgdsim.report.particles import GUIDE, logarithmic_sizes, marked, point_style
@@ -53,6 +54,7 @@ class RatesFigure(FigureKind):
             f"start and its noise; mean over runs with its standard error. Solid: {lines}. Dashed: the exponents of "
             "theory, 1 - beta for beta < 1 and 1 at beta = 1. Right: fitted slopes of single powers, their errors by "
             "bootstrap over the runs; line and circle: theory."
+            f"{quality.caution(one.power for one in _series(run))}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -134,7 +136,7 @@ def _draw_legend(figure: Figure, found: list[Series]) -> None:
     keys: list[Any] = []
     for index, one in enumerate(found):
         slope = rounded(one.power["slope"], one.power.get("slope_error")).replace("-", MINUS)
-        label = rf"$\beta$ = {one.beta:g}: slope {slope}"
+        label = rf"$\beta$ = {one.beta:g}: slope {slope}" + quality.label(one.power, "\n", ", fails")
         keys.append(Line2D([], [], linewidth=0, label=label, **marked(point_style(index, one.colour))))
     if any(one.two for one in found):
         keys.append(Line2D([], [], color="#888888", linewidth=1.3, label=r"$a N^{-(1-\beta)} + b/N$"))

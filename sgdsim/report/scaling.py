@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report import quality
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.stored import DEVIATIONS, RELAXATION, Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
@@ -32,7 +33,9 @@ class ScalingFigure(FigureKind):
         fits = [fit for series in _panels(run).values() for fit in series.values()]
         against = " and ".join(dict.fromkeys(fit["against"].replace("_", " ") for fit in fits))
         slopes = " and ".join(dict.fromkeys(plain(fit["expected_slope"]) for fit in fits if _expected(fit)))
+        assumed = " and ".join(dict.fromkeys(fit["expected_assumes"] for fit in fits if fit.get("expected_assumes")))
         theory = f"; the dashed line has the exponent of theory, {slopes}" if slopes else ""
+        theory += f" ({assumed})" if assumed else ""
         known = any(fit.get("theory_constant") is not None for fit in fits)
         predicted = " Crosses: what theory predicts of every point, without a fit." if known else ""
         bootstrap = any(fit["quantity"] in DEVIATIONS for fit in fits)
@@ -41,7 +44,7 @@ class ScalingFigure(FigureKind):
         return (
             f"{points}, against {against}. Solid: power law fitted by weighted least "
             f"squares{errors}{theory}. Below: the same, divided by the fitted law."
-            f"{predicted}"
+            f"{predicted}{quality.caution(fits)}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -91,8 +94,9 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
         span = np.geomspace(x.min() / 1.3, x.max() * 1.3, 64)
         law = fit["constant"] * x ** fit["slope"]
         slope = rounded(fit["slope"], fit.get("slope_error"))
+        name = group or "simulation"
         points = {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
-        upper.errorbar(x, mean, sem, label=f"{group or 'simulation'}: slope {slope}", **points)
+        upper.errorbar(x, mean, sem, label=f"{name}: slope {slope}{quality.label(fit, ', ')}", **points)
         upper.plot(span, fit["constant"] * span ** fit["slope"], color=colour)
         lower.errorbar(x, mean / law, sem / law, **points)
         predicted = np.array(fit.get("theory_points", []), np.float64)

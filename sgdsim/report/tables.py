@@ -5,6 +5,7 @@ from typing import Any
 
 from sgdsim.amounts import duration
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.report import quality
 from sgdsim.report.stored import DEVIATIONS, NUMBERS, Stored
 
 
@@ -17,7 +18,7 @@ class Table:
 
 
 def headline(run: Stored) -> list[dict[str, str]]:
-    """For each fitted law: what it is of, and its constant, exponent and expected exponent."""
+    """For each fitted law: what it is of, its constant, exponent and expected exponent, and whether it holds."""
     return [
         {
             "name": name,
@@ -26,6 +27,8 @@ def headline(run: Stored) -> list[dict[str, str]]:
             "constant": rounded(fit["constant"], fit.get("constant_error")),
             "slope": rounded(fit["slope"], fit.get("slope_error")),
             "expected": plain(fit.get("expected_slope")),
+            "assumes": fit.get("expected_assumes") or "",
+            "quality": quality.sentence(fit),
             "predicted": plain(fit.get("theory_constant"), digits=4),
         }
         for name, fit in run.fits.items()
@@ -64,7 +67,6 @@ def fits(run: Stored) -> Table:
 def _fit_row(run: Stored, name: str, fit: dict[str, Any], same: bool) -> tuple[str, ...]:
     slope, error, expected = fit["slope"], fit.get("slope_error"), fit.get("expected_slope")
     off = "-" if expected is None or not error else f"{(slope - expected) / error:+.1f} s.e."
-    chi2 = "-" if fit.get("chi2") is None else f"{fit['chi2']:.1f} / {fit['dof']}"
     return (
         name,
         run.fitted(fit),
@@ -75,9 +77,18 @@ def _fit_row(run: Stored, name: str, fit: dict[str, Any], same: bool) -> tuple[s
         *([plain(fit.get("theory_slope"))] if same else []),
         rounded(fit["constant"], fit.get("constant_error")),
         *([plain(fit.get("theory_constant"), digits=4)] if same else []),
-        chi2,
+        quality.entry(fit),
         str(len(fit["points"])),
     )
+
+
+def assumptions(run: Stored) -> list[str]:
+    """What the expected exponents take for granted: a sentence for each."""
+    named: dict[str, list[str]] = {}
+    for name, fit in run.fits.items():
+        if fit.get("expected_assumes"):
+            named.setdefault(fit["expected_assumes"], []).append(name)
+    return [f"The exponent of theory of {', '.join(names)} is {words}" for words, names in named.items()]
 
 
 def unfitted(run: Stored) -> list[tuple[str, str]]:

@@ -162,8 +162,9 @@ def _check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[C
             _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
         if builder.parameters and fit.second is not None and fit.second not in builder.parameters:
             _unknown("parameter", (*path, "second"), fit.second, builder.parameters, builder.complaints)
-        named = [name for name in (fit.against, fit.second) if name in builder.parameters]
-        missing = LAWS[fit.law].misses(fit, {name: [float(row[name]) for row in rows] for name in named})
+        named = [key for key in (fit.against, fit.second) if key in builder.parameters]
+        columns = {key: [float(row[key]) for row in rows] for key in named}
+        missing = LAWS[fit.law].misses(Fit(**fit.model_dump()), columns)
         if missing is not None:
             key, text, remedy = missing
             builder.complaints.add((*path, key), text, remedy=f"write e.g. {remedy}")

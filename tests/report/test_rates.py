@@ -30,7 +30,7 @@ def test_points_and_the_exponents_of_theory_for_every_beta(run):
     slopes = [np.ptp(np.log(line.get_ydata())) / np.ptp(np.log(line.get_xdata())) for line in dashed(left)]
     np.testing.assert_allclose(slopes, [1, 0.5, 0.25, 1])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels[1] == "$\\beta$ = 0.5: slope \N{MINUS SIGN}0.520(12)"
+    assert labels[1] == "$\\beta$ = 0.5: slope \N{MINUS SIGN}0.520(12)\n$\\chi^2$/dof = 2/2"
 
 
 def test_two_terms_are_drawn_where_they_were_fitted_and_powers_elsewhere(run):
@@ -72,7 +72,7 @@ def test_cells_of_all_beta_lie_on_one_line(run):
     for bars in lower.containers:
         np.testing.assert_allclose(bars[0].get_ydata(), 1.0)
     labels = [text.get_text() for text in upper.get_legend().get_texts()]
-    assert r"$c\,\varepsilon + b/N$: $c$ = 1.000(3), $b$ = 0.300(4)" in labels
+    assert "$c\\,\\varepsilon + b/N$: $c$ = 1.000(3), $b$ = 0.300(4)\n$\\chi^2$/dof = 3/10" in labels
     assert "linear theory: $c$ = 1.01, $b$ = 0.29" in labels
     (theory,) = dashed(upper)
     np.testing.assert_allclose(theory.get_ydata(), 1.01 * theory.get_xdata() + 0.29)
@@ -85,4 +85,6 @@ def test_two_terms_in_the_tables():
     (row,) = sums(run).rows
     assert row == ("noise", "distance", "eps", "1.000(3)", "1.01", "inverse_N", "0.300(4)", "0.29", "3.0 / 10", "12")
     (one,) = statements(run)
-    assert (one.symbol, one.value) == ("distance", "1.000(3)")
+    assert one.formula == "distance = a eps + b inverse_N"
+    assert one.numbers == (("a", "1.000(3)"), ("b", "0.300(4)"))
+    assert one.note == "expected a = 1.01, b = 0.29; chi2/dof = 3/10"

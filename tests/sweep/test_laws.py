@@ -1,6 +1,7 @@
 """Fits over the cells of the toy system: levels, factors of a logarithm, and theory seen as the data are."""
 
 import dataclasses
+import json
 import math
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import xarray as xr
 from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.levels import first_crossing
+from sgdsim.analysis.log_power import fit_log_power, fit_log_power_to_means, verdict
 from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
 from sgdsim.sweep.ensembles import ensemble_of
 from sgdsim.sweep.experiment import Fit
@@ -34,6 +36,8 @@ def fits(tmp_path_factory):
         onset=Fit("risk", "d", level=0.1, law="onset"),
         terms=Fit("risk", "p", second="dt", law="two_term"),
         proportional=Fit("sup_deviation", "d", second="d", law="two_term"),
+        growth=Fit("sup_deviation", "dt", second="d", law="log_power", exponent=0.5),
+        settled=Fit("risk", "d", second="d", law="log_power"),
     )
     return experiment, finish(experiment, tmp_path_factory.mktemp("laws"))["fits"]
 
@@ -148,6 +152,97 @@ def test_two_terms_from_means_where_no_replica_is_kept():
     assert fit | dataclasses.asdict(law) == fit
 
 
+def test_a_logarithm_beside_a_given_power(fits):
+    """Of replicas, with the rival, and without a theory: nothing predicts the deviations of the walk."""
+    experiment, entries = fits
+    fit = entries["growth"]
+    x, d = np.array([[1 / d, d] for d in (50.0, 100.0, 200.0, 400.0)]).T
+    samples = [ensemble_of(experiment, cell).run().sup_deviation for cell in experiment.cells]
+    growth = fit_log_power(x, d, samples, exponent=0.5)
+    for found, law in ((fit, growth.law), (fit["rival"], growth.rival), (fit["excluded"], growth.excluded)):
+        for name, value in dataclasses.asdict(law).items():
+            assert found[name] == (None if math.isnan(value) else pytest.approx(value, rel=1e-7)), name
+    assert (fit["law"], fit["second"], fit["exponent"], fit["exponent_error"]) == ("log_power", "d", 0.5, None)
+    means = [[1 / d, d, mean, sem] for d, mean, sem in entries["plain"]["points"]]
+    np.testing.assert_allclose(fit["points"], means, rtol=1e-12)
+    assert fit["theory_a"] is fit["theory_exponent"] is None
+    assert fit["theory_points"] == [None] * 4
+    line = headline(fit)
+    assert line.startswith("sup_deviation = (a + b log(d)) dt^s with a = ")
+    assert ", s = 0.5 (given), b > 0 at " in line
+    assert "; with sqrt(log(d)): chi2/dof = " in line
+    assert line.endswith(verdict(fit["excluded"], "d"))
+    assert "exponent" not in entries["plain"]
+
+
+def test_a_logarithm_that_the_points_do_not_settle_is_a_problem(fits):
+    fit = fits[1]["settled"]
+    assert fit["problem"].startswith("no fit: `")
+    assert fit["a"] is fit["b_error"] is fit["exponent"] is fit["rival"] is fit["excluded"] is fit["theory_b"] is None
+
+
+def made_up(p, dt, mean, sem, theory=math.nan, replicas=9):
+    """A cell of which only the means are known."""
+    data = {"risk": ("time", [mean]), "risk_sem": ("time", [sem]), "risk_theory": ("time", [theory])}
+    return Walk(d=round(1 / dt), p=p), xr.Dataset(data | {"n_replicas": replicas})
+
+
+def grown(theory=math.nan, replicas=9):
+    """Means near (0.3 + 0.1 log p) sqrt(dt), and what theory says in units of it."""
+    rng = np.random.default_rng(0)
+    found = []
+    for p in (1, 3, 9, 27):
+        for d in (20, 40, 80):
+            mean = (0.3 + 0.1 * math.log(p)) * d**-0.5
+            found.append(
+                made_up(p, 1 / d, mean * (1 + 0.01 * rng.standard_normal()), 0.01 * mean, theory * mean, replicas)
+            )
+    return Members(SYSTEM, *map(list, zip(*found, strict=True)))
+
+
+def test_a_logarithm_of_means_beside_the_same_fit_to_theory():
+    """Theory is 1.25 times as large: so are its a and b."""
+    members = grown(theory=1.25)
+    x, p = members.column("dt"), members.column("p")
+    fit = fit_law(Fit("risk", "dt", second="p", law="log_power", together=True), members)
+    mean, sem = np.array(fit["points"])[:, 2:].T
+    assert fit | dataclasses.asdict(fit_log_power_to_means(x, p, mean, sem).law) == fit
+    assert fit["theory_a"] == pytest.approx(0.375, rel=1e-9)
+    assert fit["theory_b"] == pytest.approx(0.125, rel=1e-9)
+    assert fit["theory_exponent"] == pytest.approx(0.5, rel=1e-9)
+    assert fit["b"] > 20 * fit["b_error"]
+    assert fit["excluded"]["sqrt_log"] > 3 > fit["excluded"]["log"]
+    assert ") (theory 0.125), s = " in headline(fit)
+
+
+def test_a_logarithm_of_theory_alone():
+    members = grown(theory=1.25, replicas=0)
+    fit = fit_law(Fit("risk", "dt", second="p", law="log_power", together=True), members)
+    assert (fit["a"], fit["b"], fit["exponent"]) == pytest.approx((0.375, 0.125, 0.5), rel=1e-9)
+    assert fit["rival"] is fit["excluded"] is fit["theory_a"] is None
+    assert math.isnan(fit["b_error"])
+    line = headline(json.loads(json.dumps(fit).replace("NaN", "null")))
+    assert line == "risk = (a + b log(p)) dt^s with a = 0.375, b = 0.125, s = 0.5"
+
+
+def test_a_law_that_does_not_hold_is_said_not_to_in_every_line():
+    """Points that alternate by five errors: the statistical error, the wider one, and the words."""
+    members = grown()
+    for place, cell in enumerate(members.cells):
+        cell["risk"] = cell["risk"] * (1.05 if place % 2 else 0.95)
+    for fit in (
+        Fit("risk", "dt"),
+        Fit("risk", "dt", second="p", law="two_term"),
+        Fit("risk", "dt", second="p", law="log_power"),
+    ):
+        entry = fit_law(fit, members)
+        assert entry["p_value"] < 1e-3
+        assert entry["widening"] == pytest.approx(math.sqrt(entry["chi2"] / entry["dof"]))
+        name = {"power": "slope", "two_term": "second", "log_power": "b"}[fit.law]
+        assert entry[f"{name}_error"] == pytest.approx(entry["widening"] * entry[f"{name}_statistical_error"])
+        assert f": the law does not hold, errors widened by {entry['widening']:.3g}" in headline(entry)
+
+
 def test_one_law_for_all_cells_or_one_for_every_value_of_the_other_axes(tmp_path):
     experiment = make_experiment(d=(20, 40), noise=(0.25, 1.0, 4.0), replicas=12, block=None)
     terms = Fit("risk", "dt", second="noise", law="two_term")
@@ -172,6 +267,23 @@ def test_one_law_for_all_cells_or_one_for_every_value_of_the_other_axes(tmp_path
             {"law": "bias", "quantity": "m", "against": "N", "intercept": 0.01, "intercept_error": 0.02}
             | {"coefficient": -3.0, "coefficient_error": 0.1, "chi2": 1.5, "dof": 2},
             "m - theory = 0.01(2) + c/N with c = -3.00(10); chi2/dof = 1.5/2",
+        ),
+        (
+            {"law": "bias", "quantity": "m", "against": "N", "intercept": 0.01, "intercept_error": 0.06}
+            | {"coefficient": -3.0, "coefficient_error": 0.3, "chi2": 18.0, "dof": 2, "widening": 3.0},
+            (
+                "m - theory = 0.01(6) + c/N with c = -3.0(3); chi2/dof = 18/2, p = 1e-04: the law does not hold, errors"
+                " widened by 3"
+            ),
+        ),
+        (
+            {"law": "power", "quantity": "sup_deviation", "against": "d", "slope": -0.41, "slope_error": 0.01}
+            | {"constant": 0.3, "constant_error": 0.02, "theory_constant": None, "chi2": 1.5, "dof": 2}
+            | {"expected_slope": -0.333333, "expected_assumes": "with the factor log(p)"},
+            (
+                "sup_deviation = C d^s with s = -0.410(10), expected -0.3333 with the factor log(p); C = 0.30(2);"
+                " chi2/dof = 1.5/2"
+            ),
         ),
         (
             {"law": "onset", "quantity": "risk", "against": "eta", "level": 1e-3, "onset": 0.25, "low": 0.2}

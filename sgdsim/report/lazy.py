@@ -52,7 +52,7 @@ class LazyFigure(FigureKind):
         """Three panels, the slopes above the first two."""
         exponents = list(_laws(run, "displacement"))
         colours = dict(zip(exponents, series_colours(len(exponents)), strict=False))
-        figure = Figure(figsize=(WIDTH, 3.2 + 0.16 * len(exponents)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.2 + 0.32 * len(exponents)), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         for axes, (name, label) in zip((left, middle), MEASURES.items(), strict=True):
             for index, (exponent, law) in enumerate(_laws(run, name).items()):

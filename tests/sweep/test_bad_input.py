@@ -75,8 +75,8 @@ KEYS = (
     *("grid.d", "grid.kappa", "grid.p0", "grid.activation", "grid.zip", "grid.zip.d", "times.final", "times.first"),
     *("times.count", "times.spacing", "start.kind", "start.overlap", "start.seed", "start.per_replica", "start.A"),
     *("start.P", "start.M0", "start.Q0", "theory.kind", "simulator.kind", "simulator.precision", "fits.scaling"),
-    *("fits.scaling.quantity", "fits.scaling.against", "ensemble.replicas", "ensemble.seed", "ensemble.batch"),
-    *("ensemble.block", "report.figures", "times.start", "digests", "digests.x"),
+    *("fits.scaling.quantity", "fits.scaling.against", "fits.scaling.exponent", "ensemble.replicas", "ensemble.seed"),
+    *("ensemble.batch", "ensemble.block", "report.figures", "times.start", "digests", "digests.x"),
 )
 STARTS = {
     "A": '{ kind = "combination" }',

@@ -1,0 +1,147 @@
+"""Where a law does not hold, every figure, caption, table and headline says so; laws with a logarithm on the page."""
+
+import pytest
+
+from sgdsim.report.figures import FIGURES
+from sgdsim.report.law_tables import biases, growths, statements, sums
+from sgdsim.report.page import write_report
+from sgdsim.report.quality import caution, entry, holds, label, sentence
+from sgdsim.report.style import styled
+from sgdsim.report.tables import assumptions, fits, headline
+from tests.report.recoveries import bias, recovery, write
+from tests.report.wide import BETAS, SIZES, lazy_run, power, rates_run, two_terms, wide
+
+GOOD, BAD, NONE = {"chi2": 3.2, "dof": 4}, {"chi2": 36.0, "dof": 4, "widening": 3.0}, {"chi2": None, "dof": 4}
+BAD_WORDS = "chi2/dof = 36/4, p = 3e-07: the law does not hold, errors widened by 3"
+
+
+def coefficients(a, b, exponent, chi2):
+    """The numbers of one form of a law with a logarithm."""
+    errors = {"a_error": 0.007, "b_error": 0.002, "exponent_error": 0.003 if exponent != 0.5 else None}
+    return {"a": a, "b": b, "exponent": exponent, "chi2": chi2, "dof": 4, "p_value": 0.5, "widening": 1.0} | errors
+
+
+def growth(exponent=0.5, theory=True, chi2=3.2, excluded=True):
+    """A law with a logarithm of N, as it stands in a summary."""
+    return coefficients(0.376, 0.07, exponent, chi2) | {
+        "law": "log_power",
+        "quantity": "distance",
+        "against": "eps",
+        "second": "N",
+        "rival": coefficients(0.23, 0.21, 0.49, 36.0),
+        "excluded": {"log": 0.4, "sqrt_log": 5.53} if excluded else None,
+        **{
+            f"theory_{name}": value if theory else None
+            for name, value in (("a", 0.4), ("b", 0.066), ("exponent", 0.499))
+        },
+        "theory_points": [0.4, 0.5, 0.6],
+        "points": [[0.1, 2.0, 0.4, 0.01], [0.1, 4.0, 0.5, 0.01], [0.1, 8.0, 0.6, 0.01]],
+    }
+
+
+def run_of(**laws):
+    return wide([{"beta": b, "N": N} for b in BETAS for N in SIZES], laws)
+
+
+def risks_run():
+    """Two power laws of the risk."""
+    return run_of(one=power("excess_risk", -0.5, -0.5), two=power("excess_risk", -0.4, None))
+
+
+def test_the_words_for_one_law():
+    assert [holds(law) for law in (GOOD, BAD, NONE)] == [True, False, True]
+    assert [sentence(law) for law in (GOOD, BAD, NONE)] == ["chi2/dof = 3.2/4", BAD_WORDS, ""]
+    assert [entry(law) for law in (GOOD, BAD, NONE)] == ["3.2 / 4", "36.0 / 4, does not hold", "-"]
+    assert label(GOOD, ", ") == r", $\chi^2$/dof = 3.2/4"
+    assert label(BAD) == "$\\chi^2$/dof = 36/4\nlaw does not hold"
+    assert label(NONE, ", ") == ""
+
+
+def test_the_words_for_several():
+    assert caution([GOOD, NONE]) == ""
+    assert caution([BAD]).startswith(" The law does not hold by chi2 (p < 0.001): errors quoted are widened")
+    assert caution([GOOD, BAD, BAD]).startswith(" 2 of 3 laws do not hold")
+
+
+@pytest.mark.parametrize(("name", "made"), [("rates", rates_run), ("lazy", lazy_run), ("scaling", risks_run)])
+def test_a_power_that_does_not_hold_in_its_figure(name, made):
+    def texts(run):
+        figure = styled(lambda: FIGURES[name].draw(run))
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+        return " ".join(text.get_text() for legend in legends if legend for text in legend.get_texts())
+
+    good, bad = made(), made()
+    law = next(iter(bad.summary["fits"].values()))
+    law |= BAD
+    assert r"$\chi^2$/dof = 2/2" in texts(good)
+    assert "fails" not in texts(good)
+    assert "not hold" not in texts(good) + FIGURES[name].caption(good)
+    assert r"$\chi^2$/dof = 36/4" in texts(bad)
+    assert "fails" in texts(bad) or "does not hold" in texts(bad)
+    assert " laws do not hold by chi2" in FIGURES[name].caption(bad)
+
+
+def test_a_bias_and_two_terms_that_do_not_hold():
+    run = recovery(fits={"b": bias() | BAD})
+    assert "does not hold" in FIGURES["bias"].caption(run)
+    assert "36.0 / 4, does not hold" in biases(run).rows[0]
+    (axes,) = styled(lambda: FIGURES["bias"].draw(run)).axes
+    assert axes.get_legend().get_texts()[0].get_text().endswith("36/4\nlaw does not hold")
+    assert statements(run)[0].note.endswith(BAD_WORDS)
+    run = run_of(noise=two_terms() | BAD)
+    assert "does not hold" in FIGURES["linear_noise"].caption(run)
+    assert "36.0 / 4, does not hold" in sums(run).rows[0]
+    assert statements(run)[0].note.endswith(BAD_WORDS)
+
+
+def test_a_power_on_the_page_and_what_its_exponent_of_theory_assumes(tmp_path):
+    assumed = {"expected_assumes": "with the factor log(p) of the bound"}
+    run = run_of(one=power("distance", -0.5, -0.41) | BAD | assumed, two=power("distance", -0.5, -0.41))
+    first, second = headline(run)
+    assert (first["quality"], second["quality"]) == (BAD_WORDS, "chi2/dof = 2/2")
+    assert "36.0 / 4, does not hold" in fits(run).rows[0]
+    assert assumptions(run) == ["The exponent of theory of one is with the factor log(p) of the bound"]
+    assert "(with the factor log(p) of the bound)" in FIGURES["scaling"].caption(run)
+    page = write_report(write(run, tmp_path))[-1].read_text()
+    assert f"{BAD_WORDS}</p>" in page
+    assert "(with the factor log(p) of the bound); " in page
+    assert "is with the factor log(p) of the bound.</p>" in page
+    assert "its errors are widened by sqrt(chi2/dof).</p>" in page
+
+
+def test_a_law_with_a_logarithm_is_told_with_its_coefficients(tmp_path):
+    run = run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False))
+    first, second = statements(run)
+    assert first.formula == "distance = (a + b log(N)) eps^s"
+    assert first.numbers == (("a", "0.376(7)"), ("b", "0.070(2)"), ("s", "0.5"))
+    assert first.note == (
+        "theory at the same points a = 0.4, b = 0.066, s = 0.499, b > 0 at 35.0 standard errors; chi2/dof = 3.2/4;"
+        " sqrt(log(N)) is excluded at 5.5 standard errors, log(N) is not, at 0.4"
+    )
+    assert second.numbers[2] == ("s", "0.502(3)")
+    assert second.note == (
+        "without a theory of these points, b > 0 at 35.0 standard errors; chi2/dof = 3.2/4; log(N) and sqrt(log(N)) are"
+        " not told apart by these points"
+    )
+    page = write_report(write(run, tmp_path))[-1].read_text()
+    assert "<b>distance = (a + b log(N)) eps^s, a = 0.376(7), b = 0.070(2), s = 0.5</b>" in page
+    assert ">36.0 / 4, does not hold<" in page
+
+
+def test_a_law_with_a_logarithm_in_the_table():
+    table = growths(run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False)))
+    first, second = (dict(enumerate(row)) for row in table.rows)
+    assert list(first.values()) == [
+        *("growth", "distance, log(N)", "0.376(7)", "0.4", "0.070(2)", "0.066", "+35.0", "eps", "0.5", "0.499"),
+        *("3.2 / 4", "36.0 / 4, does not hold", "0.4 s.e.", "5.5 s.e.", "3"),
+    ]
+    assert len(table.columns) == len(first)
+    assert (second[3], second[8], second[12], second[13]) == ("-", "0.502(3)", "-", "-")
+
+
+def test_a_law_of_theory_alone_has_no_errors_and_no_rival():
+    law = growth(theory=False, excluded=False) | {"rival": None, "chi2": None, "a_error": None, "b_error": None}
+    run = run_of(growth=law)
+    (one,) = statements(run)
+    assert (one.numbers[1], one.note) == (("b", "0.07"), "without a theory of these points")
+    assert growths(run).rows[0][10:14] == ("-", "-", "-", "-")

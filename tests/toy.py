@@ -32,6 +32,10 @@ class Walk(Problem):
     def dt(self):
         return 1 / self.d
 
+    @property
+    def samples_per_step(self):
+        return 3
+
     def parameters(self):
         return {"d": self.d, "noise": self.noise, "p": self.p, "dt": self.dt, "region": "blue"}
 

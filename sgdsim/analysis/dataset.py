@@ -41,7 +41,8 @@ def to_dataset(
 ) -> xr.Dataset:
     """The ensemble of one problem as a Dataset.
 
-    - `time` (coordinate): the requested save times; `t`: the realised ones, step * dt; `step`: steps of SGD done.
+    - `time` (coordinate): the requested save times; `t`: the realised ones, step * dt; `step`: steps of SGD done;
+      `samples`: data used, step * samples_per_step.
     - for each observable V, dims (time, *dims of V): `V` the mean over replicas, `V_sem` its standard error, `V_std`
       the standard deviation of one replica, `V_theory` the theory (absent without one).
     - with a theory `deviation`, `deviation_sem`, `deviation_std` (time): mean, its error and spread over replicas of
@@ -58,10 +59,12 @@ def to_dataset(
 
     All have `long_name` and `units`; observables also `symbol`. The problem's parameters are the attributes.
     """
-    data: dict[str, tuple] = {
-        "t": ("time", steps * problem.dt, _attrs("realised time, step * dt", "t")),
-        "step": ("time", steps, _attrs("steps of SGD", "nu")),
+    words = {
+        "t": _attrs("realised time, step * dt", "t"),
+        "step": _attrs("steps of SGD", "nu"),
+        "samples": _attrs("samples used, step * samples_per_step"),
     }
+    data: dict[str, tuple] = {name: ("time", values, words[name]) for name, values in clock(problem, steps).items()}
     for name in moments.mean or moments.theory:
         data |= _observable(name, DISTANCE if name == DEVIATION else system.variables[name], moments)
     if DEVIATION in moments.mean:
@@ -79,6 +82,11 @@ def to_dataset(
         data["divergence_bound"] = ((), bound, _attrs("size of an order parameter that counts as diverged"))
     time = ("time", np.asarray(times, np.float64), _attrs("requested save time", "t"))
     return xr.Dataset(data, {"time": time}, {"system": system.name, **problem.parameters()})
+
+
+def clock(problem: Problem, steps: Int[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+    """What has passed after these steps: the time t, the steps themselves, and the samples that were used."""
+    return {"t": steps * problem.dt, "step": steps, "samples": steps * float(problem.samples_per_step)}
 
 
 def theory_dataset(

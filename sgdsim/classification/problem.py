@@ -116,6 +116,11 @@ class Classification(Problem):
         return self.eps
 
     @property
+    def samples_per_step(self) -> float:
+        """The batch. An epoch brings every image again, so that images are counted once an epoch."""
+        return float(self.batch)
+
+    @property
     def scales(self) -> tuple[float, float]:
         """Half the widths of the laws of W1 and W2 at the start."""
         width = self.N if self.init == "torch" else TORCH_WIDTH

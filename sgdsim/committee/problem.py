@@ -119,6 +119,11 @@ class Committee(Problem):
         return self.scaling.time_step(self.d)
 
     @property
+    def samples_per_step(self) -> float:
+        """The batch: every sample is fresh and used once."""
+        return float(self.batch)
+
+    @property
     def region(self) -> Region:
         """Region of the phase diagram."""
         return self.scaling.region

@@ -51,6 +51,15 @@ class Problem(eqx.Module):
     def dt(self) -> float:
         """Time of one step of SGD, in the units of the theory's time t = nu dt."""
 
+    @property
+    @abc.abstractmethod
+    def samples_per_step(self) -> float:
+        """Data that one step of SGD uses, counted every time that they are used; nu steps use nu times as many.
+
+        In one-pass SGD they are fresh, so that this is what learning costs in data; where the data are fixed, the same
+        ones come again, and it is what learning costs in gradients of one datum. A mean where the number is random.
+        """
+
     @abc.abstractmethod
     def parameters(self) -> dict[str, Scalar]:
         """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""

@@ -97,6 +97,15 @@ class MeanField(Problem):
         return self.eps if isinstance(self.dynamics, Sgd) else self.dynamics.dt
 
     @property
+    def samples_per_step(self) -> float:
+        """batch dt/eps for data that all particles share, N times as many where each has its own.
+
+        Of SGD, where dt = eps, that is what a step draws. A step of the SDE draws none: it counts those of the dt/eps
+        steps of SGD that it stands for.
+        """
+        return self.dynamics.batch * (self.dt / self.eps) * (1 if self.dynamics.common else self.N)
+
+    @property
     def random_limit(self) -> bool:
         """Whether the particles' law stays random for N -> infinity: at beta = 1, by noise common to all of them."""
         return self.beta == 1 and self.dynamics.common

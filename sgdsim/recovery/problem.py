@@ -89,6 +89,15 @@ class Recovery(Problem):
         return self.eta
 
     @property
+    def samples_per_step(self) -> float:
+        """b M, the mean number of data whose gradient a step takes.
+
+        The M data are fixed, and each is counted every time it is used: GD and SGD that have used as many have done as
+        much work, and gone through the data nu b times.
+        """
+        return self.b * self.data
+
+    @property
     def data(self) -> int:
         """M, the number of data."""
         return round(self.alpha * self.N)

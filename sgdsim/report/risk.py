@@ -51,13 +51,12 @@ class RiskFigure(FigureKind):
     name: ClassVar[str] = "risk"
 
     def lacks(self, run: Stored) -> str:
-        """A positive scalar observable; the dimension d, if samples per dimension are asked for."""
+        """A positive scalar observable, and what it is to be drawn against."""
         if not run.scalars:
             return "an observable that is a single number"
         if not alive(run):
             return "a cell with a replica that stayed finite"
-        no_d = run.samples and any("d" not in cell["parameters"] for cell in run.summary["cells"])
-        return "a parameter d for samples per dimension" if no_d else ""
+        return "" if set(run.abscissae) <= set(run.results) else "a count of samples: continue the run to have it made"
 
     def caption(self, run: Stored) -> str:
         """Bands, theory, plateaus and what was left out."""
@@ -76,25 +75,26 @@ class RiskFigure(FigureKind):
         )
 
     def draw(self, run: Stored) -> Figure:
-        """A panel for each combination of the axes that are not told apart by colour."""
+        """A panel for each combination of the axes that are not told apart by colour, and for each abscissa."""
         layout = _layout(run)
-        columns = 2 if len(layout.panels) == 4 else min(COLUMNS, len(layout.panels))
-        rows = -(-len(layout.panels) // columns)
+        panels = [(*panel, abscissa) for panel in layout.panels for abscissa in run.abscissae]
+        columns = 2 if len(panels) == 4 or len(run.abscissae) == 2 else min(COLUMNS, len(panels))
+        rows = -(-len(panels) // columns)
         width = 4.6 if columns == 1 else WIDTH
         shared = not layout.regions or len(layout.panels) == 1
         figure = Figure(figsize=(width, (3.3 if columns == 1 else 2.5) * rows + 0.5), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
-        for panel, (title, cells) in zip(axes.flat, layout.panels, strict=False):
+        for panel, (title, cells, abscissa) in zip(axes.flat, panels, strict=False):
             colours = _colours(run, layout, cells)
-            _draw_panel(panel, run, cells, colours)
+            _draw_panel(panel, run, cells, colours, abscissa)
             panel.set_title(_title(run, layout, title, cells))
             if not shared and len(cells) > 1:
                 panel.legend(handles=_keys(run, cells, colours), loc="lower left", fontsize=7)
         if not layout.regions:
-            lows, highs = zip(*(panel.get_ylim() for panel in axes.flat[: len(layout.panels)]), strict=True)
-            for panel in axes.flat[: len(layout.panels)]:
+            lows, highs = zip(*(panel.get_ylim() for panel in axes.flat[: len(panels)]), strict=True)
+            for panel in axes.flat[: len(panels)]:
                 panel.set_ylim(min(lows), max(highs))
-        for panel in axes.flat[len(layout.panels) :]:
+        for panel in axes.flat[len(panels) :]:
             panel.remove()
         for panel in axes[:, 0]:
             panel.set_ylabel(f"{run.words(run.scalars[0])}, ${run.symbol(run.scalars[0])}$")
@@ -165,11 +165,11 @@ def _region(run: Stored, cell: int) -> str | None:
     return run.summary["cells"][cell]["region"]
 
 
-def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[int, str]) -> None:
+def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[int, str], abscissa: str) -> None:
     name = run.scalars[0]
     drawn: list[np.ndarray] = []
     for index, cell in enumerate(cells):
-        x, stretch = _abscissa(run, cell)
+        x, stretch = _abscissa(run, cell, abscissa)
         rows = run.results.isel(cell=cell)
         mean = bounded(rows[run.column(name)].to_numpy())
         for part in BANDS if run.simulated else ():
@@ -189,7 +189,7 @@ def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[in
     logarithmic_times(axes)
     axes.set_yscale("log")
     axes.set_ylim(*_limits(drawn))
-    axes.set_xlabel(_x_label(run, list(cells)))
+    axes.set_xlabel(_x_label(run, list(cells), abscissa))
 
 
 def _marks(run: Stored, cells: dict[int, str], cell: int, index: int) -> dict[str, Any]:
@@ -199,16 +199,19 @@ def _marks(run: Stored, cells: dict[int, str], cell: int, index: int) -> dict[st
     return {"marker": marker, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}
 
 
-def _abscissa(run: Stored, cell: int) -> tuple[np.ndarray, float]:
-    """Realised save times, or samples per dimension, and the ratio of the second to the first."""
-    parameters = run.summary["cells"][cell]["parameters"]
-    stretch = 1 / (parameters["dt"] * parameters["d"]) if run.samples else 1.0
-    return run.times(cell) * stretch, stretch
+def _abscissa(run: Stored, cell: int, abscissa: str) -> tuple[np.ndarray, float]:
+    """Realised save times, steps or samples (per dimension, where there is one), and their ratio to the times."""
+    times, x = run.times(cell), run.results[abscissa].isel(cell=cell).to_numpy().astype(np.float64)
+    if abscissa == "samples" and run.per_dimension:
+        x = x / run.summary["cells"][cell]["parameters"]["d"]
+    return x, float(x[-1] / times[-1])
 
 
-def _x_label(run: Stored, cells: list[int]) -> str:
-    if run.samples:
-        return r"samples per dimension, $\nu / d$"
+def _x_label(run: Stored, cells: list[int], abscissa: str) -> str:
+    if abscissa == "samples":
+        return r"samples per dimension, batch $\times\, \nu / d$" if run.per_dimension else "samples used"
+    if abscissa == "step":
+        return r"steps, $\nu$"
     red = {_region(run, cell) == "red" for cell in cells}
     return r"steps, $t = \nu$" if red == {True} else r"time, $t = \nu\, dt$"
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report import quality
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.stored import DEVIATIONS, RELAXATION, Stored
+from sgdsim.report.stored import DEVIATIONS, Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 
 PANEL = 3.9
@@ -75,15 +75,7 @@ def _panels(run: Stored) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _axis_label(run: Stored, fit: dict[str, Any]) -> str:
-    quantity = fit["quantity"]
-    if quantity in DEVIATIONS:
-        label = DEVIATIONS[quantity][1]
-    elif quantity == RELAXATION:
-        label = rf"relaxation time $\tau$ to ${run.symbol(run.scalars[0])} = {plain(fit['level'])}$"
-    elif fit.get("level") is not None:
-        label = rf"samples $\nu$ to ${run.symbol(run.scalars[0])} = {plain(fit['level'])}$"
-    else:
-        label = f"final {run.words(quantity)}, ${run.symbol(quantity)}$"
+    label = run.quantity_label(fit["quantity"], fit.get("level"))
     return f"{label} / ln {math_name(fit['against'])}" if fit.get("log") else label
 
 

@@ -20,8 +20,12 @@ DEVIATIONS = {
 """The distances of a replica from theory that every system has, in words and as mathematics."""
 DEVIATION = "deviation"
 """|Omega - Omega_bar|_inf at every save time, averaged over the replicas: an average that is no observable."""
-RELAXATION = "relaxation_time"
-"""The time at which the first scalar observable has fallen to a level."""
+REACHED = {
+    "samples_to_level": "samples",
+    "steps_to_level": r"steps $\nu$",
+    "relaxation_time": r"relaxation time $\tau$",
+}
+"""What is counted until the first scalar observable has fallen to a level."""
 NUMBERS = {
     "power": "slope",
     "threshold": "threshold",
@@ -68,9 +72,15 @@ class Stored:
         return tuple(self._report.get("figures", ()))
 
     @property
-    def samples(self) -> bool:
-        """Whether the experiment asks for samples per dimension, nu/d, in place of time."""
-        return bool(self._report.get("samples", False))
+    def abscissae(self) -> tuple[str, ...]:
+        """What risks are drawn against: the variables of `results` that the experiment asks for, time by default."""
+        asked = (name for key, name in (("samples", "samples"), ("steps", "step")) if self._report.get(key, False))
+        return tuple(asked) or ("t",)
+
+    @property
+    def per_dimension(self) -> bool:
+        """Whether every cell has an input dimension d, for samples to be counted by."""
+        return all("d" in cell["parameters"] for cell in self.summary["cells"])
 
     @property
     def _report(self) -> dict[str, Any]:
@@ -149,6 +159,14 @@ class Stored:
         """The fitted quantity of a law in words, e.g. "samples to level 0.001"."""
         level = "" if fit.get("level") is None else f" {plain(fit['level'])}"
         return f"{self.words(fit['quantity'])}{level}" + (f" / ln {fit['against']}" if fit.get("log") else "")
+
+    def quantity_label(self, quantity: str, level: float | None = None) -> str:
+        """A quantity of the cells on an axis of a figure."""
+        if quantity in DEVIATIONS:
+            return DEVIATIONS[quantity][1]
+        if quantity in REACHED and level is not None:
+            return f"{REACHED[quantity]} to ${self.symbol(self.scalars[0])} = {plain(level)}$"
+        return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"
 
     def symbol(self, name: str) -> str:
         """An observable as mathematics, without the dollars."""

@@ -13,10 +13,10 @@ from sgdsim.analysis.levels import first_crossing
 from sgdsim.ensemble.contracts import System
 from sgdsim.errors import ArgumentError
 
-SAMPLES, RELAXATION = "samples_to_level", "relaxation_time"
-"""Steps of SGD, and time t = nu dt, until the mean of the system's first scalar, its risk, has fallen to a level."""
-COLUMNS = {SAMPLES: "step", RELAXATION: "t"}
-"""What is read off where the level is reached."""
+RELAXATION = "relaxation_time"
+COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: "t"}
+"""When the mean of the system's first scalar, its risk, has fallen to a level, and what is read off there: the samples
+that were used, nu times those of a step; the steps nu; or the time t = nu dt."""
 
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
@@ -84,7 +84,7 @@ def quantity_of(system: System, fit: Fit, data: xr.Dataset) -> Point:
 
 
 def _crossing(data: xr.Dataset, risk: str, level: float, column: str) -> Point:
-    """Where in the column (step or t) the mean risk, and that of theory, is down to the level."""
+    """Where in the column (samples, step or t) the mean risk, and that of theory, is down to the level."""
     x: Num[np.ndarray, " times"] = data[column].values
     if is_alone(data):
         return math.nan, math.nan, first_crossing(x, data[f"{risk}_theory"].values, level)[0]

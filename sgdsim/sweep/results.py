@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, merge_cells, to_dataset
+from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, clock, merge_cells, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
@@ -117,7 +117,7 @@ def _lost(results: Mapping[int, CellResult], cell: Cell) -> CellResult:
     like = next(iter(results.values())).data
     data = like.map(lambda values: xr.full_like(values, np.nan, float), keep_attrs=True)
     steps = cell.problem.steps(cell.times)
-    known = {"t": steps * cell.problem.dt, "step": steps, "n_replicas": 0, "n_diverged": 0}
+    known = {**clock(cell.problem, steps), "n_replicas": 0, "n_diverged": 0}
     data = data.assign({name: like[name].copy(data=np.asarray(values)) for name, values in known.items()})
     data.attrs = {"system": like.attrs["system"], **cell.problem.parameters()}
     return CellResult(data=data, finite_theory=False, replica_steps=0, wall_seconds=0.0)

@@ -79,12 +79,12 @@ class EnsembleSection(Section):
 class FitSection(Section):
     """[fits.NAME]: a law of one quantity of the cells against another.
 
-    `level` belongs to the quantities "samples_to_level" and "relaxation_time", and to the law "onset". With `log`, of a
-    power law, the quantity is divided by |ln(against)| first. `second` is the parameter of the second term of the law
-    "two_term", and that of the logarithm of the law "log_power"; with `together` there is one such law for all cells.
-    `exponent`, of "log_power", is that of `against` where it is not to be fitted; `predict_to`, of the same law, asks
-    theory for a curve up to this value of `second`. `along` names the axis of the grid that a law runs along, where
-    several change `against`.
+    `level` belongs to the quantities "samples_to_level", "steps_to_level" and "relaxation_time", and to the law
+    "onset". With `log`, of a power law, the quantity is divided by |ln(against)| first. `second` is the parameter of
+    the second term of the law "two_term", and that of the logarithm of the law "log_power"; with `together` there is
+    one such law for all cells. `exponent`, of "log_power", is that of `against` where it is not to be fitted;
+    `predict_to`, of the same law, asks theory for a curve up to this value of `second`. `along` names the axis of the
+    grid that a law runs along, where several change `against`.
     """
 
     law: Literal["power", "threshold", "bias", "onset", "two_term", "log_power"] = "power"
@@ -101,7 +101,11 @@ class FitSection(Section):
 
 
 class ReportSection(Section):
-    """[report]: what is drawn. With `samples`, risks are drawn against samples per dimension, nu/d, in place of t."""
+    """[report]: what is drawn.
+
+    With `samples`, risks are drawn against the samples used (per dimension, of a system with a dimension d), with
+    `steps` against steps, and with both side by side, in place of t.
+    """
 
     figures: list[
         Literal[
@@ -129,6 +133,7 @@ class ReportSection(Section):
         ]
     ] = Field(default=["trajectories"])
     samples: bool = False
+    steps: bool = False
 
 
 def check_table(

@@ -39,12 +39,13 @@ def test_one_cell():
     data, moments, tiles = cell(d=1000, p=3)
     assert dict(data.sizes) == {"time": 3, "component": 3, "replica": 10}
     assert set(data.data_vars) == {
-        *("t", "step", "sup_deviation", "final_deviation", "n_replicas", "n_diverged"),
+        *("t", "step", "samples", "sup_deviation", "final_deviation", "n_replicas", "n_diverged"),
         *(f"{name}{suffix}" for name in ("x", "risk") for suffix in ("", "_sem", "_std", "_theory")),
     }
     np.testing.assert_array_equal(data.time, TIMES)
     np.testing.assert_array_equal(data.step, [100, 200, 500])
     np.testing.assert_array_equal(data.t, data.step * 1e-3)
+    np.testing.assert_array_equal(data.samples, data.step * 3)
     assert data.x.dims == ("time", "component")
     for suffix, part in (("", "mean"), ("_sem", "sem"), ("_std", "std"), ("_theory", "theory")):
         np.testing.assert_array_equal(data[f"x{suffix}"], getattr(moments, part)["x"])

@@ -36,6 +36,7 @@ def test_constants_and_derived_numbers():
     assert Classification(N=1000, gamma0=0.3, beta=0.75, init="fixed").scales[1] == 0.1
     assert problem.steps(np.array([60.0])) == round(60 * 1000**0.25 / 0.3) == 1125
     assert len(problem.bin_edges) == problem.bins + 1
+    assert Classification(N=8, gamma0=0.3, beta=0.75, batch=7).samples_per_step == 7
     given = {"data": "digits", "N": 1000, "gamma0": 0.3, "beta": 0.75, "batch": 100, "init": "torch"}
     derived = {"inputs": 64, "classes": 10, "train_images": 1297, "test_images": 500}
     assert (given | derived).items() <= problem.parameters().items()

@@ -37,7 +37,7 @@ def test_a_plain_problem_lives_on_the_blue_line():
     problem = Committee(d=500, p=6, k=2, gamma=1.5, noise=0.1, batch=3)
     assert (problem.dt, problem.region) == (1 / 500, Region.BLUE)
     assert problem.parameters()["gamma0"] == 1.5
-    assert problem.parameters()["batch"] == 3
+    assert problem.parameters()["batch"] == problem.samples_per_step == 3
 
 
 def test_steps_are_the_nearest_to_the_save_times():

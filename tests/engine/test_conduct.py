@@ -121,7 +121,7 @@ def test_a_cell_that_fails_for_good_is_reported_at_the_end_and_the_others_are_wh
     assert set(left.variables) == set(complete.variables)
     for name, array in complete.data_vars.items():
         np.testing.assert_array_equal(left[name][[0, 2]], array[[0, 2]])
-        if name not in ("t", "step", "n_replicas", "n_diverged"):
+        if name not in ("t", "step", "samples", "n_replicas", "n_diverged"):
             assert np.isnan(left[name][1]).all(), name
     assert left.d.values.tolist() == [20, 40, 80]
     np.testing.assert_array_equal(left.t, complete.t)

@@ -28,6 +28,14 @@ def test_eps_is_the_step_of_sgd_and_the_noise_of_the_sde():
     np.testing.assert_array_equal(problem().steps(np.array([0.5, 5.0])), [50, 500])
 
 
+def test_samples_of_a_step_are_those_of_the_sgd_that_it_stands_for():
+    """At eps = 0.01 a step of the SDE of 0.05 stands for five of SGD; N = 100 particles with data of their own."""
+    assert problem(dynamics=Sgd(batch=3)).samples_per_step == pytest.approx(3, rel=1e-14)
+    assert problem(dynamics=Sgd("per_particle", batch=3)).samples_per_step == pytest.approx(300, rel=1e-14)
+    assert problem(dynamics=Sde("common", dt=0.05, batch=3)).samples_per_step == pytest.approx(15, rel=1e-12)
+    assert problem(dynamics=Sde(dt=0.05, batch=3)).samples_per_step == pytest.approx(1500, rel=1e-12)
+
+
 def test_which_noise_is_left_in_the_limit():
     assert problem().limit_noise == 0
     assert problem(beta=1).random_limit

@@ -16,6 +16,7 @@ def test_constants_and_derived_numbers():
     parameters = problem.parameters()
     assert parameters["M"] == 82
     assert parameters["eta_over_b"] == 0.5
+    assert problem.samples_per_step == pytest.approx(0.2 * 82, rel=1e-14)  # data used, each time that they are
     given = {"alpha": 2.5, "eta": 0.1, "b": 0.2, "m0": 0.3, "C00": 0.9, "N": 33, "degree": 2}
     assert given.items() <= parameters.items()
 

@@ -37,6 +37,10 @@ class Relaxation(Problem):
     def dt(self):
         return 1 / self.d
 
+    @property
+    def samples_per_step(self):
+        return 4
+
     def parameters(self):
         return {"d": self.d, "p": self.p, "kappa": 0.0, "noise": self.noise, "dt": self.dt, "region": "blue"}
 

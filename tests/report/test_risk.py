@@ -76,19 +76,38 @@ def test_axes_that_run_together_are_one(run):
     assert r"$\kappa$ = 0.1, $\delta$ = " + "\N{MINUS SIGN}0.1" in legend
 
 
-def test_samples_per_dimension(run):
-    bare = draw(run).axes[0].get_xlabel()
-    report = tomli_w.dumps({"report": {"figures": ["risk"], "samples": True}})
-    sampled = Stored(run.results, run.summary, run.provenance, report)
-    axes = draw(sampled).axes[0]
-    assert axes.get_xlabel() != bare
-    assert "nu / d" in axes.get_xlabel()
-    for cell, line in enumerate(lines(axes)):
-        d = sampled.summary["cells"][cell]["parameters"]["d"]
-        np.testing.assert_allclose(line.get_xdata(), sampled.results["step"][cell] / d, rtol=1e-12)
+def asking(run, **report):
+    return Stored(run.results, run.summary, run.provenance, tomli_w.dumps({"report": report}))
+
+
+def test_samples_and_steps(run):
+    """A step of these runs uses four samples, at d = 100 and 1000."""
+    run.summary["cells"][0]["plateau"] = {"height": 0.0123, "begin": 0.5, "end": 2.0}
+    axes = draw(asking(run, samples=True)).axes[0]
+    assert axes.get_xlabel() == r"samples per dimension, batch $\times\, \nu / d$"
+    for d, line in zip((100, 1000), lines(axes), strict=True):
+        np.testing.assert_allclose(line.get_xdata(), 4 * np.rint(d * run.results["time"]) / d, rtol=1e-12)
+    (marks,) = (line for line in axes.lines if line.get_marker() == "|")
+    np.testing.assert_allclose(marks.get_xdata(), [2.0, 8.0], rtol=1e-12)
+    axes = draw(asking(run, steps=True)).axes[0]
+    assert axes.get_xlabel() == r"steps, $\nu$"
+    for d, line in zip((100, 1000), lines(axes), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), np.rint(d * run.results["time"]))
+    figure = draw(asking(run, samples=True, steps=True))
+    assert [axes.get_xlabel()[:5] for axes in figure.axes] == ["sampl", "steps"] * 2
+    assert [axes.get_title() for axes in figure.axes] == ["noise = 0.001"] * 2 + ["noise = 0.01"] * 2
+
+
+def test_samples_without_a_dimension_and_in_a_run_that_did_not_count_them(run):
+    sampled = asking(run, samples=True)
     for cell in sampled.summary["cells"]:
         del cell["parameters"]["d"]
-    assert "a parameter d" in FIGURES["risk"].lacks(sampled)
+    axes = draw(sampled).axes[0]
+    assert axes.get_xlabel() == "samples used"
+    np.testing.assert_allclose(lines(axes)[1].get_xdata(), 4 * run.results["step"][1], rtol=1e-12)
+    old = Stored(run.results.drop_vars("samples"), run.summary, run.provenance, sampled.experiment)
+    assert "a count of samples" in FIGURES["risk"].lacks(old)
+    assert not FIGURES["risk"].lacks(Stored(old.results, run.summary, run.provenance, run.experiment))
 
 
 def test_plateaus_are_marked_and_listed(run):

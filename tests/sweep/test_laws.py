@@ -32,6 +32,7 @@ def fits(tmp_path_factory):
         log=Fit("sup_deviation", "d", log=True),
         final_log=Fit("risk", "d", log=True),
         plain=Fit("sup_deviation", "d"),
+        steps=Fit("steps_to_level", "d", level=0.4),
         time=Fit("relaxation_time", "d", level=0.4),
         onset=Fit("risk", "d", level=0.1, law="onset"),
         terms=Fit("risk", "p", second="dt", law="two_term"),
@@ -42,17 +43,20 @@ def fits(tmp_path_factory):
     return experiment, finish(experiment, tmp_path_factory.mktemp("laws"))["fits"]
 
 
-def test_samples_to_a_level(fits):
+def test_samples_and_steps_to_a_level(fits):
+    """A step of the walk uses three samples."""
     experiment, entries = fits
-    fit = entries["reached"]
+    fit, steps = entries["reached"], entries["steps"]
     assert (fit["quantity"], fit["against"], fit["level"]) == ("samples_to_level", "d", 0.4)
-    for cell, (d, samples, error) in zip(experiment.cells, fit["points"], strict=True):
+    for cell, (d, nu, error), (_, samples, _) in zip(experiment.cells, steps["points"], fit["points"], strict=True):
         ensemble = ensemble_of(experiment, cell)
         risk = ensemble.run().mean["risk"].mean(axis=0)  # tiles are equally full
-        assert samples == pytest.approx(first_crossing(ensemble.steps, risk, 0.4)[0], rel=1e-9)
-        assert abs(samples / d - math.log(1 / 0.4) / 2) < 0.05 + 5 * error / d
+        assert nu == pytest.approx(first_crossing(ensemble.steps, risk, 0.4)[0], rel=1e-9)
+        assert abs(nu / d - math.log(1 / 0.4) / 2) < 0.05 + 5 * error / d
+        assert samples == pytest.approx(3 * nu, rel=1e-12)
     assert fit["slope"] == pytest.approx(1.0, abs=0.03)
     assert fit["theory_slope"] == pytest.approx(1.0, abs=1e-9)
+    assert fit["theory_points"] == pytest.approx([3 * nu for nu in steps["theory_points"]], rel=1e-12)
 
 
 def test_a_level_that_is_not_reached_gives_no_law_and_says_so(fits):
@@ -87,10 +91,10 @@ def test_a_kept_scalar_is_fitted_with_its_replicas(fits):
     assert entries["risk"]["slope_error"] == pytest.approx(law.slope_error, rel=1e-12)
 
 
-def test_the_relaxation_time_is_that_of_the_samples(fits):
-    time, samples = fits[1]["time"], fits[1]["reached"]
+def test_the_relaxation_time_is_that_of_the_steps(fits):
+    time, steps = fits[1]["time"], fits[1]["steps"]
     assert (time["law"], time["expected_slope"]) == ("power", None)
-    for (d, t, error), (_, nu, nu_error) in zip(time["points"], samples["points"], strict=True):
+    for (d, t, error), (_, nu, nu_error) in zip(time["points"], steps["points"], strict=True):
         assert t == pytest.approx(nu / d)
         assert error == pytest.approx(nu_error / d, rel=0.5)  # which neighbours count for a slope is up to rounding
     assert time["theory_slope"] == pytest.approx(0.0, abs=1e-9)

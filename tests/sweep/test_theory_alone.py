@@ -91,7 +91,7 @@ def relaxed(tmp_path_factory):
 def test_the_results_hold_theory_only_and_are_bitwise_the_curve(relaxed):
     experiment, sweep, _, _ = relaxed
     with xr.open_dataset(sweep.directory.results, engine="h5netcdf") as data:
-        assert set(data.data_vars) == {"t", "step", "risk_theory", "n_replicas", "n_diverged"}
+        assert set(data.data_vars) == {"t", "step", "samples", "risk_theory", "n_replicas", "n_diverged"}
         assert not data["n_replicas"].values.any()
         for index, cell in enumerate(experiment.cells):
             ensemble = sweep.ensembles[index]

@@ -1,5 +1,6 @@
 """Runs the quick variant of every shipped experiment and writes docs/gallery.md: `make gallery`."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -29,11 +30,11 @@ def main() -> None:
 
 
 def _entry(config: Path, folder: Path, command: str) -> str:
-    """Title, figures and command of one experiment; the trajectories are shown where there is nothing else."""
+    """Title of the run, its figures and command; the trajectories are shown where there is nothing else."""
     drawn = [folder / "figures" / f"{name}.png" for name in tomllib.loads(config.read_text())["report"]["figures"]]
     drawn = [figure for figure in drawn if figure.is_file()]
     telling = [figure for figure in drawn if figure.stem != "trajectories"] or drawn
-    lines = [f"## {tomllib.loads(config.read_text())['title']}", ""]
+    lines = [f"## {json.loads((folder / 'summary.json').read_text())['title']}", ""]
     for figure in telling:
         copy = FIGURES / f"{config.stem}-{figure.stem}.png"
         shutil.copyfile(figure, copy)

@@ -1,6 +1,8 @@
 """Every shipped experiment loads in full and quick, and its quick variant, cut down further, finds its exponents."""
 
 import json
+import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,54 @@ def test_it_loads_quick(path):
         for item in (full, quick)
     ]
     assert work[1] < work[0]
+
+
+NUMBER = r"-?\d[\d.]*(?:e-?\d+)?(?:/\d+)?"
+CLAIM = re.compile(rf"((?:-?[A-Za-z]\w*(?:\(0\))? = )+)({NUMBER}(?:(?:, | and | to ){NUMBER})*)")
+COUNT = re.compile(r"\b(two|three|four|five|six) (noise level|region)s\b")
+OF_ONE_VALUE = {"batch", "regularisation", "rates_sgd", "small_gamma"}
+"""Titles about one value of an axis that has several."""
+
+
+def mistakes(title, cells, of_one_value=False):
+    """What a title ("d = 1000", "kappa = -delta = 0 to 1/2", "three regions") says of the cells that is not so."""
+    rows, found = [cell.problem.parameters() for cell in cells], []
+    for names, text in CLAIM.findall(title):
+        told = [float(Fraction(number)) for number in re.findall(NUMBER, text)]
+        for name in names.removesuffix(" = ").split(" = "):
+            key = name.removeprefix("-").replace("(0)", "0")
+            values = {-row[key] if name[0] == "-" else row[key] for row in rows}
+            true = {min(values), max(values)} if " to " in text else values
+            if not (set(told) <= true if of_one_value else set(told) == true):
+                found.append(f"{name} is {sorted(values)}")
+    for number, what in COUNT.findall(title):
+        values = {row[{"noise level": "noise", "region": "region"}[what]] for row in rows}
+        if len(values) != ("two", "three", "four", "five", "six").index(number) + 2:
+            found.append(f"{what}s: {len(values)}")
+    colour = re.match(r"(Green|Blue|Orange|Red) (?:region|line)", title)
+    if colour and {row["region"] for row in rows} != {colour[1].lower()}:
+        found.append(f"not all {colour[1].lower()}")
+    return found
+
+
+@pytest.mark.parametrize("quick", [False, True], ids=["full", "quick"])
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
+def test_its_title_says_what_is_run(path, quick):
+    experiment = load_experiment(path, quick=quick)
+    assert not mistakes(experiment.title, experiment.cells, path.stem in OF_ONE_VALUE)
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("Blue line: excess risk at four noise levels, d = 1000, p = 8, k = 4", []),
+        ("at three noise levels, p = 8, d = 1e3", ["noise levels: 4"]),
+        ("Red region, d = 100", ["d is [1000]", "not all red"]),
+        ("kappa = -delta = 1/4, and k = 2 to 4", ["kappa is [0.0]", "-delta is [-0.0]", "k is [4]"]),
+    ],
+)
+def test_a_title_that_says_something_else_is_noticed(title, found):
+    assert mistakes(title, load_experiment(FOLDER / "figure_3_blue_noise.toml", quick=True).cells) == found
 
 
 def test_every_figure_of_the_paper_has_a_quick_variant():

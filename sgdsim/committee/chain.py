@@ -35,11 +35,12 @@ class Chain(Simulator):
         """Raises ArgumentError where d < k + p + batch."""
         least = problem.k + problem.p + problem.batch
         if problem.d < least:
+            smaller = f", or a smaller batch (here {problem.batch})" if problem.batch > 1 else ""
             raise ArgumentError(
                 "d",
                 f"be >= k + p + batch = {least} for the simulator `chain`",
                 problem.d,
-                "Use the simulator `weights`, which takes any d.",
+                f"Use the simulator `weights`, which takes any d{smaller}.",
             )
 
     def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:

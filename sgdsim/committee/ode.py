@@ -162,11 +162,13 @@ class OverlapODE(Theory):
     def check(self, problem: Committee) -> None:
         """Raises ArgumentError in the red region, where no ODE exists."""
         if not self.exists(problem):
+            red = "-1/2" if problem.scaling.mu == 0 else f"{problem.scaling.boundaries[1]:g}"
+            theta = "theta = kappa + delta" + " - rho mu" * (problem.scaling.rho * problem.scaling.mu != 0)
             raise ArgumentError(
                 "theory",
-                f"be none in the red region, where theta = kappa + delta <= -1/2 (here {problem.scaling.theta:g})",
+                f"be none in the red region, where {theta} <= {red} (here {problem.scaling.theta:g})",
                 self.name,
-                "There is no ODE: ask for no theory, or raise kappa or delta until theta > -1/2.",
+                f"There is no ODE: ask for no theory, or raise kappa or delta until theta > {red}.",
             )
         if self.fluctuations:
             check_room(problem)
@@ -243,8 +245,9 @@ class ExactODE(OverlapODE):
         A = (gamma/p) / (d dt),    B = (gamma/p)^2 / (batch d dt)
 
     A step adds (gamma/p)^2/d times (1/batch^2) sum_ss' E_i^s E_j^s' x^s.x^s'/d to Q_ij. The `batch` equal pairs give
-    E[E_i E_j] + O(1/d) each. Two different samples give v_i.v_j/d, where v_i = E[E_i x] has length O(1): together also
-    O(1/d), as long as batch << d. So a batch divides B and leaves A.
+    E[E_i E_j] + O(1/d) each. Two different samples give v_i.v_j/d, where v_i = E[E_i x] has length O(1): together a
+    part batch/d of the noise term, and A dt of the drift, as small as what the ODE leaves out at any batch. So a batch,
+    be it fixed or b0 d^mu, divides B and leaves A.
     """
 
     name: ClassVar[str] = "exact"
@@ -258,20 +261,26 @@ class ExactODE(OverlapODE):
 
 @dataclass(frozen=True)
 class LimitODE(OverlapODE):
-    """The leading ODE of the region as d -> infinity, with gamma0/p0 for gamma/p (Veiga et al. 2022).
+    """The leading ODE of the region as d -> infinity, with r = gamma0 b0^rho/p0 for gamma/p (Veiga et al. 2022).
 
-    green   A = gamma0/p0, B = 0                          drift only
-    blue    A = gamma0/p0, B = (gamma0/p0)^2 / batch      both (Saad & Solla)
-    orange  A = 0,         B = (gamma0/p0)^2 / batch      noise only, M frozen
+    green   A = r, B = 0           drift only
+    blue    A = r, B = r^2 / b0    both (Saad & Solla)
+    orange  A = 0, B = r^2 / b0    noise only, M frozen
+
+    b0 is the batch itself where it does not grow with d (mu = 0). Where it does, what is left of batch = b0 d^mu: the
+    regions and the time are those of `Scaling`, in which theta = 0 is green at any mu > 0, as the noise of a step falls
+    behind the drift like d^-mu.
     """
 
     name: ClassVar[str] = "limit"
 
     def coefficients(self, problem: Committee) -> tuple[float, float]:
         """A and B of the region; one of them is 0 off the blue line."""
-        rate = problem.scaling.gamma0 / problem.scaling.p0
+        scaling = problem.scaling
+        batch = scaling.b0 if scaling.mu else problem.batch  # at mu = 0, b0 = 1.4 is a batch of 1
+        rate = scaling.gamma0 * batch**scaling.rho / scaling.p0
         A = 0.0 if problem.region is Region.ORANGE else rate
-        B = 0.0 if problem.region is Region.GREEN else rate**2 / problem.batch
+        B = 0.0 if problem.region is Region.GREEN else rate**2 / batch
         return A, B
 
 

@@ -31,7 +31,7 @@ class Committee(Problem):
     - `noise`: variance Delta of the label noise.
     - `activation`: sigma, of teacher and student.
     - `batch`: fresh samples per step.
-    - `scaling`: how p and gamma grow with d. Without it they do not (kappa = delta = 0), and dt = 1/d.
+    - `scaling`: how p, gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -70,7 +70,7 @@ class Committee(Problem):
         self.d, self.p, self.k, self.batch = d, p, k, batch
         self.gamma, self.noise = float(gamma), float(noise)
         self.activation = Erf() if activation is None else activation
-        self.scaling = scaling or Scaling(kappa=0.0, delta=0.0, p0=float(p), gamma0=float(gamma))
+        self.scaling = scaling or Scaling(0.0, 0.0, p0=float(p), gamma0=float(gamma), b0=float(batch))
 
     @classmethod
     def from_scaling(
@@ -84,13 +84,17 @@ class Committee(Problem):
         gamma0: Real | None = None,
         noise: Real = 0.0,
         activation: Activation | None = None,
-        batch: int = 1,
+        batch: int | None = None,
+        b0: Real | None = None,
+        mu: Real | None = None,
+        rho: Real = 0.0,
     ) -> "Committee":
-        """The problem at dimension d of the scaling p = round(p0 d^kappa), gamma = gamma0 d^-delta.
+        """The problem at dimension d of the scaling p = round(p0 d^kappa), gamma = gamma0 d^-delta batch^rho.
 
-        gamma0 defaults to p0, the choice of Veiga et al. The exponents that p and gamma realise are in `parameters()`.
+        gamma0 defaults to p0, the choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
+        where b0 defaults to 1 and mu to 0. The exponents that p and batch realise are in `parameters()`.
         """
-        for name, exponent in (("kappa", kappa), ("delta", delta)):
+        for name, exponent in (("kappa", kappa), ("delta", delta), ("rho", rho)):
             if not math.isfinite(exponent):
                 raise ArgumentError(name, "be finite", exponent)
         gamma0 = p0 if gamma0 is None else gamma0
@@ -102,15 +106,16 @@ class Committee(Problem):
         p = round(p0 * float(d) ** kappa)
         if p < 1:
             raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
+        batch, b0, mu = _scale_batch(d, batch, b0, mu)
         return cls(
             d=d,
             p=p,
             k=k,
-            gamma=gamma0 * float(d) ** -delta,
+            gamma=gamma0 * float(d) ** -delta * float(batch) ** rho,
             noise=noise,
             activation=activation,
             batch=batch,
-            scaling=Scaling(kappa=float(kappa), delta=float(delta), p0=float(p0), gamma0=float(gamma0)),
+            scaling=Scaling(float(kappa), float(delta), float(p0), float(gamma0), b0=b0, mu=mu, rho=float(rho)),
         )
 
     @property
@@ -144,8 +149,8 @@ class Committee(Problem):
     def parameters(self) -> dict[str, Scalar]:
         """Constants, realised exponents and time scale, by name.
 
-        `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p. `log_p` is the theorem's factor beside
-        sqrt(dt).
+        `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
+        the theorem's factor beside sqrt(dt).
         """
         scaling = self.scaling
         return {
@@ -161,8 +166,30 @@ class Committee(Problem):
             "theta": scaling.theta,
             "p0": scaling.p0,
             "gamma0": scaling.gamma0,
+            "b0": scaling.b0,
+            "mu": scaling.mu,
+            "rho": scaling.rho,
+            "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),
             "kappa_realised": math.log(self.p / scaling.p0) / math.log(self.d),
             "log_p": math.log(self.p),
             "dt": self.dt,
             "region": str(self.region),
         }
+
+
+def _scale_batch(d: int, batch: int | None, b0: Real | None, mu: Real | None) -> tuple[int, float, float]:
+    """The realised batch, b0 and mu, from a fixed batch or from b0 and mu."""
+    if b0 is None and mu is None:
+        batch = 1 if batch is None else batch
+        return batch, float(batch), 0.0
+    if batch is not None:
+        raise ArgumentError("batch", "not be given beside b0 or mu", batch, "Keep either batch, or b0 and mu.")
+    b0, mu = 1.0 if b0 is None else float(b0), 0.0 if mu is None else float(mu)
+    if not (math.isfinite(b0) and b0 > 0):
+        raise ArgumentError("b0", "be finite and > 0", b0)
+    if not (math.isfinite(mu) and mu >= 0):
+        raise ArgumentError("mu", "be finite and >= 0", mu, "No batch falls below one sample as d grows.")
+    batch = round(b0 * float(d) ** mu)
+    if batch < 1:
+        raise ArgumentError("b0", "give a batch of at least one sample, batch = round(b0 d^mu) >= 1", b0)
+    return batch, b0, mu

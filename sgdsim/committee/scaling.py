@@ -1,4 +1,4 @@
-"""High-dimensional scaling of a two-layer network: p = p0 d^kappa, gamma = gamma0 d^-delta, and the four regions."""
+"""High-dimensional scaling of SGD: width p0 d^kappa, rate gamma0 d^-delta, batch b0 d^mu, and the four regions."""
 
 import enum
 
@@ -9,7 +9,7 @@ BOUNDARY_TOLERANCE = 1e-9
 
 
 class Region(enum.StrEnum):
-    """The region of the phase diagram in (delta, kappa), by theta = kappa + delta."""
+    """The region of the phase diagram in (delta, kappa), by theta = kappa + delta; see `Scaling`."""
 
     GREEN = "green"
     BLUE = "blue"
@@ -18,25 +18,43 @@ class Region(enum.StrEnum):
 
 
 class Scaling(eqx.Module):
-    """p = p0 d^kappa and gamma = gamma0 d^-delta (Veiga et al. 2022, eq. 6).
+    """p = p0 d^kappa, gamma = gamma0 d^-delta batch^rho (Veiga et al. 2022, eq. 6) and batch = b0 d^mu, mu >= 0.
 
-    Time t = nu dt with, up to constants, the theorem's dt = max(gamma/(p d), gamma^2/(p^2 d)):
+    rho says what a batch does to the learning rate: 0 leaves it, 1 keeps gamma/batch (the linear rule). So gamma/p goes
+    as d^-theta with theta = kappa + delta - rho mu.
 
-        theta >= 0          dt = d^-(1 + theta)      green (theta > 0), blue (theta = 0)
-        -1/2 < theta < 0    dt = d^-(1 + 2 theta)    orange
-        theta <= -1/2       no limit; t counts steps, dt = 1   red
+    Time t = nu dt with, up to constants, dt = max(gamma/(p d), gamma^2/(p^2 batch d)): the theorem's, where the noise
+    that a step leaves behind is divided by the batch. Drift and noise balance at theta + mu = 0:
+
+        theta + mu >= 0      dt = d^-(1 + theta)           green (theta + mu > 0), blue (theta + mu = 0)
+        theta + mu < 0       dt = d^-(1 + 2 theta + mu)    orange
+        where that exponent  no limit; t counts steps, dt = 1    red
+        of d is not < 0
+
+    At mu = 0 these are the regions of Veiga et al.: blue at theta = 0, red at theta <= -1/2. Where the batch grows, the
+    noise of a green or blue step falls behind the drift by a factor d^-mu: the blue line moves to theta = -mu, the red
+    region to theta <= -(1 + mu)/2, and from mu = 1 on there is neither blue nor orange, but red at theta <= -1. At
+    rho = 1 the blue line is where it was, kappa + delta = 0: a step does the work of a batch of steps, as dt says.
     """
 
     kappa: float
     delta: float
     p0: float
     gamma0: float
+    b0: float = 1.0
+    mu: float = 0.0
+    rho: float = 0.0
+
+    @property
+    def boundaries(self) -> tuple[float, float]:
+        """theta of the blue line, and that at and below which all is red; from mu = 1 on there is no blue line."""
+        return 0.0 - self.mu, max(-(1 + self.mu) / 2, -1.0)
 
     @property
     def theta(self) -> float:
-        """kappa + delta, set to the boundary it lies on within 1e-9."""
-        theta = self.kappa + self.delta
-        for boundary in (0.0, -0.5):
+        """kappa + delta - rho mu, set to the boundary it lies on within 1e-9."""
+        theta = self.kappa + self.delta - self.rho * self.mu
+        for boundary in self.boundaries:
             if abs(theta - boundary) < BOUNDARY_TOLERANCE:
                 return boundary
         return theta
@@ -44,15 +62,16 @@ class Scaling(eqx.Module):
     @property
     def region(self) -> Region:
         """The region of the phase diagram that theta falls in."""
-        if self.theta > 0:
-            return Region.GREEN
-        if self.theta == 0:
+        theta, (blue, red) = self.theta, self.boundaries
+        if theta <= red:
+            return Region.RED
+        if theta == blue:
             return Region.BLUE
-        return Region.ORANGE if self.theta > -0.5 else Region.RED
+        return Region.GREEN if theta > blue else Region.ORANGE
 
     def time_step(self, d: int) -> float:
         """dt: the time of one step at input dimension d."""
         if self.region is Region.RED:
             return 1.0
-        exponent = 1 + self.theta if self.theta >= 0 else 1 + 2 * self.theta
+        exponent = 1 + 2 * self.theta + self.mu if self.region is Region.ORANGE else 1 + self.theta
         return float(d) ** -exponent

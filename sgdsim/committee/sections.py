@@ -17,10 +17,11 @@ from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError
 
 PLAIN = ("p", "gamma")
-SCALING = ("p0", "gamma0", "kappa", "delta")
+SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
+BATCH = ("b0", "mu")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
 
-MAX_WIDTH = 100_000
+MAX_WIDTH, MAX_BATCH = 100_000, 10**6
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Prefactor = Annotated[float, Field(gt=0, le=1e12)]
 Exponent = Annotated[float, Field(ge=-10, le=10)]
@@ -29,9 +30,10 @@ Matrix = list[list[float]]
 
 
 class ProblemSection(Section):
-    """[problem]: d, k, noise, activation, batch, and either p and gamma, or p0, gamma0, kappa and delta.
+    """[problem]: d, k, noise, activation, and either p and gamma, or p0, gamma0, kappa and delta.
 
-    Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0.
+    Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
+    beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho.
     """
 
     d: int = Field(ge=2, le=10**15, examples=[1000])
@@ -42,14 +44,18 @@ class ProblemSection(Section):
     gamma0: Prefactor | None = None
     kappa: Exponent | None = None
     delta: Exponent | None = None
+    b0: Prefactor | None = None
+    mu: Annotated[float, Field(ge=0, le=10)] | None = None
+    rho: Exponent | None = None
     noise: float = Field(default=0.0, ge=0)
     activation: Literal["erf", "relu", "linear", "quadratic"] = "erf"
-    batch: int = Field(default=1, ge=1, le=10**6)
+    batch: int | None = Field(default=None, ge=1, le=MAX_BATCH)
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "p": ("p0", "kappa"),
         "gamma": ("gamma0", "delta"),
-        **dict.fromkeys(("theta", "region"), ("kappa", "delta")),
+        "batch": BATCH,
+        **dict.fromkeys(("theta", "region"), ("kappa", "delta", "mu", "rho")),
     }
 
     @model_validator(mode="after")
@@ -58,6 +64,10 @@ class ProblemSection(Section):
         if self.p0 is not None and not self._given(PLAIN):
             self.gamma0 = self.p0 if self.gamma0 is None else self.gamma0
             self.kappa, self.delta = self.kappa or 0.0, self.delta or 0.0
+        if self._given(BATCH) and not self._given(PLAIN):
+            self.b0, self.mu = 1.0 if self.b0 is None else self.b0, self.mu or 0.0
+        elif self.batch is None and not self._given(BATCH):
+            self.batch = 1
         return self
 
     def _given(self, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -71,13 +81,14 @@ class ProblemSection(Section):
             d=self.d,
             k=self.k,
             noise=self.noise,
-            batch=self.batch,
             activation=ACTIVATIONS[self.activation](),
             **plain,
             **scaling,
+            **self._given(("batch",)),
         )
-        if problem.p > MAX_WIDTH:
-            raise ArgumentError("p", f"be at most {MAX_WIDTH}", problem.p)
+        for name, value, most in (("p", problem.p, MAX_WIDTH), ("batch", problem.batch, MAX_BATCH)):
+            if value > most:
+                raise ArgumentError(name, f"be at most {most}", value)
         return problem
 
 

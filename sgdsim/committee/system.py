@@ -23,25 +23,37 @@ def expected_slope(quantity: str, against: str, problems: Sequence[Committee]) -
     - a deviation: by theorem 1, E |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt). 1/2 against dt; against d,
       -(1 + theta)/2 where theta >= 0 and -(1/2 + theta) in the orange region. Where p differs between the cells, as
       along p = p0 d^kappa, the slope of log log p is added, by least squares over the cells with equal weights; None
-      where a cell has p = 1, whose log p is 0.
-    - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise d^-theta where theta >= 0.
-    - `samples_to_level`: where theta >= 0, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
+      where a cell has p = 1, whose log p is 0, and where mu > 0: the theorem is of a batch that does not grow.
+    - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise gamma/(p batch) ~ d^-(theta + mu),
+      in the green region and on the blue line.
+    - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
+    - `samples_to_level`: these times batch ~ d^mu.
+
+    None too where problems differ in mu, or in a batch that is no power of d.
     """
-    if any(problem.region is Region.RED for problem in problems):
+    mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
+    if any(problem.region is Region.RED for problem in problems) or len(mus) > 1 or (mus == {0.0} and len(batches) > 1):
         return None
     thetas = {problem.scaling.theta for problem in problems}
-    theta = thetas.pop() if len(thetas) == 1 else None
+    theta, mu = thetas.pop() if len(thetas) == 1 else None, mus.pop()
     if quantity in DEVIATIONS:
+        if mu > 0:
+            return None
         against_d = None if theta is None else -(1 + (theta if theta >= 0 else 2 * theta)) / 2
         slope = {"dt": 0.5, "d": against_d}.get(against)
         growth = None if slope is None else _slope_of_log_p(against, problems)
         return None if slope is None or growth is None else slope + growth
     if any(problem.region is Region.ORANGE for problem in problems):
         return None
-    if quantity == "samples_to_level":
-        return {"dt": -1.0, "d": None if theta is None else 1 + theta}.get(against)
+    if quantity in ("samples_to_level", "steps_to_level"):
+        growth = mu if quantity == "samples_to_level" else 0.0
+        if against == "dt" and growth == 0:
+            return -1.0
+        if theta is None:
+            return None
+        return {"d": 1 + theta + growth, "dt": -(1 + theta + growth) / (1 + theta)}.get(against)
     noisy = all(problem.noise > 0 for problem in problems)
-    return -theta if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
+    return -(theta + mu) if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
 
 
 def slope_assumes(quantity: str, against: str, problems: Sequence[Committee]) -> str | None:

@@ -20,14 +20,6 @@ from sgdsim.store.blocks import describe
 
 HORIZONTAL, VERTICAL, SIZE = "delta", "kappa", "d"
 """Axes of the plane, and the dimension that the exponents are fitted along."""
-BOUNDARIES = {"blue": 0.0, "red": -0.5}
-"""delta + kappa on the lines of Veiga et al. (2022, figure 1): the blue line, and the one below which all is red."""
-MEANING = {
-    "green": "green: perfect learning",
-    "blue": r"blue, $\kappa + \delta = 0$: plateau",
-    "orange": "orange: bad learning",
-    "red": r"red, $\kappa + \delta \leq -\frac{1}{2}$: no ODE",
-}
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f7f7f7", "#2b2b2e"])
 """Of measured values: greys, which no region has."""
 FILL = 0.8
@@ -64,6 +56,8 @@ class Map:
 
     cells: dict[Place, dict[str, Any]]
     step: Place
+    boundaries: dict[str, float]
+    """kappa + delta on the blue line, and on the line below which all is red (Veiga et al. 2022, figure 1)."""
 
     @classmethod
     def of(cls, run: Stored) -> "Map":
@@ -72,7 +66,9 @@ class Map:
         for cell in sorted(run.summary["cells"], key=lambda cell: cell["parameters"][SIZE]):
             cells[_place(cell)] = cell
         steps = [min(np.diff(np.unique(values)), default=1.0) for values in zip(*cells, strict=True)]
-        return cls(cells, (float(steps[0]), float(steps[1])))
+        mu, rho = (next(iter(cells.values()))["parameters"].get(name, 0.0) for name in ("mu", "rho"))
+        lines = {"blue": rho * mu - mu, "red": rho * mu - (1 + mu) / 2}
+        return cls(cells, (float(steps[0]), float(steps[1])), lines)
 
     @property
     def window(self) -> tuple[Place, Place]:
@@ -101,16 +97,21 @@ class PhaseDiagramFigure(FigureKind):
         others = set(run.varying) - {HORIZONTAL, VERTICAL, SIZE}
         if others:
             return f"a grid over {HORIZONTAL}, {VERTICAL} and {SIZE} only, and not over {', '.join(sorted(others))}"
+        if any(cell["parameters"].get("mu", 0.0) >= 1 for cell in run.summary["cells"]):
+            return "a batch that grows more slowly than d, mu < 1: beyond, there is no blue line"
         return "" if _panels(run, Map.of(run)) else "a scalar observable, or a fit of a deviation against d"
 
     def caption(self, run: Stored) -> str:
         """Regions, lines, and what the cells show."""
-        titles = [panel.title for panel in _panels(run, Map.of(run))]
+        plane = Map.of(run)
+        titles = [panel.title for panel in _panels(run, plane)]
+        blue, red = (_fraction(plane.boundaries[name]) for name in ("blue", "red"))
         lost = " A percentage is the part of the replicas that diverged." if run.summary["n_diverged"] else ""
         return (
-            "Regions of p = p0 d^kappa, gamma = gamma0 d^-delta (background, lines at kappa + delta = 0 and -1/2) and "
-            f"in each cell what was measured: {'; '.join(titles)}. Where two numbers share a cell, the upper one is "
-            f"measured and the lower one is theory: equal shades are equal numbers.{_comparison(run)}{lost}"
+            "Regions of p = p0 d^kappa, gamma = gamma0 d^-delta (background, lines at kappa + delta = "
+            f"{blue} and {red}) and in each cell what was measured: {'; '.join(titles)}. Where two numbers share a "
+            "cell, the upper one is measured and the lower one is theory: equal shades are equal numbers."
+            f"{_comparison(run)}{lost}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -127,8 +128,13 @@ class PhaseDiagramFigure(FigureKind):
             _draw_panel(figure, axis, plane, panel, legible)
             axis.set_ylabel(math_name(VERTICAL))
         axes[-1].set_xlabel(math_name(HORIZONTAL))
-        _draw_legend(figure)
+        _draw_legend(figure, plane)
         return figure
+
+
+def _fraction(number: float) -> str:
+    """A boundary in plain text: 0, -1/2, or a decimal number."""
+    return "-1/2" if number == -0.5 else plain(number)
 
 
 def _place(cell: dict[str, Any]) -> Place:
@@ -237,7 +243,7 @@ def _draw_regions(axes: Axes, plane: Map) -> None:
     """The regions as a background and the lines between them; all clipped to the window of the cells."""
     (left, right), (bottom, top) = plane.window
     across = np.array([left, right])
-    blue, red = (BOUNDARIES[name] - across for name in ("blue", "red"))
+    blue, red = (plane.boundaries[name] - across for name in ("blue", "red"))
     shade = partial(axes.fill_between, across, alpha=0.3, linewidth=0, zorder=0)
     shade(blue, np.maximum(top, blue), color=REGION_COLOURS["green"])
     shade(red, blue, color=REGION_COLOURS["orange"])
@@ -302,11 +308,18 @@ def _mark_diverged(axes: Axes, plane: Map, place: Place, legible: bool) -> None:
         axes.plot(*corner, marker="x", markersize=3, color=REGION_COLOURS["red"], clip_on=False, zorder=5)
 
 
-def _draw_legend(figure: Figure) -> None:
+def _draw_legend(figure: Figure, plane: Map) -> None:
+    blue, red = (_fraction(plane.boundaries[name]) for name in ("blue", "red"))
+    meaning = {
+        "green": "green: perfect learning",
+        "blue": rf"blue, $\kappa + \delta = {blue}$: plateau",
+        "orange": "orange: bad learning",
+        "red": rf"red, $\kappa + \delta \leq {red}$: no ODE",
+    }
     handles = [
         Line2D([], [], color=REGION_COLOURS[name], linewidth=2.2)
         if name == "blue"
         else Patch(facecolor=REGION_COLOURS[name], alpha=0.3, linewidth=0)
-        for name in MEANING
+        for name in meaning
     ]
-    figure.legend(handles, MEANING.values(), loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
+    figure.legend(handles, meaning.values(), loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)

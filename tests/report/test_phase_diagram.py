@@ -1,6 +1,7 @@
 """The map of the regions over a small real run: lines, background, and the numbers in the cells."""
 
 import numpy as np
+import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
@@ -39,8 +40,8 @@ def panels(run):
     return [axes for axes in figure.axes if axes.get_title(loc="left")]
 
 
-def region(delta, kappa):
-    return Scaling(kappa=kappa, delta=delta, p0=1.0, gamma0=1.0).region
+def region(delta, kappa, mu=0.0, rho=0.0):
+    return Scaling(kappa=kappa, delta=delta, p0=1.0, gamma0=1.0, mu=mu, rho=rho).region
 
 
 def texts_at(axes, delta, kappa):
@@ -57,7 +58,13 @@ def largest(run):
     return {(cell["axes"]["delta"], cell["axes"]["kappa"]): cell for cell in cells}
 
 
-def test_the_lines_are_where_the_regions_meet(run):
+@pytest.mark.parametrize(
+    ("mu", "rho", "told"), [(0.0, 0.0, "0 and -1/2"), (0.2, 0.0, "-0.2 and -0.6"), (0.2, 0.5, "-0.1 and -1/2")]
+)
+def test_the_lines_are_where_the_regions_meet(run, mu, rho, told):
+    for cell in run.summary["cells"]:
+        cell["parameters"] |= {"mu": mu, "rho": rho}
+    assert f"kappa + delta = {told})" in FIGURE.caption(run)
     for axes in panels(run):
         (blue, red) = [line for line in axes.lines if len(line.get_xdata()) == 2]
         assert [to_hex(line.get_color()) for line in (blue, red)] == [REGION_COLOURS[name] for name in ("blue", "red")]
@@ -67,8 +74,13 @@ def test_the_lines_are_where_the_regions_meet(run):
         ):
             for share in (0.0, 0.3, 0.8, 1.0):
                 delta, kappa = ((1 - share) * first + share * last for first, last in line.get_xydata().T)
-                found = [region(delta, kappa + shift) for shift in (1e-6, 0.0, -1e-6)]
+                found = [region(delta, kappa + shift, mu, rho) for shift in (1e-6, 0.0, -1e-6)]
                 assert found == [above, on, below]
+
+
+def test_a_batch_that_grows_like_d_leaves_no_blue_line(run):
+    run.summary["cells"][0]["parameters"]["mu"] = 1.0
+    assert "mu < 1" in FIGURE.lacks(run)
 
 
 def test_the_background_has_the_colour_of_the_region_everywhere(run):

@@ -68,10 +68,8 @@ NASTY = (
 )
 KEYS = (
     *("title", "system", "problem", "grid", "start", "times", "theory", "simulator", "ensemble", "fits", "report"),
-    *(
-        f"problem.{key}"
-        for key in ("d", "k", "p", "gamma", "p0", "gamma0", "kappa", "delta", "noise", "activation", "batch")
-    ),
+    *(f"problem.{key}" for key in ("d", "k", "p", "gamma", "p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")),
+    *("problem.noise", "problem.activation", "problem.batch"),
     *("grid.d", "grid.kappa", "grid.p0", "grid.activation", "grid.zip", "grid.zip.d", "times.final", "times.first"),
     *("times.count", "times.spacing", "start.kind", "start.overlap", "start.seed", "start.per_replica", "start.A"),
     *("start.P", "start.M0", "start.Q0", "theory.kind", "simulator.kind", "simulator.precision", "fits.scaling"),

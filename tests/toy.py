@@ -176,5 +176,6 @@ def make_experiment(*, d=(20, 40, 80), noise=(1.0,), replicas=24, block=8, seed=
         block=block,
         fits={"scaling": Fit("sup_deviation", "dt"), "risk": Fit("risk", "d")},
         figures=(),
+        against=(),
         resolved=resolved | {"ensemble": ensemble},
     )

@@ -1,5 +1,6 @@
 """The figures that an experiment may ask for, by name."""
 
+from sgdsim.report.against import AgainstFigure
 from sgdsim.report.aging import AgingFigure
 from sgdsim.report.bias import BiasFigure
 from sgdsim.report.density import DensityFigure
@@ -45,6 +46,7 @@ _KINDS = (
     WeightHistogramsFigure(),
     SmallGammaFigure(),
     RegularisationFigure(),
+    AgainstFigure(),
 )
 
 FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in _KINDS}

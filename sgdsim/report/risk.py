@@ -242,7 +242,7 @@ def _draw_legend(figure: Figure, run: Stored, layout: Layout, shared: bool) -> N
     means = marks(run, OPACITIES)
     longest = max((len(str(key.get_label())) for key in keys), default=0)
     most = 4 if figure.get_figwidth() > 5 or (longest < 12 and not run.simulated) else 3 if longest < 22 else 1
-    columns = min(most, max(len(keys), len(means)))
+    columns = max(1, min(most, max(len(keys), len(means))))
     rows = [items[first : first + columns] for items in (keys, means) for first in range(0, len(items), columns)]
     if rows:
         handles, columns = by_columns(rows)

@@ -122,6 +122,11 @@ class Stored:
         """The power laws that could be fitted, by name."""
         return self.laws("power")
 
+    @property
+    def against(self) -> list[dict[str, Any]]:
+        """The quantities that are drawn against a parameter without a law, in the order of the experiment."""
+        return self.summary.get("against", [])
+
     def laws(self, kind: str) -> dict[str, dict[str, Any]]:
         """The fits of one kind of law that could be made, by name; those without a kind are power laws."""
         fits = self.summary.get("fits", {})

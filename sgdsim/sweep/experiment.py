@@ -17,6 +17,7 @@ from sgdsim.sweep.laws import LAWS
 from sgdsim.sweep.locate import KeyPath
 from sgdsim.sweep.quantities import Fit, scalars
 from sgdsim.sweep.schema import (
+    AgainstSection,
     Document,
     EnsembleSection,
     FitSection,
@@ -40,6 +41,7 @@ class Experiment:
     - `name`: the file's name without its ending, with "-quick" behind it for the quick variant.
     - `replicas`: 0 where theory is solved alone.
     - `file`: the file's name, for messages.
+    - `against`: quantities that are drawn over a parameter without a law.
     - `batch`, `block`: replicas simulated at once, and stored together; None leaves the choice to the engine.
     - `resolved`: the experiment as a plain table with every default filled in and every axis a list. Written as TOML,
       it loads as the same experiment.
@@ -55,6 +57,7 @@ class Experiment:
     block: int | None
     fits: dict[str, Fit]
     figures: tuple[str, ...]
+    against: tuple[Fit, ...]
     resolved: dict[str, Any]
     file: str = ""
 
@@ -85,6 +88,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     optional = {name: {} for name, spared in (("start", "start" in tables), ("ensemble", alone)) if spared}
     check_table(Document, optional | source.document, (), complaints)
     fits = {name: check_table(FitSection, fit, ("fits", name), complaints) for name, fit in tables["fits"].items()}
+    points = _read_points(sections["report"], complaints)
     if system is None or "problem" not in tables:
         complaints.raise_all()
     grid = read_grid(tables["grid"], tables["problem"], system.problem_section, complaints)
@@ -92,6 +96,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     cells = builder.build()
     # Of cells that are known in part nothing is said about what all of them have.
     _check_fits(fits, builder, cells if not complaints else [])
+    _check_points(points, builder)
     digests = {name: digest for cell in cells for name, digest in cell.problem.digests().items()}
     if not complaints:
         _check_digests(source.document.get("digests", {}), digests, complaints)
@@ -101,6 +106,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     if alone:
         del sections["ensemble"]
     resolved = _resolve(source.document, name, builder, sections, fits, digests)
+    resolved["report"]["against"] = [point.model_dump(exclude_none=True) for point in points if point]
     return _assemble(name, system, tuple(cells), resolved, source.name)
 
 
@@ -112,6 +118,19 @@ def _tables(document: Table) -> dict[str, Table]:
         if key.annotation == Table and isinstance(table, dict) and (name in document or not key.is_required()):
             found[name] = table
     return {"grid": {}, "fits": {}} | found
+
+
+def _read_points(report: Any, complaints: Complaints) -> list[AgainstSection | None]:
+    """The tables [[report.against]] of the section [report], None for one with a mistake in it."""
+    against = report.against if report else []
+    if not (isinstance(against, list) and all(isinstance(table, dict) for table in against)):
+        text = "must be tables [[report.against]], one for each panel"
+        complaints.add(("report", "against"), text, got=show(against))
+        return []
+    return [
+        check_table(AgainstSection, table, ("report", "against", index), complaints)
+        for index, table in enumerate(against)
+    ]
 
 
 def _find_system(name: object, complaints: Complaints) -> System | None:
@@ -140,28 +159,20 @@ def _takes_nothing(section: type[BaseModel]) -> bool:
 
 def _check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Cell]) -> None:
     """Complains about fits of what the cells do not have."""
-    names = scalars(builder.system)
     rows = [cell.problem.parameters() for cell in cells]
-    alone, no_theory = (asks_for_none(builder.sections[part]) for part in ("simulator", "theory"))
     for name, fit in fits.items():
         path = ("fits", name)
         if not re.fullmatch(r"[\w-]+", name):
             builder.complaints.add(path, "must be named by letters, digits, _ and - only")
         if fit is None:
             continue
-        _check_keys(fit, path, names, builder.complaints)
-        key, compares = ("law", LAWS[fit.law].compares) if LAWS[fit.law].compares else ("quantity", False)
-        for part, lacks in (("theory", no_theory), ("simulator", alone)):
-            if lacks and (compares or fit.quantity in DEVIATIONS):
-                text = f"must not be a {'bias' if compares else 'deviation'} where there is no {part}"
-                got = show(getattr(fit, key))
-                builder.complaints.add((*path, key), text, got=got, remedy=f"choose a {part}.kind")
+        _check_keys(fit, path, scalars(builder.system), builder.complaints)
+        compares = LAWS[fit.law].compares
+        _check_comparison(path, "law" if compares else "quantity", fit, compares, builder)
         if fit.along is not None and fit.along not in builder.grid.paths:
             _unknown("axis of the grid", (*path, "along"), fit.along, builder.grid.paths, builder.complaints)
-        if builder.parameters and fit.against not in builder.parameters:
-            _unknown("parameter", (*path, "against"), fit.against, builder.parameters, builder.complaints)
-        if builder.parameters and fit.second is not None and fit.second not in builder.parameters:
-            _unknown("parameter", (*path, "second"), fit.second, builder.parameters, builder.complaints)
+        for key in ("against", "second"):
+            _check_parameter((*path, key), getattr(fit, key), builder)
         named = [key for key in (fit.against, fit.second) if key in builder.parameters]
         columns = {key: [float(row[key]) for row in rows] for key in named}
         missing = LAWS[fit.law].misses(Fit(**fit.model_dump()), columns)
@@ -186,6 +197,35 @@ def _check_prediction(fit: Any, path: KeyPath, builder: CellBuilder, cells: Sequ
         text, remedy = "must not be given here", prediction.lacks(fit.quantity, cell.start, cell.theory)
     if remedy:
         builder.complaints.add((*path, "predict_to"), text, remedy=remedy)
+
+
+def _check_points(points: Sequence[AgainstSection | None], builder: CellBuilder) -> None:
+    """Complains about points [[report.against]] of what the cells do not have."""
+    for index, point in enumerate(points):
+        if point is not None:
+            path = ("report", "against", index)
+            _check_keys(
+                FitSection(quantity=point.quantity, level=point.level),
+                path,
+                scalars(builder.system),
+                builder.complaints,
+            )
+            _check_comparison(path, "quantity", point, False, builder)
+            _check_parameter((*path, "axis"), point.axis, builder)
+
+
+def _check_comparison(path: KeyPath, key: str, asked: Any, compares: bool, builder: CellBuilder) -> None:
+    """Complains where a simulation is to be compared with theory and one of the two is not there."""
+    for part in ("theory", "simulator"):
+        if asks_for_none(builder.sections[part]) and (compares or asked.quantity in DEVIATIONS):
+            text = f"must not be a {'bias' if compares else 'deviation'} where there is no {part}"
+            builder.complaints.add((*path, key), text, got=show(getattr(asked, key)), remedy=f"choose a {part}.kind")
+
+
+def _check_parameter(path: KeyPath, name: str | None, builder: CellBuilder) -> None:
+    """Complains about what is no number among the parameters of the cells."""
+    if builder.parameters and name is not None and name not in builder.parameters:
+        _unknown("parameter", path, name, builder.parameters, builder.complaints)
 
 
 def _check_digests(given: Mapping[str, str], found: Mapping[str, str], complaints: Complaints) -> None:
@@ -249,6 +289,7 @@ def _resolve(
 
 def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table, file: str) -> Experiment:
     ensemble = resolved.get("ensemble", {"replicas": 0, "seed": 0})
+    report = resolved["report"]
     return Experiment(
         name=name,
         title=resolved["title"],
@@ -259,7 +300,8 @@ def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Tabl
         batch=ensemble.get("batch"),
         block=ensemble.get("block"),
         fits={name: Fit(**fit) for name, fit in resolved["fits"].items()},
-        figures=tuple(resolved["report"]["figures"]),
+        figures=tuple(report["figures"]),
+        against=tuple(Fit(point["quantity"], point["axis"], point.get("level")) for point in report["against"]),
         resolved=resolved,
         file=file,
     )

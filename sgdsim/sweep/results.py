@@ -21,6 +21,7 @@ from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import atomic, write_text
+from sgdsim.sweep.against import read_points
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.ensembles import naming
 from sgdsim.sweep.experiment import Experiment
@@ -153,6 +154,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
             for cell, result in zip(experiment.cells, cells, strict=True)
         ],
         "fits": fits,
+        "against": [read_points(experiment.system, experiment.cells, data, asked) for asked in experiment.against],
     }
 
 

@@ -130,10 +130,23 @@ class ReportSection(Section):
             "weight_histograms",
             "small_gamma",
             "regularisation",
+            "against",
         ]
     ] = Field(default=["trajectories"])
     samples: bool = False
     steps: bool = False
+    against: Any = Field(default=[])
+
+
+class AgainstSection(Section):
+    """[[report.against]]: one panel of the figure "against", a quantity of the cells over a parameter, without a law.
+
+    The quantities are those of a power law; `level` belongs to the same ones.
+    """
+
+    quantity: str = Field(examples=["samples_to_level"])
+    axis: str = Field(examples=["batch"])
+    level: float | None = Field(default=None, gt=0)
 
 
 def check_table(

@@ -162,7 +162,7 @@ def test_expected_slopes_are_those_of_the_ode(quantity, against, slope):
         steps = first_crossing(times, risk, 0.02)[0] / problem.dt
         found = {"excess_risk": risk[-1], "steps_to_level": steps, "samples_to_level": steps * problem.batch}
         values.append(found[quantity])
-    x = [problem.parameters()[against] for problem in problems]
+    x = [{"d": problem.d, "dt": problem.dt}[against] for problem in problems]
     assert math.log(values[1] / values[0]) / math.log(x[1] / x[0]) == pytest.approx(slope, abs=0.01)
 
 

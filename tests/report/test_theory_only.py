@@ -96,3 +96,14 @@ def test_the_page_says_so(tmp_path):
     assert "replica that diverged" not in page
     before = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in write_report(run)] == before
+
+
+def test_panels_of_several_regions_need_no_common_legend():
+    run = recovery(FOUR)
+    for cell, region, axes in zip(
+        run.summary["cells"], ("green", "green", "blue", "blue"), ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True
+    ):
+        cell |= {"region": region, "axes": dict(zip(("mu", "rho"), axes, strict=True))}
+    figure = draw("risk", run)
+    assert len(figure.axes) == 2
+    assert not figure.legends

@@ -90,7 +90,7 @@ def test_every_default_is_in_the_resolved_table(load):
         "simulator": {"kind": "chain", "precision": "float32"},
         "ensemble": {"replicas": 4, "seed": 0},
         "fits": {},
-        "report": {"figures": ["trajectories"], "samples": False, "steps": False},
+        "report": {"figures": ["trajectories"], "samples": False, "steps": False, "against": []},
     }
 
 
@@ -173,7 +173,7 @@ def test_red_region_without_theory(load):
     [
         ("title=A long title", "title", "A long title"),
         ('title="1"', "title", "1"),
-        ("report.figures=[]", "report", {"figures": [], "samples": False, "steps": False}),
+        ("report.figures=[]", "report", {"figures": [], "samples": False, "steps": False, "against": []}),
         ("ensemble.seed = 7", "ensemble", {"replicas": 8, "seed": 7}),
         ("theory={ kind = 'limit' }", "theory", {"kind": "limit", "fluctuations": False}),
         ("fits.again.quantity=excess_risk", "fits", None),

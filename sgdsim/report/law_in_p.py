@@ -30,7 +30,7 @@ class LawInPFigure(FigureKind):
         fits = list(run.laws(LAW).values())
         first = fits[0]
         second = first["second"]
-        told = " ".join(verdict(fit["excluded"], fit["second"]).capitalize() + "." for fit in fits if fit.get("rival"))
+        told = " ".join(f"By chi2, {verdict(fit['excluded'], fit['second'])}." for fit in fits if fit.get("rival"))
         known = any(np.isfinite(np.array(fit["theory_points"], np.float64)).any() for fit in fits)
         curve = any(fit.get("theory_curve") for fit in fits)
         theory = " Crosses: what theory predicts of every point, without a fit." if known else ""

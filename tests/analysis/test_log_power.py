@@ -92,6 +92,16 @@ def test_from_replicas_the_other_form_is_excluded_too(truth):
     assert right.widening == 1.0 < wrong.widening
 
 
+def test_where_the_mixture_does_not_hold_either_form_is_excluded_less_surely():
+    """As if the errors of the points were as large as their scatter."""
+    mean = law(X, P) + 4 * SEM * np.random.default_rng(7).standard_normal(len(P))
+    found = fit_log_power_to_means(X, P, mean, SEM).excluded
+    assert found.p_value < 1e-3
+    wider = fit_log_power_to_means(X, P, mean, found.widening * SEM).excluded
+    assert (wider.widening, wider.chi2 / wider.dof) == (1.0, pytest.approx(1.0))
+    assert (found.log, found.sqrt_log) == pytest.approx((wider.log, wider.sqrt_log), rel=1e-6)
+
+
 def test_the_bootstrap_is_deterministic_and_agrees_with_the_means():
     rng = np.random.default_rng(4)
     samples = [height * rng.gamma(4.0, 1 / 4.0, size=400) for height in law(X, P)]

@@ -219,6 +219,18 @@ def test_a_logarithm_of_means_beside_the_same_fit_to_theory():
     assert ") (theory 0.125), s = " in headline(fit)
 
 
+def test_theory_off_the_law_is_fitted_with_the_weights_of_the_data():
+    members = grown()
+    for place, cell in enumerate(members.cells):
+        cell["risk_theory"] = cell["risk"] ** 0.9
+        cell["risk_sem"] = cell["risk_sem"] * (1 + place % 4)
+    fit = fit_law(Fit("risk", "dt", second="p", law="log_power", together=True), members)
+    sem = np.array(fit["points"])[:, 3]
+    law = fit_log_power_to_means(members.column("dt"), members.column("p"), np.array(fit["theory_points"]), sem).law
+    found = [fit[f"theory_{name}"] for name in ("a", "b", "exponent")]
+    np.testing.assert_allclose(found, [law.a, law.b, law.exponent], rtol=1e-9)
+
+
 def test_a_logarithm_of_theory_alone():
     members = grown(theory=1.25, replicas=0)
     fit = fit_law(Fit("risk", "dt", second="p", law="log_power", together=True), members)

@@ -1,6 +1,6 @@
 """A quantity of the cells against a parameter, point by point and without a law: [[report.against]] in summary.json."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from sgdsim.sweep.law import reason
 from sgdsim.sweep.quantities import Fit, quantity_of
 
 
-def read_points(system: System, cells: Sequence[Cell], data: Sequence[xr.Dataset], asked: Fit) -> dict[str, Any]:
-    """The points of one figure, as they stand in the summary.
+def read_points(
+    system: System, cells: Sequence[Cell], data: Sequence[xr.Dataset], asked: Fit, failed: Collection[int]
+) -> dict[str, Any]:
+    """The points of one figure, as they stand in the summary; the cells that failed have none.
 
     - `series`: for each combination of the other axes of the grid, by its label ("" where there is one only), the
       points [x, mean, standard error, theory] by increasing x. What is not known is NaN.
@@ -25,7 +27,7 @@ def read_points(system: System, cells: Sequence[Cell], data: Sequence[xr.Dataset
     missed: dict[str, int] = {}
     for label, members in groups(cells, asked.against):
         rows = []
-        for index in members:
+        for index in (index for index in members if index not in failed):
             x = float(cells[index].problem.parameters()[asked.against])
             try:
                 rows.append([x, *quantity_of(system, asked, data[index])])

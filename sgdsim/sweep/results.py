@@ -154,7 +154,9 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
             for cell, result in zip(experiment.cells, cells, strict=True)
         ],
         "fits": fits,
-        "against": [read_points(experiment.system, experiment.cells, data, asked) for asked in experiment.against],
+        "against": [
+            read_points(experiment.system, experiment.cells, data, asked, failed) for asked in experiment.against
+        ],
     }
 
 

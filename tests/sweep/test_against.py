@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import xarray as xr
 
+from sgdsim.sweep.against import read_points
 from sgdsim.sweep.ensembles import ensemble_of
 from sgdsim.sweep.experiment import Fit, load_experiment
 from tests.helpers import finish
 from tests.sweep.bad_configs import GOOD
-from tests.toy import make_experiment
+from tests.toy import SYSTEM, make_experiment
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,15 @@ def test_a_level_that_is_not_reached_leaves_no_point_and_says_so(entries):
     assert 0 < count < 6
     assert entry["missed"] == {"`level` must be reached by the curve": count}
     assert entries[1][0]["missed"] == {}
+
+
+def test_a_cell_that_failed_has_no_point(entries):
+    experiment = entries[0]
+    lost = xr.Dataset({"risk": ("time", [np.nan]), "risk_sem": ("time", [np.nan]), "n_replicas": 0})
+    data = [xr.Dataset({"risk": ("time", [0.5]), "risk_sem": ("time", [0.1]), "n_replicas": 9})] * 5 + [lost]
+    entry = read_points(SYSTEM, experiment.cells, data, Fit("risk", "d"), {5: "an error"})
+    assert [point[:3] for point in entry["series"]["noise=9"]] == [[20.0, 0.5, 0.1], [40.0, 0.5, 0.1]]
+    assert len(entry["series"]["noise=1"]) == 3
 
 
 def test_in_a_file(tmp_path):

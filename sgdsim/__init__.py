@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sgdsim.ensemble.times import linear_times as linear_times
     from sgdsim.ensemble.times import log_times as log_times
     from sgdsim.errors import ArgumentError as ArgumentError
+    from sgdsim.errors import CautionWarning as CautionWarning
     from sgdsim.errors import ExperimentError as ExperimentError
 
 _startup.configure()
@@ -27,12 +28,14 @@ _HOMES = {
     "linear_times": "sgdsim.ensemble.times",
     "log_times": "sgdsim.ensemble.times",
     "ArgumentError": "sgdsim.errors",
+    "CautionWarning": "sgdsim.errors",
     "ExperimentError": "sgdsim.errors",
 }
 _ROOMS = ("classification", "committee", "meanfield", "recovery")
 
 __all__ = [
     "ArgumentError",
+    "CautionWarning",
     "ExperimentError",
     "__version__",
     "classification",

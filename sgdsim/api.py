@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-import numpy as np
-from jaxtyping import Float
 
 from sgdsim.analysis.dataset import theory_dataset, to_dataset
 from sgdsim.analysis.moments import merge
+from sgdsim.checks import Integer, Row, choice, integer
 from sgdsim.ensemble.contracts import Problem, Simulator, Start, Theory
+from sgdsim.ensemble.parts import check_problem
 from sgdsim.ensemble.replicas import Ensemble, Progress, silent
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
-from sgdsim.errors import ArgumentError
+from sgdsim.ensemble.times import as_times
+from sgdsim.errors import ArgumentError, CautionWarning
 from sgdsim.systems import load_system
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 def simulate(
     problem: Problem,
     start: Start,
-    times: Float[np.ndarray, " times"],
+    times: Row,
     *,
-    replicas: int,
-    seed: int = 0,
+    replicas: Integer,
+    seed: Integer = 0,
     simulator: Simulator | None = None,
     theory: Theory | None = None,
     compare: bool = True,
-    batch: int | None = None,
+    batch: Integer | None = None,
     progress: Progress = silent,
 ) -> xr.Dataset:
     """Runs `replicas` trajectories of SGD and compares them with theory.
@@ -39,7 +41,8 @@ def simulate(
 
     - `problem`: e.g. `sgdsim.committee.Committee`.
     - `start`: the law of the state at t = 0, e.g. `sgdsim.committee.OverlapStart`.
-    - `times`: save times, increasing, >= 0; realised as nu dt, nu = round(t/dt). At t = 0 the start itself is saved.
+    - `times`: save times, an array or a list, increasing, >= 0; realised as nu dt, nu = round(t/dt). At t = 0 the
+      start itself is saved.
     - `replicas`: independent trajectories.
     - `seed`: of the random numbers, >= 0; the same seed gives the same numbers, whatever `batch` and the devices.
     - `simulator`, `theory`: by default the system's (`committee`: the exact chain in float32, and the exact ODE;
@@ -57,25 +60,32 @@ def simulate(
     Replicas of which an order parameter grew beyond `divergence_bound` are counted in `n_diverged` and left out.
 
     **Raises:** ArgumentError where something does not fit.
+
+    **Warns:** CautionWarning for what should be known of the problem, e.g. a step size beyond a safe rule.
     """
+    check_problem(problem)
+    choice("compare", compare, (True, False))
+    if not isinstance(progress, Callable):
+        raise ArgumentError("progress", "be a function of the number of replica-steps done", progress)
+    times = as_times(times)
     system = load_system(problem.system)
     if compare:
-        theory = theory or system.default_theory
+        theory = system.default_theory if theory is None else theory
     elif theory is not None:
         raise ArgumentError("compare", "be True where a theory is given", compare)
-    ensemble = Ensemble(
-        problem, start, simulator or system.default_simulator, theory, times, replicas, seed, batch=batch
-    )
+    simulator = system.default_simulator if simulator is None else simulator
+    replicas, seed = integer("replicas", replicas, 1), integer("seed", seed, 0)
+    batch = None if batch is None else integer("batch", batch, 1)
+    ensemble = Ensemble(problem, start, simulator, theory, times, replicas, seed, batch=batch)
+    for text in problem.cautions():
+        warnings.warn(text, CautionWarning, stacklevel=2)
     tiles = ensemble.run(progress=progress)
     spread = None if theory is None else theory.spread(problem, start, ensemble.realised_times)
     bound = divergence_bound(problem, start, ensemble.total_steps)
-    times = np.asarray(times, np.float64)
     return to_dataset(system, problem, times, ensemble.steps, merge(tiles), tiles, spread, bound)
 
 
-def solve(
-    problem: Problem, start: Start, times: Float[np.ndarray, " times"], *, theory: Theory | None = None
-) -> xr.Dataset:
+def solve(problem: Problem, start: Start, times: Row, *, theory: Theory | None = None) -> xr.Dataset:
     """The deterministic theory of a problem at `times`, as a Dataset with every observable against `time`.
 
     Unlike in `simulate`, the times are taken as they are, not rounded to steps. From a theory that predicts
@@ -84,10 +94,12 @@ def solve(
     **Raises:** ArgumentError where there is no theory, the theory or the start does not fit, or the solver does not
     reach the last time.
     """
+    check_problem(problem)
+    times = as_times(times)
     system = load_system(problem.system)
-    theory = theory or system.default_theory
+    theory = system.default_theory if theory is None else theory
     if theory is None:
         raise ArgumentError("problem", "be of a system that has a theory", system.name)
     curve = solve_theory(problem, start, times, theory)
-    spread = theory.spread(problem, start, np.asarray(times, np.float64))
+    spread = theory.spread(problem, start, times)
     return theory_dataset(system, problem, times, curve, spread)

@@ -1,4 +1,4 @@
-"""The two exceptions a user of sgdsim can meet, both with a message that names the cause and the remedy."""
+"""What sgdsim raises and warns of: two exceptions and a warning, whose messages name the cause and the remedy."""
 
 
 class ArgumentError(ValueError):
@@ -14,6 +14,13 @@ class ArgumentError(ValueError):
         self.remedy = remedy
         hint = f" {remedy}" if remedy else ""
         super().__init__(f"Argument `{argument}` must {must}, but got {got!r}.{hint}")
+
+
+class CautionWarning(UserWarning):
+    """What a user should know of a problem that is simulated from Python; `sgdsim plan` and `run` print the same.
+
+    `warnings.simplefilter("ignore", sgdsim.CautionWarning)` silences it, "error" makes an exception of it.
+    """
 
 
 class ExperimentError(Exception):

@@ -29,6 +29,8 @@ class Images:
     input that does not vary: its weights move, all by the same force, as a bias does.
 
     - `digest`: of the images and labels as they were given, by which another data set of the same name is known.
+
+    **Raises:** ArgumentError where images and labels differ in number, or a label is not one of 0 to classes - 1.
     """
 
     train: Float[np.ndarray, "train pixels"]
@@ -37,6 +39,15 @@ class Images:
     test_labels: Int[np.ndarray, " test"]
     classes: int
     digest: str
+
+    def __post_init__(self) -> None:
+        for part, images, labels in (("train", self.train, self.train_labels), ("test", self.test, self.test_labels)):
+            if len(images) != len(labels):
+                raise ArgumentError("data", f"have as many {part} labels as images", f"{len(labels)} of {len(images)}")
+            beyond = labels[(labels < 0) | (labels >= self.classes)]
+            if len(beyond):
+                must = f"have {part} labels from 0 to {self.classes - 1}, the classes of the training images"
+                raise ArgumentError("data", must, int(beyond[0]))
 
     @property
     def pixels(self) -> int:
@@ -52,15 +63,16 @@ class Images:
 def standardised(train: Any, train_labels: Any, test: Any, test_labels: Any) -> Images:
     """The data set of raw images (count, ...) and labels 0, 1, ...
 
-    **Raises:** ArgumentError where all pixels of all training images are the same.
+    **Raises:** ArgumentError where all pixels of all training images are the same, a label is no integer >= 0, or one
+    of the test labels is beyond those of the training images.
     """
-    train_labels, test_labels = (np.asarray(part).astype(np.int64) for part in (train_labels, test_labels))
+    train_labels, test_labels = _whole("train", train_labels), _whole("test", test_labels)
     digest = _digest(train, train_labels, test, test_labels)
     train, test = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (train, test))
     if not np.ptp(train) > 0:
         raise ArgumentError("data", "have training images with pixels that differ", f"{train.flat[0]:g} everywhere")
     mean, std = train.mean(), train.std()
-    classes = int(max(train_labels.max(), test_labels.max())) + 1
+    classes = int(train_labels.max()) + 1
     return Images((train - mean) / std, train_labels, (test - mean) / std, test_labels, classes, digest)
 
 
@@ -71,6 +83,14 @@ def _digest(*parts: Any) -> str:
         total.update(f"{part.dtype.str}{part.shape}".encode())
         total.update(part.data)
     return total.hexdigest()
+
+
+def _whole(part: str, labels: Any) -> Int[np.ndarray, " count"]:
+    """The labels as integers. **Raises:** ArgumentError where they are none: 1.5 is not cut down to 1."""
+    given = np.asarray(labels)
+    if given.ndim != 1 or given.dtype.kind not in "iuf" or (given % 1 != 0).any():
+        raise ArgumentError("data", f"have {part} labels that are integers, one for each image", given)
+    return given.astype(np.int64)
 
 
 def load_images(data: str) -> Images:

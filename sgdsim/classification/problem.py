@@ -1,15 +1,18 @@
 """The problem: a two-layer network that learns to tell images apart, at a learning rate gamma0 N^beta."""
 
-import math
-from typing import ClassVar
+from os import PathLike, fspath
+from typing import ClassVar, Literal, get_args
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.checks import Integer, Real, Row, choice, integer, interval, number, positive
 from sgdsim.classification.images import DIGITS, Images, load_images
 from sgdsim.ensemble.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
+
+Init = Literal["torch", "fixed"]
 
 EDGE = 50.0
 """eps |x|^2 from which on a user is told that units may die.
@@ -62,31 +65,25 @@ class Classification(Problem):
     def __init__(
         self,
         *,
-        N: int,
-        gamma0: float | int,
-        beta: float | int,
-        data: str = DIGITS,
-        batch: int = 100,
+        N: Integer,
+        gamma0: Real,
+        beta: Real,
+        data: str | PathLike[str] = DIGITS,
+        batch: Integer = 100,
         init: str = "torch",
-        bins: int = 60,
-        window: tuple[float | int, float | int] = (-0.6, 0.6),
+        bins: Integer = 60,
+        window: Row = (-0.6, 0.6),
     ) -> None:
-        for name, count, least in (("N", N, 1), ("batch", batch, 1), ("bins", bins, 1)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise ArgumentError(name, f"be an integer >= {least}", count)
-        if not (math.isfinite(gamma0) and gamma0 > 0):
-            raise ArgumentError("gamma0", "be finite and > 0", gamma0)
-        if not 0 <= beta <= 1:
-            raise ArgumentError("beta", "be from 0 to 1", beta)
-        if init not in ("torch", "fixed"):
-            raise ArgumentError("init", 'be "torch" or "fixed"', init)
-        low, high = window
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ArgumentError("window", "be two increasing numbers", [low, high])
-        self.gamma0, self.beta, self.bins, self.window = float(gamma0), float(beta), bins, (float(low), float(high))
-        self.N, self.data, self.batch, self.init = N, data, batch, init
-        self.digest = load_images(data).digest
-        if batch > len(self.images.train):
+        self.N, self.batch, self.bins = integer("N", N, 1), integer("batch", batch, 1), integer("bins", bins, 1)
+        self.gamma0 = positive("gamma0", gamma0)
+        self.beta = number("beta", beta, "be from 0 to 1", lambda x: 0 <= x <= 1)
+        choice("init", init, get_args(Init))
+        self.init, self.window = init, interval("window", window)
+        if not isinstance(data, str | PathLike):
+            raise ArgumentError("data", "be the name of a data set or the path of a folder", data)
+        self.data = fspath(data)
+        self.digest = load_images(self.data).digest
+        if self.batch > len(self.images.train):
             raise ArgumentError("batch", f"be at most the {len(self.images.train)} training images", batch)
 
     @property

@@ -1,13 +1,15 @@
 """The tables [problem], [start], [theory] and [simulator] of an experiment file about classification."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from sgdsim.classification.images import DIGITS
-from sgdsim.classification.problem import Classification
+from sgdsim.classification.problem import Classification, Init
 from sgdsim.classification.simulator import Network
 from sgdsim.classification.starts import RandomWeights
+from sgdsim.classification.words import PROBLEM_WORDS
 from sgdsim.ensemble.contracts import Simulator, Start, Theory
 from sgdsim.ensemble.section import Section
 
@@ -20,9 +22,11 @@ class ProblemSection(Section):
     gamma0: float = Field(gt=0, le=1e6, examples=[1.0])
     beta: float = Field(ge=0, le=1, examples=[0.75])
     batch: int = Field(default=100, ge=1)
-    init: Literal["torch", "fixed"] = "torch"
+    init: Init = "torch"
     bins: int = Field(default=60, ge=1, le=10_000)
     window: list[float] = Field(default=[-0.6, 0.6], min_length=2, max_length=2)
+
+    words: ClassVar[Mapping[str, str]] = PROBLEM_WORDS
 
     def build(self) -> Classification:
         """The problem. **Raises:** ArgumentError where the keys do not fit together, or there are no such data."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from sgdsim.classification.network import NetworkKernel, images_at_once
 from sgdsim.classification.problem import Classification
-from sgdsim.ensemble.contracts import Simulator
+from sgdsim.ensemble.contracts import Problem, Simulator
 from sgdsim.errors import ArgumentError
 
 LANES = 4
@@ -27,6 +27,7 @@ class Network(Simulator):
 
     precision: Literal["float32", "float64"] = "float32"
 
+    takes: ClassVar[type[Problem]] = Classification
     name: ClassVar[str] = "network"
 
     def check(self, problem: Classification) -> None:

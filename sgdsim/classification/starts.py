@@ -1,6 +1,7 @@
 """The start: uniform weights, as PyTorch draws them or from a law that does not depend on the width."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from jaxtyping import Array, Float
 from numpy.random import Generator
 
 from sgdsim.classification.problem import Classification
-from sgdsim.ensemble.contracts import Initial, Start
+from sgdsim.ensemble.contracts import Initial, Problem, Start
 from sgdsim.ensemble.random import Key, fold, threefry
 
 INITIAL = 2**40
@@ -19,6 +20,7 @@ INITIAL = 2**40
 class RandomWeights(Start):
     """Independent uniform weights, by the problem's `init`; every replica draws its own."""
 
+    takes: ClassVar[type[Problem]] = Classification
     per_replica: bool = field(default=False, init=False)
 
     def check(self, problem: Classification) -> None:

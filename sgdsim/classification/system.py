@@ -14,4 +14,5 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Network(),
     default_theory=None,
+    figures=("weight_histograms", "small_gamma", "regularisation"),
 )

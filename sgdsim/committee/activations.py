@@ -189,15 +189,26 @@ class Custom(Activation):
     of four to 2e-7 for a smooth function such as erf and to 5e-5 for tanh. The larger the variance and the sharper the
     function, the slower; at kinks they are good to a few percent only, while the simulation is as right as ever.
 
-    **Raises:** ArgumentError where the function does not keep shape or type.
+    **Raises:** ArgumentError where it is no function of JAX operations, or does not keep shape or type.
     """
 
     function: Callable[[Any], Any] = eqx.field(static=True)
     label: str | None = eqx.field(static=True)
 
     def __init__(self, function: Callable[[Any], Any], label: str | None = None) -> None:
+        if not callable(function) or isinstance(function, type | Activation):
+            raise ArgumentError("function", "be a function, e.g. jnp.tanh", function)
+        if not isinstance(label, str | None):
+            raise ArgumentError("label", "be a string", label)
         given = jax.ShapeDtypeStruct((3, 2), np.float32)
-        made = jax.eval_shape(function, given)
+        try:
+            made = jax.eval_shape(function, given)
+        except (
+            TypeError,
+            ValueError,
+        ) as error:  # what JAX and Python raise where a traced array's values are asked for
+            remedy = "Write it with jax.numpy, e.g. Custom(jnp.tanh) for np.tanh and jnp.where for `if`."
+            raise ArgumentError("function", "be made of JAX operations, elementwise", function, remedy) from error
         if getattr(made, "shape", None) != (3, 2) or made.dtype != np.float32:
             raise ArgumentError("function", "map float32 (3, 2) to float32 (3, 2), elementwise", made)
         self.function, self.label = function, label
@@ -231,3 +242,19 @@ class Custom(Activation):
         """p (p+1)/2 quadratures over (l_i, l_j), in each of which the other fields are averaged by series."""
         pair = hermite.make_I4_sum(self.value, self.derivative, C, s)
         return integrals.over_pairs(pair, first, len(s), at_once=1)
+
+
+def check_activation(activation: Any) -> None:
+    """**Raises:** ArgumentError, with what to write instead, unless this is an activation."""
+    if isinstance(activation, Activation):
+        return
+    ready = {kind.__name__.lower(): kind.__name__ for kind in (Erf, Relu, Linear, Quadratic)}
+    name = activation if isinstance(activation, str) else getattr(activation, "__name__", "function")
+    if isinstance(activation, str | type) and name.lower() in ready:
+        remedy = f"Write {ready[name.lower()]}()."
+    elif callable(activation) and not isinstance(activation, type):
+        remedy = f"Write Custom({'jnp.' * hasattr(jnp, name)}{name})."
+    else:
+        smooth = "for any smooth function Custom(function), e.g. Custom(jnp.tanh)"
+        remedy = f"There are {', '.join(f'{kind}()' for kind in ready.values())}, and {smooth}."
+    raise ArgumentError("activation", "be an activation of sgdsim.committee", activation, remedy)

@@ -9,7 +9,7 @@ from sgdsim.committee.chain_blocks import ChainBlocks
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
-from sgdsim.ensemble.contracts import Kernel, Simulator
+from sgdsim.ensemble.contracts import Kernel, Problem, Simulator
 from sgdsim.errors import ArgumentError
 
 WIDEST_LANES = 16
@@ -29,6 +29,7 @@ class Chain(Simulator):
 
     precision: Literal["float32", "float64"] = "float32"
 
+    takes: ClassVar[type[Problem]] = Committee
     name: ClassVar[str] = "chain"
 
     def check(self, problem: Committee) -> None:

@@ -1,25 +1,19 @@
 """A start defined for every width: all units of the student alike."""
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.checks import Real, number
 from sgdsim.committee.equal_units import EqualUnits
 from sgdsim.committee.overlaps import TOLERANCE, Overlaps
-from sgdsim.committee.problem import Committee, Real
-from sgdsim.ensemble.contracts import Start
+from sgdsim.committee.problem import Committee
+from sgdsim.ensemble.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
-
-
-def _number(name: str, value: object) -> float:
-    """A finite number, or ArgumentError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not np.isfinite(float(value)):
-        raise ArgumentError(name, "be a finite number", value)
-    return float(value)
 
 
 @dataclass(frozen=True)
@@ -40,15 +34,16 @@ class EqualStart(Start):
     """
 
     M0: Real | Sequence[Real] | ArrayLike
-    diagonal: Real
-    off_diagonal: Real
+    diagonal: float
+    off_diagonal: float
+    takes: ClassVar[type[Problem]] = Committee
     per_replica: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         given = self.M0 if isinstance(self.M0, list | tuple | np.ndarray) else (self.M0,)
-        object.__setattr__(self, "M0", tuple(_number("M0", m) for m in given))
+        object.__setattr__(self, "M0", tuple(number("M0", m) for m in given))
         for name in ("diagonal", "off_diagonal"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
+            object.__setattr__(self, name, number(name, getattr(self, name)))
 
     def row(self, k: int) -> Float[np.ndarray, " {k}"]:
         """The overlaps of a unit with the k teachers. **Raises:** ArgumentError for another number of them."""

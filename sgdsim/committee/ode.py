@@ -21,7 +21,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.solver import integrate
-from sgdsim.ensemble.contracts import Curve, Observables, Spread, Start, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.errors import ArgumentError
 
 LEAST_PREDICTED = 8
@@ -145,8 +145,10 @@ class OverlapODE(Theory):
     rtol: float = 1e-9
     atol: float = 1e-11
     fluctuations: bool = False
+    takes: ClassVar[type[Problem]] = Committee
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, tolerance in (("rtol", self.rtol), ("atol", self.atol)):
             if not 0 < tolerance < 1:
                 raise ArgumentError(name, "be between 0 and 1", tolerance)
@@ -224,6 +226,14 @@ class OverlapODE(Theory):
         """The ODE at the actual d, about which replicas stray, and this one."""
         flow = ExactODE(self.rtol, self.atol).bind(problem)
         return flow, flow if isinstance(self, ExactODE) else self.bind(problem)
+
+    def unreached(self, problem: Committee, last: float, final: float) -> ArgumentError:
+        """The learning rate's fault: without the noise term, of order gamma^2, the risk falls and nothing grows."""
+        A, B = self.coefficients(problem)
+        if B == 0:
+            return super().unreached(problem, last, final)
+        remedy = f"The ODE grows without bound from there on: B = {B:.3g} (noise) is too large for A = {A:.3g} (drift)."
+        return ArgumentError("gamma", f"be smaller to reach t = {final:g} from t = {last:g}", problem.gamma, remedy)
 
     def bind(self, problem: Committee) -> OverlapCurve:
         """The curve of this problem."""

@@ -5,13 +5,12 @@ from typing import ClassVar
 
 import equinox as eqx
 
-from sgdsim.committee.activations import Activation, Erf
+from sgdsim.checks import Integer, Real, integer, number, positive
+from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import Region, Scaling
+from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.ensemble.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
-
-Real = float | int
-"""A number that may be written without a decimal point."""
 
 
 class Committee(Problem):
@@ -51,40 +50,39 @@ class Committee(Problem):
     def __init__(
         self,
         *,
-        d: int,
-        p: int,
-        k: int,
+        d: Integer,
+        p: Integer,
+        k: Integer,
         gamma: Real,
         noise: Real = 0.0,
         activation: Activation | None = None,
-        batch: int = 1,
+        batch: Integer = 1,
         scaling: Scaling | None = None,
     ) -> None:
-        for name, count, least in (("d", d, 2), ("p", p, 1), ("k", k, 1), ("batch", batch, 1)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise ArgumentError(name, f"be an integer >= {least}", count)
-        if not (math.isfinite(gamma) and gamma > 0):
-            raise ArgumentError("gamma", "be finite and > 0", gamma)
-        if not (math.isfinite(noise) and noise >= 0):
-            raise ArgumentError("noise", "be finite and >= 0", noise)
-        self.d, self.p, self.k, self.batch = d, p, k, batch
-        self.gamma, self.noise = float(gamma), float(noise)
+        self.d, self.p, self.k = integer("d", d, 2), integer("p", p, 1), integer("k", k, 1)
+        self.batch, self.gamma = integer("batch", batch, 1), positive("gamma", gamma)
+        self.noise = number("noise", noise, "be finite and >= 0", lambda x: math.isfinite(x) and x >= 0)
         self.activation = Erf() if activation is None else activation
-        self.scaling = scaling or Scaling(0.0, 0.0, p0=float(p), gamma0=float(gamma), b0=float(batch))
+        check_activation(self.activation)
+        if not isinstance(scaling, Scaling | None):
+            remedy = "Write Scaling(...), or Committee.from_scaling(...) for p and gamma that follow from it."
+            raise ArgumentError("scaling", "be a Scaling", scaling, remedy)
+        plain = Scaling(0.0, 0.0, p0=float(self.p), gamma0=self.gamma, b0=float(self.batch))
+        self.scaling = plain if scaling is None else scaling
 
     @classmethod
     def from_scaling(
         cls,
         *,
-        d: int,
-        k: int,
+        d: Integer,
+        k: Integer,
         kappa: Real = 0.0,
         delta: Real = 0.0,
         p0: Real = 1.0,
         gamma0: Real | None = None,
         noise: Real = 0.0,
         activation: Activation | None = None,
-        batch: int | None = None,
+        batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
         rho: Real = 0.0,
@@ -94,15 +92,9 @@ class Committee(Problem):
         gamma0 defaults to p0, the choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
         where b0 defaults to 1 and mu to 0. The exponents that p and batch realise are in `parameters()`.
         """
-        for name, exponent in (("kappa", kappa), ("delta", delta), ("rho", rho)):
-            if not math.isfinite(exponent):
-                raise ArgumentError(name, "be finite", exponent)
-        gamma0 = p0 if gamma0 is None else gamma0
-        for name, prefactor in (("p0", p0), ("gamma0", gamma0)):
-            if not (math.isfinite(prefactor) and prefactor > 0):
-                raise ArgumentError(name, "be finite and > 0", prefactor)
-        if isinstance(d, bool) or not isinstance(d, int) or d < 2:
-            raise ArgumentError("d", "be an integer >= 2", d)
+        kappa, delta, rho = number("kappa", kappa), number("delta", delta), number("rho", rho)
+        p0, gamma0 = positive("p0", p0), positive("gamma0", p0 if gamma0 is None else gamma0)
+        d = integer("d", d, 2)
         p = round(p0 * float(d) ** kappa)
         if p < 1:
             raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
@@ -115,7 +107,7 @@ class Committee(Problem):
             noise=noise,
             activation=activation,
             batch=batch,
-            scaling=Scaling(float(kappa), float(delta), float(p0), float(gamma0), b0=b0, mu=mu, rho=float(rho)),
+            scaling=Scaling(kappa=kappa, delta=delta, p0=p0, gamma0=gamma0, b0=b0, mu=mu, rho=rho),
         )
 
     @property
@@ -145,6 +137,32 @@ class Committee(Problem):
         """
         rate = self.gamma / self.p
         return rate * rate * (1 + self.noise) / self.d * steps
+
+    @property
+    def stable_gamma(self) -> float:
+        """gamma up to which a unit that has nearly learned the teacher goes on to: p r/(1/d + 1/batch).
+
+        r is `largest_ratio`, the bound on gamma/(p batch); the 1/d is what drift adds to the noise of a step. Exact for
+        linear units, a rule for others.
+        """
+        return self.p * largest_ratio(self.activation) / (1 / self.d + 1 / self.batch)
+
+    def cautions(self) -> list[str]:
+        """A line where gamma is above the stable rule although the region learns, and one where steps are large."""
+        found, rate = [], self.gamma / self.p
+        where = f"d = {self.d}, p = {self.p}, batch = {self.batch}, {self.activation.name}"
+        if self.region in (Region.GREEN, Region.BLUE) and self.gamma > self.stable_gamma:
+            found.append(
+                f"gamma = {self.gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
+                "SGD may not learn, or its weights grow without bound."
+            )
+        drift, noise = rate / self.d, rate**2 / (self.batch * self.d)
+        if self.region is not Region.RED and max(drift, noise) > LARGE:
+            found.append(
+                f"Steps are large at gamma = {self.gamma:g}, {where}: A dt = {drift:.2g} (drift), B dt = {noise:.2g} "
+                f"(noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
+            )
+        return found
 
     def parameters(self) -> dict[str, Scalar]:
         """Constants, realised exponents and time scale, by name.
@@ -177,17 +195,15 @@ class Committee(Problem):
         }
 
 
-def _scale_batch(d: int, batch: int | None, b0: Real | None, mu: Real | None) -> tuple[int, float, float]:
+def _scale_batch(d: int, batch: Integer | None, b0: Real | None, mu: Real | None) -> tuple[int, float, float]:
     """The realised batch, b0 and mu, from a fixed batch or from b0 and mu."""
     if b0 is None and mu is None:
-        batch = 1 if batch is None else batch
+        batch = 1 if batch is None else integer("batch", batch, 1)
         return batch, float(batch), 0.0
     if batch is not None:
         raise ArgumentError("batch", "not be given beside b0 or mu", batch, "Keep either batch, or b0 and mu.")
-    b0, mu = 1.0 if b0 is None else float(b0), 0.0 if mu is None else float(mu)
-    if not (math.isfinite(b0) and b0 > 0):
-        raise ArgumentError("b0", "be finite and > 0", b0)
-    if not (math.isfinite(mu) and mu >= 0):
+    b0, mu = positive("b0", 1.0 if b0 is None else b0), number("mu", 0.0 if mu is None else mu)
+    if mu < 0:
         raise ArgumentError("mu", "be finite and >= 0", mu, "No batch falls below one sample as d grows.")
     batch = round(b0 * float(d) ** mu)
     if batch < 1:

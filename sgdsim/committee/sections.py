@@ -12,6 +12,7 @@ from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
+from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
 from sgdsim.ensemble.contracts import Simulator, Start, Theory
 from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError
@@ -57,6 +58,9 @@ class ProblemSection(Section):
         "batch": BATCH,
         **dict.fromkeys(("theta", "region"), ("kappa", "delta", "mu", "rho")),
     }
+
+    words: ClassVar[Mapping[str, str]] = PROBLEM_WORDS
+    otherwise: ClassVar[Mapping[str, str]] = {"activation": SMOOTH}
 
     @model_validator(mode="after")
     def _fill(self) -> "ProblemSection":

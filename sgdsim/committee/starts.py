@@ -2,15 +2,17 @@
 
 import abc
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import jax
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.checks import integer
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
-from sgdsim.ensemble.contracts import Start
+from sgdsim.ensemble.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
 
 
@@ -49,6 +51,7 @@ class ExplicitStart(Start):
     P: ArrayLike
     M0: ArrayLike
     Q0: ArrayLike
+    takes: ClassVar[type[Problem]] = Committee
     per_replica: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,7 @@ class DrawnStart(Start):
     same noise of SGD, and more replicas keep the starts of those before.
     """
 
+    takes: ClassVar[type[Problem]] = Committee
     seed: int
     per_replica: bool
 
@@ -92,8 +96,7 @@ class DrawnStart(Start):
 
     def check(self, problem: Committee) -> None:
         """Raises ArgumentError where the seed is not an integer >= 0, or d leaves no room for the start."""
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ArgumentError("seed", "be an integer >= 0", self.seed)
+        integer("seed", self.seed, 0)
         if problem.d < problem.k:
             raise ArgumentError("d", f"be >= k = {problem.k}, or teacher units depend on one another", problem.d)
         self.sample(problem, np.random.default_rng(self.seed)).check_room(problem.d)
@@ -181,6 +184,7 @@ class CombinationStart(DrawnStart):
     per_replica: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.A is not None:
             object.__setattr__(self, "A", _matrix("A", self.A))
 

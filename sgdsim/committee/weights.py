@@ -11,12 +11,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
+from sgdsim.checks import integer
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.observables import observables
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import backpropagated_errors, block_steps
-from sgdsim.ensemble.contracts import Kernel, Observables, Simulator
+from sgdsim.ensemble.contracts import Kernel, Observables, Problem, Simulator
 from sgdsim.ensemble.pin import Pin, Pinning
 from sgdsim.ensemble.random import Key, block_normal_pairs, fold
 from sgdsim.ensemble.segments import run_segments
@@ -134,7 +135,12 @@ class Weights(Simulator):
     precision: Literal["float32", "float64"] = "float32"
     block: int = 16
 
+    takes: ClassVar[type[Problem]] = Committee
     name: ClassVar[str] = "weights"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        integer("block", self.block, 1)
 
     def check(self, problem: Committee) -> None:
         """Any problem will do."""

@@ -16,6 +16,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 from pydantic import BaseModel
 
+from sgdsim.checks import check_fields
+from sgdsim.errors import ArgumentError
+
 Scalar = int | float | str
 """A plain parameter value, as it stands in a table of results."""
 
@@ -82,11 +85,16 @@ class Problem(eqx.Module):
 
 
 class Start(abc.ABC):
-    """The law of the state at t = 0."""
+    """The law of the state at t = 0: a small frozen dataclass, whose plain fields are checked when it is made."""
 
+    takes: ClassVar[type[Problem]] = Problem
+    """The problems that it is a start of."""
     per_replica: bool
     seed: int = 0
     """Of a random start: it selects the draw that all replicas share or, `per_replica`, the draws of all of them."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
@@ -135,11 +143,16 @@ class Kernel(eqx.Module):
 
 
 class Simulator(abc.ABC):
-    """The choice of a simulator: a small frozen object, e.g. Chain(precision="float32")."""
+    """The choice of a simulator: a small frozen dataclass, e.g. Chain(precision="float32"), checked when it is made."""
 
+    takes: ClassVar[type[Problem]] = Problem
+    """The problems that it simulates."""
     name: ClassVar[str]
     paired: ClassVar[bool] = False
     """Whether all cells of a grid are given the same keys, so that what they share drops out of their differences."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
@@ -218,9 +231,14 @@ class Spread:
 
 
 class Theory(abc.ABC):
-    """The deterministic limit of a problem, and where it can, the fluctuations about it."""
+    """The deterministic limit of a problem, and where it can, the fluctuations about it: a small frozen dataclass."""
 
+    takes: ClassVar[type[Problem]] = Problem
+    """The problems that it is a theory of."""
     name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def check_start(self, problem: Any, start: Start) -> None:  # noqa: B027  (most theories take any start)
         """Raises ArgumentError where the theory of the problem cannot give what it was asked for from this start."""
@@ -244,6 +262,11 @@ class Theory(abc.ABC):
     @abc.abstractmethod
     def check(self, problem: Any) -> None:
         """Raises ArgumentError where the problem has no such theory, or none that can be computed."""
+
+    def unreached(self, problem: Any, last: float, final: float) -> ArgumentError:
+        """What to tell where the solver stopped: it got to time `last`, and `final` was asked for."""
+        remedy = "The solver stopped there: the solution grows without bound, or its tolerances are too small."
+        return ArgumentError("times", f"end at or before t = {last:g}", final, remedy)
 
     @abc.abstractmethod
     def bind(self, problem: Any) -> Curve:
@@ -293,6 +316,8 @@ class System:
     default_simulator: Simulator
     default_theory: Theory | None
     """None where the system has no theory at all."""
+    figures: tuple[str, ...] = ()
+    """Figures of the report that are drawn for this system only."""
     expected_slope: Any = None
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
     slope_assumes: Any = None

@@ -10,16 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from sgdsim.checks import integer
 from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
+from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys, start_stream
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.ensemble.times import check_save_times
-from sgdsim.errors import ArgumentError
 
 
 def silent(replica_steps: int) -> None:
@@ -55,16 +56,10 @@ class Ensemble:
 
     def __post_init__(self) -> None:
         check_save_times(self.problem, self.times)
-        for name, least, value in (("replicas", 1, self.replicas), ("seed", 0, self.seed)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ArgumentError(name, f"be an integer >= {least}", value)
-        if self.batch is not None and self.batch < 1:
-            raise ArgumentError("batch", "be an integer >= 1", self.batch)
-        self.simulator.check(self.problem)
-        self.start.check(self.problem)
-        if self.theory is not None:
-            self.theory.check(self.problem)
-            self.theory.check_start(self.problem, self.start)
+        for name, least, value in (("replicas", 1, self.replicas), ("seed", 0, self.seed), ("batch", 1, self.batch)):
+            if name != "batch" or value is not None:
+                object.__setattr__(self, name, integer(name, value, least))
+        check_parts(self.problem, self.start, self.simulator, self.theory)
 
     @cached_property
     def kernel(self) -> Kernel:

@@ -5,6 +5,8 @@ import numpy as np
 from jaxtyping import Float
 
 from sgdsim.ensemble.contracts import Problem, Start, Theory
+from sgdsim.ensemble.parts import check_parts
+from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError
 
 
@@ -18,9 +20,8 @@ def solve_theory(
     solved = solve_unchecked(problem, start, times, theory)
     reached = np.all([np.isfinite(value.reshape(len(times), -1)).all(axis=1) for value in solved.values()], axis=0)
     if not reached.all():
-        remedy = "The solver stopped there: the solution grows without bound, or its tolerances are too small."
         last = np.asarray(times, np.float64)[reached].max(initial=0.0)
-        raise ArgumentError("times", f"end at or before t = {last:g}", float(times[-1]), remedy)
+        raise theory.unreached(problem, float(last), float(times[-1]))
     return solved
 
 
@@ -31,12 +32,11 @@ def solve_unchecked(
 
     **Raises:** ArgumentError where problem, start or times do not fit.
     """
-    times = np.asarray(times, np.float64)
+    check_parts(problem, start, theory=theory)
+    times = as_times(times)
     if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) < 0).any():
         raise ArgumentError("times", "be finite, >= 0 and increasing", times.tolist())
     if start.per_replica:
         raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
-    theory.check(problem)
-    start.check(problem)
     initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
     return theory.bind(problem).solve(initial, times)

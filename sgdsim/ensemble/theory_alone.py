@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from sgdsim.ensemble.contracts import Problem, Start, Theory
 from sgdsim.ensemble.devices import check_theory_memory
+from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.replicas import silent
 from sgdsim.ensemble.theory import solve_unchecked
 from sgdsim.ensemble.tiles import Tiles
@@ -37,11 +38,9 @@ class TheoryAlone:
 
     def __post_init__(self) -> None:
         check_save_times(self.problem, self.times)
-        self.start.check(self.problem)
+        check_parts(self.problem, self.start, theory=self.theory)
         if self.start.per_replica:
             raise ArgumentError("per_replica", "be false where nothing is simulated", True)
-        self.theory.check(self.problem)
-        self.theory.check_start(self.problem, self.start)
 
     @cached_property
     def steps(self) -> Int[np.ndarray, " times"]:

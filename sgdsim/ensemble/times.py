@@ -1,33 +1,29 @@
 """Save times: where the observables of a trajectory are recorded."""
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.checks import Integer, Real, Row, integer, number, positive, row
 from sgdsim.ensemble.contracts import Problem
 from sgdsim.errors import ArgumentError
 
 
-def _check(final: float, count: int) -> None:
-    if not (math.isfinite(final) and final > 0):
-        raise ArgumentError("final", "be finite and > 0", final)
-    if count < 1:
-        raise ArgumentError("count", "be an integer >= 1", count)
+def as_times(times: Row) -> Float[np.ndarray, " times"]:
+    """The same as an array, float64. **Raises:** ArgumentError for what is no row of numbers."""
+    return row("times", times, "Write e.g. sgdsim.linear_times(5.0, 50).")
 
 
-def linear_times(final: float, count: int) -> Float[np.ndarray, " times"]:
+def linear_times(final: Real, count: Integer) -> Float[np.ndarray, " times"]:
     """`count` equal steps of time up to `final`: final/count, 2 final/count, ..., final."""
-    _check(final, count)
+    final, count = positive("final", final), integer("count", count, 1)
     return final * np.arange(1, count + 1) / count
 
 
-def log_times(final: float, count: int, first: float | None = None) -> Float[np.ndarray, " times"]:
+def log_times(final: Real, count: Integer, first: Real | None = None) -> Float[np.ndarray, " times"]:
     """`count` times from `first` (default final/1000) to `final`, equally spaced in log t."""
-    _check(final, count)
+    final, count = positive("final", final), integer("count", count, 1)
     first = final / 1000 if first is None else first
-    if not (math.isfinite(first) and 0 < first <= final):
-        raise ArgumentError("first", f"be > 0 and <= final = {final}", first)
+    first = number("first", first, f"be > 0 and <= final = {final}", lambda x: 0 < x <= final)
     times = np.geomspace(first, final, count)
     times[-1] = final
     return times

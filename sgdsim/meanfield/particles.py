@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 
-from sgdsim.ensemble.contracts import Kernel, Simulator
+from sgdsim.ensemble.contracts import Kernel, Problem, Simulator
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.linearised_kernel import LinearisedKernel
@@ -32,6 +32,7 @@ class Particles(Simulator):
 
     precision: Literal["float32", "float64"] = "float32"
 
+    takes: ClassVar[type[Problem]] = MeanField
     name: ClassVar[str] = "particles"
 
     def check(self, problem: MeanField) -> None:

@@ -1,6 +1,7 @@
 """The tables [problem], [start], [theory] and [simulator] of an experiment file about wide networks."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +15,7 @@ from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Explicit, FromLaw
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
+from sgdsim.meanfield.words import PROBLEM_WORDS
 
 ModelName = Literal["tanh", "output_tanh", "output_erf", "output_relu", "radial"]
 
@@ -44,6 +46,8 @@ class ProblemSection(Section):
     dt: float | None = Field(default=None, gt=0, lt=1)
     bins: int = Field(default=0, ge=0, le=10_000)
     window: list[float] | None = Field(default=None, min_length=2, max_length=2)
+
+    words: ClassVar[Mapping[str, str]] = PROBLEM_WORDS
 
     def build(self) -> MeanField:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""

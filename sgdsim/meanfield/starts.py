@@ -1,13 +1,14 @@
 """The start: independent particles from the model's law, or given ones."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Start
+from sgdsim.ensemble.contracts import Problem, Start
 from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.model import Model
@@ -27,6 +28,7 @@ class Given(eqx.Module):
 class FromLaw(Start):
     """Every replica draws N independent particles from the model's law."""
 
+    takes: ClassVar[type[Problem]] = MeanField
     per_replica: bool = field(default=False, init=False)
 
     def check(self, problem: MeanField) -> None:
@@ -45,6 +47,7 @@ class Explicit(Start):
     """
 
     particles: tuple[tuple[float, ...], ...]
+    takes: ClassVar[type[Problem]] = MeanField
     per_replica: bool = field(default=False, init=False)
 
     def check(self, problem: MeanField) -> None:

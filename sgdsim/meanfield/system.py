@@ -34,5 +34,6 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Particles(),
     default_theory=MeanFieldLimit(),
+    figures=("rates", "linear_noise", "noise", "density", "radial", "lazy"),
     expected_slope=expected_slope,
 )

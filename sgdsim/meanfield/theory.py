@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Curve, Observables, Start, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
@@ -98,6 +98,7 @@ class MeanFieldLimit(Theory):
     At beta = 1 it exists for independent noise only: with common noise, as SGD has it, the limit is random.
     """
 
+    takes: ClassVar[type[Problem]] = MeanField
     name: ClassVar[str] = "limit"
 
     def exists(self, problem: MeanField) -> bool:
@@ -122,6 +123,7 @@ class MeanFieldLimit(Theory):
 class NtkLimit(Theory):
     """The tangent-kernel limit N -> infinity of lazy networks, 1/2 < a < 1; see `ntk`."""
 
+    takes: ClassVar[type[Problem]] = MeanField
     name: ClassVar[str] = "ntk"
 
     def exists(self, problem: MeanField) -> bool:

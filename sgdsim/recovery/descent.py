@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from sgdsim.ensemble.contracts import Simulator
+from sgdsim.checks import integer
+from sgdsim.ensemble.contracts import Problem, Simulator
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.descent_kernel import DescentKernel, block_rows
@@ -43,12 +44,18 @@ class Descent(Simulator):
     stored: bool | None = None
     lanes: int | None = None
 
+    takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "descent"
     paired: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lanes is not None:
+            integer("lanes", self.lanes, 1)
+
     def check(self, problem: Recovery) -> None:
         """Raises ArgumentError for lanes that are no power of two, and where N leaves no room for the probe."""
-        if self.lanes is not None and (self.lanes < 1 or self.lanes & (self.lanes - 1)):
+        if self.lanes is not None and self.lanes & (self.lanes - 1):
             raise ArgumentError("lanes", "be a power of two", self.lanes)
         if self.response and problem.N < 3:
             remedy = "A push orthogonal to the signal and to the start needs a third direction."

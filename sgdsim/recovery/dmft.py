@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sgdsim.ensemble.contracts import Curve, Observables, Theory
+from sgdsim.checks import Integer, Real, integer, number
+from sgdsim.ensemble.contracts import Curve, Observables, Problem, Theory
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
-from sgdsim.recovery.problem import Real, Recovery
+from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import Overlaps
 
 _FIRST = 4 * TILE
@@ -54,8 +55,8 @@ def integrate(
     b: Values,
     m0: Values,
     C00: Values,
-    steps: int,
-    tolerance: float = 0.0,
+    steps: Integer,
+    tolerance: Real = 0.0,
 ) -> Solution:
     """The closed equations of m, C, R, Lambda_C and Lambda_R, step by step in float64; see `dmft_step.step`.
 
@@ -63,10 +64,12 @@ def integrate(
     below `tolerance` (0: never), or is no longer a finite number. On a CPU elements are solved one after another and
     do not depend on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
 
-    **Raises:** ArgumentError for parameters outside alpha > 0, eta > 0, 0 < b <= 1, m0^2 <= C00, or steps < 0.
+    **Raises:** ArgumentError for parameters that are no finite numbers, outside alpha > 0, eta > 0, 0 < b <= 1 and
+    m0^2 <= C00, or do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
     """
-    given = np.broadcast_arrays(*(np.asarray(value, np.float64) for value in (alpha, eta, b, m0, C00)))
-    _check(steps, *given)
+    steps, tolerance = integer("steps", steps, 0), _check_tolerance(tolerance)
+    given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
+    _check(*given)
     flat = np.stack([value.reshape(-1) for value in given])
     groups = np.split(flat, flat.shape[1], axis=1) if jax.default_backend() == "cpu" else [flat]
     parts = [_host(solve(*group, steps=steps, tolerance=tolerance), steps) for group in groups]
@@ -79,13 +82,31 @@ def integrate(
     )
 
 
-def _check(steps: int, alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray) -> None:
+def _check_tolerance(tolerance: Real) -> float:
+    return number("tolerance", tolerance, "be at least 0 and below 1", lambda x: 0 <= x < 1)
+
+
+def _broadcast(**parameters: Values) -> list[np.ndarray]:
+    """The parameters as float64 arrays of one shape. **Raises:** ArgumentError naming one that is no array of it."""
+    arrays = {name: np.asarray(value) for name, value in parameters.items()}
+    shape: tuple[int, ...] = ()
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iuf":
+            raise ArgumentError(name, "be a number, or an array of numbers", parameters[name])
+        try:
+            shape = np.broadcast_shapes(shape, array.shape)
+        except ValueError:
+            raise ArgumentError(name, f"broadcast against the shape {shape} of those before", array.shape) from None
+    return [np.broadcast_to(array.astype(np.float64), shape) for array in arrays.values()]
+
+
+def _check(alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray) -> None:
     rules = (
-        ("alpha", "be > 0", alpha, alpha > 0),
-        ("eta", "be > 0", eta, eta > 0),
+        ("alpha", "be finite and > 0", alpha, np.isfinite(alpha) & (alpha > 0)),
+        ("eta", "be finite and > 0", eta, np.isfinite(eta) & (eta > 0)),
         ("b", "be above 0 and at most 1", b, (b > 0) & (b <= 1)),
+        ("C00", "be finite", C00, np.isfinite(C00)),
         ("m0", "have m0^2 <= C00", m0, m0**2 <= C00),
-        ("steps", "be >= 0", np.asarray(steps), np.asarray(steps >= 0)),
     )
     for name, must, value, good in rules:
         if not good.all():
@@ -223,11 +244,12 @@ class Dmft(Theory):
     """
 
     tolerance: float = 1e-12
+    takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "dmft"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.tolerance < 1:
-            raise ArgumentError("tolerance", "be at least 0 and below 1", self.tolerance)
+        super().__post_init__()
+        _check_tolerance(self.tolerance)
 
     def exists(self, problem: Recovery) -> bool:
         """For the quadratic problem."""

@@ -9,12 +9,19 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from sgdsim.checks import choice, integer
+from sgdsim.errors import ArgumentError
+
 
 class Features(eqx.Module):
     """phi(x) in R^E, E = N for degree 1 and N(N-1)/2 for degree 2, and its transposed derivative."""
 
     N: int = eqx.field(static=True)
     degree: int = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        integer("N", self.N, 2)
+        choice("degree", self.degree, (1, 2))
 
     @property
     def count(self) -> int:
@@ -27,7 +34,12 @@ class Features(eqx.Module):
         return self.N ** (-self.degree / 2)
 
     def difference(self, x: Float[Array, "N lanes"], y: Float[Array, "N lanes"]) -> Float[Array, "features lanes"]:
-        """phi_e(x) - phi_e(y) = (x_i - y_i) x_{i+s} + y_i (x_{i+s} - y_{i+s}), or x_i - y_i: precise if x is near y."""
+        """phi_e(x) - phi_e(y) = (x_i - y_i) x_{i+s} + y_i (x_{i+s} - y_{i+s}), or x_i - y_i: precise if x is near y.
+
+        **Raises:** ArgumentError where x and y are not both (N, lanes).
+        """
+        for name, vector in (("x", x), ("y", y)):
+            _check_shape(name, vector, (self.N, x.shape[-1] if x.ndim == 2 else 1), "N, lanes")
         apart = x - y
         if self.degree == 1:
             return apart
@@ -35,7 +47,13 @@ class Features(eqx.Module):
         return changed.reshape(-1, x.shape[1])[: self.count]
 
     def pull(self, G: Float[Array, "features lanes"], x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
-        """sum_e G_e dphi_e(x)/dx_i: the pairs that i opens, G_{s,i} x_{i+s}, and those it closes, G_{s,i-s} x_{i-s}."""
+        """sum_e G_e dphi_e(x)/dx_i: the pairs that i opens, G_{s,i} x_{i+s}, and those it closes, G_{s,i-s} x_{i-s}.
+
+        **Raises:** ArgumentError where x is not (N, lanes), or G is not (features, lanes).
+        """
+        lanes = x.shape[-1] if x.ndim == 2 else 1
+        _check_shape("x", x, (self.N, lanes), "N, lanes")
+        _check_shape("G", G, (self.count, lanes), "features, lanes")
         if self.degree == 1:
             return G
         turns = self._turns
@@ -61,3 +79,9 @@ class Features(eqx.Module):
         """x_{i+s}."""
         shift, place = self._grid()
         return x.at[(place + shift) % self.N].get(mode="promise_in_bounds")
+
+
+def _check_shape(argument: str, array: Array, shape: tuple[int, int], meaning: str) -> None:
+    # XLA's gathers are told that indices are in bounds: a vector that is too short would give numbers all the same.
+    if array.shape != shape:
+        raise ArgumentError(argument, f"have shape ({meaning}) = {shape}", array.shape)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Curve, Observables, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Problem, Theory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
@@ -108,6 +108,7 @@ class LinearRegression(Theory):
     For alpha < 1 the loss vanishes on a whole canyon of solutions: GD ends at distance (1 - alpha) Delta0 from x*.
     """
 
+    takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "linear"
 
     def exists(self, problem: Recovery) -> bool:

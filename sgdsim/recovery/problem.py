@@ -1,17 +1,14 @@
 """The problem: a hidden signal, random data about it, and gradient descent on the squared error."""
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar
 
 import equinox as eqx
 import numpy as np
 
+from sgdsim.checks import Integer, Real, Row, choice, integer, number, positive, row
 from sgdsim.ensemble.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
-
-Real = float | int
-"""A number that may be written without a decimal point."""
 
 
 class Recovery(Problem):
@@ -60,28 +57,19 @@ class Recovery(Problem):
         b: Real = 1.0,
         m0: Real = 0.2,
         C00: Real = 1.0,
-        N: int = 200,
-        degree: int = 2,
-        waiting: Sequence[Real] = (),
+        N: Integer = 200,
+        degree: Integer = 2,
+        waiting: Row = (),
     ) -> None:
-        for name, count, least in (("N", N, 2), ("degree", degree, 1)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise ArgumentError(name, f"be an integer >= {least}", count)
-        if degree > 2:
-            raise ArgumentError("degree", "be 1 or 2", degree)
-        for name, number in (("alpha", alpha), ("eta", eta), ("C00", C00)):
-            if not (math.isfinite(number) and number > 0):
-                raise ArgumentError(name, "be finite and > 0", number)
-        if round(alpha * N) < 1:
+        self.N, self.degree = integer("N", N, 2), integer("degree", degree)
+        choice("degree", self.degree, (1, 2))
+        self.alpha, self.eta, self.C00 = positive("alpha", alpha), positive("eta", eta), positive("C00", C00)
+        if round(self.alpha * self.N) < 1:
             raise ArgumentError("alpha", f"give at least one datum at N = {N}, round(alpha N) >= 1", alpha)
-        if not 0 < b <= 1:
-            raise ArgumentError("b", "be > 0 and at most 1", b)
-        if not m0 * m0 <= C00:
-            raise ArgumentError("m0", f"be at most sqrt(C00) = {C00**0.5:.6g} in size", m0)
-        if not all(math.isfinite(t) and t > 0 for t in waiting) or any(np.diff(waiting) <= 0):
-            raise ArgumentError("waiting", "be finite, > 0 and increasing", list(waiting))
-        self.alpha, self.eta, self.b, self.m0, self.C00 = float(alpha), float(eta), float(b), float(m0), float(C00)
-        self.N, self.degree, self.waiting = N, degree, tuple(float(t) for t in waiting)
+        self.b = number("b", b, "be > 0 and at most 1", lambda x: 0 < x <= 1)
+        size = f"be at most sqrt(C00) = {self.C00**0.5:.6g} in size"
+        self.m0 = number("m0", m0, size, lambda x: x * x <= self.C00)
+        self.waiting = _increasing("waiting", waiting)
 
     @property
     def dt(self) -> float:
@@ -123,8 +111,13 @@ class Recovery(Problem):
         return self.C00
 
     def cautions(self) -> list[str]:
-        """A line where eta is beyond the safe rule, and one where the data are large."""
+        """A line where eta is beyond the safe rule, where m0 = 0 leaves the signal to chance, where data are large."""
         found, size = [], 4 * self.data * math.comb(self.N, self.degree)
+        if self.m0 == 0 and self.degree == 2:
+            found.append(
+                f"m0 = 0 at N = {self.N}: in theory, N -> infinity at fixed t, m stays 0 for ever. At finite N the "
+                "signal may be found from the fluctuations, m ~ 1/sqrt(N), by a time of order log N."
+            )
         if self.eta > self.stable_eta:
             where = f"alpha = {self.alpha:g}, b = {self.b:g}"
             found.append(
@@ -151,3 +144,11 @@ class Recovery(Problem):
             "eta_over_b": self.eta / self.b,
             "dt": self.dt,
         }
+
+
+def _increasing(argument: str, times: Row) -> tuple[float, ...]:
+    """The times as floats. **Raises:** ArgumentError unless they are numbers, finite, > 0 and increasing."""
+    found = row(argument, times, "Write [t] for a single time.")
+    if not np.isfinite(found).all() or (np.diff(found, prepend=0.0) <= 0).any():
+        raise ArgumentError(argument, "be finite, > 0 and increasing", found.tolist())
+    return tuple(found.tolist())

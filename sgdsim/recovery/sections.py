@@ -1,6 +1,7 @@
 """The tables [problem], [start], [theory] and [simulator] of an experiment file about recovery."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from sgdsim.recovery.dmft import Dmft
 from sgdsim.recovery.linear_regression import LinearRegression
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import ExactStart
+from sgdsim.recovery.words import PROBLEM_WORDS
 
 Time = Annotated[float, Field(gt=0)]
 
@@ -26,6 +28,8 @@ class ProblemSection(Section):
     N: int = Field(default=200, ge=2, le=100_000)
     degree: Literal[1, 2] = 2
     waiting: list[Time] = Field(default_factory=list)
+
+    words: ClassVar[Mapping[str, str]] = PROBLEM_WORDS
 
     def build(self) -> Recovery:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""

@@ -1,7 +1,7 @@
 """The start: vectors with exact overlaps, uniform otherwise."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Start
+from sgdsim.ensemble.contracts import Problem, Start
 from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.recovery.problem import Recovery
 
@@ -25,6 +25,7 @@ class Overlaps(eqx.Module):
 class ExactStart(Start):
     """The overlaps m0 and C00 of the problem, exactly, in every replica: x* and the rest of x(0) are random."""
 
+    takes: ClassVar[type[Problem]] = Recovery
     per_replica: bool = field(default=False, init=False)
 
     def check(self, problem: Recovery) -> None:

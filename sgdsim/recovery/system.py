@@ -32,5 +32,6 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Descent(),
     default_theory=Dmft(),
+    figures=("aging",),
     expected_onset=expected_onset,
 )

@@ -1,7 +1,7 @@
 """Everything that is wrong with one experiment, collected and told at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -43,10 +43,12 @@ class Complaints:
     """Collects what is wrong; what many cells or values share is told once.
 
     `n_cells`: cells of the experiment, once they are known; what is wrong with all of them is not blamed on one.
+    `homes`: the keys of every table, once the system is known, for hints about those that stand in a wrong one.
     """
 
     def __init__(self, source: Source) -> None:
         self.n_cells = 0
+        self.homes: Mapping[str, Collection[str]] = {}
         self._source = source
         self._complaints: dict[tuple[KeyPath, str], _Complaint] = {}
         self._blamed: set[tuple[KeyPath, tuple[Scalar, ...]]] = set()

@@ -17,6 +17,7 @@ from sgdsim.sweep.laws import LAWS
 from sgdsim.sweep.locate import KeyPath
 from sgdsim.sweep.quantities import Fit, scalars
 from sgdsim.sweep.schema import (
+    COMMON_FIGURES,
     AgainstSection,
     Document,
     EnsembleSection,
@@ -25,9 +26,10 @@ from sgdsim.sweep.schema import (
     Table,
     TimesSection,
     check_table,
+    variants,
 )
 from sgdsim.sweep.source import read_source
-from sgdsim.sweep.wording import show, unknown
+from sgdsim.sweep.wording import closest, show, unknown
 from sgdsim.systems import SYSTEMS, load_system
 
 _SECTIONS: dict[str, type[BaseModel]] = {"times": TimesSection, "ensemble": EnsembleSection, "report": ReportSection}
@@ -80,6 +82,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     system = _find_system(source.document.get("system"), complaints)
     if system is not None and "start" not in source.document and _takes_nothing(system.start_section):
         tables["start"] = {}
+    complaints.homes = {} if system is None else _homes(system)
     sections = {
         name: check_table(section, tables[name], (name,), complaints) if name in tables else None
         for name, section in (_SECTIONS | _own_sections(system)).items()
@@ -91,6 +94,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     points = _read_points(sections["report"], complaints)
     if system is None or "problem" not in tables:
         complaints.raise_all()
+    _check_figures(system, sections["report"], complaints)
     grid = read_grid(tables["grid"], tables["problem"], system.problem_section, complaints)
     builder = CellBuilder(system, tables["problem"], grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
@@ -146,6 +150,24 @@ def _own_sections(system: System | None) -> dict[str, type[BaseModel]]:
     if system is None:
         return {}
     return {"start": system.start_section, "theory": system.theory_section, "simulator": system.simulator_section}
+
+
+def _homes(system: System) -> dict[str, set[str]]:
+    """The keys of every table."""
+    tables = {"problem": system.problem_section} | _own_sections(system) | _SECTIONS
+    kinds = {name: [section, *variants(section).values()] for name, section in tables.items()}
+    return {name: {key for kind in chosen for key in kind.model_fields} for name, chosen in kinds.items()}
+
+
+def _check_figures(system: System, report: Any, complaints: Complaints) -> None:
+    """Complains about figures that there are not, or not of this system."""
+    known = (*COMMON_FIGURES, *system.figures)
+    for index, name in enumerate([] if report is None else report.figures):
+        if name not in known:
+            close = closest(name, known)
+            remedy = f"did you mean {show(close)}?" if close else f"there are {', '.join(known)}"
+            text = f"must be a figure of the system {system.name}"
+            complaints.add(("report", "figures", index), text, got=show(name), remedy=remedy)
 
 
 def _takes_nothing(section: type[BaseModel]) -> bool:

@@ -14,6 +14,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.sweep.axis import MAX_CELLS, Axis, read_axis
 from sgdsim.sweep.complaints import Complaints
 from sgdsim.sweep.locate import KeyPath
+from sgdsim.sweep.schema import hint
 from sgdsim.sweep.wording import join_path, show, unknown
 
 Factor = dict[str, Axis]
@@ -101,7 +102,11 @@ class _Reader:
         """Whether a key may be an axis, here; it is one from now on."""
         paths, known = self.grid.paths, self.section.model_fields
         if key not in known:
-            self.complaints.add(path, unknown("key", key, known))
+            found = hint(path, self.section, self.complaints)
+            if " in [" in found or " of [" in found:
+                found += " Only" * found.endswith("?") or "; only"
+                found += " keys of [problem] can be axes"
+            self.complaints.add(path, unknown("key", key, known, found))
         elif key in paths:
             self.complaints.add(path, f"is an axis already, as {join_path(paths[key])}", remedy="remove one of the two")
         elif key in self.problem:

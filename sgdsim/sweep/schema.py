@@ -1,7 +1,8 @@
 """The tables of an experiment file that all systems share, and the check of a table against its section."""
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -18,8 +19,8 @@ from sgdsim.sweep.wording import closest, must, remedy, show, unknown
 AnySection = TypeVar("AnySection", bound=BaseModel)
 Table = dict[str, Any]
 
-MISSING, UNKNOWN = "missing", "extra_forbidden"
-"""pydantic's types of error about keys; the others are about values."""
+MISSING, UNKNOWN, LITERAL = "missing", "extra_forbidden", "literal_error"
+"""pydantic's types of error about keys, and one of those about values."""
 
 
 class Document(Section):
@@ -42,6 +43,14 @@ class Document(Section):
 
 class TimesSection(Section):
     """[times]: where the observables are recorded; with `start`, at t = 0 too, before the `count` times."""
+
+    words: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("T", "t_max", "tmax", "t_final", "t_end", "time", "end", "stop", "horizon"), "`final`"),
+        **dict.fromkeys(("steps", "n_steps", "iterations", "epochs"), "`final`, steps times dt"),
+        **dict.fromkeys(("n", "N", "num", "points", "n_times", "saves"), "`count`"),
+        **dict.fromkeys(("start", "t_min", "tmin", "t0", "begin"), "`first`"),
+        **dict.fromkeys(("scale", "grid"), "`spacing`"),
+    }
 
     final: float = Field(gt=0, le=1e100, examples=[5.0])
     count: int = Field(ge=1, le=100_000, examples=[50])
@@ -69,6 +78,12 @@ class TimesSection(Section):
 
 class EnsembleSection(Section):
     """[ensemble]: how many replicas, and how they are split. `batch` and `block` are chosen where left out."""
+
+    words: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("runs", "n_runs", "trials", "repeats", "samples", "seeds", "realisations"), "`replicas`"),
+        **dict.fromkeys(("random_seed", "rng", "random_state"), "`seed`"),
+        "batch_size": "`batch`, replicas at once, or in [problem] `batch`, samples of a step",
+    }
 
     replicas: int = Field(ge=1, le=10**12, examples=[512])
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
@@ -100,6 +115,10 @@ class FitSection(Section):
     predict_to: int | None = Field(default=None, ge=2, le=100_000)
 
 
+COMMON_FIGURES = ("scaling", "trajectories", "risk", "bias", "threshold", "threshold_start", "stability", "against")
+"""Figures that runs of any system can have; the others belong to one, see `System.figures`."""
+
+
 class ReportSection(Section):
     """[report]: what is drawn.
 
@@ -107,32 +126,7 @@ class ReportSection(Section):
     `steps` against steps, and with both side by side, in place of t.
     """
 
-    figures: list[
-        Literal[
-            "scaling",
-            "trajectories",
-            "risk",
-            "phase_diagram",
-            "law_in_p",
-            "law_in_dt",
-            "fluctuations",
-            "bias",
-            "threshold",
-            "threshold_start",
-            "aging",
-            "stability",
-            "rates",
-            "linear_noise",
-            "noise",
-            "density",
-            "radial",
-            "lazy",
-            "weight_histograms",
-            "small_gamma",
-            "regularisation",
-            "against",
-        ]
-    ] = Field(default=["trajectories"])
+    figures: list[str] = Field(default=["trajectories"])
     samples: bool = False
     steps: bool = False
     against: Any = Field(default=[])
@@ -169,7 +163,7 @@ def check_table(
         return chosen.model_validate(table)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
-        slips = {closest(_key(mistake), chosen.model_fields) for mistake in mistakes if mistake["type"] == UNKNOWN}
+        slips = {key for mistake in mistakes if mistake["type"] == UNKNOWN for key in _meant(_key(mistake), chosen)}
         for mistake in mistakes:
             if mistake["type"] != MISSING or _key(mistake) not in slips:
                 place = (axes or {}).get(_key(mistake), (*path, *mistake["loc"]))
@@ -212,9 +206,32 @@ def _complain(section: type[BaseModel], mistake: ErrorDetails, path: KeyPath, co
     if kind == MISSING:
         complaints.add(path, f"missing; add {_example(section, key)}")
     elif kind == UNKNOWN:
-        complaints.add(path, unknown("table" if isinstance(value, dict) else "key", key, section.model_fields))
+        text = unknown(
+            "table" if isinstance(value, dict) else "key", key, section.model_fields, hint(path, section, complaints)
+        )
+        complaints.add(path, text)
     else:
-        complaints.add(path, must(kind, context), got=show(value), remedy=remedy(kind, context, value))
+        otherwise = getattr(section, "otherwise", {}).get(key, "") if kind == LITERAL else ""
+        complaints.add(path, must(kind, context), got=show(value), remedy=remedy(kind, context, value) or otherwise)
+
+
+def hint(path: KeyPath, section: type[BaseModel], complaints: Complaints) -> str:
+    """What an unknown key stands for, where that is known: for a word of the field, or for a key of another table."""
+    key = str(path[-1])
+    if phrase := _phrase(key, section):
+        return f"did you mean {phrase}?"
+    homes = [f"[{table}]" for table, keys in complaints.homes.items() if key in keys and table != path[0]]
+    return f"it is a key of {' and '.join(homes)}" if homes else ""
+
+
+def _meant(key: str, section: type[BaseModel]) -> set[str]:
+    """The keys of a section that an unknown key may stand for."""
+    return {*re.findall(r"`(\w+)`", _phrase(key, section)), *filter(None, [closest(key, section.model_fields)])}
+
+
+def _phrase(key: str, section: type[BaseModel]) -> str:
+    words = getattr(section, "words", {})
+    return words.get(key) or words.get(key.lower().replace("-", "_"), "")
 
 
 def _example(section: type[BaseModel], key: str) -> str:

@@ -47,9 +47,11 @@ def remedy(kind: str, context: Mapping[str, Any], value: object) -> str:
     return ""
 
 
-def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """That a key (or another `what`) is unknown, with the one that was probably meant, or all that are known."""
+def unknown(what: str, word: str, known: Iterable[str], hint: str = "") -> str:
+    """That a key (or another `what`) is unknown, with a hint, or the one that was probably meant, or all there are."""
     known = list(known)
+    if hint:
+        return f"unknown {what}; {hint}"
     close = closest(word, known)
     if close:
         return f"unknown {what}; did you mean `{close}`?"

@@ -29,7 +29,7 @@ def test_the_digits_are_split_once_and_for_all():
 
 
 def test_the_test_images_are_standardised_by_the_training_images():
-    images = standardised([[0, 2], [0, 6]], [0, 1], [[4, 100]], [3])
+    images = standardised([[0, 2], [0, 6]], [0, 3], [[4, 100]], [2])
     np.testing.assert_allclose(images.train, np.array([[-2, 0], [-2, 4]]) / 6**0.5)
     np.testing.assert_allclose(images.test, np.array([[2, 98]]) / 6**0.5)
     assert images.active.tolist() == [1]
@@ -59,7 +59,7 @@ def test_what_is_to_be_installed_is_told(monkeypatch):
         raise ModuleNotFoundError(f"No module named '{name}'")
 
     monkeypatch.setattr(module.importlib, "import_module", absent)
-    load_images.cache_clear()
+    module._load.cache_clear()
     with pytest.raises(ArgumentError, match=r'pip install "sgdsim\[data\]"'):
         load_images("mnist5k")
 

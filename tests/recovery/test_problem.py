@@ -3,10 +3,12 @@ import math
 import numpy as np
 import pytest
 
+import sgdsim
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.observables import distance
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.sections import ProblemSection, SimulatorSection, TheorySection
+from sgdsim.recovery.starts import ExactStart
 
 
 def test_constants_and_derived_numbers():
@@ -99,3 +101,12 @@ def test_the_size_of_large_data_is_told():
     assert "4.6 GB in float32 at N = 1000, alpha = 2.3" in line
     assert Recovery(alpha=2.3, eta=0.1, N=500).cautions() == []
     assert Recovery(alpha=2.3, eta=0.1, N=1000, degree=1).cautions() == []
+
+
+def test_a_start_without_overlap_is_cautioned():
+    """The theory of degree 2 keeps m = 0 for ever; that of degree 1 does not, and any overlap breaks the symmetry."""
+    (line,) = Recovery(alpha=2.3, eta=0.1, m0=0.0, N=50).cautions()
+    assert line.startswith("m0 = 0 at N = 50: in theory, N -> infinity at fixed t, m stays 0 for ever.")
+    assert Recovery(alpha=2.3, eta=0.1, m0=1e-3, N=50).cautions() == []
+    assert Recovery(alpha=2.3, eta=0.1, m0=0.0, N=50, degree=1).cautions() == []
+    assert np.all(sgdsim.solve(Recovery(alpha=2.3, eta=0.1, m0=0.0), ExactStart(), [1.0, 3.0])["m"] == 0)

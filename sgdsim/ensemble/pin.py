@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 Pinning = Callable[[Any], Any]
@@ -27,10 +28,14 @@ class Pin(eqx.Module):
         return cls((n_steps >= 0).astype(dtype))
 
     def __call__(self, values: Any) -> Any:
-        """The same floating-point arrays."""
+        """The same arrays, of floating-point or unsigned numbers."""
         if jax.default_backend() != "cpu":
             return values
-        return jax.tree.map(lambda value: value / self.one, values)
+        return jax.tree.map(self._divided, values)
+
+    def _divided(self, value: Array) -> Array:
+        """By one, as integers where they are integers."""
+        return jax.lax.div(value, jnp.broadcast_to(self.one.astype(value.dtype), value.shape))
 
 
 def no_pin(values: Any) -> Any:

@@ -5,7 +5,7 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.errors import ArgumentError
@@ -79,9 +79,12 @@ class Atoms(Data):
         shape = (*self.labels.shape, *[1] * (m.ndim - 1))
         return self.labels.astype(m.dtype).reshape(shape), self.weights.astype(m.dtype).reshape(shape)
 
-    def draw_atom(self, key: Key, number: Array) -> Int[Array, "*lanes"]:
-        """The index of an atom in the order (j, k), for every key."""
-        bits = threefry(key, (jnp.broadcast_to(number, key[0].shape), jnp.zeros(key[0].shape, jnp.uint32)))[0]
+    def draw_atom(
+        self, key: Key, number: UInt32[Array, ""], particle: UInt32[Array, "*lanes"] | None = None
+    ) -> Int[Array, "*lanes"]:
+        """The index of an atom in the order (j, k), for every key; counter words are (number, particle)."""
+        second = jnp.zeros(key[0].shape, jnp.uint32) if particle is None else particle
+        bits = threefry(key, (jnp.broadcast_to(number, key[0].shape), second))[0]
         uniform = (bits.astype(jnp.float64) + 0.5) * 2.0**-32
         bounds = jnp.cumsum(self.weights.reshape(-1))[:-1]
         return jnp.sum(uniform[None] >= bounds.reshape(-1, *[1] * uniform.ndim), axis=0)

@@ -12,15 +12,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.ensemble.pin import Pinning
-from sgdsim.ensemble.random import Key, normal_pair
+from sgdsim.ensemble.random import Key, fold, lane_normals, normal_pair
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import UNROLLED, Particles, Weights, average, predictions
 
-Step = UInt32[Array, ""]
+Step = Int[Array, ""]
+"""The number of a step, of which 64 bits count."""
 
 
 class Drive(eqx.Module):
@@ -34,9 +35,16 @@ class Drive(eqx.Module):
     scale: float
     batch: int = eqx.field(static=True)
 
-    @abc.abstractmethod
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
-        """What is random in this step, for N particles."""
+        """What is random in this step, for N particles.
+
+        The key of the step is pinned: a compiler would fold it anew for every particle.
+        """
+        return self.draw_under(model, pin(fold(key, step)), N, dtype, pin)
+
+    @abc.abstractmethod
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
+        """The same under the key of the step: counters need not tell steps apart, only what is drawn in one."""
 
     def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
@@ -50,14 +58,15 @@ class Drive(eqx.Module):
 class SharedSgd(Drive):
     """SGD: all particles of a run see the same `batch` data points."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """`batch` pairs of x, by component, and y, each (1, lanes)."""
-        data = [model.data.draw(key, number, dtype) for number in self.numbers(step)]
+        data = [model.data.draw(key, jnp.uint32(i), dtype) for i in range(self.batch)]
         return [(tuple(component[None] for component in x), y[None]) for x, y in data]
 
-    def numbers(self, step: Step) -> list[Step]:
-        """The numbers under which the data of a step are drawn."""
-        return [step * np.uint32(self.batch) + np.uint32(i) for i in range(self.batch)]
+    def draw_atoms(self, model: Model, key: Key, step: Step) -> list[Int[Array, " lanes"]]:
+        """The indices of the atoms that `draw` draws."""
+        key = fold(key, step)
+        return [atoms_of(model).draw_atom(key, jnp.uint32(i)) for i in range(self.batch)]
 
     def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Array:
         """The predictions at the data points, (batch, lanes)."""
@@ -73,12 +82,10 @@ class SharedSgd(Drive):
 class OwnSgd(Drive):
     """The twin in which every particle draws `batch` data points of its own."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Indices of atoms, (batch, N, lanes)."""
-        own = wide(key, N)
-        particle = jnp.arange(N, dtype=jnp.uint32)[:, None]
-        number = (step * np.uint32(self.batch)) * np.uint32(N) + particle
-        return [atoms_of(model).draw_atom(own, number + np.uint32(i * N)) for i in range(self.batch)]
+        own, particle = wide(key, N), particles_of(key, N)
+        return [atoms_of(model).draw_atom(own, jnp.uint32(i), particle) for i in range(self.batch)]
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - eps mean_i l'(m_i, y_i) grad F(W, x_i), with the particle's own atoms i."""
@@ -97,7 +104,7 @@ class OwnSgd(Drive):
 class Flow(Drive):
     """The drift alone, dW = -h dt: the limit for beta < 1."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> None:
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> None:
         """Nothing is random."""
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
@@ -112,14 +119,9 @@ class CommonSde(Drive):
     The increment is -sum_j (c_j dt + sqrt(eps) zeta_j) grad F_j with zeta = S^(1/2) z, S = diag(s) - c c^T.
     """
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Normals (J, lanes)."""
-        count, lanes = len(model.data.points), key[0].shape
-        pairs = [
-            normal_pair(key, (jnp.broadcast_to(step, lanes), jnp.full(lanes, pair, jnp.uint32)), dtype, pin)
-            for pair in range((count + 1) // 2)
-        ]
-        return jnp.stack([normal for pair in pairs for normal in pair])[:count]
+        return jnp.stack(lane_normals(key, jnp.zeros((), jnp.uint32), len(model.data.points), dtype, pin))
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
@@ -147,15 +149,13 @@ class OwnSde(CommonSde):
     sum_j root_j z_j grad F_j - shrink (u.z) h: one pass over the atoms, a pair of them at a time.
     """
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """The function of a pair of atoms that gives their normals, each (N, lanes)."""
-        shape = (N, key[0].shape[0])
-        keys = wide(key, N)
-        particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
+        keys, particle = wide(key, N), particles_of(key, N)
 
         def normals(pair: Any) -> tuple[Array, Array]:
-            number = particle + np.uint32(N) * jnp.asarray(pair, jnp.uint32)
-            return jax.lax.optimization_barrier(normal_pair(keys, (jnp.broadcast_to(step, shape), number), dtype, pin))
+            number = jnp.full(particle.shape, pair, jnp.uint32)
+            return jax.lax.optimization_barrier(normal_pair(keys, (number, particle), dtype, pin))
 
         return normals
 
@@ -183,15 +183,13 @@ class OwnSde(CommonSde):
 class OwnScalarSde(CommonSde):
     """The same for particles of one weight, whose Sigma is a number: one normal for a particle and step."""
 
-    def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
+    def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Normals (N, lanes).
 
         One of each pair is left: halves of the particles, put together again, would not be vectorised by a compiler.
         """
-        shape = (N, key[0].shape[0])
-        keys = wide(key, N)
-        particle = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
-        return normal_pair(keys, (jnp.broadcast_to(step, shape), particle), dtype, pin)[0]
+        particle = particles_of(key, N)
+        return normal_pair(wide(key, N), (jnp.zeros_like(particle), particle), dtype, pin)[0]
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
@@ -205,6 +203,11 @@ class OwnScalarSde(CommonSde):
         h, second = add_up(len(c), term)
         drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
         return (W[0] - drift * h - diffusion * jnp.sqrt(jnp.maximum(second - h * h, 0)) * drawn,)
+
+
+def particles_of(key: Key, N: int) -> UInt32[Array, "N lanes"]:
+    """The number of every particle, in all lanes of the key."""
+    return jax.lax.broadcasted_iota(jnp.uint32, (N, key[0].shape[0]), 0)
 
 
 def wide(key: Key, N: int) -> Key:

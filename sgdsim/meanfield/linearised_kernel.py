@@ -63,10 +63,9 @@ class LinearisedKernel(Kernel):
 
         def step(number: Array, carry: tuple[Particles, Array]) -> tuple[Particles, Array]:
             W, m = carry
-            count = number.astype(jnp.uint32)
-            drawn = drive.draw(model, key, count, system.N, system.dtype, pin)
+            drawn = drive.draw(model, key, number, system.N, system.dtype, pin)
             W = drive.move(model, W, drive.outputs(model, W, system.scale, drawn), drawn)
-            return W, m - jnp.sum(state.K * self._pushes(m, key, count, drawn)[None], axis=1)
+            return W, m - jnp.sum(state.K * self._pushes(m, key, number, drawn)[None], axis=1)
 
         W, m = jax.lax.fori_loop(first, first + n_steps, step, (state.system.W, state.m))
         return LinearisedState(ParticleState(W=W, keys=keys, step=first + n_steps), state.start, m, state.K)
@@ -78,8 +77,7 @@ class LinearisedKernel(Kernel):
             return drive.pushes(self.system.model, m, drawn) / jnp.asarray(drive.scale, m.dtype)
         assert isinstance(drive, SharedSgd)
         total = jnp.zeros_like(m)
-        for number in drive.numbers(step):
-            index = atoms.draw_atom(key, number)
+        for index in drive.draw_atoms(self.system.model, key, step):
             _, y = atoms.atom(index, m.dtype)
             seen = jnp.arange(len(m))[:, None] == (index // atoms.labels.shape[1])[None]
             total = total + jnp.where(seen, self.system.model.loss.slope(m, y[None]), 0)

@@ -104,7 +104,7 @@ class PairKernel(Kernel):
         def step(number: Array, carry: Any) -> Any:
             W, star, peak, nodes = carry
             model, drive, N = self.system.model, self.system.drive, self.system.N
-            drawn = drive.draw(model, key, number.astype(jnp.uint32), N, self.system.dtype, pin)
+            drawn = drive.draw(model, key, number, N, self.system.dtype, pin)
             outputs = drive.outputs(model, W, self.system.scale, drawn)
             star_outputs = self._limit_outputs(number, nodes, drawn)
             W, star = drive.move(model, W, outputs, drawn), self.follow.move(model, star, star_outputs, drawn)

@@ -82,7 +82,7 @@ class ParticleKernel(Kernel):
         pin, key = Pin.of(n_steps, self.dtype), fold((state.keys[0], state.keys[1]), DRIVEN)
 
         def step(number: Array, W: Particles) -> Particles:
-            drawn = self.drive.draw(self.model, key, number.astype(jnp.uint32), self.N, self.dtype, pin)
+            drawn = self.drive.draw(self.model, key, number, self.N, self.dtype, pin)
             outputs = self.drive.outputs(self.model, W, self.scale, drawn)
             return self.drive.move(self.model, W, outputs, drawn)
 

@@ -40,7 +40,7 @@ def own_keys() -> Key:
 
 def one_step(model: Model, drive: Drive, W: Particles, number: Array, m: Float[Array, "J 1"]) -> Particles:
     """One step of every particle, all with noise of their own."""
-    drawn = drive.draw(model, own_keys(), number.astype(jnp.uint32), len(W[0]), np.dtype(np.float64), no_pin)
+    drawn = drive.draw(model, own_keys(), number, len(W[0]), np.dtype(np.float64), no_pin)
     return drive.move(model, W, m, drawn)
 
 

@@ -30,7 +30,7 @@ def move(step: Drive, *arguments) -> tuple:
 def one_step(step: Drive, model, w) -> tuple:
     """A step of four particles by their own law, the sixth of the replicas with these keys."""
     key = tuple(jnp.arange(w[0].shape[1], dtype=jnp.uint32) + np.uint32(word) for word in (0, 7))
-    drawn = step.draw(model, key, jnp.uint32(5), 4, jnp.dtype("float64"), no_pin)
+    drawn = step.draw(model, key, jnp.asarray(5), 4, jnp.dtype("float64"), no_pin)
     return step.move(model, w, step.outputs(model, w, 0.25, drawn), drawn)
 
 

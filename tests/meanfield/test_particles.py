@@ -46,8 +46,8 @@ def test_sgd_is_numpys_on_the_same_data():
     kernel = ParticleKernel.of(problem(), "float64", LANES)
     (before,) = after(kernel, Given(None), 0)
     key = fold((KEYS[0], KEYS[1]), DRIVEN)
-    draw = jax.vmap(lambda step: atoms_of(MODEL).draw_atom(key, step))
-    atoms = np.asarray(jax.jit(draw)(jnp.arange(25, dtype=jnp.uint32)))
+    draw = jax.vmap(lambda step: atoms_of(MODEL).draw_atom(fold(key, step), jnp.uint32(0)))
+    atoms = np.asarray(jax.jit(draw)(jnp.arange(25)))
     (W,) = after(kernel, Given(None), 25)
     for lane in range(LANES):
         expected = sgd(np.asarray(before[:, lane]), problem().eps, atoms[:, lane])

@@ -12,7 +12,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import fokker_planck
 from sgdsim.meanfield.density import solve_density
 from sgdsim.meanfield.model import GaussianLaw
-from tests.meanfield.by_hand import MODEL
+from tests.meanfield.by_hand import MODEL, X, drift_and_variance
 
 
 def mean_reverting(faces, centres, masses):
@@ -20,13 +20,13 @@ def mean_reverting(faces, centres, masses):
     return -(faces - masses @ centres / 2), jnp.full(faces.shape, 0.3)
 
 
-def solve_gaussian(cells: int, steps: int) -> tuple[float, float]:
+def solve_gaussian(cells: int, steps: int, theta: float = 0.5) -> tuple[float, float]:
     """Errors of the mean and of the variance at t = 1, from N(1, 0.25)."""
     edges = np.linspace(-6, 8, cells + 1)
     centres, dx = (edges[1:] + edges[:-1]) / 2, 14 / cells
     rates = Partial(mean_reverting, jnp.asarray(edges[1:-1]), jnp.asarray(centres))
     start = jnp.asarray(np.diff(ndtr((edges - 1) / 0.5)))
-    final = np.asarray(fokker_planck.evolve(rates, start, dx, 1 / steps, steps, 1))[-1]
+    final = np.asarray(fokker_planck.evolve(rates, start, dx, 1 / steps, steps, 1, theta))[-1]
     mean = final @ centres
     variance = final @ centres**2 - mean**2 - dx**2 / 12
     return mean - np.exp(-0.5), variance - (0.3 + (0.25 - 0.3) * np.exp(-2))
@@ -43,6 +43,12 @@ def test_second_order_in_the_mesh():
     orders = np.log2(errors[:-1] / errors[1:])
     assert (np.abs(orders - 2) < 0.15).all(), (errors, orders)
     assert errors[-1].max() < 1e-3
+
+
+def test_the_implicit_scheme_is_of_first_order_in_time():
+    """Differences are free of the error of the mesh, which does not fall with dt."""
+    changes = np.diff([solve_gaussian(280, steps, 1.0) for steps in (20, 40, 80)], axis=0)
+    np.testing.assert_allclose(changes[0] / changes[1], 2, atol=0.15)
 
 
 def test_pure_transport_is_upwind_and_keeps_the_mass():
@@ -72,6 +78,38 @@ def test_mass_and_positivity(density):
     assert density.masses.min() >= 0
 
 
+def euler_maruyama(noise: float, final: float, steps: int, count: int) -> np.ndarray:
+    """Particles of benchmark A with noise of their own, by sums over the atoms."""
+    rng = np.random.default_rng(8)
+    w = rng.normal(0.5, 0.5, count)
+    for _ in range(steps):
+        h, Sigma = drift_and_variance(w, np.tanh(np.outer(w, X)).mean(axis=0))
+        w = w + -h * final / steps + np.sqrt(noise * Sigma * final / steps) * rng.normal(size=count)
+    return w
+
+
+def test_strong_noise_against_particles():
+    """gamma = 20: the steps are 35 times as long as the bound for any start. The law is far from a Gaussian."""
+    density = solve_density(MODEL, 20.0, 0.25, 2.5e-3)
+    assert density.masses.min() >= 0
+    assert np.abs(density.masses.sum(axis=1) - 1).max() < 1e-12
+    w = euler_maruyama(20.0, 0.25, 400, 20_000)
+    for power in (1, 2):
+        moment = density.masses[-1] @ density.centres**power
+        assert abs((w**power).mean() - moment) < 4 * (w**power).std() / len(w) ** 0.5
+    assert np.abs(density.m[-1] - np.tanh(np.outer(w, X)).mean(axis=0)).max() < 4 / len(w) ** 0.5
+
+
+def test_where_the_scheme_of_second_order_is_not_positive_the_implicit_one_is(monkeypatch):
+    fine = solve_density(MODEL, 300.0, 0.1, 2.5e-3)
+    monkeypatch.setattr("sgdsim.meanfield.density.MOST_STEPS", 1)
+    coarse = solve_density(MODEL, 300.0, 0.1, 2.5e-3)
+    for density in (fine, coarse):
+        assert density.masses.min() >= 0
+        assert np.abs(density.masses.sum(axis=1) - 1).max() < 1e-12
+    assert 1e-5 < abs(coarse.variance[-1] / fine.variance[-1] - 1) < 0.02
+
+
 def test_histogram_of_the_density(density):
     edges = np.linspace(-7, 8, 31)
     found = density.histogram(np.array([0.0, 5.0]), edges)
@@ -90,7 +128,6 @@ def test_a_point_has_no_density():
 def test_rates_of_the_model_by_differences(density):
     """v = -h - Sigma'/2 noise, D = Sigma noise/2, with h and Sigma by sums over the atoms."""
     from sgdsim.meanfield.density import ModelRates
-    from tests.meanfield.by_hand import drift_and_variance
 
     v, D = jax.jit(ModelRates.of(MODEL, density.edges, 0.1).__call__)(jnp.asarray(density.masses[-1]))
     at, faces, m = slice(1000, 1400, 57), density.edges[1:-1], density.m[-1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sgdsim.analysis.dataset import theory_dataset, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.checks import Integer, Row, choice, integer
-from sgdsim.ensemble.contracts import Problem, Simulator, Start, Theory
+from sgdsim.ensemble.contracts import Problem, Simulator, Start, System, Theory
 from sgdsim.ensemble.parts import check_problem
 from sgdsim.ensemble.replicas import Ensemble, Progress, silent
 from sgdsim.ensemble.statistics import divergence_bound
@@ -61,7 +61,8 @@ def simulate(
 
     **Raises:** ArgumentError where something does not fit.
 
-    **Warns:** CautionWarning for what should be known of the problem, e.g. a step size beyond a safe rule.
+    **Warns:** CautionWarning for what should be known of the problem, e.g. a step size beyond a safe rule, and where
+    the default theory does not exist for it, so that the results have no theory beside them.
     """
     check_problem(problem)
     choice("compare", compare, (True, False))
@@ -70,7 +71,7 @@ def simulate(
     times = as_times(times)
     system = load_system(problem.system)
     if compare:
-        theory = system.default_theory if theory is None else theory
+        theory = _default_theory(system, problem) if theory is None else theory
     elif theory is not None:
         raise ArgumentError("compare", "be True where a theory is given", compare)
     simulator = system.default_simulator if simulator is None else simulator
@@ -83,6 +84,19 @@ def simulate(
     spread = None if theory is None else theory.spread(problem, start, ensemble.realised_times)
     bound = divergence_bound(problem, start, ensemble.total_steps)
     return to_dataset(system, problem, times, ensemble.steps, merge(tiles), tiles, spread, bound)
+
+
+def _default_theory(system: System, problem: Problem) -> Theory | None:
+    """The system's theory, where there is one of this problem; a problem without one is simulated on its own.
+
+    **Warns:** CautionWarning where there is none.
+    """
+    theory = system.default_theory
+    if theory is None or theory.exists(problem):
+        return theory
+    text = f"There is no theory {theory.name!r} of this problem: it is simulated without one."
+    warnings.warn(text, CautionWarning, stacklevel=3)
+    return None
 
 
 def solve(problem: Problem, start: Start, times: Row, *, theory: Theory | None = None) -> xr.Dataset:

@@ -34,9 +34,12 @@ def pair_covariance(
 
     Runs, never particles, are drawn again for the error bars: particles of a run are not independent.
 
-    **Raises:** ArgumentError for fewer than three finite runs, or N < 2.
+    **Raises:** ArgumentError for arrays of another shape, fewer than three finite runs, or N < 2.
     """
     mean, variance = np.asarray(mean, np.float64), np.asarray(variance, np.float64)
+    if mean.ndim != 1 or mean.shape != variance.shape:
+        remedy = "Of particles of several weights take one weight at a time."
+        raise ArgumentError("mean, variance", "have one shape (replicas,)", [mean.shape, variance.shape], remedy)
     finite = np.isfinite(mean) & np.isfinite(variance)
     mean, variance = mean[finite], variance[finite]
     if len(mean) < 3:

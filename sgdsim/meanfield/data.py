@@ -1,12 +1,14 @@
 """Where the data come from: finitely many atoms, over which averages are exact sums, or a sampler."""
 
 import abc
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
+from sgdsim.checks import integer
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.losses import Loss
@@ -16,6 +18,11 @@ class Data(eqx.Module):
     """A law of (x, y), seen through predictions at fixed points."""
 
     points: eqx.AbstractVar[Float[Array, "points inputs"]]
+
+    @property
+    def known_labels(self) -> np.ndarray:
+        """Labels that there are, as far as they are known beforehand: a loss may ask for certain ones."""
+        return np.empty(0)
 
     @abc.abstractmethod
     def order_parameters(self, predictions: Float[Array, "points *lanes"]) -> Float[Array, "m *lanes"]:
@@ -29,7 +36,10 @@ class Data(eqx.Module):
     def draw(
         self, key: Key, number: Array, dtype: np.dtype
     ) -> tuple[tuple[Float[Array, "*lanes"], ...], Float[Array, "*lanes"]]:
-        """One datum (x by component, y) for every key, of words (*lanes), under a 32-bit `number`."""
+        """One datum (x by component, y) for every key, of words (*lanes).
+
+        The key is that of a step; `number`, of 32 bits, tells the data of the step apart.
+        """
 
 
 class Atoms(Data):
@@ -37,7 +47,7 @@ class Atoms(Data):
 
     The law of the particles enters drift and noise through m_j = nu[F(., x_j)] only.
 
-    **Raises:** ArgumentError where shapes do not agree, or the weights are no probabilities.
+    **Raises:** ArgumentError where shapes do not agree, a number is not finite, or the weights are no probabilities.
     """
 
     points: Float[Array, "J inputs"]
@@ -45,14 +55,21 @@ class Atoms(Data):
     weights: Float[Array, "J K"]
 
     def __init__(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
-        if inputs.ndim != 2 or labels.shape != weights.shape or len(labels) != len(inputs) or labels.ndim != 2:
+        given = {"inputs": inputs, "labels": labels, "weights": weights}
+        inputs, labels, weights = (_table(name, values) for name, values in given.items())
+        if labels.shape != weights.shape or len(labels) != len(inputs) or not inputs.size or not labels.size:
             shapes = [array.shape for array in (inputs, labels, weights)]
             raise ArgumentError("inputs, labels, weights", "have shapes (J, inputs), (J, K), (J, K)", shapes)
         if np.any(weights < 0) or abs(weights.sum() - 1) > 1e-12:
-            raise ArgumentError("weights", "be >= 0 and sum to 1", weights)
+            raise ArgumentError("weights", "be >= 0 and sum to 1", weights.tolist(), "Divide them by their sum.")
         self.points, self.labels, self.weights = (
             jnp.asarray(array, jnp.float64) for array in (inputs, labels, weights)
         )
+
+    @property
+    def known_labels(self) -> np.ndarray:
+        """The labels of the atoms."""
+        return np.asarray(self.labels)
 
     def order_parameters(self, predictions: Array) -> Array:
         """m_j: the predictions themselves."""
@@ -106,13 +123,23 @@ class TwoGaussians(Data):
 
     Risk and order parameters are averages over `points`, a fixed sample with the labels in turn: m = (Q+, Q-), the mean
     prediction in each class.
+
+    **Raises:** ArgumentError unless d >= 1 and the number of points is even.
     """
 
     points: Float[Array, "points d"]
 
     def __init__(self, d: int, count: int = 2048) -> None:
+        d, count = integer("d", d, 1), integer("count", count, 2)
+        if count % 2:
+            raise ArgumentError("count", "be even, with as many points of each label", count)
         normals = np.random.default_rng(20180418).standard_normal((count, d))
         self.points = jnp.asarray(normals * (1 + 0.8 * _turns(count))[:, None])
+
+    @property
+    def known_labels(self) -> np.ndarray:
+        """1 and -1."""
+        return _turns(2)
 
     def order_parameters(self, predictions: Array) -> Array:
         """(Q+, Q-): the mean predictions for y = 1 and y = -1."""
@@ -134,6 +161,18 @@ class TwoGaussians(Data):
         wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))
         normals = normal_pair(wide, (jnp.broadcast_to(pairs, shape), jnp.zeros(shape, jnp.uint32)), dtype)
         return tuple(normal * (1 + dtype.type(0.8) * label) for normal in jnp.concatenate(normals)[:d]), label
+
+
+def _table(argument: str, values: Any) -> Float[np.ndarray, "rows columns"]:
+    """A table of finite numbers, of lists or an array. **Raises:** ArgumentError for anything else."""
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != 2 or not np.isfinite(array).all():
+        got = array.shape if array.size else values
+        raise ArgumentError(argument, "be a table of finite numbers, (J, inputs) or (J, K)", got)
+    return array
 
 
 def _turns(count: int) -> Float[np.ndarray, " count"]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from sgdsim.checks import check_fields, integer
 from sgdsim.errors import ArgumentError
 
 
@@ -14,7 +15,7 @@ class Sgd:
       network does: it is the discrete twin of the SDE with independent noise.
     - `batch`: data points that a step averages over; they divide the covariance of the noise.
 
-    **Raises:** ArgumentError where `batch` is not positive.
+    **Raises:** ArgumentError where `data` is neither, or `batch` is not positive.
     """
 
     data: Literal["shared", "per_particle"] = "shared"
@@ -22,7 +23,8 @@ class Sgd:
     name: ClassVar[str] = "sgd"
 
     def __post_init__(self) -> None:
-        _check_batch(self.batch)
+        check_fields(self)
+        integer("batch", self.batch, 1)
 
     @property
     def common(self) -> bool:
@@ -38,7 +40,7 @@ class Sde:
       which is what SGD does.
     - `dt`: step of the scheme; `batch` divides the covariance.
 
-    **Raises:** ArgumentError where `batch` or `dt` is not positive.
+    **Raises:** ArgumentError where `noise` is neither, or `batch` or `dt` is not positive.
     """
 
     noise: Literal["independent", "common"] = "independent"
@@ -47,7 +49,8 @@ class Sde:
     name: ClassVar[str] = "sde"
 
     def __post_init__(self) -> None:
-        _check_batch(self.batch)
+        check_fields(self)
+        integer("batch", self.batch, 1)
         if not 0 < self.dt < 1:
             raise ArgumentError("dt", "be > 0 and < 1", self.dt)
 
@@ -58,8 +61,3 @@ class Sde:
 
 
 Dynamics = Sgd | Sde
-
-
-def _check_batch(batch: int) -> None:
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise ArgumentError("batch", "be an integer >= 1", batch)

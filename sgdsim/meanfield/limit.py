@@ -16,6 +16,7 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Float
 from scipy.interpolate import CubicSpline
 
+from sgdsim.checks import positive
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import characteristics, radial, sobol_particles
 from sgdsim.meanfield.density import Density, solve_density
@@ -179,9 +180,10 @@ def solution(problem: MeanField, final: float) -> Solution:
     """The limit of a problem, solved up to `final` or a little beyond, and kept: it does not depend on N.
 
     **Raises:** ArgumentError where the limit is random, or of a lazy network (a < 1), or where a sampler of data gives
-    no drift.
+    no drift, and unless final > 0.
     """
     check_limit(problem)
+    final = positive("final", final)
     # Last times of SGD differ by a step with N: rounded up, they share a solution.
     unit = 2.0 ** (math.floor(math.log2(final)) - 4)
     until = math.ceil(final / unit - 1e-9) * unit

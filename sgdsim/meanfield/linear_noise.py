@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from sgdsim.checks import positive
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.characteristics import Weights, drift, hermite_nodes, mean_output, rk4
 from sgdsim.meanfield.drives import atoms_of
@@ -57,10 +58,11 @@ class LinearNoise:
 def linear_noise(model: Model, t: float) -> LinearNoise:
     """The coefficients at time t.
 
-    **Raises:** ArgumentError for particles of more than one weight, and for data from a sampler.
+    **Raises:** ArgumentError for particles of more than one weight, for data from a sampler, and unless t > 0.
     """
     if model.dim != 1 or model.atoms is None:
         raise ArgumentError("model", "have particles of one weight and finitely many atoms", model.name)
+    t = positive("t", t)
     W, weights = hermite_nodes(model, _NODES)
     steps = max(1, round(t / _LONGEST))
     final = _evolve(model, W, weights, t / steps, steps)

@@ -12,6 +12,10 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize_scalar
 from scipy.special import entr
 
+from sgdsim.checks import positive
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.model_checks import check_function
+
 
 class Loss(abc.ABC):
     """A loss of one prediction. Predictions and labels broadcast."""
@@ -28,12 +32,21 @@ class Loss(abc.ABC):
     def least(self, labels: Float[np.ndarray, "inputs labels"], weights: Float[np.ndarray, "inputs labels"]) -> float:
         """min over all predictions m_j of sum_jk p_jk l(m_j, y_jk): the risk of the best function of the input."""
 
+    def check_labels(self, labels: Float[np.ndarray, "*labels"]) -> None:  # noqa: B027  (most losses take any)
+        """Raises ArgumentError where the loss is not meant for these labels."""
+
 
 @dataclass(frozen=True)
 class Squared(Loss):
-    """l = scale (prediction - label)^2 / 2."""
+    """l = scale (prediction - label)^2 / 2.
+
+    **Raises:** ArgumentError unless scale > 0.
+    """
 
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", positive("scale", self.scale))
 
     def __call__(self, prediction: Array, label: Array) -> Array:
         """scale (prediction - label)^2 / 2."""
@@ -64,6 +77,10 @@ class Logistic(Loss):
         """The entropy of the label given the input, in nats."""
         return _entropy((1 + _mean(labels, weights)) / 2, weights)
 
+    def check_labels(self, labels: np.ndarray) -> None:
+        """Raises ArgumentError unless all are 1 or -1."""
+        _check_labels(labels, np.abs(labels) == 1, "be 1 or -1 for the logistic loss")
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
@@ -81,12 +98,22 @@ class CrossEntropy(Loss):
         """The entropy of the label given the input, in nats."""
         return _entropy(_mean(labels, weights), weights)
 
+    def check_labels(self, labels: np.ndarray) -> None:
+        """Raises ArgumentError unless all are from 0 to 1."""
+        _check_labels(labels, (labels >= 0) & (labels <= 1), "be from 0 to 1 for the cross-entropy")
+
 
 @dataclass(frozen=True)
 class CallableLoss(Loss):
-    """Any smooth function of (prediction, label) that works elementwise; its slope is taken by JAX."""
+    """Any smooth function of (prediction, label) that works elementwise; its slope is taken by JAX.
+
+    **Raises:** ArgumentError unless it can be called.
+    """
 
     function: Callable[[Array, Array], Array]
+
+    def __post_init__(self) -> None:
+        check_function("function", self.function, "prediction and label, l(m, y)")
 
     def __call__(self, prediction: Array, label: Array) -> Array:
         """The function itself."""
@@ -97,14 +124,20 @@ class CallableLoss(Loss):
         return jax.jvp(lambda m: self.function(m, label), (prediction,), (jnp.ones_like(prediction),))[1]
 
     def least(self, labels: np.ndarray, weights: np.ndarray) -> float:
-        """By Brent's method, input by input, with predictions in [-50, 50]."""
+        """By Brent's method, input by input, with predictions up to 50 beyond the labels."""
+        bounds = float(labels.min()) - 50, float(labels.max()) + 50
 
         def risk(m: float, y: np.ndarray, p: np.ndarray) -> float:
             return float(jnp.sum(p * self.function(jnp.asarray(m), jnp.asarray(y))))
 
         pairs = zip(labels, weights, strict=True)
-        found: list[Any] = [minimize_scalar(risk, bounds=(-50, 50), args=pair, method="bounded") for pair in pairs]
+        found: list[Any] = [minimize_scalar(risk, bounds=bounds, args=pair, method="bounded") for pair in pairs]
         return float(sum(result.fun for result in found))
+
+
+def _check_labels(labels: np.ndarray, good: np.ndarray, must: str) -> None:
+    if not good.all():
+        raise ArgumentError("labels", must, np.unique(labels[~good]).tolist(), "Take Squared() for labels of any kind.")
 
 
 def _mean(labels: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, " inputs"]:

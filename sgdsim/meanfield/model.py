@@ -1,6 +1,7 @@
 """What is learned by what: feature function, loss, data, and the law of the particles at t = 0."""
 
 import abc
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -8,10 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from sgdsim.checks import integer, interval, row
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms, Data
 from sgdsim.meanfield.features import Components, Feature, dot
 from sgdsim.meanfield.losses import Loss
+from sgdsim.meanfield.model_checks import (
+    check_coordinate,
+    check_draw,
+    check_feature,
+    check_function,
+    check_kind,
+    check_law,
+    check_loss,
+)
 
 MOST_WEIGHTS = 128
 """Particles are computed with weight by weight, and each is compiled by itself."""
@@ -31,13 +42,23 @@ class Law(eqx.Module):
 
 
 class GaussianLaw(Law):
-    """W_0 = mean + std z, componentwise. A std of 0 starts all particles at one point."""
+    """W_0 = mean + std z, componentwise. A std of 0 starts all particles at one point.
+
+    **Raises:** ArgumentError unless they are rows of as many finite numbers, and std >= 0.
+    """
 
     mean: Float[Array, " dim"]
     std: Float[Array, " dim"]
 
     def __init__(self, mean: np.ndarray, std: np.ndarray) -> None:
-        self.mean, self.std = jnp.asarray(mean, jnp.float64), jnp.asarray(std, jnp.float64)
+        mean, std = row("mean", mean), row("std", std)
+        if len(mean) != len(std) or not len(mean):
+            raise ArgumentError("std", f"have the length {len(mean)} of the mean, >= 1", len(std))
+        if not np.isfinite(mean).all():
+            raise ArgumentError("mean", "be finite", mean.tolist())
+        if not (np.isfinite(std) & (std >= 0)).all():
+            raise ArgumentError("std", "be finite and >= 0", std.tolist())
+        self.mean, self.std = jnp.asarray(mean), jnp.asarray(std)
 
     @property
     def dim(self) -> int:
@@ -68,7 +89,8 @@ class Model(eqx.Module):
     - `window`: where the particles are, about: the range of histograms.
     - `least_risk`: the smallest risk of any function of the input; what is reported is the excess over it.
 
-    **Raises:** ArgumentError where a particle has more than `MOST_WEIGHTS` weights.
+    **Raises:** ArgumentError where a part is of another kind or gives arrays of a wrong shape, where labels do not
+    suit the loss, and where a particle has more than `MOST_WEIGHTS` weights.
     """
 
     data: Data
@@ -91,12 +113,25 @@ class Model(eqx.Module):
         coordinate: Callable[[Components], Array] = first_weight,
         window: tuple[float, float] = (-5.0, 5.0),
     ) -> None:
-        if law.dim > MOST_WEIGHTS:
+        check_kind("name", name, str, 'Write name="mine".')
+        check_function("feature", feature, "weights and inputs, F(w, x)")
+        check_function("coordinate", coordinate, "weights")
+        check_kind("loss", loss, Loss, "Take Squared(), Logistic(), CrossEntropy(), or CallableLoss(function).")
+        check_kind("data", data, Data, "Take Atoms(inputs, labels, weights), or TwoGaussians(d).")
+        check_kind("law", law, Law, "Take GaussianLaw(mean, std).")
+        if not 1 <= integer("law", law.dim, 1) <= MOST_WEIGHTS:
             raise ArgumentError("law", f"give a particle at most {MOST_WEIGHTS} weights", law.dim)
+        for check, part in ((check_law, law), (check_draw, data), (check_loss, loss)):
+            check(part)
+        check_feature(feature, law.dim, data.points.shape[1])
+        check_coordinate(coordinate, law.dim)
+        loss.check_labels(data.known_labels)
         self.name, self.feature, self.loss, self.data, self.law = name, feature, loss, data, law
-        self.coordinate, self.window = coordinate, window
+        self.coordinate, self.window = coordinate, interval("window", window)
         atoms = isinstance(data, Atoms)
         self.least_risk = loss.least(np.asarray(data.labels), np.asarray(data.weights)) if atoms else 0.0
+        if not math.isfinite(self.least_risk):
+            raise ArgumentError("loss", "have a finite least risk on the data", self.least_risk)
 
     @property
     def dim(self) -> int:

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.checks import choice, integer
 from sgdsim.meanfield import features
 from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.losses import CrossEntropy, Logistic, Loss, Squared
@@ -19,7 +20,10 @@ def tanh_model(loss: LossName = "squared") -> Model:
     """One weight: F = tanh(w x) at x = 0.25, 0.5, ..., 2 with equal chance, W_0 ~ N(0.5, 0.25).
 
     The target is g = 0.6 tanh(3 x) - 0.4 tanh(x/2).
+
+    **Raises:** ArgumentError for a loss that there is not.
     """
+    choice("loss", loss, tuple(LOSSES))
     x = np.arange(1, 9) / 4
     target = 0.6 * np.tanh(3 * x) - 0.4 * np.tanh(0.5 * x)
     return Model(
@@ -36,11 +40,15 @@ def output_model(activation: Literal["tanh", "erf", "relu"] = "tanh", loss: Loss
     """Three weights: F = a sigma(b x + c) at the 12 Gauss-Hermite nodes of x ~ N(0, 1), W_0 ~ N(0, I_3).
 
     The target is g = sin(2 x) exp(-x^2/8).
+
+    **Raises:** ArgumentError for an activation or a loss that there is not.
     """
+    choice("activation", activation, tuple(_FEATURES), "For another write a Model with a feature of your own.")
+    choice("loss", loss, tuple(LOSSES))
     x, weights = np.polynomial.hermite_e.hermegauss(12)
     return Model(
         name=f"output_{activation}",
-        feature={"tanh": features.output_tanh, "erf": features.output_erf, "relu": features.output_relu}[activation],
+        feature=_FEATURES[activation],
         loss=LOSSES[loss],
         data=_atoms(x, weights / weights.sum(), np.sin(2 * x) * np.exp(-(x**2) / 8), loss),
         law=GaussianLaw(np.zeros(3), np.ones(3)),
@@ -51,7 +59,10 @@ def radial_model(d: int = 40) -> Model:
     """Two Gaussians of different variance, told apart by F = s(w.x), W_0 ~ N(0, 0.64/d I_d) (Mei et al. 2018, fig. 1).
 
     The loss is (prediction - label)^2; histograms are of |w|.
+
+    **Raises:** ArgumentError unless d is an integer from 1 to 128.
     """
+    d = integer("d", d, 1)
     return Model(
         name="radial",
         feature=features.radial_step,
@@ -63,6 +74,7 @@ def radial_model(d: int = 40) -> Model:
     )
 
 
+_FEATURES = {"tanh": features.output_tanh, "erf": features.output_erf, "relu": features.output_relu}
 LOSSES: dict[LossName, Loss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy()}
 
 

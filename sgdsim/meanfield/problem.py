@@ -1,16 +1,18 @@
 """The problem: N particles, and a learning rate gamma N^beta that decides how much noise is left when N grows."""
 
-import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import equinox as eqx
 import numpy as np
 
+from sgdsim.checks import Integer, Real, integer, interval, number, positive
 from sgdsim.ensemble.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms
-from sgdsim.meanfield.dynamics import Dynamics, Sgd
+from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import Model
+from sgdsim.meanfield.model_checks import check_kind
 
 MANY_STEPS = 20_000
 """Steps per unit of time from which on a user is told."""
@@ -55,27 +57,23 @@ class MeanField(Problem):
         self,
         *,
         model: Model,
-        N: int,
-        gamma: float | int,
-        beta: float | int,
-        a: float | int = 1.0,
+        N: Integer,
+        gamma: Real,
+        beta: Real,
+        a: Real = 1.0,
         dynamics: Dynamics = Sgd(),  # noqa: B008  (frozen)
-        bins: int = 0,
-        window: tuple[float, float] | None = None,
+        bins: Integer = 0,
+        window: Sequence[Real] | None = None,
     ) -> None:
-        for name, count, least in (("N", N, 2), ("bins", bins, 0)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise ArgumentError(name, f"be an integer >= {least}", count)
-        if not (math.isfinite(gamma) and gamma > 0):
-            raise ArgumentError("gamma", "be finite and > 0", gamma)
-        for name, exponent, least in (("beta", beta, 0), ("a", a, 0.5)):
-            if not least <= exponent <= 1:
-                raise ArgumentError(name, f"be from {least} to 1", exponent)
-        low, high = window or model.window
-        if not low < high:
-            raise ArgumentError("window", "be two increasing numbers", [low, high])
-        self.model, self.N, self.dynamics, self.bins, self.window = model, N, dynamics, bins, (float(low), float(high))
-        self.gamma, self.beta, self.a = float(gamma), float(beta), float(a)
+        check_kind("model", model, Model, "Take tanh_model(), output_model(), radial_model(), or a Model of your own.")
+        if not isinstance(dynamics, Sgd | Sde):
+            raise ArgumentError("dynamics", "be an Sgd or an Sde", dynamics, "Write Sgd(), or Sde().")
+        self.model, self.dynamics = model, dynamics
+        self.N, self.bins = integer("N", N, 2), integer("bins", bins, 0)
+        self.gamma = positive("gamma", gamma)
+        self.beta = number("beta", beta, "be from 0 to 1", lambda beta: 0 <= beta <= 1)
+        self.a = number("a", a, "be from 0.5 to 1", lambda a: 0.5 <= a <= 1)
+        self.window = interval("window", model.window if window is None else window)
         self._check_dynamics()
 
     def _check_dynamics(self) -> None:
@@ -116,11 +114,16 @@ class MeanField(Problem):
         return self.gamma / self.dynamics.batch if self.beta == 1 and not self.dynamics.common else 0.0
 
     def cautions(self) -> list[str]:
-        """A line where there are very many steps, and one on the kind of limit where it surprises."""
+        """A line where there are very many steps, where the noise is beyond SGD's, and on a limit that surprises."""
         found = []
         where = f"N = {self.N}, beta = {self.beta:g}, gamma = {self.gamma:g}"
         if 1 / self.dt > MANY_STEPS:
             found.append(f"{1 / self.dt:.2g} steps per unit of time at {where}: this takes long.")
+        if self.eps >= 1:
+            found.append(
+                f"eps = gamma N^(beta - 1) = {self.eps:.3g} at {where}: from 1 on the steps of SGD are unstable, and "
+                "the SDE is no model of them."
+            )
         if self.random_limit:
             found.append(
                 "At beta = 1 noise common to all particles leaves a random limit: no deterministic theory is drawn."

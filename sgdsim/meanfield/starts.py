@@ -1,7 +1,7 @@
 """The start: independent particles from the model's law, or given ones."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -52,14 +52,23 @@ class Explicit(Start):
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where they are not N particles of the model's dimension."""
-        shape = (problem.N, problem.model.dim)
-        if {len(row) for row in self.particles} != {shape[1]} or len(self.particles) != shape[0]:
-            got = (len(self.particles), *{len(row) for row in self.particles})
-            raise ArgumentError("particles", f"have shape (N, dim) = {shape}", got)
+        shape, given = (problem.N, problem.model.dim), _table(self.particles)
+        if given.shape != shape:
+            raise ArgumentError("particles", f"have shape (N, dim) = {shape}", given.shape)
+        if not np.isfinite(given).all():
+            raise ArgumentError("particles", "be finite", given[~np.isfinite(given)].tolist())
 
     def draw(self, problem: MeanField, rng: np.random.Generator, size: int) -> Given:
         """The particles, `size` times."""
         return Given(np.broadcast_to(np.asarray(self.particles, np.float64), (size, problem.N, problem.model.dim)))
+
+
+def _table(particles: Any) -> np.ndarray:
+    """An array; **raises** ArgumentError where rows are of different length, or not of numbers."""
+    try:
+        return np.asarray(particles, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError("particles", "be N rows of as many numbers", particles) from None
 
 
 def start_particles(model: Model, N: int, given: Given, key: Key) -> tuple[Float[Array, "N lanes"], ...]:

@@ -86,6 +86,9 @@ def test_cautions_name_what_is_slow_and_what_is_random():
     (random,) = problem(beta=1).cautions()
     assert "random limit" in random
     assert problem(dynamics=Sde()).cautions() == []
+    (strong,) = problem(gamma=2.0, beta=1, dynamics=Sde()).cautions()
+    assert "eps = gamma N^(beta - 1) = 2" in strong
+    assert problem(gamma=0.99, beta=1, dynamics=Sde()).cautions() == []
 
 
 def test_laws_and_targets_of_the_models():

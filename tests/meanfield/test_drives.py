@@ -158,12 +158,18 @@ def test_shrink_without_a_drift():
 
 
 def test_batches_divide_the_variance():
-    """Two data points a step: mean increments agree, the variance over draws is a half (an exact enumeration)."""
+    """Two data points a step, shared or a particle's own: the mean increment is that of one, the variance a half.
+
+    An exact enumeration of the draws.
+    """
     step = drive(SharedSgd, dt=0.2, batch=2)
     first, second = (a.ravel() for a in np.meshgrid(np.arange(16), np.arange(16)))
     lanes = (jnp.broadcast_to(jnp.asarray(W)[:, None], (4, 256)),)
     x = np.repeat(X, 2)
     drawn = [((jnp.asarray(x[a])[None],), jnp.asarray(LABELS[a])[None]) for a in (first, second)]
     increments = np.asarray(move(step, MODEL, lanes, jnp.full((2, 256), 0.1), drawn)[0]) - W[:, None]
-    np.testing.assert_allclose(increments.mean(axis=1), -0.2 * H, atol=5e-9)
-    np.testing.assert_allclose(increments.var(axis=1), 0.04 * SIGMA / 2, atol=5e-9)
+    own = [jnp.asarray(np.tile(atoms, 4))[:, None] for atoms in (first, second)]
+    moved = move(drive(OwnSgd, dt=0.2, batch=2), MODEL, (jnp.asarray(np.repeat(W, 256))[:, None],), jnp.asarray(M), own)
+    for found in (increments, np.asarray(moved[0]).reshape(4, 256) - W[:, None]):
+        np.testing.assert_allclose(found.mean(axis=1), -0.2 * H, atol=5e-9)
+        np.testing.assert_allclose(found.var(axis=1), 0.04 * SIGMA / 2, atol=5e-9)

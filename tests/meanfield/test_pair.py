@@ -6,22 +6,45 @@ c = 1.0003, c' = 0 for independent noise and c = 0.1590, c' = 0.1074 for common 
 
 from functools import cache
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
+from sgdsim.meanfield.limit import solve_limit
 from sgdsim.meanfield.pair_kernel import pair_product
 from sgdsim.meanfield.particles import Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import FromLaw, Given
 from tests.helpers import run
-from tests.meanfield.by_hand import MODEL
-
-pytestmark = pytest.mark.slow
+from tests.meanfield.by_hand import MODEL, drift_and_variance
 
 INDEPENDENT, COMMON = (1.0003, 0.0), (0.1590, 0.1074)
+
+
+def test_limits_by_hand():
+    """beta < 1: W* moves by -h(W*, m*(n dt)) dt at step n; the peak is the largest squared distance of a particle."""
+    problem = MeanField(model=MODEL, N=12, gamma=0.5, beta=0.75, dynamics=Sde(dt=0.25))
+    kernel, limit = Pair("float64").bind(problem, 3, 3.0), solve_limit(problem, 3.0)
+    state = kernel.init(Given(None), jnp.asarray(replica_keys(2, 0, 0, kernel.lanes)))
+    advance = eqx.filter_jit(kernel.advance)
+    star = np.asarray(state.system.W[0]).ravel()
+    np.testing.assert_array_equal(state.star[0], state.system.W[0])
+    largest, falls = np.zeros_like(star), 0
+    for number in range(12):
+        star = star - 0.25 * drift_and_variance(star, np.asarray(limit.m_at(0.25 * number)))[0]
+        state = advance(state, jnp.asarray(1))
+        apart = (np.asarray(state.system.W[0]).ravel() - star) ** 2
+        largest, falls = np.maximum(largest, apart), falls + int((apart < largest).sum())
+        np.testing.assert_allclose(np.asarray(state.star[0]).ravel(), star, rtol=1e-12)
+        np.testing.assert_allclose(np.asarray(state.peak).ravel(), largest, rtol=1e-9)
+    assert falls > 20
+    seen, shape = kernel.observe(state), (12, kernel.lanes)
+    np.testing.assert_allclose(seen["distance"], apart.reshape(shape).mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(seen["coupling"], largest.reshape(shape).mean(axis=0), rtol=1e-9)
 
 
 @cache
@@ -35,6 +58,7 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dynamics", "N", "beta", "replicas", "constants"),
     [
@@ -55,6 +79,7 @@ def test_deviations_have_the_linear_noise_constants(dynamics, N, beta, replicas,
         assert error < 0.07 * expected
 
 
+@pytest.mark.slow
 def test_noise_is_felt_in_the_law_as_by_sgd():
     """Variances over runs of m: SGD's are those of common noise, and far above those of independent noise."""
     variance = {
@@ -79,6 +104,7 @@ def test_noise_is_felt_in_the_law_as_by_sgd():
 RATES = {0.0: -0.993, 0.25: -0.826, 0.5: -0.529, 0.75: -0.251, 1.0: -1.012}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", RATES)
 def test_rates_of_the_coupling_to_the_limit(beta):
     """E sup |W^N - W^*|^2 against N, independent noise: raw slopes, as known for N = 64 .. 16384."""
@@ -91,6 +117,7 @@ def test_rates_of_the_coupling_to_the_limit(beta):
     assert error < 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamics", [Sgd(), Sde("common")])
 def test_common_noise_has_a_random_limit_and_a_rate_given_the_noise(dynamics):
     """beta = 1: variance over runs of m(x = 1) does not fall with N, the distance from the conditional limit does."""
@@ -103,6 +130,7 @@ def test_common_noise_has_a_random_limit_and_a_rate_given_the_noise(dynamics):
     assert abs(variance / known - 1) < 0.02 + 4 * (2 / 512) ** 0.5
 
 
+@pytest.mark.slow
 def test_independent_noise_at_beta_one_is_fokker_plancks():
     problem = MeanField(model=MODEL, N=4096, gamma=0.1, beta=1.0, dynamics=Sde(dt=0.01))
     tiles = run(problem, FromLaw(), Particles(), [5.0], 64)

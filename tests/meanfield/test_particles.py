@@ -16,7 +16,7 @@ from sgdsim.meanfield.particle_kernel import DRIVEN, ParticleKernel
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Explicit, FromLaw, Given
-from tests.meanfield.by_hand import MODEL, sgd
+from tests.meanfield.by_hand import MODEL, G, X, sgd
 
 N, LANES = 6, 4
 SGD = Sgd()
@@ -52,6 +52,20 @@ def test_sgd_is_numpys_on_the_same_data():
     for lane in range(LANES):
         expected = sgd(np.asarray(before[:, lane]), problem().eps, atoms[:, lane])
         np.testing.assert_allclose(W[:, lane], expected, rtol=1e-11)
+
+
+def test_what_is_observed_by_hand():
+    """Excess risk over that of the target, E (m - g)^2/2, as labels g +- 1/2 cost 1/8 whatever is predicted."""
+    kernel = ParticleKernel.of(problem(bins=3, window=(-1.0, 2.0)), "float32", LANES)
+    state = kernel.init(Given(None), KEYS)
+    W, seen = np.asarray(state.W[0], np.float64), eqx.filter_jit(kernel.observe)(state)
+    m = np.tanh(X[:, None, None] * W).mean(axis=1)
+    np.testing.assert_allclose(seen["m"], m, rtol=1e-12)
+    np.testing.assert_allclose(seen["excess_risk"], ((m - G[:, None]) ** 2).mean(axis=0) / 2, atol=1e-14)
+    np.testing.assert_allclose(seen["mean"][0], W.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(seen["variance"][0], W.var(axis=0), rtol=1e-12)
+    shares = [np.histogram(lane, np.linspace(-1, 2, 4))[0] / N for lane in W.T]
+    np.testing.assert_allclose(np.asarray(seen["histogram"]).T, shares)
 
 
 @pytest.mark.parametrize("dynamics", [Sgd(), Sde("common")])

@@ -101,9 +101,17 @@ def test_laws_and_targets_of_the_models():
     output = output_model()
     x, p = np.asarray(output.atoms.points)[:, 0], np.asarray(output.atoms.weights).sum(axis=1)
     assert [p.sum(), p @ x, p @ x**2, p @ x**4] == pytest.approx([1, 0, 1, 3], abs=1e-12)
+    target = np.sin(2 * x) * np.exp(-(x**2) / 8)
+    np.testing.assert_allclose(output.atoms.labels, target[:, None] + [[0.5, -0.5]], atol=1e-14)
     w = tanh_model().law(jnp.array([[-1.0, 0.0, 2.0]]))
     np.testing.assert_allclose(w, [[0.0, 0.5, 1.5]])
     assert radial_model(40).law.dim == 40
+
+
+def test_the_loss_of_two_gaussians_is_the_square():
+    loss = radial_model(3).loss
+    assert float(loss(jnp.array(3.0), jnp.array(-1.0))) == 16
+    assert float(loss.slope(jnp.array(3.0), jnp.array(-1.0))) == 8
 
 
 def test_other_features_are_their_definitions():

@@ -35,6 +35,23 @@ def test_outputs_by_quadrature(r):
         np.testing.assert_allclose(slope, differences, atol=1e-6)
 
 
+def test_velocity_is_down_the_slope_of_psi():
+    """psi = -q+ (1 - Q+) + q- (1 + Q-), with q+- by quadrature, at unsymmetric Q+-."""
+    Q, r, small = (0.3, -0.4), 1.1, 1e-4
+    psi = [-expected(1.8 * r) * (1 - Q[0]) + expected(0.2 * r) * (1 + Q[1]) for r in (r - small, r + small)]
+    (velocity,) = radial.velocity((jnp.array([[r]]),), jnp.array(Q))
+    assert float(velocity[0, 0]) == pytest.approx(-(psi[1] - psi[0]) / (2 * small), rel=1e-6)
+
+
+def test_risk_is_that_of_the_model():
+    """Of predictions that are Q+ for y = 1 and Q- for y = -1: the mean loss over the points."""
+    Q = jnp.array([0.7, -0.2])
+    predictions = jnp.tile(Q, len(MODEL.data.points) // 2)
+    np.testing.assert_allclose(MODEL.data.order_parameters(predictions), Q, rtol=1e-12)
+    assert float(radial.risk(Q)) == pytest.approx(0.3**2 / 2 + 0.8**2 / 2, rel=1e-12)
+    assert float(MODEL.data.risk(MODEL.loss, predictions)) == pytest.approx(float(radial.risk(Q)), rel=1e-12)
+
+
 @pytest.fixture(scope="module")
 def solved():
     return solution(MeanField(model=MODEL, N=100, gamma=0.1, beta=0.5), 8.0)

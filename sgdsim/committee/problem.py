@@ -12,6 +12,9 @@ from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.ensemble.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 
+MAX_DIMENSION = 10**15
+"""The largest input dimension: below 2^53, so that it is a number of every precision that counts it."""
+
 
 class Committee(Problem):
     """One-pass SGD in a teacher-student problem (Saad & Solla 1995; Veiga et al. 2022, section 2).
@@ -74,8 +77,9 @@ class Committee(Problem):
     def from_scaling(
         cls,
         *,
-        d: Integer,
         k: Integer,
+        d: Integer | None = None,
+        steps_per_time: Real | None = None,
         kappa: Real = 0.0,
         delta: Real = 0.0,
         p0: Real = 1.0,
@@ -89,12 +93,14 @@ class Committee(Problem):
     ) -> "Committee":
         """The problem at dimension d of the scaling p = round(p0 d^kappa), gamma = gamma0 d^-delta batch^rho.
 
-        gamma0 defaults to p0, the choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
+        `steps_per_time` may stand in place of d: the dimension is then that at which 1/dt comes closest to it (see
+        `Scaling.dimension`), so that cells of different regions take equally many steps. gamma0 defaults to p0, the
+        choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
         where b0 defaults to 1 and mu to 0. The exponents that p and batch realise are in `parameters()`.
         """
         kappa, delta, rho = number("kappa", kappa), number("delta", delta), number("rho", rho)
         p0, gamma0 = positive("p0", p0), positive("gamma0", p0 if gamma0 is None else gamma0)
-        d = integer("d", d, 2)
+        d = _choose_dimension(d, steps_per_time, Scaling(kappa, delta, p0, gamma0, mu=float(mu or 0.0), rho=rho))
         p = round(p0 * float(d) ** kappa)
         if p < 1:
             raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
@@ -195,6 +201,22 @@ class Committee(Problem):
         }
 
 
+def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: Scaling) -> int:
+    """d as it was given, or as it follows from the number of steps of a unit of time."""
+    if steps_per_time is None:
+        if d is None:
+            raise ArgumentError("d", "be given", None, "Add d = 1000, or steps_per_time = 1000 in its place.")
+        return integer("d", d, 2)
+    if d is not None:
+        raise ArgumentError("steps_per_time", "not be given beside d", steps_per_time, "Keep one of the two.")
+    found = scaling.dimension(positive("steps_per_time", steps_per_time))
+    if not 2 <= found <= MAX_DIMENSION:
+        remedy = f"At theta = {scaling.theta:g} a unit of time takes d^{scaling.steps_exponent:g} steps."
+        must = f"give a dimension between 2 and {MAX_DIMENSION:g}, but that is {found:.3g} here"
+        raise ArgumentError("steps_per_time", must, steps_per_time, remedy)
+    return round(found)
+
+
 def _scale_batch(d: int, batch: Integer | None, b0: Real | None, mu: Real | None) -> tuple[int, float, float]:
     """The realised batch, b0 and mu, from a fixed batch or from b0 and mu."""
     if b0 is None and mu is None:
@@ -205,7 +227,7 @@ def _scale_batch(d: int, batch: Integer | None, b0: Real | None, mu: Real | None
     b0, mu = positive("b0", 1.0 if b0 is None else b0), number("mu", 0.0 if mu is None else mu)
     if mu < 0:
         raise ArgumentError("mu", "be finite and >= 0", mu, "No batch falls below one sample as d grows.")
-    batch = round(b0 * float(d) ** mu)
-    if batch < 1:
+    realised = round(b0 * float(d) ** mu)
+    if realised < 1:
         raise ArgumentError("b0", "give a batch of at least one sample, batch = round(b0 d^mu) >= 1", b0)
-    return batch, b0, mu
+    return realised, b0, mu

@@ -69,9 +69,20 @@ class Scaling(eqx.Module):
             return Region.BLUE
         return Region.GREEN if theta > blue else Region.ORANGE
 
+    @property
+    def steps_exponent(self) -> float:
+        """The exponent x of 1/dt = d^x; 0 in the red region."""
+        if self.region is Region.RED:
+            return 0.0
+        return 1 + 2 * self.theta + self.mu if self.region is Region.ORANGE else 1 + self.theta
+
     def time_step(self, d: int) -> float:
         """dt: the time of one step at input dimension d."""
-        if self.region is Region.RED:
-            return 1.0
-        exponent = 1 + 2 * self.theta + self.mu if self.region is Region.ORANGE else 1 + self.theta
-        return float(d) ** -exponent
+        return float(d) ** -self.steps_exponent
+
+    def dimension(self, steps_per_time: float) -> float:
+        """d, not rounded, at which a unit of time takes so many steps; `steps_per_time` itself in the red region.
+
+        There time counts steps whatever d is, and d is that of the blue line at mu = 0.
+        """
+        return steps_per_time ** (1 / (self.steps_exponent or 1.0))

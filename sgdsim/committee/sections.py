@@ -9,7 +9,7 @@ from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.problem import Committee
+from sgdsim.committee.problem import MAX_DIMENSION, Committee
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
@@ -33,11 +33,14 @@ Matrix = list[list[float]]
 class ProblemSection(Section):
     """[problem]: d, k, noise, activation, and either p and gamma, or p0, gamma0, kappa and delta.
 
+    Beside p0, `steps_per_time` may stand in place of d, which then follows from it in every region.
+
     Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
     beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho.
     """
 
-    d: int = Field(ge=2, le=10**15, examples=[1000])
+    d: int | None = Field(default=None, ge=2, le=MAX_DIMENSION, examples=[1000])
+    steps_per_time: float | None = Field(default=None, gt=0, examples=[1000])
     k: Width = Field(examples=[4])
     p: Width | None = None
     gamma: Prefactor | None = None
@@ -81,11 +84,16 @@ class ProblemSection(Section):
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
         _check_one_way(plain, scaling)
+        if self.d is None and (plain or self.steps_per_time is None):
+            raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")
+        if plain and self.steps_per_time is not None:
+            remedy = "Remove it, or give p0 in place of p and gamma."
+            raise ArgumentError("steps_per_time", "not be given beside p and gamma", self.steps_per_time, remedy)
         problem = (Committee if plain else Committee.from_scaling)(
-            d=self.d,
             k=self.k,
             noise=self.noise,
             activation=ACTIVATIONS[self.activation](),
+            **self._given(("d", "steps_per_time")),
             **plain,
             **scaling,
             **self._given(("batch",)),

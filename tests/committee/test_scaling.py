@@ -2,7 +2,9 @@ import math
 
 import pytest
 
+from sgdsim.committee import Committee
 from sgdsim.committee.scaling import Region, Scaling
+from sgdsim.errors import ArgumentError
 
 
 def scaling(kappa, delta):
@@ -50,3 +52,26 @@ def test_time_step_follows_the_larger_term_of_the_theorem():
         larger = {d: max(rate / d, rate**2 / d) for d, rate in rates.items()}
         steps = {d: scaling(0.0, theta).time_step(d) for d in rates}
         assert math.log(larger[100] / larger[10_000]) == pytest.approx(math.log(steps[100] / steps[10_000]), rel=1e-12)
+
+
+@pytest.mark.parametrize(("kappa", "delta"), [(0.0, 0.5), (0.25, -0.25), (0.0, -0.3), (0.1, -0.5), (0.0, -0.5)])
+def test_steps_per_time_give_the_dimension(kappa, delta):
+    """1/dt = d^x comes as close as a whole d can; in the red region, where time counts steps, d is the number."""
+    problem = Committee.from_scaling(k=1, kappa=kappa, delta=delta, steps_per_time=500)
+    if problem.region is Region.RED:
+        assert (problem.d, problem.dt) == (500, 1.0)
+        return
+    around = [scaling(kappa, delta).time_step(problem.d + change) for change in (-1, 0, 1)]
+    assert abs(1 / around[1] - 500) == min(abs(1 / dt - 500) for dt in around)
+    assert problem.p == round(problem.d**kappa)
+
+
+def test_steps_per_time_that_no_dimension_has_are_refused():
+    for words, more in (
+        ("not be given beside d", {"d": 100, "steps_per_time": 100}),
+        ("be given", {}),
+        ("dimension between", {"steps_per_time": 1e4, "delta": -0.45}),
+        ("dimension between", {"steps_per_time": 1.2}),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            Committee.from_scaling(k=1, **more)

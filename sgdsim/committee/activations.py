@@ -178,7 +178,7 @@ class Relu(Activation):
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
         """p (p+1)/2 integrals over one variable, of n^2 arc-cosines each."""
-        return integrals.over_pairs(arc_cosine_pairs.make_I4_sum(C, s), first, len(s), at_once=1)
+        return integrals.over_pairs(arc_cosine_pairs.make_I4_sum(C, s), first, len(s))
 
 
 class Custom(Activation):

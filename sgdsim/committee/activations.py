@@ -31,6 +31,11 @@ class Activation(eqx.Module):
         """As in an experiment file."""
         return type(self).__name__.lower()
 
+    @property
+    def accuracy(self) -> float:
+        """Relative error of the averages, 0 for rounding: the ODE is solved to a tenth of it, or to the tolerances."""
+        return 0.0
+
     @abc.abstractmethod
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """sigma(lambda)."""
@@ -188,6 +193,9 @@ class Custom(Activation):
     converge fast for analytic functions: at fields of variance 1 those of two and three fields are right to 1e-7, those
     of four to 2e-7 for a smooth function such as erf and to 5e-5 for tanh. The larger the variance and the sharper the
     function, the slower; at kinks they are good to a few percent only, while the simulation is as right as ever.
+    Their error is smooth in the overlaps for a smooth function; at a kink it is not, and a solver that follows it takes
+    897 steps where 22 do (max(x, 0), p = k = 2, T = 5, measured). So the ODE is solved to a tenth of `accuracy`, an
+    estimate at equal fields, which errs on the large side: 9e-4 for tanh, 3e-7 for erf.
 
     **Raises:** ArgumentError where it is no function of JAX operations, or does not keep shape or type.
     """
@@ -217,6 +225,11 @@ class Custom(Activation):
     def name(self) -> str:
         """The label, or else the function's own name."""
         return self.label or getattr(self.function, "__name__", "custom")
+
+    @property
+    def accuracy(self) -> float:
+        """Relative error of the averages of four fields, estimated at variance 1; see `hermite.four_field_error`."""
+        return hermite.four_field_error(self.value, self.derivative)
 
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """function(lambda)."""

@@ -134,3 +134,15 @@ def make_I4_sum(
         return s @ total @ s
 
     return I4_sum
+
+
+def four_field_error(value: Function, derivative: Function) -> float:
+    """Relative error of averages of four fields at variance 1, estimated where it is largest: at equal fields.
+
+    There the series in the fields under sigma leaves out 1 - sum_n f_n^2 / E[sigma^2], and the rule for those under
+    sigma' is asked for E[sigma'^4]; both are held against the finer rule of two fields.
+    """
+    (z, w, weighted), (fine, fine_w, _) = _FOUR, _PAIR
+    square, terms = fine_w @ np.asarray(value(jnp.asarray(fine))) ** 2, np.asarray(value(jnp.asarray(z))) @ weighted
+    fourth, coarse = (u @ np.asarray(derivative(jnp.asarray(x))) ** 4 for x, u in ((fine, fine_w), (z, w)))
+    return float(max(abs(square - terms @ terms) / square, abs(fourth - coarse) / fourth))

@@ -35,7 +35,7 @@ def integrate(
     """
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(lambda t, state, args: velocity(state)),
-        diffrax.Tsit5(),
+        diffrax.Dopri8(),
         t0=0.0,
         t1=times[-1],
         dt0=first_step,

@@ -157,8 +157,9 @@ class Quadratic(Activation):
 class Relu(Activation):
     """sigma(x) = max(x, 0), sigma'(x) = 1 for x > 0. Averages of two and three fields have closed forms.
 
-    Those of four are integrals over one variable, see `arc_cosine_pairs`: right to 1e-9, and near perfect learning,
-    where their sums vanish like the risk, to 1e-7 of the sum while the excess risk is above 1e-9.
+    Those of four are integrals over one variable, see `arc_cosine_pairs`: right to 1e-8, whatever fields coincide. Near
+    perfect learning their sums vanish like the risk: right to 2e-5 of themselves where the excess risk is 1e-7, and to
+    3e-4 where it is 1e-9, from the rounding of the overlaps.
     """
 
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -32,6 +32,7 @@ from sgdsim.committee.integrals import Index, arcsin_series
 from sgdsim.ensemble.pin import Pin, Pinning
 
 _NODES = 16
+"""Error of a sum: 1e-8 at most, and 2e-6 of the sum itself for a student at any small distance from the teacher."""
 
 _ROUNDING = 1e-15
 """Of a number that is zero, relative to the terms that cancelled."""

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
+from sgdsim.committee.activations import Erf
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.chain_blocks import ChainBlocks, _below_diagonal
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import chi_square, quantile_coefficients
+from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.ensemble.random import lane_normals, replica_keys
@@ -113,21 +115,73 @@ def test_every_entry_below_the_diagonal_is_a_number_of_its_own(n):
     assert len(np.unique(T[:, below])) == T[:, below].size
 
 
-def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions():
-    """E and variance of x_s.x_t/d: (1, 2/d) on the diagonal, (0, 1/d) off it, and no correlation along T."""
-    problem = Committee(d=64, p=3, k=2, gamma=1.0)
+@pytest.mark.parametrize("d", [64, 20])
+def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions(d):
+    """E and variance of x_s.x_t/d: (1, 2/d) on the diagonal, (0, 1/d) off it; d = 20 leaves T 15 to 8 degrees."""
+    problem = Committee(d=d, p=3, k=2, gamma=1.0)
     kernel = ChainBlocks.of(problem, jnp.float64, 4096, 8)
     keys = replica_keys(2, 0, 0, 4096)
     z_t, z_s, T, _ = (np.asarray(part) for part in inputs_of(kernel, (keys[0], keys[1])))
     X = np.concatenate([z_t, z_s, T], axis=2)
-    gram = X @ X.swapaxes(1, 2) / 64
+    gram = X @ X.swapaxes(1, 2) / d
     n = len(gram)
     for s in range(8):
         for t in range(s + 1):
-            values, mean, variance = gram[:, s, t], float(s == t), (2 if s == t else 1) / 64
+            values, mean, variance = gram[:, s, t], float(s == t), (2 if s == t else 1) / d
             assert abs(values.mean() - mean) < 5 * (variance / n) ** 0.5
             fourth = np.mean((values - mean) ** 4)
             assert abs(values.var() - variance) < 5 * ((fourth - variance**2) / n) ** 0.5
+
+
+@pytest.mark.parametrize("d", [64, 20])
+def test_the_numbers_of_a_block_are_independent(d):
+    """Every coordinate of every sample and every label noise, by the correlations of values and of squares."""
+    kernel = ChainBlocks.of(Committee(d=d, p=3, k=2, gamma=1.0), jnp.float64, 4096, 8)
+    keys = replica_keys(2, 0, 0, 4096)
+    parts = [np.asarray(part).reshape(4096, -1) for part in inputs_of(kernel, (keys[0], keys[1]))]
+    numbers = np.concatenate(parts, axis=1)
+    numbers = numbers[:, numbers.std(axis=0) > 0]
+    assert numbers.shape[1] == 8 * (2 + 3 + 1) + 8 * 9 // 2
+    both = np.concatenate([numbers, numbers**2], axis=1)
+    correlations = np.corrcoef(both.T) - np.eye(both.shape[1])
+    own = np.abs(correlations[: numbers.shape[1], numbers.shape[1] :])
+    np.fill_diagonal(own, 0.0)  # a chi and its own square go together
+    for part in (
+        correlations[: numbers.shape[1], : numbers.shape[1]],
+        own,
+        correlations[numbers.shape[1] :, numbers.shape[1] :],
+    ):
+        assert np.abs(part).max() < 6 / 4096**0.5
+
+
+OBLIQUE = ExplicitStart(
+    [[1.0, 0.5], [0.5, 0.8]],
+    [[0.6, -0.1], [0.2, 0.4], [-0.3, 0.1]],
+    [[1.1, -0.1, -0.25], [-0.1, 0.9, 0.1], [-0.25, 0.1, 0.7]],
+)
+
+
+@pytest.mark.parametrize(
+    "kernel_of",
+    [
+        lambda problem: ChainLanes.of(problem, jnp.dtype("float64"), 8),
+        lambda problem: ChainBlocks.of(problem, jnp.dtype("float64"), 8, 4),
+        lambda problem: Weights("float64", block=4).bind(problem, 8, 1.0),
+    ],
+    ids=["lanes", "blocks", "weights"],
+)
+def test_the_overlaps_of_an_oblique_teacher_are_observed_as_given(kernel_of):
+    """P is not the identity: M = m L^T with P = L L^T, and not m L."""
+    problem = Committee(d=100, p=3, k=2, gamma=1.0)
+    kernel = kernel_of(problem)
+    initial = OBLIQUE.draw(problem, np.random.default_rng(0), kernel.lanes)
+    seen = observe(kernel, begin(kernel, initial, replica_keys(0, 0, 0, kernel.lanes)))
+    M, Q = np.asarray(initial.M[0]), np.asarray(initial.Q[0])
+    risk = jax.jit(excess_risk)(*(jnp.asarray(part[0]) for part in (initial.P, initial.M, initial.Q)), Erf())
+    for lane in range(kernel.lanes):
+        np.testing.assert_allclose(seen["M"][..., lane], M, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(seen["Q"][..., lane], Q, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(seen["excess_risk"][lane], risk, rtol=0, atol=1e-12)
 
 
 @pytest.mark.slow

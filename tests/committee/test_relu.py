@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import ndtr
 
-from sgdsim.committee import Relu, ode
+from sgdsim.committee import Relu, solver
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
@@ -123,7 +123,7 @@ def test_slopes_are_those_of_finite_differences():
 
 def test_the_solver_takes_as_few_steps_as_for_erf(monkeypatch):
     """p = 3, k = 1 are of this test alone: a program that is compiled keeps its number of steps."""
-    monkeypatch.setattr(ode, "MAX_STEPS", 40)
+    monkeypatch.setattr(solver, "MAX_STEPS", 40)
     problem = Committee(d=1000, p=3, k=1, gamma=3.0, noise=1e-3, activation=Relu())
     solved = solve_theory(problem, OverlapStart(0.5, seed=1), np.array([1.0, 5.0]), ExactODE())
     assert 0 < solved["excess_risk"][1] < solved["excess_risk"][0] < 0.1

@@ -97,7 +97,8 @@ def _stored_fit(datasets, problems):
     law = fit_power_law(x, [data["sup_deviation"].to_numpy() for data in datasets], resamples=50)
     errors = [_mean_and_error(data["sup_deviation"]) for data in datasets]
     points = [[dt, *error.values()] for dt, error in zip(x, errors, strict=True)]
-    return {"quantity": "sup_deviation", "against": "dt", "expected_slope": 0.5, "points": points, **vars(law)}
+    numbers = {key: value if np.isfinite(value) else None for key, value in vars(law).items()}  # as JSON holds them
+    return {"quantity": "sup_deviation", "against": "dt", "expected_slope": 0.5, "points": points, **numbers}
 
 
 def write_run(

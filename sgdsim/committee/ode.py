@@ -237,7 +237,10 @@ class OverlapODE(Theory):
         A, B = self.coefficients(problem)
         if B == 0:
             return super().unreached(problem, last, final)
-        remedy = f"The ODE grows without bound from there on: B = {B:.3g} (noise) is too large for A = {A:.3g} (drift)."
+        remedy = (
+            f"From there on the ODE grows without bound, as B = {B:.3g} (noise) is too large for A = {A:.3g} (drift); "
+            "or the solver has come to the end of its steps: then let the times end there."
+        )
         return ArgumentError("gamma", f"be smaller to reach t = {final:g} from t = {last:g}", problem.gamma, remedy)
 
     def bind(self, problem: Committee) -> OverlapCurve:

@@ -296,7 +296,7 @@ def test_a_solver_that_gives_up_says_where(monkeypatch):
     """p = 7, k = 1 are of this test alone: a program that is compiled keeps its number of steps."""
     monkeypatch.setattr(solver, "MAX_STEPS", 12)
     problem, times = Committee(d=100, p=7, k=1, gamma=3.0), np.array([0.001, 0.002, 0.5, 50.0, 1000.0])
-    with pytest.raises(ArgumentError, match=r"`times` must end at or before t = 0\.\d+, but got 1000\.0"):
+    with pytest.raises(ArgumentError, match=r"`gamma` must be smaller to reach t = 1000 from t = 0\.\d+.* end of its"):
         solve_theory(problem, OverlapStart(), times, ExactODE())
 
 
@@ -316,11 +316,14 @@ def test_time_zero_and_repeated_times():
     np.testing.assert_array_equal(solved["M"][1], solved["M"][2])
 
 
-@pytest.mark.parametrize("tolerance", [0.0, -1e-9, 1.0, math.nan])
-def test_bad_tolerances_are_refused(tolerance):
-    with pytest.raises(ArgumentError, match="`rtol` must be between 0 and 1"):
+@pytest.mark.parametrize(
+    ("tolerance", "must"),
+    [(0.0, "between 0 and 1"), (-1e-9, "between 0 and 1"), (1.0, "between 0 and 1"), (math.nan, "a number")],
+)
+def test_bad_tolerances_are_refused(tolerance, must):
+    with pytest.raises(ArgumentError, match=f"`rtol` must be {must}"):
         ExactODE(rtol=tolerance)
-    with pytest.raises(ArgumentError, match="`atol` must be between 0 and 1"):
+    with pytest.raises(ArgumentError, match=f"`atol` must be {must}"):
         LimitODE(atol=tolerance)
 
 

@@ -33,11 +33,14 @@ from sgdsim.committee.hermite import normal_rule
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
 
-POINTS_LOG2 = 13
-"""Of the average over z and the four units."""
+POINTS_LOG2 = 14
+"""2^14 points of z and the four units leave an error of 0.4 % in the variances (p = 8, k = 2)."""
 
 _NODES, _WEIGHTS, _ = normal_rule(20, 0.6, 2)
 """Of the average over eps of one of the others."""
+
+_PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+"""Of the four units."""
 
 _POSITIVE = (
     np.array([0.0, 1.3556261799742659, -1.3556261799742659, 2.8569700138728056, -2.8569700138728056]),
@@ -80,7 +83,7 @@ class EqualStep(eqx.Module):
     def _covariance(
         self, L: Float[Array, "k k"], m: Float[Array, " k"], a: Float[Array, ""], v: Float[Array, ""]
     ) -> Float[Array, "steps steps"]:
-        """Covariance over dt of a step of (M_1r, Q_11), (M_2r, Q_22) and the six Q_ij of four units."""
+        """Covariance over dt of a step of (M_ir, Q_ii) of each of four units, and of their six Q_ij."""
 
         def averages(log_scale: Float[Array, ""]) -> tuple[Array, ...]:
             return self._averages(jnp.exp(log_scale), L, m, a, v)
@@ -132,10 +135,10 @@ class EqualStep(eqx.Module):
     ) -> tuple[Float[Array, "points steps"], Float[Array, "points steps"]]:
         """f and h of every step that is looked at; see `_averages`."""
         slope = self.activation.derivative(student)
-        row, column = np.triu_indices(4, 1)
+        row, column = np.array(_PAIRS).T
         none = jnp.zeros_like(teacher)
         f, h = [], []
-        for i in (0, 1):
+        for i in range(4):
             f += [slope[:, i, None] * teacher, 2 * slope[:, i, None] * student[:, i, None]]
             h += [none, slope[:, i, None] ** 2]
         f.append(slope[:, row] * student[:, column] + slope[:, column] * student[:, row])
@@ -182,28 +185,31 @@ class EqualStep(eqx.Module):
 
     def _modes(self, S: Float[Array, "steps steps"]) -> Float[Array, "all all"]:
         """The covariance of the modes from that of single steps, averaged over what is alike; see `modes`."""
-        p, n = self.p, (len(S) - 6) // 2
-        contrast = np.concatenate([np.eye(n), -np.eye(n)], axis=1) / 2**0.5
-        single = jnp.asarray(np.pad(contrast, ((0, 0), (0, 6))))
-
-        def pairs(**signs: float) -> Float[Array, " steps"]:
-            names = ("Q12", "Q13", "Q14", "Q23", "Q24", "Q34")
-            return jnp.asarray(np.concatenate([np.zeros(2 * n), [signs.get(name, 0.0) for name in names]]))
-
-        third, fourth = pairs(Q13=1, Q23=-1), pairs(Q14=1, Q24=-1)
-        same, other = (third @ S @ third + fourth @ S @ fourth) / 2, third @ S @ fourth
-        vv, vu = single @ S @ single.T, single @ S @ (third + fourth) / 8**0.5
-        uu = (same + (p - 3) * other) / (2 * (p - 2))
-        square = pairs(Q12=1, Q34=1, Q13=-1, Q24=-1)
-        first, second = S[:n], S[n : 2 * n]
-        v2 = (first[:, n : 2 * n] + first[:, n : 2 * n].T) / 2
-        apart = (first @ pairs(Q23=1, Q24=1, Q34=1) + second @ pairs(Q13=1, Q14=1, Q34=1)) / 6
-        disjoint = (S[2 * n, 2 * n + 5] + S[2 * n + 1, 2 * n + 4] + S[2 * n + 2, 2 * n + 3]) / 3
-        cc = disjoint + (same + (2 * p - 3) * other) / (p * (p - 1))
+        p, n, unit = self.p, (len(S) - 6) // 4, np.eye(len(S))
+        v = [unit[i * n : (i + 1) * n] for i in range(4)]
+        Q = {
+            pair: row
+            for pairs in (_PAIRS, [(j, i) for i, j in _PAIRS])
+            for pair, row in zip(pairs, unit[4 * n :], strict=True)
+        }
+        between, v2 = jnp.zeros((n + 2, n + 2)), jnp.zeros((n, n))
+        for i, j in _PAIRS:
+            others = [Q[i, o] - Q[j, o] for o in range(4) if o not in (i, j)]
+            contrast = jnp.asarray(np.concatenate([v[i] - v[j], others]))
+            between += contrast @ S @ contrast.T / 12
+            v2 += (v[i] @ S @ v[j].T + v[j] @ S @ v[i].T) / 12
+        vv, vu = between[:n, :n], (between[:n, n] + between[:n, n + 1]) / 2
+        same, other = (between[n, n] + between[n + 1, n + 1]) / 2, between[n, n + 1]
+        uu = (same + (p - 3) * other) / (p - 2)
+        apart = sum(v[i] @ S @ Q[pair] / 12 for i in range(4) for pair in _PAIRS if i not in pair)
+        matchings = [Q[0, 1] + Q[2, 3], Q[0, 2] + Q[1, 3], Q[0, 3] + Q[1, 2]]
+        squares = jnp.asarray(np.stack([matchings[m] - matchings[m - 1] for m in range(3)]))
+        disjoint = (Q[0, 1] @ S @ Q[2, 3] + Q[0, 2] @ S @ Q[1, 3] + Q[0, 3] @ S @ Q[1, 2]) / 3
+        cc = disjoint + 2 * (same + (2 * p - 3) * other) / (p * (p - 1))
         return jax.scipy.linalg.block_diag(
             _bordered(v2 + vv / p, apart + 2 * vu / p, cc),
             _bordered(vv, vu, uu),
-            (square @ S @ square / 4)[None, None],
+            jnp.trace(squares @ S @ squares.T)[None, None] / 12,
         )
 
 

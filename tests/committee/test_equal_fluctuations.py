@@ -93,16 +93,29 @@ def test_the_jacobian_is_that_of_all_units(p, k, off_diagonal, activation):
     np.testing.assert_allclose(J @ basis, basis @ modes, rtol=0, atol=1e-5 * np.abs(J).max())
 
 
-STEPS = [(8, 2, 0.3, Erf(), 1.0), (8, 1, 0.15, Erf(), 1.0), (8, 1, 0.5, Relu(), 0.5)]
+def test_moments_of_the_error_are_those_of_a_sum_over_units():
+    """p = 6: two others and the label noise, on a grid of their three normals."""
+    step = EqualStep.of(problem(6), 4)
+    known, x, spread = jnp.array([0.3]), jnp.array([0.4]), jnp.array(0.8)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(30)
+    grids = np.meshgrid(nodes, nodes, nodes, indexing="ij")
+    weight = np.einsum("i,j,k->ijk", *[weights / weights.sum()] * 3)
+    outputs = [np.asarray(Erf().value(jnp.asarray(0.4 + 0.8 * eps))) for eps in grids[:2]]
+    e = 0.3 - sum(outputs) / 6 + 0.1 * grids[2]
+    expected = [float((weight * e**n).sum()) for n in (1, 2, 3, 4)]
+    np.testing.assert_allclose(step._given_all(known, x, spread)[:, 0], expected, rtol=1e-8)
+
+
+STEPS = [(8, 2, 0.3, Erf(), 1.0), (8, 1, 0.15, Erf(), 1.0), (5, 1, 0.3, Erf(), 3.0), (8, 1, 0.5, Relu(), 0.5)]
 
 
 @pytest.mark.parametrize(("p", "k", "off_diagonal", "activation", "rate"), STEPS)
 def test_the_noise_of_a_step_is_that_of_all_units(p, k, off_diagonal, activation, rate):
-    """d = 40, where the law of |x|^2 is felt, and units that repel one another nearly as much as 8 can (0.1429).
+    """d = 40 and 6, where the law of |x|^2 is felt, and units that repel one another nearly as much as 8 can (0.1429).
 
     Relative to the standard deviations: 0.3 % is the error of the points of all units, and 1 % that for relu.
     """
-    given = problem(p, k, d=40, gamma=rate * p, noise=0.05, batch=2, activation=activation)
+    given = problem(p, k, d=40 if p == 8 else 6, gamma=rate * p, noise=0.05, batch=2, activation=activation)
     initial = one(start(k, off_diagonal), given)
     each = np.asarray(eqx.filter_jit(StepCovariance.of(given, 16))(initial.P, initial.M, initial.Q))
     noise = EqualStep.of(given, 17)

@@ -186,7 +186,7 @@ def brute_force(law, paths):
     a, u, w = law.blocks(law.modes.covariances)
     row, column = np.triu_indices(p)
     size = p + row.size
-    place = {pair: p + m for m, pair in enumerate(zip(row, column, strict=True))}
+    place = {(int(i), int(j)): p + m for m, (i, j) in enumerate(zip(row, column, strict=True))}
     covariance = np.zeros((size, size))
     # delta = A a + sum_i U_i u_i + W w, each with its covariance.
     A = np.zeros((size, n))

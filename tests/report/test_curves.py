@@ -25,7 +25,5 @@ def test_rows_of_a_legend_are_filled_by_columns():
 def test_times_that_grow_by_factors():
     assert is_logarithmic(np.geomspace(1, 100, 10))
     assert not is_logarithmic(np.linspace(1, 100, 10))
-    assert is_logarithmic(
-        np.array([0.0, 1.0, 10.0, 100.0])
-    )  # t = 0 is left out
+    assert is_logarithmic(np.array([0.0, 1.0, 10.0, 100.0]))  # t = 0 is left out
     assert not is_logarithmic(np.linspace(0, 100, 10))

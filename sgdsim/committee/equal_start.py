@@ -34,8 +34,8 @@ class EqualStart(Start):
     """
 
     M0: Real | Sequence[Real] | ArrayLike
-    diagonal: float
-    off_diagonal: float
+    diagonal: float | int
+    off_diagonal: float | int
     takes: ClassVar[type[Problem]] = Committee
     per_replica: bool = field(default=False, init=False)
 

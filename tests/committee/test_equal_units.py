@@ -124,7 +124,7 @@ def test_equal_units_are_found_in_any_start():
 def test_a_solution_that_grows_without_bound_ends_in_an_error():
     """Quadratic at a large learning rate."""
     wild = problem(8, 2, activation=Quadratic(), gamma=16.0)
-    with pytest.raises(ArgumentError, match="`times` must end at or before"):
+    with pytest.raises(ArgumentError, match="`gamma` must be smaller to reach t = 50"):
         solve_theory(wild, EqualStart(0.5, 1.0, 0.5), np.array([0.1, 50.0]), ExactODE())
 
 

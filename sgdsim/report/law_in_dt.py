@@ -11,6 +11,7 @@ from matplotlib.ticker import NullFormatter
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.log_power import LAW, Collapsed, quantity_label
+from sgdsim.report.quality import caution, label
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, math_name
 
@@ -33,7 +34,7 @@ class LawInDtFigure(FigureKind):
         return (
             f"Mean over replicas of the {run.words(first['quantity'])} from theory with its standard error, divided by"
             f" a + b log({first['second']}) of the law, against {first['against']}: all widths on one line."
-            f"{theory} Below: the same, divided by the line."
+            f"{theory} Below: the same, divided by the line.{caution(_fits(run))}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -62,7 +63,7 @@ def _draw(upper: Axes, lower: Axes, points: Collapsed) -> None:
     span = np.geomspace(points.x.min() / 1.3, points.x.max() * 1.3, 64)
     fit = points.fit
     slope = rounded(power, fit["exponent_error"])
-    quality = "" if fit["chi2"] is None else rf", $\chi^2$/dof = {fit['chi2']:.3g}/{fit['dof']}"
+    quality = label(fit, ", ", ", does not hold")
     predicted = "" if fit["theory_exponent"] is None else f", theory's {plain(fit['theory_exponent'], digits=4)}"
     upper.plot(span, span**power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")
     lower.axhline(1.0, color=INK, linewidth=0.8)

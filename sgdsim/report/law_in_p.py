@@ -11,6 +11,7 @@ from sgdsim.analysis.log_power import verdict
 from sgdsim.analysis.numbers import rounded
 from sgdsim.report.kinds import FigureKind
 from sgdsim.report.log_power import LAW, RIVAL, Collapsed, mark_widths, power_of, quantity_label
+from sgdsim.report.quality import caution, label
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import CATEGORIES, INK, math_name
 
@@ -42,6 +43,7 @@ class LawInPFigure(FigureKind):
             f"Mean over replicas of the {run.words(first['quantity'])} from theory with its standard error, divided by"
             f" {first['against']} to the power of the law, against {second}. Solid: a + b log({second}). Dashed: the"
             f" rival a + b sqrt(log({second})). {told}{theory} Below: the same, divided by the solid line."
+            f"{caution(fits)}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -80,7 +82,8 @@ def _draw(upper: Axes, lower: Axes, points: Collapsed) -> None:
         lower.plot(v, predicted / x**points.power / points.growth(v), **thin)
     lower.axhline(1.0, color=INK, linewidth=0.8)
     lower.set(xscale="log")
-    mark_widths(lower, np.append(points.v, points.curve[0]))
+    decades = 10.0 ** np.arange(2, np.log10(end) + 1e-9)
+    mark_widths(lower, np.append(points.v, decades[decades > 2 * points.v.max()]))
     upper.legend(loc="upper left", fontsize=7)
 
 
@@ -89,5 +92,4 @@ def _form(fit: dict[str, Any], numbers: dict[str, Any], growth: str) -> str:
     a, b = (rounded(numbers[name], numbers[f"{name}_error"]) for name in ("a", "b"))
     variable = math_name(fit["second"]).strip("$")
     inside = rf"{growth[:-1]} {variable}}}" if growth.endswith("}") else rf"{growth} {variable}"
-    quality = "" if numbers["chi2"] is None else rf", $\chi^2$/dof = {numbers['chi2']:.3g}/{numbers['dof']}"
-    return f"{a} + {b} ${inside}${quality}"
+    return f"{a} + {b} ${inside}${label(numbers, ', ', ', does not hold')}"

@@ -12,7 +12,7 @@ from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.experiment import Experiment
 from sgdsim.sweep.quantities import Fit
 
-PER_DECADE = 8
+PER_DECADE = 3
 """Points of a predicted curve."""
 
 

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?=
 PYTEST_ARGS ?= -n 2 --dist worksteal
-DEMO := runs/scaling_law
+DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
 .PHONY: help demo test test-slurm root-and-apt lint bench gallery clean
@@ -13,8 +13,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-demo: $(VENV)/.run  ## Measure the finite-size law of one-pass SGD (about a minute), with figures and a report
-	$(BIN)/sgdsim run configs/committee/scaling_law.toml -o $(DEMO)
+demo: $(VENV)/.run  ## Measure the finite-size law log(p) sqrt(dt) of one-pass SGD (a minute), with figures and a report
+	$(BIN)/sgdsim run configs/committee/theorem.toml --quick -o $(DEMO)
 
 test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)
 	$(strip $(BIN)/python -m pytest $(PYTEST_ARGS))

@@ -210,11 +210,11 @@ def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: S
     if d is not None:
         raise ArgumentError("steps_per_time", "not be given beside d", steps_per_time, "Keep one of the two.")
     found = scaling.dimension(positive("steps_per_time", steps_per_time))
-    if not 2 <= found <= MAX_DIMENSION:
+    if not 2 <= found <= MAX_DIMENSION * (1 + 1e-9):  # 1000^5 is a power that rounding may leave above 1e15
         remedy = f"At theta = {scaling.theta:g} a unit of time takes d^{scaling.steps_exponent:g} steps."
         must = f"give a dimension between 2 and {MAX_DIMENSION:g}, but that is {found:.3g} here"
         raise ArgumentError("steps_per_time", must, steps_per_time, remedy)
-    return round(found)
+    return min(round(found), MAX_DIMENSION)
 
 
 def _scale_batch(d: int, batch: Integer | None, b0: Real | None, mu: Real | None) -> tuple[int, float, float]:

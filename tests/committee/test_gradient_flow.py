@@ -71,7 +71,9 @@ def test_one_unit_along_the_teacher():
     solved = solve_theory(problem, start, times, GradientFlow())
     for at, m in zip(times, solved["M"][:, 0, 0], strict=True):
         assert quad(inverse_speed, 0.2, m, epsabs=1e-13)[0] == pytest.approx(0.5 * at, rel=1e-8)
-    np.testing.assert_allclose(solved["Q"][:, 0, 0], solved["M"][:, 0, 0] ** 2, rtol=1e-9)
+    # At the ends of steps this holds to 1e-12; between them values are interpolated, here with errors up to 6e-9.
+    np.testing.assert_allclose(solved["Q"][:, 0, 0], solved["M"][:, 0, 0] ** 2, rtol=1e-8)
+    assert solved["Q"][-1, 0, 0] == pytest.approx(solved["M"][-1, 0, 0] ** 2, rel=1e-11)
 
 
 def test_the_table_theory_names_it():

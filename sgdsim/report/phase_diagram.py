@@ -20,6 +20,8 @@ from sgdsim.store.blocks import describe
 
 HORIZONTAL, VERTICAL, SIZE = "delta", "kappa", "d"
 """Axes of the plane, and the dimension that the exponents are fitted along."""
+STEPS = "steps_per_time"
+"""The axis that may stand in place of the dimension."""
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f7f7f7", "#2b2b2e"])
 """Of measured values: greys, which no region has."""
 FILL = 0.8
@@ -94,7 +96,7 @@ class PhaseDiagramFigure(FigureKind):
         """A grid over delta and kappa, at one or several d."""
         if not {HORIZONTAL, VERTICAL} <= set(run.varying):
             return f"a grid over {HORIZONTAL} and {VERTICAL}, with at least two values of each"
-        others = set(run.varying) - {HORIZONTAL, VERTICAL, SIZE}
+        others = set(run.varying) - {HORIZONTAL, VERTICAL, SIZE, STEPS}
         if others:
             return f"a grid over {HORIZONTAL}, {VERTICAL} and {SIZE} only, and not over {', '.join(sorted(others))}"
         if any(cell["parameters"].get("mu", 0.0) >= 1 for cell in run.summary["cells"]):
@@ -151,13 +153,18 @@ def _risk(run: Stored, plane: Map) -> Panel:
     """The first scalar observable at the final time."""
     names = list(next(iter(plane.cells.values()))["final"])
     name = names[0] if names else ""
-    largest = plain(max(cell["parameters"][SIZE] for cell in plane.cells.values()))
+    sizes = sorted({cell["parameters"][SIZE] for cell in plane.cells.values()})
+    at = (
+        f"d = {plain(sizes[-1])}"
+        if len(sizes) == 1
+        else f"the largest d, {plain(sizes[0], 2)} to {plain(sizes[-1], 2)}"
+    )
     values = {}
     for place, cell in plane.cells.items():
         mean = cell["final"][name]["mean"] if name else None
         values[place] = [(mean, plain(mean, digits=2))] if mean is not None and mean > 0 else []
     symbol = f"${run.symbol(name)}$" if name else ""
-    return Panel(f"final {run.words(name)} at d = {largest}", symbol, "none finite", LogNorm, values)
+    return Panel(f"final {run.words(name)} at {at}", symbol, "none finite", LogNorm, values)
 
 
 def _exponent(run: Stored, plane: Map) -> Panel:

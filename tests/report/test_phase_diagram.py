@@ -105,6 +105,11 @@ def test_every_cell_shows_its_final_risk_at_the_largest_d(run):
         assert texts_at(axes, *place) == [plain(cell["final"]["excess_risk"]["mean"], digits=2)]
 
 
+def test_cells_of_different_dimensions_say_so(run):
+    largest(run)[0.0, 0.0]["parameters"]["d"] = 10**12
+    assert panels(run)[0].get_title(loc="left") == "final excess risk at the largest d, 300 to 1e12"
+
+
 def test_darker_is_larger(run):
     patches = [patch for patch in panels(run)[0].patches if isinstance(patch, Rectangle)]
     brightness = {}
@@ -197,6 +202,9 @@ def test_what_is_no_map_is_refused(run):
     for cell in run.summary["cells"]:
         cell["axes"]["noise"] = cell["cell"] % 2
     assert "not over noise" in FIGURE.lacks(run)
+    for cell in run.summary["cells"]:
+        cell["axes"]["steps_per_time"] = cell["axes"].pop("noise")
+    assert FIGURE.lacks(run) == ""
     for cell in run.summary["cells"]:
         cell["axes"] = {"d": cell["axes"]["d"]}
     assert "a grid over delta and kappa" in FIGURE.lacks(run)

@@ -1,5 +1,9 @@
 """Comparisons in units of the error bar, and whole sweeps, used by the tests of every room."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +92,12 @@ def _variance(tiles: Tiles, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _ratio(difference: np.ndarray, error: np.ndarray) -> np.ndarray:
     """difference/error; 0 where both are rounding."""
     return np.where(error > 1e-12, difference / np.where(error > 1e-12, error, 1), difference / 1e-9)
+
+
+def printed_by(script: Path) -> Any:
+    """What a script prints as JSON, in a process without the checks of types that tests have."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    return json.loads(done.stdout)

@@ -1,9 +1,5 @@
 """Arguments from Python: what is wrong is told before anything is compiled, and NumPy's numbers are numbers."""
 
-import json
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -19,20 +15,16 @@ from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.times import linear_times, log_times
 from sgdsim.errors import ArgumentError, CautionWarning
 from sgdsim.recovery import Descent, ExactStart, Recovery, integrate
+from tests.helpers import printed_by
 from tests.wrong_arguments import cases, taken
 
-ROOT = Path(__file__).parents[1]
 PROBLEM = Committee(d=20, p=2, k=2, gamma=2.0)
 
 
 @pytest.fixture(scope="module")
 def tried():
     """What became of every wrong argument, in a process without the checks of types that tests have."""
-    script, path = Path(__file__).with_name("wrong_arguments.py"), {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, str(script)], env=os.environ | path, capture_output=True, text=True, check=True, timeout=120
-    )
-    return {name: rest for name, *rest in json.loads(done.stdout)}
+    return {name: rest for name, *rest in printed_by(Path(__file__).with_name("wrong_arguments.py"))}
 
 
 @pytest.mark.parametrize("name", cases())

@@ -10,7 +10,7 @@ moves, and interpolated; in between, the linear equation is solved by exponentia
 little changes cost nothing.
 
 J is the derivative of the averages as they are computed. For relu these are smooth, and the spreads of risk, M and Q
-agree with simulations to their 1 % (p = k = 2, gamma/p = 1, d = 300 and 3000). For quadratic the points leave up to
+agree with simulations to 1.5 % (p = k = 2, gamma/p = 1, d = 300 and 3000). For quadratic the points leave up to
 4 %, since increments have heavy tails.
 """
 

@@ -31,7 +31,8 @@ def integrate(
 ) -> Any:
     """The solution y of dy/dt = velocity(y) at increasing times >= 0, from `initial` at t = 0, time axis first.
 
-    At a tolerance of 1e-10 a method of order 5 (Tsitouras) evaluates the velocity three times as often (measured).
+    At a tolerance of 1e-10 a method of order 5 (Tsitouras) evaluates the velocity 1.6 to 3 times as often (measured at
+    p = 8: k = 4, T = 1000 and k = 2, T = 50).
     NaN from the first time that the solver did not reach. `rtol` and `atol` bound the error of a step in every entry.
     """
     solution = diffrax.diffeqsolve(

@@ -1,9 +1,5 @@
 """What a user hands over by mistake: one ArgumentError each, which names the argument and what to write instead."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +10,14 @@ from sgdsim.errors import ArgumentError, CautionWarning
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.starts import FromLaw
 from sgdsim.meanfield.theory import MeanFieldLimit
+from tests.helpers import printed_by
 from tests.meanfield.wrong_parts import REFUSED, TAKEN, model, problem
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def tried():
     """What became of everything, in a process without the checks of types that tests have."""
-    script, path = Path(__file__).with_name("wrong_parts.py"), {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, str(script)], env=os.environ | path, capture_output=True, text=True, check=True, timeout=120
-    )
-    return json.loads(done.stdout)
+    return printed_by(Path(__file__).with_name("wrong_parts.py"))
 
 
 @pytest.mark.parametrize("index", range(len(REFUSED)))

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sgdsim.analysis.fits import finite_samples, resampled_means
-from sgdsim.analysis.goodness import judged
+from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.power_terms import Best, PowerTerms
 from sgdsim.errors import ArgumentError
 
@@ -163,7 +163,8 @@ def verdict(excluded: Mapping[str, Any] | None, second: str) -> str:
     at, root_at = excluded["log"], excluded["sqrt_log"]
     if (at >= EXCLUDED) == (root_at >= EXCLUDED):
         both = "both are" if at >= EXCLUDED else "neither is"
-        return f"{both} excluded, {log} at {at:.1f} and {root} at {root_at:.1f} standard errors"
+        mixture = f"; a + b {log} + c {root} has {in_words(excluded['chi2'], excluded['dof'])}" * (at >= EXCLUDED)
+        return f"{both} excluded, {log} at {at:.1f} and {root} at {root_at:.1f} standard errors{mixture}"
     if at >= EXCLUDED:
         log, at, root, root_at = root, root_at, log, at
     return f"{root} is excluded at {root_at:.1f} standard errors, {log} is not, at {at:.1f}"

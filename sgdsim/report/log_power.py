@@ -71,8 +71,13 @@ class Collapsed:
             heights, errors = (values[places] / divisor[places] for values in (self.mean, self.sem))
             axes.errorbar(at[places], heights, errors, label=label if labelled else None, **style)
         if np.isfinite(self.theory).any():
-            label = "predicted, without a fit" if labelled else None
+            label = "predicted, without a fit" + self._quality() if labelled else None
             axes.plot(at, self.theory / divisor, label=label, **PREDICTED)
+
+    def _quality(self) -> str:
+        """chi2 of the points against the predictions, for a legend."""
+        chi2 = self.fit.get("theory_chi2")
+        return "" if chi2 is None else rf": $\chi^2$/points = {chi2:.3g}/{self.fit['theory_dof']}"
 
 
 def _series(run: Stored, fit: dict[str, Any]) -> dict[str, list[int]]:

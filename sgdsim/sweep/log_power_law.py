@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdsim.analysis.dataset import DEVIATIONS
-from sgdsim.analysis.goodness import judged
+from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.log_power import (
     Growth,
     LogPower,
@@ -33,8 +33,9 @@ class LogPowerLaw(Law):
     `rival` has the same numbers of the law with sqrt(log(second)); `excluded`: the standard errors at which each of the
     two is excluded (None where the points do not tell them apart). `theory_a`, `theory_b` and `theory_exponent` are
     those of the same fit, with the same weights, to theory's own values at the same points, `theory_points` (None
-    without). Where nothing was simulated, the law is fitted to theory itself, with equal relative weights and without
-    errors, and the rival is not.
+    without); `theory_chi2` is the sum of squared differences of measured and predicted points in standard errors, over
+    `theory_dof` points: nothing is fitted. Where nothing was simulated, the law is fitted to theory itself, with equal
+    relative weights and without errors, and the rival is not.
     """
 
     takes_second = True
@@ -72,6 +73,7 @@ class LogPowerLaw(Law):
             "rival": None if rival is None else dataclasses.asdict(rival),
             "excluded": None if excluded is None else dataclasses.asdict(excluded),
             **{f"theory_{name}": values and values[place] for place, name in enumerate(COEFFICIENTS)},
+            **_without_a_fit(mean, sem, theory),
             "theory_points": theory.tolist(),
             "points": [list(point) for point in zip(x, v, mean.tolist(), sem.tolist(), strict=True)],
             **stated(problem),
@@ -87,10 +89,22 @@ class LogPowerLaw(Law):
         if entry["chi2"] is None:
             return law
         rival = entry["rival"]
+        unfitted = (
+            ""
+            if entry["theory_chi2"] is None
+            else f"; predicted points, without a fit: {in_words(entry['theory_chi2'], entry['theory_dof'])}"
+        )
         return (
             f"{law}; {judgement(entry)}; with sqrt(log({entry['second']})): chi2/dof = {rival['chi2']:.3g}"
-            f"/{rival['dof']}; {verdict(entry['excluded'], entry['second'])}"
+            f"/{rival['dof']}; {verdict(entry['excluded'], entry['second'])}{unfitted}"
         )
+
+
+def _without_a_fit(mean: np.ndarray, sem: np.ndarray, theory: np.ndarray) -> Entry:
+    """chi2 of the points against what theory predicts of them, None where it predicts nothing."""
+    scores = (mean - theory) / sem
+    known = scores[np.isfinite(scores)]
+    return {"theory_chi2": float(known @ known) if len(known) else None, "theory_dof": len(known)}
 
 
 def _growth(fit: Fit, members: Members, x: list[float], v: list[float], mean: np.ndarray, sem: np.ndarray) -> Growth:

@@ -215,6 +215,9 @@ def test_a_logarithm_of_means_beside_the_same_fit_to_theory():
     assert fit["theory_b"] == pytest.approx(0.125, rel=1e-9)
     assert fit["theory_exponent"] == pytest.approx(0.5, rel=1e-9)
     assert fit["b"] > 20 * fit["b_error"]
+    scores = (mean - np.array(fit["theory_points"])) / sem
+    assert (fit["theory_chi2"], fit["theory_dof"]) == (pytest.approx(scores @ scores), len(scores))
+    assert "predicted points, without a fit: chi2/dof = " in headline(fit)
     assert fit["excluded"]["sqrt_log"] > 3 > fit["excluded"]["log"]
     assert ") (theory 0.125), s = " in headline(fit)
 
@@ -235,7 +238,7 @@ def test_a_logarithm_of_theory_alone():
     members = grown(theory=1.25, replicas=0)
     fit = fit_law(Fit("risk", "dt", second="p", law="log_power", together=True), members)
     assert (fit["a"], fit["b"], fit["exponent"]) == pytest.approx((0.375, 0.125, 0.5), rel=1e-9)
-    assert fit["rival"] is fit["excluded"] is fit["theory_a"] is None
+    assert fit["rival"] is fit["excluded"] is fit["theory_a"] is fit["theory_chi2"] is None
     assert math.isnan(fit["b_error"])
     line = headline(json.loads(json.dumps(fit).replace("NaN", "null")))
     assert line == "risk = (a + b log(p)) dt^s with a = 0.375, b = 0.125, s = 0.5"

@@ -13,6 +13,8 @@ from sgdsim.report.stored import DEVIATIONS, Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, math_name
 
 LAW = "log_power"
+SIZE = "d"
+"""An axis that moves the points of a law along it, and so sets no series apart where another axis does."""
 MOST_SERIES = len(CATEGORIES)
 PREDICTED: dict[str, Any] = {"color": INK, "marker": "x", "markersize": 5, "linestyle": "none", "zorder": 4}
 """Of what theory says of a point."""
@@ -91,7 +93,7 @@ def _series(run: Stored, fit: dict[str, Any]) -> dict[str, list[int]]:
     few = {name: len(set(some)) for name, some in values.items() if 1 < len(set(some)) <= most}
     if not few:
         return {"simulation" if run.simulated else "theory": list(range(len(cells)))}
-    name = min(few, key=lambda axis: few[axis])
+    name = min(few, key=lambda axis: (few[axis], axis == SIZE))
     found: dict[str, list[int]] = {}
     for place, value in enumerate(values[name]):
         found.setdefault(f"{math_name(name)} = {plain(value)}", []).append(place)

@@ -16,6 +16,8 @@ from sgdsim.report.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 
 PANEL = 3.9
 """Width of one panel, inches."""
+LONG = 12
+"""Characters of a group's name from which on its chi2 stands in a line of its own, to stay within a panel."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class ScalingFigure(FigureKind):
         """Measured points, laws and the ratio."""
         fits = [fit for series in _panels(run).values() for fit in series.values()]
         against = " and ".join(dict.fromkeys(fit["against"].replace("_", " ") for fit in fits))
-        slopes = " and ".join(dict.fromkeys(plain(fit["expected_slope"]) for fit in fits if _expected(fit)))
-        assumed = " and ".join(dict.fromkeys(fit["expected_assumes"] for fit in fits if fit.get("expected_assumes")))
+        slopes = " and ".join(dict.fromkeys(plain(guide[0]) for fit in fits if (guide := _guide(fit))))
+        bound = [fit for fit in fits if _guide(fit) == (fit["expected_slope"], "theory")]
+        assumed = " and ".join(dict.fromkeys(fit["expected_assumes"] for fit in bound if fit.get("expected_assumes")))
         theory = f"; the dashed line has the exponent of theory, {slopes}" if slopes else ""
         theory += f" ({assumed})" if assumed else ""
         known = any(fit.get("theory_constant") is not None for fit in fits)
@@ -61,8 +64,16 @@ class ScalingFigure(FigureKind):
         return figure
 
 
-def _expected(fit: dict[str, Any]) -> bool:
-    return fit.get("expected_slope") is not None
+def _guide(fit: dict[str, Any]) -> tuple[float, str] | None:
+    """The exponent to compare with, and what it is.
+
+    Where the one expected assumes a bound to be sharp, that of the predicted points is better, if there are any.
+    """
+    if fit.get("expected_slope") is None:
+        return None
+    if fit.get("expected_assumes") and fit.get("theory_slope") is not None:
+        return fit["theory_slope"], "predicted"
+    return fit["expected_slope"], "theory"
 
 
 def _panels(run: Stored) -> dict[str, dict[str, dict[str, Any]]]:
@@ -88,7 +99,8 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
         slope = rounded(fit["slope"], fit.get("slope_error"))
         name = group or "simulation"
         points = {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
-        upper.errorbar(x, mean, sem, label=f"{name}: slope {slope}{quality.label(fit, ', ')}", **points)
+        chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
+        upper.errorbar(x, mean, sem, label=f"{name}: slope {slope}{chi2}", **points)
         upper.plot(span, fit["constant"] * span ** fit["slope"], color=colour)
         lower.errorbar(x, mean / law, sem / law, **points)
         predicted = np.array(fit.get("theory_points", []), np.float64)
@@ -96,8 +108,9 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
             crosses = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
             upper.plot(x, predicted, label="predicted, without a fit", **crosses)
             lower.plot(x, predicted / law, **crosses)
-        if _expected(fit):
-            _draw_guide(upper, lower, fit, span, INK if len(series) == 1 else colour)
+        guide = _guide(fit)
+        if guide is not None:
+            _draw_guide(upper, lower, fit, guide, span, INK if len(series) == 1 else colour)
     lower.axhline(1.0, color=INK, linewidth=0.8)
     upper.set(xscale="log", yscale="log")
     left, right = upper.get_xlim()
@@ -110,12 +123,15 @@ def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> 
     upper.legend([first[label] for label in order], order, loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0)
 
 
-def _draw_guide(upper: Axes, lower: Axes, fit: dict[str, Any], span: np.ndarray, colour: str) -> None:
+def _draw_guide(
+    upper: Axes, lower: Axes, fit: dict[str, Any], guide: tuple[float, str], span: np.ndarray, colour: str
+) -> None:
     """The law with the exponent of theory that agrees with the fit in the middle of the points."""
-    excess = fit["expected_slope"] - fit["slope"]
+    slope, source = guide
+    excess = slope - fit["slope"]
     middle = np.sqrt(span[0] * span[-1])
     ratio = (span / middle) ** excess
-    guide = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
-    label = f"theory: slope {plain(fit['expected_slope'])}"
-    upper.plot(span, ratio * fit["constant"] * span ** fit["slope"], label=label, **guide)
-    lower.plot(span, ratio, **guide)
+    style = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
+    label = f"{source}: slope {plain(slope)}"
+    upper.plot(span, ratio * fit["constant"] * span ** fit["slope"], label=label, **style)
+    lower.plot(span, ratio, **style)

@@ -66,6 +66,8 @@ class Power(Law):
         """Slope and constant beside what theory expects."""
         assumes = f" {entry['expected_assumes']}" if entry.get("expected_assumes") else ""
         expected = "" if entry["expected_slope"] is None else f", expected {entry['expected_slope']:.4g}{assumes}"
+        if assumes and entry.get("theory_slope") is not None:
+            expected += f", predicted {entry['theory_slope']:.4g}"
         predicted = "" if entry["theory_constant"] is None else f", predicted {entry['theory_constant']:.4g}"
         quality = "" if entry["chi2"] is None else f"; {judgement(entry)}"
         return (

@@ -41,6 +41,18 @@ def test_scaling_shows_the_points_the_law_and_the_exponent_of_theory(run):
     np.testing.assert_allclose(slopes, 0.5)
 
 
+def test_a_predicted_exponent_takes_the_place_of_one_that_assumes_a_sharp_bound(run):
+    fit = run.summary["fits"]["scaling"]
+    fit |= {"expected_assumes": "with log(p)", "theory_slope": 0.47, "theory_constant": 0.2}
+    upper, _ = draw("scaling", run).axes
+    (guide,) = [line for line in upper.lines if line.get_label() == "predicted: slope 0.47"]
+    slopes = np.diff(np.log(guide.get_ydata())) / np.diff(np.log(guide.get_xdata()))
+    np.testing.assert_allclose(slopes, 0.47)
+    caption = FIGURES["scaling"].caption(run)
+    assert "exponent of theory, 0.47" in caption
+    assert "with log(p)" not in caption
+
+
 def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
     fit = run.summary["fits"]["scaling"]
     fits = {"scaling[noise=0.1]": fit, "scaling[noise=0.2]": fit, "risk": {**fit, "quantity": "risk"}}

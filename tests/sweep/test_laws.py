@@ -305,6 +305,15 @@ def test_one_law_for_all_cells_or_one_for_every_value_of_the_other_axes(tmp_path
             ),
         ),
         (
+            {"law": "power", "quantity": "sup_deviation", "against": "d", "slope": -0.41, "slope_error": 0.01}
+            | {"constant": 0.3, "constant_error": 0.02, "theory_constant": 0.31, "chi2": 1.5, "dof": 2}
+            | {"expected_slope": -0.333333, "expected_assumes": "with the factor log(p)", "theory_slope": -0.4204},
+            (
+                "sup_deviation = C d^s with s = -0.410(10), expected -0.3333 with the factor log(p), predicted -0.4204;"
+                " C = 0.30(2), predicted 0.31; chi2/dof = 1.5/2"
+            ),
+        ),
+        (
             {"law": "onset", "quantity": "risk", "against": "eta", "level": 1e-3, "onset": 0.25, "low": 0.2}
             | {"high": 0.3125, "expected": 0.28571},
             "risk rises through 0.001 at eta = 0.25 [0.2, 0.3125], expected 0.2857",

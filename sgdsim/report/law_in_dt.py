@@ -10,7 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.log_power import LAW, Collapsed, quantity_label
+from sgdsim.report.log_power import LAW, Collapsed, draw_columns
 from sgdsim.report.quality import caution, label
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import INK, math_name
@@ -39,16 +39,7 @@ class LawInDtFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """A column for each law."""
-        fits = _fits(run)
-        figure = Figure(figsize=(5.2 * len(fits), 4.9), layout="constrained")
-        axes = figure.subplots(2, len(fits), squeeze=False, sharex="col", height_ratios=(5, 2))
-        for (upper, lower), fit in zip(axes.T, fits, strict=True):
-            points = Collapsed.of(run, fit)
-            _draw(upper, lower, points)
-            upper.set_ylabel(rf"{quantity_label(run, fit)} / $(a + b\,\log {math_name(fit['second']).strip('$')})$")
-            lower.set_xlabel(math_name(fit["against"]))
-        axes[1, 0].set_ylabel("ratio to the law")
-        return figure
+        return draw_columns(run, _fits(run), _draw)
 
 
 def _fits(run: Stored) -> list[dict[str, Any]]:
@@ -56,7 +47,7 @@ def _fits(run: Stored) -> list[dict[str, Any]]:
     return [fit for fit in run.laws(LAW).values() if len({point[0] for point in fit["points"]}) > 1]
 
 
-def _draw(upper: Axes, lower: Axes, points: Collapsed) -> None:
+def _draw(upper: Axes, lower: Axes, points: Collapsed, quantity: str) -> None:
     growth, power = points.growth(points.v), points.power
     points.draw(upper, points.x, growth)
     points.draw(lower, points.x, growth * points.x**power, labelled=False)
@@ -70,4 +61,6 @@ def _draw(upper: Axes, lower: Axes, points: Collapsed) -> None:
     upper.set(xscale="log", yscale="log")
     if span[-1] > 10 * span[0]:  # a power of ten has its label; others would overlap
         lower.xaxis.set_minor_formatter(NullFormatter())
+    upper.set_ylabel(rf"{quantity} / $(a + b\,\log {math_name(fit['second']).strip('$')})$")
+    lower.set_xlabel(math_name(fit["against"]))
     upper.legend(loc="upper left", fontsize=7)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sgdsim.analysis.log_power import verdict
 from sgdsim.analysis.numbers import rounded
 from sgdsim.report.kinds import FigureKind
-from sgdsim.report.log_power import LAW, RIVAL, Collapsed, mark_widths, power_of, quantity_label
+from sgdsim.report.log_power import LAW, RIVAL, Collapsed, draw_columns, mark_widths, power_of
 from sgdsim.report.quality import caution, label
 from sgdsim.report.stored import Stored
 from sgdsim.report.style import CATEGORIES, INK, math_name
@@ -48,19 +48,10 @@ class LawInPFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """A column for each law."""
-        fits = list(run.laws(LAW).values())
-        figure = Figure(figsize=(5.2 * len(fits), 4.9), layout="constrained")
-        axes = figure.subplots(2, len(fits), squeeze=False, sharex="col", height_ratios=(5, 2))
-        for (upper, lower), fit in zip(axes.T, fits, strict=True):
-            points = Collapsed.of(run, fit)
-            _draw(upper, lower, points)
-            upper.set_ylabel(f"{quantity_label(run, fit)} / ${power_of(fit['against'], points.power)}$")
-            lower.set_xlabel(math_name(fit["second"]))
-        axes[1, 0].set_ylabel("ratio to the law")
-        return figure
+        return draw_columns(run, list(run.laws(LAW).values()), _draw)
 
 
-def _draw(upper: Axes, lower: Axes, points: Collapsed) -> None:
+def _draw(upper: Axes, lower: Axes, points: Collapsed, quantity: str) -> None:
     scale = points.x**points.power
     law = points.growth(points.v)
     points.draw(upper, points.v, scale)
@@ -84,6 +75,8 @@ def _draw(upper: Axes, lower: Axes, points: Collapsed) -> None:
     lower.set(xscale="log")
     decades = 10.0 ** np.arange(2, np.log10(end) + 1e-9)
     mark_widths(lower, np.append(points.v, decades[decades > 2 * points.v.max()]))
+    upper.set_ylabel(f"{quantity} / ${power_of(points.fit['against'], points.power)}$")
+    lower.set_xlabel(math_name(points.fit["second"]))
     upper.legend(loc="upper left", fontsize=7)
 
 

@@ -1,11 +1,13 @@
 """What the figures of the law quantity = (a + b log v) x^s share: points, curves, and the series they fall in."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain
@@ -13,6 +15,8 @@ from sgdsim.report.stored import DEVIATIONS, Stored
 from sgdsim.report.style import CATEGORIES, INK, MARKERS, math_name
 
 LAW = "log_power"
+PANEL = 5.2
+"""Width of one column, inches."""
 SIZE = "d"
 """An axis that moves the points of a law along it, and so sets no series apart where another axis does."""
 MOST_SERIES = len(CATEGORIES)
@@ -98,6 +102,18 @@ def _series(run: Stored, fit: dict[str, Any]) -> dict[str, list[int]]:
     for place, value in enumerate(values[name]):
         found.setdefault(f"{math_name(name)} = {plain(value)}", []).append(place)
     return found
+
+
+def draw_columns(
+    run: Stored, fits: Sequence[dict[str, Any]], draw: Callable[[Axes, Axes, Collapsed, str], None]
+) -> Figure:
+    """A column for each law: `draw` fills the panel of the law and that of the ratio below, and names their axes."""
+    figure = Figure(figsize=(PANEL * len(fits), 4.9), layout="constrained")
+    axes = figure.subplots(2, len(fits), squeeze=False, sharex="col", height_ratios=(5, 2))
+    for (upper, lower), fit in zip(axes.T, fits, strict=True):
+        draw(upper, lower, Collapsed.of(run, fit), quantity_label(run, fit))
+    axes[1, 0].set_ylabel("ratio to the law")
+    return figure
 
 
 def quantity_label(run: Stored, fit: dict[str, Any]) -> str:

@@ -112,7 +112,7 @@ class FitSection(Section):
     log: bool = False
     together: bool = False
     exponent: float | None = Field(default=None, ge=-100, le=100)
-    predict_to: int | None = Field(default=None, ge=2, le=100_000)
+    predict_to: int | None = Field(default=None, ge=4, le=100_000)
 
 
 COMMON_FIGURES = ("scaling", "trajectories", "risk", "bias", "threshold", "threshold_start", "stability", "against")

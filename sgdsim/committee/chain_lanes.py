@@ -16,7 +16,6 @@ With z_t ~ N(0, I_k), z_s ~ N(0, I_p), B B^T = S, u = B z_s, c = gamma/(p d), an
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
@@ -28,9 +27,10 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 from sgdsim.ensemble.contracts import Kernel, Observables
-from sgdsim.ensemble.pin import Pin, Pinning
-from sgdsim.ensemble.random import Key, fold, lane_normals
-from sgdsim.ensemble.segments import run_segments, segment_steps
+from sgdsim.ensemble.lane_loop import LaneArrays, LaneForm, LaneLoop, Numbers, xla_form
+from sgdsim.ensemble.pin import Pinning
+from sgdsim.ensemble.random import Key, lane_normals
+from sgdsim.ensemble.segments import segment_steps
 
 
 class ChainState(eqx.Module):
@@ -69,6 +69,7 @@ class ChainLanes(Kernel):
     p: int = eqx.field(static=True)
     small: bool = eqx.field(static=True)
     dtype: Any = eqx.field(static=True)
+    form: LaneForm = eqx.field(static=True)
     activation: Activation
     segment: int
     step_size: float
@@ -77,8 +78,8 @@ class ChainLanes(Kernel):
     radius: Float[np.ndarray, "degree_1 1"]
 
     @classmethod
-    def of(cls, problem: Committee, dtype: Any, lanes: int) -> "ChainLanes":
-        """The kernel of a problem."""
+    def of(cls, problem: Committee, dtype: Any, lanes: int, form: LaneForm = xla_form) -> "ChainLanes":
+        """The kernel of a problem, in a form of the loop."""
         freedom = problem.d - problem.k - problem.p
         return cls(
             lanes=lanes,
@@ -86,6 +87,7 @@ class ChainLanes(Kernel):
             p=problem.p,
             small=freedom < SMALLEST,
             dtype=jnp.dtype(dtype),
+            form=form,
             activation=problem.activation,
             segment=segment_steps(problem.dt),
             step_size=problem.step_size,
@@ -104,28 +106,41 @@ class ChainLanes(Kernel):
 
     def advance(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
         """The state after n_steps more steps."""
-        return run_segments(state, n_steps, self.segment, self._segment)
+        whole = self.form(self.loop, self._arrays(state), n_steps, self.segment)
+        m, S = _square(whole, self.p, self.k)
+        return ChainState(m=m, S=S, teacher_root=state.teacher_root, keys=state.keys, step=state.step + n_steps)
 
-    def _segment(self, state: ChainState, n_steps: Int[Array, ""]) -> ChainState:
-        """n_steps steps with their increments summed from zero in the precision of the loop."""
-        key = fold((state.keys[0], state.keys[1]), state.step)
-        # A GPU kernel takes at most 96 arrays: what the loop only reads is one array each, divided inside the loop.
-        whole = [part.astype(self.dtype) for part in (state.m, state.S, state.teacher_root)]
-        pin = Pin.of(n_steps, self.dtype)
+    @property
+    def loop(self) -> LaneLoop:
+        """The step, of numbers that stand as in `_arrays`."""
+        k, p = self.k, self.p
+        return LaneLoop(p * k + _triangle(p), _triangle(k), 3 + len(self.radius), self.dtype, self._flat_step)
 
-        def step(index: Array, change: tuple[Lanes, Lanes]) -> tuple[Lanes, Lanes]:
-            m, S, root = map(_unpack, whole)
-            return self._step(m, _lower(S), _lower(root), change, key, index.astype(jnp.uint32), pin)
-
-        zero = jax.tree.map(jnp.zeros_like, (_unpack(whole[0]), _lower(_unpack(whole[1]))))
-        dm, dS = jax.lax.fori_loop(0, n_steps, step, zero)
-        return ChainState(
-            m=state.m + _pack(dm),
-            S=state.S + _pack(_symmetric(dS)),
-            teacher_root=state.teacher_root,
+    def _arrays(self, state: ChainState) -> LaneArrays:
+        """m and the lower triangle of S; that of the teacher's root; step size, root of the noise, nu, and its q."""
+        constants = [self.step_size, self.noise_root, self.freedom, *self.radius[:, 0]]
+        return LaneArrays(
+            whole=jnp.concatenate([state.m.reshape(-1, self.lanes), state.S[jnp.tril_indices(self.p)]]),
+            fixed=state.teacher_root[jnp.tril_indices(self.k)].astype(self.dtype),
+            constants=jnp.stack([jnp.asarray(number, self.dtype) for number in constants]),
             keys=state.keys,
-            step=state.step + n_steps,
+            step=state.step,
         )
+
+    def _flat_step(
+        self,
+        whole: Numbers,
+        fixed: Numbers,
+        constants: Numbers,
+        change: Numbers,
+        key: Key,
+        index: UInt32[Array, ""],
+        pin: Pinning,
+    ) -> Numbers:
+        """`_step` of numbers in a row."""
+        (m, S), (dm, dS) = (_matrices(numbers, self.p, self.k) for numbers in (whole, change))
+        dm, dS = self._step(m, S, _rows(fixed, self.k), (dm, dS), constants, key, index, pin)
+        return [number for row in (*dm, *dS) for number in row]
 
     def _step(
         self,
@@ -133,13 +148,15 @@ class ChainLanes(Kernel):
         S: Lanes,
         root: Lanes,
         change: tuple[Lanes, Lanes],
+        constants: Numbers,
         key: Key,
         index: UInt32[Array, ""],
         pin: Pinning,
     ) -> tuple[Lanes, Lanes]:
         """One step of SGD on every lane, from state m + dm, S + dS to new dm, dS."""
         dm, dS = change
-        k, p, constant = self.k, self.p, lambda number: jnp.asarray(number, self.dtype)
+        k, p = self.k, self.p
+        step_size, noise_root, freedom, *radius = constants
         normals = lane_normals(key, index, k + p + 2, self.dtype, pin)
         z_t, z_s, zeta, radial = normals[:k], normals[k : k + p], normals[k + p], normals[k + p + 1]
         B = lane_root(pin(_add(S, dS)), pin)
@@ -149,23 +166,24 @@ class ChainLanes(Kernel):
 
         sigma, slope = self.activation.value, self.activation.derivative
         error = sum(map(sigma, teacher)) * (1 / k) - sum(map(sigma, field)) * (1 / p)
-        error = pin((error + constant(self.noise_root) * zeta) * constant(self.step_size))
+        error = pin((error + noise_root * zeta) * step_size)
         cE = pin([slope(x) * error for x in field])
 
-        squares = pin(_dot(z_s, z_s) + self._chi_square(radial, key, index))
+        squares = pin(_dot(z_s, z_s) + self._chi_square(radial, freedom, radius, key, index))
         w = pin([u[i] + 0.5 * squares * cE[i] for i in range(p)])
         dm = [[dm[i][r] + cE[i] * z_t[r] for r in range(k)] for i in range(p)]
         dS = [[dS[i][j] + (cE[i] * w[j] + w[i] * cE[j]) for j in range(i + 1)] for i in range(p)]
         return dm, dS
 
-    def _chi_square(self, radial: Array, key: Key, index: UInt32[Array, ""]) -> Float[Array, " lanes"]:
+    def _chi_square(
+        self, radial: Array, freedom: Any, radius: Numbers, key: Key, index: UInt32[Array, ""]
+    ) -> Float[Array, " lanes"]:
         """chi^2_{d-k-p} of every lane."""
         if self.small:
             pairs = (self.k + self.p + 3) // 2
             first = (jnp.broadcast_to(index, radial.shape), jnp.full(radial.shape, pairs, jnp.uint32))
-            return chi_square_by_squares(key, jnp.asarray(self.freedom), first, self.dtype)
-        coefficients = [jnp.asarray(row[0], self.dtype) for row in self.radius]
-        return chi_square(radial, jnp.asarray(self.freedom, self.dtype), coefficients)
+            return chi_square_by_squares(key, freedom, first, self.dtype)
+        return chi_square(radial, freedom, radius)
 
 
 def _dot(left: list[Any], right: list[Any]) -> Any:
@@ -176,17 +194,22 @@ def _add(left: Lanes, right: Lanes) -> Lanes:
     return [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
 
 
-def _lower(matrix: Lanes) -> Lanes:
-    return [row[: i + 1] for i, row in enumerate(matrix)]
+def _triangle(n: int) -> int:
+    """Numbers in the lower triangle of an n x n matrix."""
+    return n * (n + 1) // 2
 
 
-def _symmetric(lower: Lanes) -> Lanes:
-    return [[lower[max(i, j)][min(i, j)] for j in range(len(lower))] for i in range(len(lower))]
+def _rows(numbers: Numbers, n: int) -> Lanes:
+    """The rows of a lower triangle from its numbers in a row."""
+    return [numbers[_triangle(i) : _triangle(i + 1)] for i in range(n)]
 
 
-def _unpack(array: Float[Array, "rows columns lanes"]) -> Lanes:
-    return [[array[i, j] for j in range(array.shape[1])] for i in range(array.shape[0])]
+def _matrices(numbers: Numbers, p: int, k: int) -> tuple[Lanes, Lanes]:
+    """m and the lower triangle of S from their numbers in a row."""
+    return [numbers[i * k : (i + 1) * k] for i in range(p)], _rows(numbers[p * k :], p)
 
 
-def _pack(matrix: Lanes) -> Float[Array, "rows columns lanes"]:
-    return jnp.stack([jnp.stack(row) for row in matrix]).astype(jnp.float64)
+def _square(whole: Float[Array, "whole lanes"], p: int, k: int) -> tuple[Array, Array]:
+    """m and the whole of S from their numbers in a row."""
+    places = [[p * k + _triangle(max(i, j)) + min(i, j) for j in range(p)] for i in range(p)]
+    return whole[: p * k].reshape(p, k, -1), whole[np.array(places)]

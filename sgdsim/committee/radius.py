@@ -11,7 +11,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Float, Int, Real, UInt32
 from numpy.polynomial import Polynomial
 from scipy import special
 
@@ -69,7 +69,7 @@ def chi_square(
 
 
 def chi_square_by_squares(
-    key: Key, nu: Int[Array, "*nu"], first: tuple[UInt32[Array, "*shape"], UInt32[Array, "*shape"]], dtype: Any
+    key: Key, nu: Real[Array, "*nu"], first: tuple[UInt32[Array, "*shape"], UInt32[Array, "*shape"]], dtype: Any
 ) -> Float[Array, "*shape"]:
     """chi^2 with nu < SMALLEST degrees of freedom: the sum of nu squares of normals.
 

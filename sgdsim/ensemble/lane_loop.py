@@ -1,0 +1,76 @@
+"""A hot loop as arithmetic on lanes, where every lane goes its own way: one description for every form that runs it.
+
+The XLA form is here. A fused form keeps a trajectory in registers; it is made from the same `LaneLoop`, so that the
+physics of a step is written once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, UInt32
+
+from sgdsim.ensemble.pin import Pin, Pinning
+from sgdsim.ensemble.random import Key, fold
+from sgdsim.ensemble.segments import run_segments
+
+Numbers = list[Any]
+"""Numbers of the loop, each an array of lanes, or a scalar where a form traces one lane."""
+
+
+@dataclass(frozen=True)
+class LaneLoop:
+    """What is done at a step, and how many numbers it takes of each kind.
+
+    - `whole`: numbers of a lane's state, float64 between segments.
+    - `fixed`: numbers of a lane that a step only reads; `constants`: the same, common to all lanes of a tile.
+    - `dtype`: of the loop.
+    - `step`: (whole, fixed, constants, change, key, index, pin) -> change: one step from the state whole + change,
+      with the key of the segment and the number of the step in it. Elementwise: it takes lanes, or scalars.
+    """
+
+    whole: int
+    fixed: int
+    constants: int
+    dtype: Any
+    step: Callable[[Numbers, Numbers, Numbers, Numbers, Key, UInt32[Array, ""], Pinning], Numbers]
+
+
+class LaneArrays(eqx.Module):
+    """A tile as a `LaneLoop` takes it. `step` counts the steps made."""
+
+    whole: Float[Array, "whole lanes"]
+    fixed: Float[Array, "fixed lanes"]
+    constants: Float[Array, " constants"]
+    keys: UInt32[Array, "2 lanes"]
+    step: Int[Array, ""]
+
+
+LaneForm = Callable[[LaneLoop, LaneArrays, Int[Array, ""], Int[Array, ""] | int], Float[Array, "whole lanes"]]
+"""A form of the loop: (loop, arrays, n_steps, segment) -> the state after n_steps more steps."""
+
+
+def xla_form(
+    loop: LaneLoop, arrays: LaneArrays, n_steps: Int[Array, ""], segment: Int[Array, ""] | int
+) -> Float[Array, "whole lanes"]:
+    """The loop as XLA compiles it: segment by segment, with increments summed from zero in the loop's precision."""
+
+    def one(state: tuple[Array, Array], n_steps: Int[Array, ""]) -> tuple[Array, Array]:
+        whole, made = state
+        key = fold((arrays.keys[0], arrays.keys[1]), made)
+        # A GPU kernel takes at most 96 arrays: what the loop only reads is one array each, divided inside the loop.
+        read = (whole.astype(loop.dtype), arrays.fixed, arrays.constants)
+        pin = Pin.of(n_steps, loop.dtype)
+
+        def step(index: Array, change: Numbers) -> Numbers:
+            state, fixed, constants = (list(array) for array in read)
+            return loop.step(state, fixed, constants, change, key, index.astype(jnp.uint32), pin)
+
+        zero = [jnp.zeros_like(read[0][0])] * loop.whole
+        change = jax.lax.fori_loop(0, n_steps, step, zero)
+        return whole + jnp.stack(change).astype(jnp.float64), made + n_steps
+
+    return run_segments((arrays.whole, arrays.step), n_steps, segment, one)[0]

@@ -13,6 +13,7 @@ from sgdsim.classification.shuffle import shuffled
 from sgdsim.classification.starts import uniform_weights
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.histograms import bin_fractions
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.random import fold
 
 PIXEL = 0
@@ -95,7 +96,7 @@ class NetworkKernel(Kernel):
 
     def advance(self, state: NetworkState, n_steps: Int[Array, ""]) -> NetworkState:
         """The state after n_steps more batches."""
-        return jax.lax.fori_loop(0, jnp.asarray(n_steps, jnp.int64), lambda _, state: self._step(state), state)
+        return steps_loop(0, jnp.asarray(n_steps, jnp.int64), lambda _, state: self._step(state), state)
 
     def _step(self, state: NetworkState) -> NetworkState:
         """One batch for every network."""

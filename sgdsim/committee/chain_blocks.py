@@ -28,7 +28,7 @@ from sgdsim.committee.recursion import backpropagated_errors
 from sgdsim.ensemble.contracts import Kernel, Observables
 from sgdsim.ensemble.pin import Pin, Pinning, no_pin
 from sgdsim.ensemble.random import Key, block_normals, fold
-from sgdsim.ensemble.segments import run_segments
+from sgdsim.ensemble.segments import run_blocks
 
 
 class BlockState(eqx.Module):
@@ -91,7 +91,7 @@ class ChainBlocks(Kernel):
 
     def advance(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """The state after n_steps more steps."""
-        return run_segments(state, n_steps, self.segment, self._block)
+        return run_blocks(state, n_steps, self.segment, self._block)
 
     def _block(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """One block, of which the first n_steps steps count."""

@@ -20,7 +20,7 @@ from sgdsim.committee.recursion import backpropagated_errors, block_steps
 from sgdsim.ensemble.contracts import Kernel, Observables, Problem, Simulator
 from sgdsim.ensemble.pin import Pin, Pinning
 from sgdsim.ensemble.random import Key, block_normal_pairs, fold
-from sgdsim.ensemble.segments import run_segments
+from sgdsim.ensemble.segments import run_blocks
 
 
 class WeightsState(eqx.Module):
@@ -82,7 +82,7 @@ class WeightsKernel(Kernel):
 
     def advance(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """The state after n_steps more steps."""
-        return run_segments(state, n_steps, self.segment, self._block)
+        return run_blocks(state, n_steps, self.segment, self._block)
 
     def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """One block, of which the first n_steps steps count: w_i += (gamma/(p sqrt(d) batch)) sum_s E_i^s x^s."""

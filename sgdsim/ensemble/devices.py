@@ -11,6 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
 
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.errors import ArgumentError
 
 AXIS = "tiles"
@@ -38,7 +39,7 @@ def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: 
     An accelerator takes all tiles at once; a CPU core takes one after another, so that each stays in its cache. There
     the traced count keeps the compiler from unrolling a loop over one tile, which would round differently.
     """
-    if jax.default_backend() != "cpu":
+    if not on_cpu():
         return jax.vmap(function)(*arguments)
 
     def tile(index: Array) -> Any:

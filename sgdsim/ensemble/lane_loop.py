@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.ensemble.pin import Pin, Pinning
 from sgdsim.ensemble.random import Key, fold
-from sgdsim.ensemble.segments import run_segments
+from sgdsim.ensemble.segments import Segment, run_segments
 
 Numbers = list[Any]
 """Numbers of the loop, each an array of lanes, or a scalar where a form traces one lane."""
@@ -58,19 +57,23 @@ def xla_form(
 ) -> Float[Array, "whole lanes"]:
     """The loop as XLA compiles it: segment by segment, with increments summed from zero in the loop's precision."""
 
-    def one(state: tuple[Array, Array], n_steps: Int[Array, ""]) -> tuple[Array, Array]:
+    def read(state: tuple[Array, Array], steps: Array) -> Any:
         whole, made = state
-        key = fold((arrays.keys[0], arrays.keys[1]), made)
         # A GPU kernel takes at most 96 arrays: what the loop only reads is one array each, divided inside the loop.
-        read = (whole.astype(loop.dtype), arrays.fixed, arrays.constants)
-        pin = Pin.of(n_steps, loop.dtype)
+        numbers = (whole.astype(loop.dtype), arrays.fixed, arrays.constants)
+        return numbers, fold((arrays.keys[0], arrays.keys[1]), made), Pin.of(steps, loop.dtype)
 
-        def step(index: Array, change: Numbers) -> Numbers:
-            state, fixed, constants = (list(array) for array in read)
-            return loop.step(state, fixed, constants, change, key, index.astype(jnp.uint32), pin)
+    def zero() -> Numbers:
+        return [jnp.zeros(arrays.keys.shape[1], loop.dtype)] * loop.whole
 
-        zero = [jnp.zeros_like(read[0][0])] * loop.whole
-        change = jax.lax.fori_loop(0, n_steps, step, zero)
-        return whole + jnp.stack(change).astype(jnp.float64), made + n_steps
+    def step(read: Any, index: Array, change: Numbers) -> Numbers:
+        numbers, key, pin = read
+        whole, fixed, constants = (list(array) for array in numbers)
+        return loop.step(whole, fixed, constants, change, key, index.astype(jnp.uint32), pin)
 
-    return run_segments((arrays.whole, arrays.step), n_steps, segment, one)[0]
+    def add(state: tuple[Array, Array], change: Numbers, steps: Array) -> tuple[Array, Array]:
+        whole, made = state
+        return whole + jnp.stack(change).astype(jnp.float64), made + steps
+
+    inside = Segment(read, zero, step, add)
+    return run_segments((arrays.whole, arrays.step), n_steps, segment, inside)[0]

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from sgdsim.ensemble.backend import on_cpu
+
 Pinning = Callable[[Any], Any]
 """What is done to values that several results share: `Pin`, or `no_pin`."""
 
@@ -29,7 +31,7 @@ class Pin(eqx.Module):
 
     def __call__(self, values: Any) -> Any:
         """The same arrays, of floating-point or unsigned numbers."""
-        if jax.default_backend() != "cpu":
+        if not on_cpu():
             return values
         return jax.tree.map(self._divided, values)
 

@@ -16,6 +16,7 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Float
 from scipy.special import ndtr
 
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.meanfield.drives import atoms_of, sum_pulls
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import Particles, predictions
@@ -111,7 +112,7 @@ def follow(
         W, before = carry
         count = jnp.ceil((t - before) / longest).astype(jnp.int64)
         dt = (t - before) / jnp.maximum(count, 1)
-        W = jax.lax.fori_loop(0, count, lambda i, V: rk4(velocity, V, before + i * dt, dt), W)
+        W = steps_loop(0, count, lambda i, V: rk4(velocity, V, before + i * dt, dt), W)
         return (W, t), see(W)
 
     return jax.lax.scan(until, (W, jnp.zeros(())), times)[1]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold
 from sgdsim.meanfield.drives import CommonSde, SharedSgd, atoms_of, minus, pull
@@ -67,7 +68,7 @@ class LinearisedKernel(Kernel):
             W = drive.move(model, W, drive.outputs(model, W, system.scale, drawn), drawn)
             return W, m - jnp.sum(state.K * self._pushes(m, key, number, drawn)[None], axis=1)
 
-        W, m = jax.lax.fori_loop(first, first + n_steps, step, (state.system.W, state.m))
+        W, m = steps_loop(first, first + n_steps, step, (state.system.W, state.m))
         return LinearisedState(ParticleState(W=W, keys=keys, step=first + n_steps), state.start, m, state.K)
 
     def _pushes(self, m: Float[Array, "J lanes"], key: Key, step: Array, drawn: Any) -> Float[Array, "J lanes"]:

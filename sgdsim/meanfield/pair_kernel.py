@@ -9,12 +9,12 @@ noise: the limit is random; it is followed on weighted nodes that are driven by 
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.sobol import sobol_normals
@@ -114,7 +114,7 @@ class PairKernel(Kernel):
             return W, star, jnp.maximum(peak, dot(apart, apart)), nodes
 
         carry = (state.system.W, state.star, state.peak, state.nodes)
-        W, star, peak, nodes = jax.lax.fori_loop(first, first + n_steps, step, carry)
+        W, star, peak, nodes = steps_loop(first, first + n_steps, step, carry)
         return PairState(ParticleState(W=W, keys=keys, step=first + n_steps), star, peak, nodes)
 
     def _limit_outputs(self, number: Array, nodes: Particles | None, drawn: Any) -> Float[Array, "J #lanes"]:

@@ -3,11 +3,11 @@
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold
 from sgdsim.meanfield.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
@@ -86,7 +86,7 @@ class ParticleKernel(Kernel):
             outputs = self.drive.outputs(self.model, W, self.scale, drawn)
             return self.drive.move(self.model, W, outputs, drawn)
 
-        W = jax.lax.fori_loop(state.step, state.step + n_steps, step, state.W)
+        W = steps_loop(state.step, state.step + n_steps, step, state.W)
         return ParticleState(W=W, keys=state.keys, step=state.step + n_steps)
 
     def observe(self, state: ParticleState) -> Observables:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.ensemble.histograms import bin_fractions
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import no_pin
 from sgdsim.ensemble.random import Key
 from sgdsim.ensemble.sobol import sobol_normals
@@ -79,7 +80,7 @@ def histograms(
 
     def until(carry: tuple[Particles, Array], end: Array) -> tuple[tuple[Particles, Array], Array]:
         W, first = carry
-        W = jax.lax.fori_loop(first, end, step, W)
+        W = steps_loop(first, end, step, W)
         return (W, end), binned(model, edges, W)
 
     return jax.lax.scan(until, (W, jnp.zeros_like(at[0])), at)[1]

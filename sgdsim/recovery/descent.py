@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import jax
 import jax.numpy as jnp
 
 from sgdsim.checks import integer
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.contracts import Problem, Simulator
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
@@ -83,7 +83,7 @@ class Descent(Simulator):
         if self.stored is not None:
             return self.stored
         room = device_memory() // 10
-        return self.data_bytes(problem) <= (min(room, _STORED_ON_CPU) if jax.default_backend() == "cpu" else room)
+        return self.data_bytes(problem) <= (min(room, _STORED_ON_CPU) if on_cpu() else room)
 
     def bytes_per_replica(self, problem: Recovery) -> int:
         """A replica's part of a full tile's J, or of the block in hand; its vectors, and arrays over the features."""

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.recovery.features import Features
@@ -118,7 +119,7 @@ class DescentKernel(Kernel):
         """The state after n_steps more steps."""
         n_steps = jnp.asarray(n_steps, jnp.int64)
         moving = eqx.tree_at(lambda moved: moved.J, state, None, is_leaf=lambda leaf: leaf is None)
-        moved = jax.lax.fori_loop(0, n_steps, lambda _, moving: self._step(moving, state.J), moving)
+        moved = steps_loop(0, n_steps, lambda _, moving: self._step(moving, state.J), moving)
         return eqx.tree_at(lambda moved: moved.J, moved, state.J, is_leaf=lambda leaf: leaf is None)
 
     def observe(self, state: DescentState) -> Observables:

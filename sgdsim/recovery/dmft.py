@@ -13,8 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sgdsim.checks import Integer, Real, integer, number
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.contracts import Curve, Observables, Problem, Theory
 from sgdsim.ensemble.devices import device_memory
+from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
@@ -71,7 +73,7 @@ def integrate(
     given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
     _check(*given)
     flat = np.stack([value.reshape(-1) for value in given])
-    groups = np.split(flat, flat.shape[1], axis=1) if jax.default_backend() == "cpu" else [flat]
+    groups = np.split(flat, flat.shape[1], axis=1) if on_cpu() else [flat]
     parts = [_host(solve(*group, steps=steps, tolerance=tolerance), steps) for group in groups]
     shape = given[0].shape
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
@@ -155,7 +157,7 @@ def _check_memory(need: int, steps: int) -> None:
 
 def _tile() -> int | None:
     """Side of the pieces in which matrices are read; None for whole ones."""
-    return TILE if jax.default_backend() == "cpu" else None
+    return TILE if on_cpu() else None
 
 
 def solve(
@@ -191,11 +193,7 @@ def solve(
 def advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], tile: int | None) -> Kernels:
     """From step t to `until`, or to where all elements have stopped."""
     every = jax.vmap(partial(step, tile=tile), in_axes=(0, 0, None))
-    return jax.lax.while_loop(
-        lambda carry: (carry[0] < until) & ~carry[1].stopped.all(),
-        lambda carry: (carry[0] + 1, every(rates, carry[1], carry[0])),
-        (t, known),
-    )[1]
+    return steps_while(t, until, lambda known: ~known.stopped.all(), lambda t, known: every(rates, known, t), known)
 
 
 def _grow(known: Kernels, size: int) -> Kernels:

@@ -57,8 +57,7 @@ def xla_form(
 ) -> Float[Array, "whole lanes"]:
     """The loop as XLA compiles it: segment by segment, with increments summed from zero in the loop's precision."""
 
-    def read(state: tuple[Array, Array], steps: Array) -> Any:
-        whole, made = state
+    def read(whole: Array, made: Array, steps: Array) -> Any:
         # A GPU kernel takes at most 96 arrays: what the loop only reads is one array each, divided inside the loop.
         numbers = (whole.astype(loop.dtype), arrays.fixed, arrays.constants)
         return numbers, fold((arrays.keys[0], arrays.keys[1]), made), Pin.of(steps, loop.dtype)
@@ -71,9 +70,7 @@ def xla_form(
         whole, fixed, constants = (list(array) for array in numbers)
         return loop.step(whole, fixed, constants, change, key, index.astype(jnp.uint32), pin)
 
-    def add(state: tuple[Array, Array], change: Numbers, steps: Array) -> tuple[Array, Array]:
-        whole, made = state
-        return whole + jnp.stack(change).astype(jnp.float64), made + steps
+    def add(whole: Array, change: Numbers) -> Array:
+        return whole + jnp.stack(change).astype(jnp.float64)
 
-    inside = Segment(read, zero, step, add)
-    return run_segments((arrays.whole, arrays.step), n_steps, segment, inside)[0]
+    return run_segments(arrays.whole, arrays.step, n_steps, segment, Segment(read, zero, step, add))

@@ -23,25 +23,9 @@ LONGEST = 1024
 SHORTEST = 16
 MOVEMENT = 0.1
 """Time of a segment at most (but for the shortest): S may decay by orders of magnitude, but not within one."""
-_BLOCKS_AT_ONCE = 4
+BLOCKS_AT_ONCE = 4
 """Blocks, or parts of a segment, in a loop of static length: each is 20 kernels and more, beside which an answer of the
 host is small, and up to 3 are left for the end of a loop, one by one."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """What is done in a segment.
-
-    - `read`: (state, steps) -> what the steps of a segment of so many steps read.
-    - `zero`: () -> the increments at its beginning.
-    - `step`: (read, index, change) -> the increments after one more step, which has this number in the segment.
-    - `add`: (state, change, steps) -> the state at its end.
-    """
-
-    read: Callable[[Any, Int[Array, ""]], Any]
-    zero: Callable[[], Any]
-    step: Callable[[Any, Int[Array, ""], Any], Any]
-    add: Callable[[Any, Any, Int[Array, ""]], Any]
 
 
 def segment_steps(dt: float) -> int:
@@ -49,44 +33,67 @@ def segment_steps(dt: float) -> int:
     return int(np.clip(MOVEMENT / dt, SHORTEST, LONGEST))
 
 
-def run_segments(state: Any, n_steps: Int[Array, ""], segment: Int[Array, ""] | int, inside: Segment) -> Any:
-    """The state after n_steps, in segments; the last one may be shorter."""
+@dataclass(frozen=True)
+class Segment:
+    """What is done in a segment.
+
+    - `read`: (state, made, steps) -> what the steps of a segment read that begins after `made` steps.
+    - `zero`: () -> the increments at its beginning.
+    - `step`: (read, index, change) -> the increments after one more step, which has this number in the segment.
+    - `add`: (state, change) -> the state with its increments.
+    """
+
+    read: Callable[[Any, Int[Array, ""], Int[Array, ""]], Any]
+    zero: Callable[[], Any]
+    step: Callable[[Any, Int[Array, ""], Any], Any]
+    add: Callable[[Any, Any], Any]
+
+
+def run_segments(
+    state: Any, made: Int[Array, ""], n_steps: Int[Array, ""], segment: Int[Array, ""] | int, inside: Segment
+) -> Any:
+    """The state after n_steps in segments, the last of which may be shorter; `made` steps have been made before."""
     if not on_cpu():
-        return _run_parts(state, jnp.asarray(n_steps, jnp.int64), segment, inside)
+        return _run_parts(state, made, jnp.asarray(n_steps, jnp.int64), segment, inside)
 
-    def one(state: Any, steps: Int[Array, ""]) -> Any:
-        read = inside.read(state, steps)
+    def one(carry: tuple[Any, Array], steps: Int[Array, ""]) -> tuple[Any, Array]:
+        state, made = carry
+        read = inside.read(state, made, steps)
         change = jax.lax.fori_loop(0, steps, lambda i, change: inside.step(read, i, change), inside.zero())
-        return inside.add(state, change, steps)
+        return inside.add(state, change), made + steps
 
-    return _run_one_by_one(state, n_steps, segment, one)
+    return _run_one_by_one((state, made), n_steps, segment, one)[0]
 
 
-def _run_parts(state: Any, n_steps: Int[Array, ""], segment: Int[Array, ""] | int, inside: Segment) -> Any:
-    """The same by loops of static length only: a segment is AT_ONCE steps a part, of which the last is partly idle.
+def _run_parts(
+    state: Any, made: Int[Array, ""], n_steps: Int[Array, ""], segment: Int[Array, ""] | int, inside: Segment
+) -> Any:
+    """The same by loops of static length only: a segment is AT_ONCE steps a part, fewer in the last.
 
-    All parts of all segments are one loop: tiles whose segments differ do not wait for one another.
+    All parts of all segments are one loop: tiles whose segments differ do not wait for one another. Increments are
+    added after every part; the random numbers are those of the segment.
     """
     parts = _ceil(segment, AT_ONCE)
 
     def part(number: Int[Array, ""], carry: tuple[Any, Any]) -> tuple[Any, Any]:
         state, change = carry
-        before, here = number // parts, number % parts
-        steps = jnp.minimum(n_steps - before * segment, segment)
-        read = inside.read(state, steps)
+        before = number // parts * segment
+        steps = jnp.minimum(n_steps - before, segment)
+        read = inside.read(state, made + before, steps)
+        here = number % parts * AT_ONCE
+        # Idle steps come first, at least one: they set the increments to zero, for which each array would be a kernel.
+        place = jnp.arange(AT_ONCE + 1) - (AT_ONCE + 1 - jnp.minimum(steps - here, AT_ONCE))
 
-        def step(change: Any, of_step: tuple[Array, Array, Array]) -> tuple[Any, None]:
-            index, first, counts = of_step
-            before = _select(first, inside.zero(), change)
-            return _select(counts, inside.step(read, index, before), change), None
+        def step(change: Any, of_step: tuple[Array, Array]) -> tuple[Any, None]:
+            index, counts = of_step
+            return _select(counts, inside.step(read, index, change), inside.zero()), None
 
-        # Known before the loop, these numbers are read by its one kernel; made in it, each would be a kernel more.
-        index = here * AT_ONCE + jnp.arange(AT_ONCE)
-        change, _ = jax.lax.scan(step, change, (index.astype(jnp.uint32), index == 0, index < steps))
-        return _select((here + 1) * AT_ONCE >= steps, inside.add(state, change, steps), state), change
+        # Known before the loop, these numbers are read by its one kernel; made in it, they would be a kernel more.
+        change, _ = jax.lax.scan(step, change, ((here + place).astype(jnp.uint32), place >= 0))
+        return inside.add(state, change), change
 
     count = n_steps // segment * parts + _ceil(n_steps % segment, AT_ONCE)
-    return steps_loop(0, count, part, (state, inside.zero()), _BLOCKS_AT_ONCE)[0]
+    return steps_loop(0, count, part, (state, inside.zero()), BLOCKS_AT_ONCE)[0]
 
 
 def _ceil(number: Any, unit: Any) -> Any:
@@ -106,7 +113,12 @@ def run_blocks(state: Any, n_steps: Int[Array, ""], block: int, advance: Callabl
     def one(number: Int[Array, ""], state: Any) -> Any:
         return advance(state, jnp.minimum(n_steps - number * block, block))
 
-    return steps_loop(0, _ceil(n_steps, block), one, state, max(_BLOCKS_AT_ONCE, AT_ONCE // block))
+    return steps_loop(0, _ceil(n_steps, block), one, state, blocks_at_once(block))
+
+
+def blocks_at_once(block: int) -> int:
+    """Blocks of a loop of static length, of so many steps each: AT_ONCE steps at least."""
+    return max(BLOCKS_AT_ONCE, -(-AT_ONCE // block))
 
 
 def _run_one_by_one(

@@ -1,4 +1,4 @@
-"""Kernels and waits, counted in optimised code; the forms that are compiled; what the command says without a compiler."""
+"""Kernels and waits, counted in optimised code; the forms that are compiled; what is said without a compiler."""
 
 import sys
 
@@ -46,7 +46,7 @@ NESTED = """HloModule jit_job, is_scheduled=true
 
 %called (q: f32[8]{0}) -> f32[8]{0} {
   %q = f32[8]{0} parameter(0)
-  ROOT %w.3 = (s64[], f32[8]{0}) while(%q), condition=%less, body=%rejected, backend_config={"known_trip_count":{"n":"4"}}
+  ROOT %w.3 = (s64[], f32[8]{0}) while(%q), body=%rejected, condition=%less, config={"known_trip_count":{"n":"4"}}
 }
 
 %rejected (p.4: (s64[], f32[8]{0})) -> (s64[], f32[8]{0}) {
@@ -75,7 +75,7 @@ def test_the_host_waits_once_for_a_chunk():
 
 
 def test_a_loop_inside_whose_length_nobody_knows():
-    """Once at least: a kernel, and the question before and after it; and the dearer branch of a choice, for an answer."""
+    """Once at least: a kernel, and the question before and after it; and the dearer branch of a choice."""
     _, rejection = Program(NESTED).loops
     assert rejection.trips == 4
     assert rejection.iteration == Cost(kernels=1 + 2 + 1, waits=2 + 1, bounded=False)

@@ -18,8 +18,9 @@ from benchmarks.forms import committee, textbook_chain_rate, textbook_weights_ra
 from benchmarks.table import replace
 from benchmarks.timing import machine, seconds
 from sgdsim.committee import Chain, OverlapStart, Weights
+from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Simulator
-from sgdsim.ensemble.propagate import Call, make_propagator
+from sgdsim.ensemble.propagate import Call
 from sgdsim.ensemble.replicas import Ensemble
 
 Measure = Callable[[], float]
@@ -66,16 +67,15 @@ class Row:
 
 def batch_job(ensemble: Ensemble) -> Callable[[int], object]:
     """A job of n steps of the replicas that run at once."""
-    batch = ensemble.begin(range(ensemble.tiles_at_once))
-    state, saved = batch.start(batch.layout.each)
-    propagate = make_propagator(batch.mesh)
+    batch = Batch([ensemble.begin(range(ensemble.tiles_at_once))])
+    counts = batch.layout.counts
+    state, saved = batch.start(counts)
 
     def job(steps: int) -> object:
-        # The propagator takes its state over: the next call goes on from what it gives.
+        # A call takes its state over: the next one goes on from what it gives.
         nonlocal state, saved
-        call = Call(np.array([steps]), 0, 1, 0)
-        moved = propagate(ensemble.kernel, state, saved, batch.layout.each, *call.arguments)
-        state, saved = jax.block_until_ready(moved)
+        call = Call(np.array([[steps]]), 0, 1, np.array([0]))
+        state, saved = batch.advance(state, saved, counts, call)
         return saved
 
     return job

@@ -1,5 +1,6 @@
 """The kernel: relu networks of one width on a tile of seeds, by matrix products."""
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
+from sgdsim.classification.images import Images
 from sgdsim.classification.observables import wasserstein
 from sgdsim.classification.problem import Classification
 from sgdsim.classification.shuffle import shuffled
@@ -27,6 +29,14 @@ class Labelled(eqx.Module):
 
     images: Float[Array, "count pixels"]
     labels: Int[Array, " count"]
+
+
+@lru_cache(maxsize=4)
+def _labelled(images: Images, dtype: Any) -> tuple[Labelled, Labelled]:
+    """Training and test images; problems of the same data share one copy."""
+    parts = ((images.train, images.train_labels), (images.test, images.test_labels))
+    train, test = (Labelled(jnp.asarray(part, dtype), jnp.asarray(labels, jnp.int32)) for part, labels in parts)
+    return train, test
 
 
 class NetworkState(eqx.Module):
@@ -72,6 +82,7 @@ class NetworkKernel(Kernel):
     def of(cls, problem: Classification, dtype: Any, lanes: int) -> "NetworkKernel":
         """The kernel of a problem, with tiles of so many networks."""
         images = problem.images
+        train, test = _labelled(images, jnp.dtype(dtype))
         return cls(
             lanes=lanes,
             segment=1,
@@ -81,8 +92,8 @@ class NetworkKernel(Kernel):
             dtype=jnp.dtype(dtype),
             eps=problem.eps,
             scales=problem.scales,
-            train=Labelled(jnp.asarray(images.train, dtype), jnp.asarray(images.train_labels, jnp.int32)),
-            test=Labelled(jnp.asarray(images.test, dtype), jnp.asarray(images.test_labels, jnp.int32)),
+            train=train,
+            test=test,
             active=jnp.asarray(images.active),
             edges=jnp.asarray(problem.bin_edges),
         )

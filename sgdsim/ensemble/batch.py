@@ -1,62 +1,33 @@
-"""A batch: tiles that are simulated at once, spread over the local devices."""
+"""A batch: tiles of one cell or of many that are simulated at once, spread over the local devices."""
 
-import math
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Float, Int, UInt32
 
 from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables
 from sgdsim.ensemble.devices import tile_mesh
+from sgdsim.ensemble.layout import Layout
 from sgdsim.ensemble.propagate import Call, Pace, Progress, make_propagator, make_starter
+from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.statistics import make_summary
 from sgdsim.ensemble.tiles import Tiles
 
 
 @dataclass(frozen=True)
-class Layout:
-    """`tiles` tiles on `devices` devices, `each` on every device but perhaps the last.
-
-    A device has room for two tiles at least: around an axis of length one the compiler would arrange, and round, the
-    same sums otherwise. Room that is left over holds copies of tiles, which are dropped.
-    """
-
-    tiles: int
-    devices: int
-
-    @property
-    def each(self) -> int:
-        """Tiles that a device simulates."""
-        return math.ceil(self.tiles / self.devices)
-
-    @property
-    def slots(self) -> list[int]:
-        """The tile that stands in each place, device by device."""
-        room = range(max(self.each, 2))
-        places = (device * self.each + min(slot, self.each - 1) for device in range(self.devices) for slot in room)
-        return [min(place, self.tiles - 1) for place in places]
-
-    @property
-    def rows(self) -> list[int]:
-        """The place of each tile."""
-        room = max(self.each, 2)
-        rows = [device * room + slot for device in range(self.devices) for slot in range(self.each)]
-        return rows[: self.tiles]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The replicas of some tiles, from t = 0 to their statistics.
+class Piece:
+    """Consecutive tiles of one cell at t = 0, and all that it takes to get from there to their statistics.
 
     - `initials`: one start with a leading axis of 1 for all; or, `own`, a leading axis of tiles, then one of lanes.
     - `keys`: of every replica, (tiles, 2, lanes).
     - `valid`: replicas of each tile that belong to the ensemble.
     - `increments`: steps before each save time; `times`: these in time.
-    - `curve`, `theory_curve`: the theory of an own start, or the solution for a shared one; both None without a theory.
+    - `curve`, `theory_curve`: the theory for own starts, the solution for a shared one; None where there is none.
     - `bound`: of the order parameters, from which on a replica counts as diverged.
     """
 
@@ -72,64 +43,131 @@ class Batch:
     order_parameters: tuple[str, ...]
     bound: float
 
-    def run(self, progress: Progress) -> Tiles:
-        """The trajectories of these tiles, as statistics."""
-        state, saved = self.start(self.layout.each)
-        propagate = make_propagator(self.mesh)
-        pace = Pace(self.increments, int(self.kernel.segment))
+
+@dataclass(frozen=True)
+class Batch:
+    """The replicas of some pieces, from t = 0 to their statistics.
+
+    The cells of the pieces have kernels, starts and theories of equal form: see `Ensemble.form`.
+    """
+
+    pieces: Sequence[Piece]
+
+    def run(self, progress: Progress) -> list[Tiles]:
+        """The trajectories of these tiles, as statistics of each piece."""
+        counts = self.layout.counts
+        state, saved = self.start(counts)
+        replicas = [int(piece.valid.sum()) for piece in self.pieces]
+        segments = np.array([int(piece.kernel.segment) for piece in self.pieces])
+        tiles = np.array([len(piece.valid) for piece in self.pieces])
+        pace = Pace(np.stack([piece.increments for piece in self.pieces]), segments, tiles)
         while not pace.done:
             call = pace.next_call()
-            state, saved = propagate(self.kernel, state, saved, self.layout.each, *call.arguments)
-            jax.block_until_ready(saved)
+            state, saved = self.advance(state, saved, counts, call)
             pace.record(call)
-            progress(call.steps * int(self.valid.sum()))
-        return self._on_host(self._summary(saved, self.layout.each))
+            progress(sum(int(steps) * count for steps, count in zip(call.steps, replicas, strict=True)))
+        return self._on_host(self._summary(saved, counts))
 
     def compile(self) -> None:
         """Runs the compiled functions on no tile and for no step."""
-        call = Call(np.zeros_like(self.increments), first=0, stop=0, extra=0)
-        state, saved = self.start(0)
-        _, saved = make_propagator(self.mesh)(self.kernel, state, saved, 0, *call.arguments)
-        jax.block_until_ready(self._summary(saved, 0))
+        cells, none = len(self.pieces), np.zeros_like(self.layout.counts)
+        nothing = np.zeros((cells, len(self._first.increments)), np.int64)
+        state, saved = self.start(none)
+        _, saved = self.advance(state, saved, none, Call(nothing, first=0, stop=0, extra=np.zeros(cells, np.int64)))
+        jax.block_until_ready(self._summary(saved, none))
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
-        """How the tiles are spread."""
-        return Layout(tiles=len(self.valid), devices=min(jax.local_device_count(), len(self.valid)))
+        """How the tiles are spread: by their steps on CPU cores, by their number on devices that take all at once."""
+        devices = jax.local_device_count()
+        if jax.default_backend() != "cpu":
+            return Layout.by_number(len(self._cells), devices)
+        return Layout.by_work([int(self.pieces[cell].increments.sum()) for cell in self._cells], devices)
+
+    def start(self, counts: Int[np.ndarray, " devices"]) -> tuple[Any, Observables]:
+        """States at t = 0 of so many tiles of each device, and room for what is to be saved."""
+        mesh, spread, everywhere = tile_mesh(self.layout.devices)
+        shared = None if self._first.own else everywhere(Stack.of([piece.initials for piece in self.pieces]))
+        keys = np.concatenate([piece.keys for piece in self.pieces])
+        starter = make_starter(mesh, len(self._first.increments))
+        return starter(
+            self._kernels, shared, spread(counts), self._rows_of_tiles, self._own_initials, self._spread(keys)
+        )
+
+    def advance(
+        self, state: Any, saved: Observables, counts: Int[np.ndarray, " devices"], call: Call
+    ) -> tuple[Any, Observables]:
+        """One call of the propagator on so many tiles of each device; it takes state and saved over."""
+        mesh, spread, _ = tile_mesh(self.layout.devices)
+        moved = make_propagator(mesh)(
+            self._kernels,
+            self._rows_of_tiles,
+            state,
+            saved,
+            spread(counts),
+            *call.arguments(Stack.room(len(self.pieces))),
+        )
+        return jax.block_until_ready(moved)
 
     @property
-    def mesh(self) -> Mesh:
-        """The devices in use."""
-        return tile_mesh(self.layout.devices)[0]
+    def _first(self) -> Piece:
+        return self.pieces[0]
+
+    @cached_property
+    def _cells(self) -> Int[np.ndarray, " tiles"]:
+        """The piece of each tile."""
+        return np.repeat(np.arange(len(self.pieces)), [len(piece.valid) for piece in self.pieces])
+
+    @cached_property
+    def _kernels(self) -> Stack:
+        """The kernels of all cells, on every device."""
+        return tile_mesh(self.layout.devices)[2](Stack.of([piece.kernel for piece in self.pieces]))
+
+    @cached_property
+    def _rows_of_tiles(self) -> jax.Array:
+        return self._spread(self._cells)
+
+    @cached_property
+    def _own_initials(self) -> Initial:
+        """The starts of every tile's replicas; None where they share one."""
+        if not self._first.own:
+            return None
+        return self._spread(jax.tree.map(lambda *parts: np.concatenate(parts), *(p.initials for p in self.pieces)))
+
+    @cached_property
+    def _held(self) -> np.ndarray:
+        """Whether a lane of a tile holds a replica, (tiles, lanes)."""
+        valid = np.concatenate([piece.valid for piece in self.pieces])
+        return np.arange(self._first.kernel.lanes) < valid[:, None]
 
     def _spread(self, tree: Any) -> Any:
         """Leading axes of tiles, laid out over the devices."""
-        slots = np.array(self.layout.slots)
-        return tile_mesh(self.layout.devices)[1](jax.tree.map(lambda part: np.asarray(part)[slots], tree))
+        spread = tile_mesh(self.layout.devices)[1]
+        return spread(jax.tree.map(lambda part: np.asarray(part)[self.layout.slots], tree))
 
-    def start(self, each: int) -> tuple[Any, Observables]:
-        """States at t = 0, and room for what is to be saved."""
-        starter = make_starter(self.mesh, self.own, len(self.increments))
-        initials = self._spread(self.initials) if self.own else self.initials
-        return starter(self.kernel, each, initials, self._spread(self.keys))
-
-    def _summary(self, saved: Observables, each: int) -> dict[str, Any]:
+    def _summary(self, saved: Observables, counts: Int[np.ndarray, " devices"]) -> dict[str, Any]:
         """Averages over the replicas of each tile, and every replica's deviation from theory."""
-        compare = self.own and self.curve is not None
-        return make_summary(self.mesh, self.order_parameters, self.kernel.kept)(
+        first = self._first
+        mesh, spread, everywhere = tile_mesh(self.layout.devices)
+        curves = Stack.of([(piece.curve, piece.times, piece.bound) for piece in self.pieces])
+        solved = Stack.of([piece.theory_curve for piece in self.pieces], largest=sys.maxsize)
+        return make_summary(mesh, first.order_parameters, first.kernel.kept)(
             saved,
-            self._spread(np.arange(self.kernel.lanes) < self.valid[:, None]),
-            each,
-            self.theory_curve,
-            self.curve if compare else None,
-            self._spread(self.initials) if compare else None,
-            jnp.asarray(self.times),
-            jnp.asarray(self.bound),
+            self._spread(self._held),
+            spread(counts),
+            self._rows_of_tiles,
+            everywhere(solved),
+            everywhere(curves),
+            self._own_initials if first.curve is not None else None,
         )
 
-    def _on_host(self, summary: dict[str, Any]) -> Tiles:
-        """The summary without the copies and the lanes that hold no replica."""
+    def _on_host(self, summary: dict[str, Any]) -> list[Tiles]:
+        """The summary of each piece, without the copies and the lanes that hold no replica."""
         fields = jax.tree.map(lambda array: np.asarray(array)[self.layout.rows], summary)
-        held = np.arange(self.kernel.lanes) < self.valid[:, None]
+        return [self._piece(fields, np.flatnonzero(self._cells == cell)) for cell in range(len(self.pieces))]
+
+    def _piece(self, fields: dict[str, Any], tiles: Int[np.ndarray, " tiles"]) -> Tiles:
+        """The statistics of some tiles."""
+        here, held = jax.tree.map(lambda array: array[tiles], fields), self._held[tiles]
         each = ("kept", "sup_deviation", "final_deviation")
-        return Tiles(**fields | {name: jax.tree.map(lambda array: array[held], fields[name]) for name in each})
+        return Tiles(**here | {name: jax.tree.map(lambda array: array[held], here[name]) for name in each})

@@ -173,6 +173,10 @@ class Simulator(abc.ABC):
     def flops_per_step(self, problem: Any) -> float:
         """A rough count of operations of one step of one replica, for the time estimate of a plan."""
 
+    def portable_flops_per_step(self, problem: Any) -> float:
+        """The same where it must not depend on the machine, e.g. on its memory: cells are cut into blocks by it."""
+        return self.flops_per_step(problem)
+
 
 LEAST_TIMES = 64
 """A curve is compiled for no fewer times than these."""

@@ -26,18 +26,19 @@ _WIDEST = 2**18
 
 
 @lru_cache(maxsize=16)
-def tile_mesh(devices: int) -> tuple[Mesh, Callable[[Any], Any]]:
-    """A mesh of the first `devices` local devices, and a function that spreads leading axes over it."""
+def tile_mesh(devices: int) -> tuple[Mesh, Callable[[Any], Any], Callable[[Any], Any]]:
+    """A mesh of the first `devices` local devices, and functions that spread leading axes over it, or copy to all."""
     mesh = Mesh(np.array(jax.local_devices()[:devices]), (AXIS,))
-    sharding = NamedSharding(mesh, PartitionSpec(AXIS))
-    return mesh, lambda tree: jax.device_put(tree, sharding)
+    spread, everywhere = (NamedSharding(mesh, spec) for spec in (PartitionSpec(AXIS), PartitionSpec()))
+    return mesh, lambda tree: jax.device_put(tree, spread), lambda tree: jax.device_put(tree, everywhere)
 
 
 def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: Any) -> Any:
-    """`function` of one tile, on each of the `count` tiles of the leading axes of the arguments.
+    """`function` of one tile, on each of the first `count` tiles of the leading axes of the arguments.
 
-    An accelerator takes all tiles at once; a CPU core takes one after another, so that each stays in its cache. There
-    the traced count keeps the compiler from unrolling a loop over one tile, which would round differently.
+    An accelerator takes all tiles at once, and what differs between them, as the number of steps, becomes a mask: all
+    take as long as the longest. A CPU core takes one after another, so that each stays in its cache. There the traced
+    count keeps the compiler from unrolling a loop over one tile, which would round differently.
     """
     if not on_cpu():
         return jax.vmap(function)(*arguments)

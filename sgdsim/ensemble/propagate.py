@@ -14,6 +14,7 @@ from jaxtyping import Array, Int, UInt32
 
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.devices import AXIS, over_tiles
+from sgdsim.ensemble.stack import Stack
 
 _SECONDS_PER_CALL = 0.4
 """A call is meant to last so long: progress moves, and an interrupt is heard."""
@@ -33,22 +34,28 @@ def start_tile(kernel: Kernel, initial: Initial, keys: UInt32[Array, "2 lanes"],
 
 
 @lru_cache(maxsize=16)
-def make_starter(mesh: Mesh, own: bool, times: int) -> Callable[..., tuple[Any, Observables]]:
-    """The compiled function (kernel, tiles, initials, keys) -> (state, saved), on `tiles` tiles per device.
+def make_starter(mesh: Mesh, times: int) -> Callable[..., tuple[Any, Observables]]:
+    """The compiled function (kernels, shared, counts, cells, initials, keys) -> (state, saved).
 
-    `initials` is one start for all tiles, or, `own`, has a leading axis of tiles.
+    - `kernels`: of all cells, as a `Stack`; `shared`: of the starts that all replicas of a cell share, None where each
+      has its own.
+    - `counts`: tiles of each device; `cells`: the row of each tile in the stacks.
+    - `initials`: of every tile's replicas, None where they share one.
     """
 
-    def shard(kernel: Kernel, count: Array, initials: Initial, keys: Array) -> tuple[Any, Observables]:
-        if own:
-            return over_tiles(lambda start, keys: start_tile(kernel, start, keys, times), count, initials, keys)
-        return over_tiles(lambda keys: start_tile(kernel, initials, keys, times), count, keys)
+    def shard(
+        kernels: Stack, shared: Stack | None, counts: Array, cells: Array, initials: Initial, keys: Array
+    ) -> tuple[Any, Observables]:
+        def tile(cell: Array, initial: Initial, keys: Array) -> tuple[Any, Observables]:
+            return start_tile(kernels.at(cell), initial if shared is None else shared.at(cell), keys, times)
+
+        return over_tiles(tile, counts[0], cells, initials, keys)
 
     tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
     spread = jax.shard_map(
         shard,
         mesh=mesh,
-        in_specs=(everywhere, everywhere, tiles if own else everywhere, tiles),
+        in_specs=(everywhere, everywhere, tiles, tiles, tiles, tiles),
         out_specs=(tiles, tiles),
         check_vma=False,
     )
@@ -57,14 +64,15 @@ def make_starter(mesh: Mesh, own: bool, times: int) -> Callable[..., tuple[Any, 
 
 @lru_cache(maxsize=16)
 def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
-    """The compiled function (kernel, state, saved, tiles, increments, first, stop, extra) -> (state, saved).
+    """The compiled function (kernels, cells, state, saved, counts, increments, first, stop, extra) -> (state, saved).
 
-    On each of `tiles` tiles per device it makes increments[i] steps and saves the observables, for first <= i < stop,
-    and then `extra` steps more. Counts are traced: one compilation serves every problem of the same shapes.
+    On each tile it makes increments[i] steps of the tile's cell and saves the observables, for first <= i < stop, and
+    then `extra` steps of the cell more. Numbers of steps are traced: one compilation serves all problems of the same
+    shapes. `kernels`, `cells` and `counts` are those of `make_starter`.
     """
 
-    def tile(kernel: Kernel, state: Any, saved: Observables, *counts: Array) -> tuple[Any, Observables]:
-        increments, first, stop, extra = counts
+    def tile(kernel: Kernel, state: Any, saved: Observables, *steps: Array) -> tuple[Any, Observables]:
+        increments, first, stop, extra = steps
 
         def to_save_time(i: Array, carry: tuple[Any, Observables]) -> tuple[Any, Observables]:
             state, saved = carry
@@ -75,79 +83,107 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         state, saved = jax.lax.fori_loop(first, stop, to_save_time, (state, saved))
         return kernel.advance(state, extra), saved
 
-    def shard(kernel: Kernel, state: Any, saved: Observables, count: Array, *counts: Array) -> tuple[Any, Observables]:
-        return over_tiles(lambda state, saved: tile(kernel, state, saved, *counts), count, state, saved)
+    def shard(kernels: Stack, cells: Array, state: Any, saved: Observables, counts: Array, *steps: Array) -> Any:
+        increments, first, stop, extra = steps
+
+        def of_cell(cell: Array, state: Any, saved: Observables) -> tuple[Any, Observables]:
+            return tile(kernels.at(cell), state, saved, increments[cell], first, stop, extra[cell])
+
+        return over_tiles(of_cell, counts[0], cells, state, saved)
 
     tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
     spread = jax.shard_map(
         shard,
         mesh=mesh,
-        in_specs=(everywhere, tiles, tiles, *[everywhere] * 5),
+        in_specs=(everywhere, tiles, tiles, tiles, tiles, *[everywhere] * 4),
         out_specs=(tiles, tiles),
         check_vma=False,
     )
-    return jax.jit(spread, donate_argnums=(1, 2))
+    return jax.jit(spread, donate_argnums=(2, 3))
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the propagator."""
+    """One call of the propagator: all cells get to the save time `stop`, and each some steps further."""
 
-    increments: Int[np.ndarray, " times"]
+    increments: Int[np.ndarray, "cells times"]
     first: int
     stop: int
-    extra: int
+    extra: Int[np.ndarray, " cells"]
 
     @property
-    def steps(self) -> int:
-        """Steps that it makes."""
-        return int(self.increments[self.first : self.stop].sum()) + self.extra
+    def steps(self) -> Int[np.ndarray, " cells"]:
+        """Steps that a replica of each cell makes."""
+        return self.increments[:, self.first : self.stop].sum(axis=1) + self.extra
 
-    @property
-    def arguments(self) -> tuple[Array, Array, Array, Array]:
-        """What the propagator takes."""
-        first, stop, extra = (jnp.asarray(number, jnp.int64) for number in (self.first, self.stop, self.extra))
-        return jnp.asarray(self.increments), first, stop, extra
+    def arguments(self, rows: int) -> tuple[Array, Array, Array, Array]:
+        """What the propagator takes, for stacks of so many rows."""
+        first, stop = (jnp.asarray(number, jnp.int64) for number in (self.first, self.stop))
+        room = rows - len(self.extra)
+        increments = np.pad(self.increments, ((0, room), (0, 0)))
+        return jnp.asarray(increments), first, stop, jnp.asarray(np.pad(self.extra, (0, room)))
 
 
 class Pace:
-    """Divides a trajectory into calls of about the same duration, by the speed of the calls before.
+    """Divides trajectories into calls of about the same duration, by the speed of the calls before.
 
-    A division falls at a save time or a multiple of `segment` steps after one, where it changes no bit of the result.
+    A call takes all cells to one save time, and on from there each the same part of its way to the next: a multiple of
+    its own `segments` steps, where a division changes no bit of the result.
+
+    - `increments`: steps of a replica of each cell before each save time.
+    - `tiles`: tiles of each cell, as the budget of a call is one of the steps of all tiles.
     """
 
     def __init__(
-        self, increments: Int[np.ndarray, " times"], segment: int, clock: Callable[[], float] = time.perf_counter
+        self,
+        increments: Int[np.ndarray, "cells times"],
+        segments: Int[np.ndarray, " cells"],
+        tiles: Int[np.ndarray, " cells"],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._left = increments.astype(np.int64)
         self._clock = clock
-        self._segment = segment
+        self._segments = [int(steps) for steps in segments]
+        self._tiles = [int(count) for count in tiles]
+        self._least = sum(steps * count for steps, count in zip(self._segments, self._tiles, strict=True))
         self._first = 0
-        self._budget = segment
+        self._budget = self._least
         self._began = clock()
 
     @property
     def done(self) -> bool:
         """Whether the last save time has been reached."""
-        return self._first == len(self._left)
+        return self._first == self._left.shape[1]
 
     def next_call(self) -> Call:
         """The next call: as many save times as the budget of steps allows, or a part of the way to the next one."""
-        sums = np.cumsum(self._left[self._first :])
-        stop = self._first + int(np.searchsorted(sums, self._budget, side="right"))
-        spare = self._budget - (int(sums[stop - self._first - 1]) if stop > self._first else 0)
-        extra = 0
-        if stop < len(self._left):
-            extra = min(spare, int(self._left[stop]) - 1) // self._segment * self._segment
+        stop, spare = self._first, self._budget
+        while stop < self._left.shape[1] and (steps := self._steps_to(stop)) <= spare:
+            stop, spare = stop + 1, spare - steps
+        extra = np.zeros(len(self._tiles), np.int64)
+        if stop < self._left.shape[1]:
+            extra += [self._part(cell, stop, spare) for cell in range(len(extra))]
         self._began = self._clock()
         return Call(self._left.copy(), self._first, stop, extra)
 
+    def _steps_to(self, place: int) -> int:
+        """Steps of all tiles that are left to a save time from the one before."""
+        return sum(int(left) * count for left, count in zip(self._left[:, place], self._tiles, strict=True))
+
+    def _part(self, cell: int, place: int, spare: int) -> int:
+        """The cell's part of a number of steps of all tiles, less than all the way to a save time.
+
+        Where the budget is a segment of every tile or more, one cell at least makes a segment.
+        """
+        left, segment = int(self._left[cell, place]), self._segments[cell]
+        return min(left * spare // self._steps_to(place), left - 1) // segment * segment if left else 0
+
     def record(self, call: Call) -> None:
         """Takes note that a call has been made, and sets the budget of the next by its duration."""
-        if call.stop < len(self._left):
-            self._left[call.stop] -= call.extra
+        if call.stop < self._left.shape[1]:
+            self._left[:, call.stop] -= call.extra
         self._first = call.stop
         elapsed = max(self._clock() - self._began, 1e-6)
         # The first call may compile; its duration says nothing.
-        growth = GROWTH if self._budget == self._segment else min(GROWTH, _SECONDS_PER_CALL / elapsed)
-        self._budget = max(int(self._budget * growth), 2 * self._segment)
+        growth = GROWTH if self._budget == self._least else min(GROWTH, _SECONDS_PER_CALL / elapsed)
+        self._budget = max(int(self._budget * growth), 2 * self._least)

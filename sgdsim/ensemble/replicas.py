@@ -1,6 +1,7 @@
 """An ensemble: many replicas of one problem, simulated tile by tile on all local devices and held against theory."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -11,12 +12,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sgdsim.checks import integer
-from sgdsim.ensemble.batch import Batch
-from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
+from sgdsim.ensemble.batch import Piece
+from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.propagate import Progress, start_tile
 from sgdsim.ensemble.random import replica_keys, start_stream
+from sgdsim.ensemble.stack import form_of, own_bytes
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
@@ -91,6 +94,10 @@ class Ensemble:
         """nu dt: where simulation and theory are compared."""
         return self.steps * self.problem.dt
 
+    def prepare(self) -> None:
+        """Binds the simulator and solves the theory, which are kept. **Raises:** ArgumentError where that fails."""
+        _ = self.form, self.theory_curve
+
     def check_memory(self) -> None:
         """Raises ArgumentError where a device cannot hold one tile, or the theory."""
         check_memory(self.simulator.bytes_per_replica(self.problem), self.lanes)
@@ -121,6 +128,11 @@ class Ensemble:
         return self.simulator.flops_per_step(self.problem) * self.total_steps * self.replicas
 
     @property
+    def replica_operations(self) -> float:
+        """Operations of one replica, reckoned alike on every machine: cells are cut into blocks by them."""
+        return self.simulator.portable_flops_per_step(self.problem) * self.total_steps
+
+    @property
     def theory_operations(self) -> float:
         """A rough count of operations of solving the theory."""
         return 0.0 if self.theory is None else self.theory.flops(self.problem, self.realised_times)
@@ -132,25 +144,41 @@ class Ensemble:
             return None
         return solve_theory(self.problem, self.start, self.realised_times, self.theory)
 
+    @cached_property
+    def form(self) -> Hashable:
+        """What ensembles must have in common to be simulated in one `Bundle`.
+
+        Their kernels, starts and theories have the same structure and static fields, and arrays of the same shapes;
+        large arrays, as a data set, are the same ones. So all that shapes a program must be equal, e.g. p, k, the batch
+        and the activation, the width N of particles, or d where the weights have as many columns; whatever is a number
+        in it may differ, e.g. the step size, the noise, d of the exact chain, and the number of steps.
+        """
+        theory = self.theory and (self.theory.name, form_of(self._own_curve))
+        start = (self.start.per_replica, form_of(self._start_of(0)))
+        return form_of(self.kernel), start, theory, len(self.times), self.problem.order_parameters
+
+    @cached_property
+    def _own_curve(self) -> Curve | None:
+        """The theory where every replica has a start of its own."""
+        return self.theory.bind(self.problem) if self.theory is not None and self.start.per_replica else None
+
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
-        return Tiles.concatenate([self.begin(chunk).run(progress) for chunk in self._chunks(tiles)])
+        return self._bundle(tiles).run(progress)[0]
 
     def compile(self, tiles: range | None = None) -> None:
         """Compiles what `run` needs for these tiles, so that a clock started afterwards times the simulation alone."""
-        for chunk in {len(chunk): chunk for chunk in self._chunks(tiles)}.values():
-            self.begin(chunk).compile()
+        self._bundle(tiles).compile()
 
-    def _chunks(self, tiles: range | None) -> list[range]:
-        tiles = range(self.n_tiles) if tiles is None else tiles
-        return [tiles[i : i + self.tiles_at_once] for i in range(0, len(tiles), self.tiles_at_once)]
+    def _bundle(self, tiles: range | None) -> Bundle:
+        return Bundle([(self, range(self.n_tiles) if tiles is None else tiles)])
 
-    def begin(self, tiles: range) -> Batch:
+    def begin(self, tiles: range) -> Piece:
         """These tiles at t = 0."""
         own = self.start.per_replica
         first, count = tiles.start * self.lanes, len(tiles) * self.lanes
         keys = replica_keys(self.seed, self._stream, first, count).reshape(2, len(tiles), self.lanes)
-        return Batch(
+        return Piece(
             kernel=self.kernel,
             initials=self._own_starts(tiles) if own else self._start_of(0),
             own=own,
@@ -158,7 +186,7 @@ class Ensemble:
             valid=np.array([self.replicas_of(range(tile, tile + 1)) for tile in tiles]),
             increments=np.diff(self.steps, prepend=0),
             times=self.realised_times,
-            curve=None if self.theory is None else self.theory.bind(self.problem),
+            curve=self._own_curve,
             theory_curve=self.theory_curve,
             order_parameters=self.problem.order_parameters,
             bound=divergence_bound(self.problem, self.start, self.total_steps),
@@ -184,15 +212,20 @@ class Ensemble:
         return jax.tree.map(arranged, *starts)
 
     @cached_property
+    def room(self) -> int:
+        """Tiles of such an ensemble that may be simulated at once, on all devices together."""
+        batch = self.batch or default_batch(self.bytes_per_replica, self.lanes)
+        return min(max(1, batch // self.lanes), most_tiles(self.bytes_per_replica, self.lanes))
+
+    @property
     def tiles_at_once(self) -> int:
         """Tiles that are simulated at once, on all devices together."""
-        batch = self.batch or default_batch(self.bytes_per_replica, self.lanes)
-        return min(max(1, batch // self.lanes), most_tiles(self.bytes_per_replica, self.lanes), self.n_tiles)
+        return min(self.room, self.n_tiles)
 
     @cached_property
     def bytes_per_replica(self) -> int:
-        """State, and float64 observables at every save time."""
+        """State, float64 observables at every save time, and a tile's copy of what differs from cell to cell."""
         keys = jax.ShapeDtypeStruct((2, self.lanes), jnp.uint32)
         saved = jax.eval_shape(lambda keys: start_tile(self.kernel, self._start_of(0), keys, len(self.times))[1], keys)
-        per_tile = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved))
-        return self.simulator.bytes_per_replica(self.problem) + 2 * per_tile // self.lanes
+        per_tile = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved)) + own_bytes(self.kernel)
+        return self.simulator.bytes_per_replica(self.problem) + per_tile // self.lanes

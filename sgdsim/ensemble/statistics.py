@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from sgdsim.ensemble.contracts import Observables, Problem, Start
 from sgdsim.ensemble.devices import AXIS, over_tiles
+from sgdsim.ensemble.stack import Stack
 
 LARGEST = 1e100
 """An observable beyond this has diverged: squares of such numbers, and sums of them, would not stay finite."""
@@ -109,37 +110,34 @@ def _distance(
 
 @lru_cache(maxsize=16)
 def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
-    """The compiled function (saved, valid, tiles, reference, own_theory, initial, times, bound) -> fields of `Tiles`.
+    """The compiled function (saved, valid, counts, cells, solved, curves, initials) -> fields of `Tiles`.
 
-    There are `tiles` tiles per device. `reference` is the theory's curve for a shared start; otherwise `own_theory` is
-    solved for every replica's `initial`.
+    - `counts`: tiles of each device; `cells`: the row of each tile in the stacks.
+    - `solved`: of every cell, as a `Stack`, the theory's curve for a shared start, None without one.
+    - `curves`: of every cell, as a `Stack`: its theory for own starts or None, its save times, and its bound.
+    - `initials`: of every tile's replicas, for which that theory is solved; None where there is none.
     """
 
     def shard(
-        saved: Any,
-        valid: Any,
-        count: Array,
-        reference: Any,
-        own_theory: Any,
-        initial: Any,
-        times: Array,
-        bound: Array,
+        saved: Any, valid: Array, counts: Array, cells: Array, solved: Stack, curves: Stack, initials: Any
     ) -> dict[str, Any]:
-        def tile(saved: Observables, valid: Array, initial: Any) -> dict[str, Any]:
-            if own_theory is not None:
-                curves = jax.vmap(lambda start: own_theory(start, times))(initial)
-                expected = {name: jnp.moveaxis(value, 0, -1) for name, value in curves.items()}
+        def tile(saved: Observables, valid: Array, cell: Array, initial: Any) -> dict[str, Any]:
+            curve, times, bound = curves.at(cell)
+            reference = solved.at(cell)
+            if curve is not None:
+                own = jax.vmap(lambda start: curve(start, times))(initial)
+                expected = {name: jnp.moveaxis(value, 0, -1) for name, value in own.items()}
             else:
                 expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
             return tile_statistics(saved, valid, expected, order_parameters, kept, bound)
 
-        return over_tiles(tile, count, saved, valid, initial)
+        return over_tiles(tile, counts[0], saved, valid, cells, initials)
 
     tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
     spread = jax.shard_map(
         shard,
         mesh=mesh,
-        in_specs=(tiles, tiles, everywhere, everywhere, everywhere, tiles, everywhere, everywhere),
+        in_specs=(tiles, tiles, tiles, tiles, everywhere, everywhere, tiles),
         out_specs=tiles,
         check_vma=False,
     )

@@ -8,6 +8,7 @@ import pytest
 
 import sgdsim.api as api
 from sgdsim.committee import Committee, EqualStart, ExplicitStart, OverlapStart
+from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import LARGEST, divergence_bound, tile_statistics
 from sgdsim.recovery import Descent, ExactStart, Recovery
@@ -32,7 +33,7 @@ def test_only_order_parameters_have_the_bound():
 def test_a_walk_beyond_a_million_is_in_no_mean():
     tiles = run(WILD, Origin(), Walker(), TIMES, 96)
     free = dataclasses.replace(Ensemble(WILD, Origin(), Walker(), None, TIMES, 96, 0).begin(range(24)), bound=LARGEST)
-    x = free.run(lambda steps: None).kept["x"]
+    x = Batch([free]).run(lambda steps: None)[0].kept["x"]
     assert tiles.diverged.sum() > 20
     assert tiles.count.sum() > 20
     within = (abs(x) < 1e6).all(axis=1)

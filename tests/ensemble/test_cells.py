@@ -1,0 +1,134 @@
+"""Cells as lanes: tiles of many cells at once have the bits of a run cell by cell, in every system."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sgdsim.classification import Classification, Network, RandomWeights
+from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, Relu, SphereStart, Weights
+from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield import FromLaw, Linearised, MeanField, Pair, Particles, Sde, Sgd
+from sgdsim.recovery import Descent, ExactStart, Recovery
+from tests.meanfield.by_hand import MODEL
+from tests.meanfield.test_reproducible import THREE
+from tests.toy import DecayTheory, Origin, Walk, Walker
+
+
+class BlockedChain(Chain):
+    """The chain by matrix products, of four steps to a block."""
+
+    def bind(self, problem, replicas, final):
+        return ChainBlocks.of(problem, np.dtype(self.precision), 16, 4)
+
+
+def committees(**options):
+    """Cells that differ in d, in the noise and in the step size, one with 15 times the steps of another."""
+    cells = ((100, 0.1, 1.0), (1500, 0.0, 2.0), (130, 0.5, 0.5))
+    values = [{"d": d, "noise": noise, "gamma": gamma, "p": 2, "k": 2} for d, noise, gamma in cells]
+    return [Committee(**value | options) for value in values]
+
+
+def particles(dynamics, model=MODEL, **options):
+    return [MeanField(model=model, dynamics=dynamics, gamma=g, **{"N": 6, "beta": 1.0} | options) for g in (0.5, 0.25)]
+
+
+def networks():
+    return [Classification(N=12, gamma0=gamma0, beta=0.75, bins=8) for gamma0 in (1.0, 0.3)]
+
+
+@dataclass(frozen=True)
+class Case:
+    problems: list[Any]
+    start: Any
+    simulator: Any
+    theory: Any = None
+    replicas: int = 23
+    times: tuple[float, ...] = (0.05, 0.3, 0.5)
+    stretch: int = 1
+
+    def ensembles(self, **options):
+        """One for each cell, which differ in their numbers of steps."""
+        times = [np.array(self.times) * (1 + self.stretch * cell) for cell in range(len(self.problems))]
+        parts = (self.start, self.simulator, self.theory)
+        made = [
+            Ensemble(problem, *parts, times[cell], self.replicas, 3, cell, **options)
+            for cell, problem in enumerate(self.problems)
+        ]
+        assert len({ensemble.total_steps for ensemble in made}) == len(made)
+        return made
+
+
+START = OverlapStart(0.5, 1)
+RECOVERY = [Recovery(alpha=2.0, eta=eta, b=b, N=12) for eta, b in ((0.1, 0.5), (0.05, 1.0))]
+CASES = {
+    "toy": Case([Walk(d=d, noise=noise) for d, noise in ((20, 1.0), (50, 0.5))], Origin(), Walker(), DecayTheory()),
+    "chain": Case(committees(), START, Chain(), ExactODE()),
+    "chain, own starts": Case(committees(), SphereStart(1, per_replica=True), Chain(), ExactODE(), times=(0.05, 0.2)),
+    "blocked chain": Case(committees(batch=2), START, BlockedChain()),
+    "weights": Case(committees(d=9), START, Weights(block=4)),
+    "sgd": Case(particles(Sgd(batch=2)), FromLaw(), Particles(), replicas=300),
+    "sde": Case(particles(Sde(), model=THREE), FromLaw(), Particles(), replicas=300),
+    "pair": Case(particles(Sgd(), N=4, beta=0.5), FromLaw(), Pair(), replicas=300, times=(0.25, 0.5, 1.0), stretch=0),
+    "pair, random limit": Case(particles(Sgd()), FromLaw(), Pair(), replicas=300),
+    "linearised": Case(particles(Sgd(), a=0.75), FromLaw(), Linearised(), replicas=300),
+    "descent": Case(RECOVERY, ExactStart(), Descent(response=True), replicas=11),
+    "network": Case(networks(), RandomWeights(), Network(), replicas=6, times=(0.5, 3.0)),
+}
+
+
+def arrays(tiles):
+    return tiles.to_arrays()
+
+
+def assert_identical(left, right):
+    left, right = arrays(left), arrays(right)
+    assert set(left) == set(right)
+    for name, value in left.items():
+        np.testing.assert_array_equal(value, right[name], err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_cells_at_once_have_the_bits_of_cells_one_by_one(case):
+    """All tiles of the last cell but its first, and all of the others; the last tile of a cell is not full."""
+    ensembles = case.ensembles()
+    assert len({ensemble.form for ensemble in ensembles}) == 1
+    assert all(ensemble.n_tiles > 1 and ensemble.replicas % ensemble.lanes for ensemble in ensembles)
+    parts = [(ensemble, range(ensemble is ensembles[-1], ensemble.n_tiles)) for ensemble in ensembles]
+    told = []
+    for (ensemble, tiles), found in zip(parts, Bundle(parts).run(told.append), strict=True):
+        assert_identical(found, ensemble.run(tiles))
+    assert sum(told) == sum(ensemble.replica_steps(tiles) for ensemble, tiles in parts)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_bundle_that_does_not_fit_is_cut_and_no_bit_changes(most):
+    ensembles = CASES["toy"].ensembles()
+    parts = [(ensemble, range(ensemble.n_tiles)) for ensemble in ensembles]
+    bundle = Bundle(parts, most)
+    assert bundle.tiles_at_once == most
+    for ensemble, found in zip(ensembles, bundle.run(lambda work: None), strict=True):
+        assert_identical(found, ensemble.run())
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [Committee(d=100, p=3, k=2, gamma=1.0)],
+        [Committee(d=100, p=2, k=1, gamma=1.0)],
+        [Committee(d=100, p=2, k=2, gamma=1.0, batch=2)],
+        [Committee(d=100, p=2, k=2, gamma=1.0, activation=Relu())],
+        [Committee(d=20, p=2, k=2, gamma=1.0)],  # so few degrees of freedom that their chi^2 are sums of squares
+    ],
+    ids=["p", "k", "batch", "activation", "few degrees"],
+)
+def test_cells_of_other_programs_have_other_forms_and_cannot_be_stacked(others):
+    case = Case([Committee(d=100, p=2, k=2, gamma=1.0), *others], START, Chain(), ExactODE())
+    ensembles = [Ensemble(p, START, Chain(), None, np.array([0.1]), 24, 3) for p in case.problems]
+    assert ensembles[0].form != ensembles[1].form
+    with pytest.raises(ArgumentError, match="`trees` must be of equal form"):
+        Bundle([(ensemble, range(1)) for ensemble in ensembles]).run(lambda work: None)

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from sgdsim.amounts import duration, size_text
 from sgdsim.cli.app import WIDEST, Folder, main, plain, plain_errors, table
+from sgdsim.store.blocks import and_more
 
 if TYPE_CHECKING:
     from sgdsim.engine.status import CellStatus, RunStatus, WorkerStatus
+    from sgdsim.store.presence import Sign
 
 MOST_CELLS, MOST_ROWS = 100, 40
 """Of more cells than these, so many rows are shown."""
@@ -131,8 +133,13 @@ def _workers(workers: "Sequence[WorkerStatus]") -> Table:
         if worker.silence is not None:
             since = f"no sign for {duration(worker.silence)}"
         rate = f"{sign.rate:.3g} {sign.unit}/s" if sign.rate else ""
-        rows.add_row(worker.worker.host, str(worker.worker.pid), sign.block or "none", share, since, rate)
+        rows.add_row(worker.worker.host, str(worker.worker.pid), _in_hand(sign), share, since, rate)
     return rows
+
+
+def _in_hand(sign: "Sign") -> str:
+    """The block in hand, and how many are made together with it."""
+    return and_more(sign.block, len(sign.others)) if sign.block else "none"
 
 
 def _totals(state: "RunStatus") -> str:

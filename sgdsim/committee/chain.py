@@ -48,10 +48,10 @@ class Chain(Simulator):
         """The unrolled form for small p, matrix products otherwise."""
         dtype = jnp.dtype(self.precision)
         if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
-            return ChainLanes.of(problem, dtype, _lanes(replicas, 256))
+            return ChainLanes.of(problem, dtype, _lanes(replicas, 16, 256))
         room = problem.d - problem.k - problem.p
         steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
-        return ChainBlocks.of(problem, dtype, _lanes(replicas, 16), steps)
+        return ChainBlocks.of(problem, dtype, _lanes(replicas, 2, 16), steps)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """A few copies of the state, and the inputs of a block."""
@@ -71,13 +71,13 @@ def _block_samples(p: int) -> int:
     return next((samples for below, samples in _BLOCKS if p < below), _LONGEST_BLOCK)
 
 
-def _lanes(replicas: int, usual: int) -> int:
-    """Replicas of a tile: `usual`, fewer where they would not make two tiles.
+def _lanes(replicas: int, least: int, usual: int) -> int:
+    """Replicas of a tile: `usual`, fewer where they would not make two tiles, but no fewer than `least`.
 
-    A tile should stay in the cache, and few replicas should still keep two cores at work. Above `usual` replicas the
-    width is the same, so that an ensemble that grows keeps its tiles.
+    A tile should stay in the cache and fill the vectors of a core, and few replicas should still keep two cores at
+    work. Above `usual` replicas the width is the same, so that an ensemble that grows keeps its tiles.
     """
-    lanes = usual // 8
+    lanes = least
     while lanes < usual and replicas > 2 * lanes:
         lanes *= 2
     return lanes

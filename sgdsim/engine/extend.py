@@ -61,14 +61,14 @@ def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str],
         directory.claims.release(EXTENSION)
 
 
-def grown(old: CellLayout, tiles: int, steps: int, block: int | None) -> list[int]:
+def grown(old: CellLayout, tiles: int, operations: float, block: int | None) -> list[int]:
     """The cuts of a cell that grows to so many tiles: the old ones up to the last full tile, and new ones then.
 
-    - `steps`: steps of SGD of one replica.
+    - `operations`: of one replica from beginning to end.
     - `block`: replicas of a block as the experiment asks.
     """
     full = old.replicas // old.lanes
-    rest = cut_tiles(range(full, tiles), old.lanes, steps, block)
+    rest = cut_tiles(range(full, tiles), old.lanes, operations, block)
     return [*(tile for tile in old.cuts if tile < full), *rest]
 
 
@@ -110,7 +110,7 @@ def _lay_out(
     for cell, old, ensemble in zip(experiment.cells, before, ensembles, strict=True):
         new = cut(experiment, cell, ensemble)
         same = old.lanes == ensemble.lanes
-        cuts = grown(old, ensemble.n_tiles, ensemble.total_steps, experiment.block) if same else new.cuts
+        cuts = grown(old, ensemble.n_tiles, ensemble.replica_operations, experiment.block) if same else new.cuts
         after.append(replace(new, cuts=cuts))
     there = directory.on_disk()
     for old, new in zip(before, after, strict=True):

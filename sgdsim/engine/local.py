@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sgdsim.engine.maker import Elsewhere, Failed, Maker
+from sgdsim.engine.bundles import Bundler
+from sgdsim.engine.maker import Elsewhere, Failed, Made, Maker
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.stop import Dropped, Stop
 from sgdsim.engine.sweep import Sweep
-from sgdsim.store.blocks import Block, describe
+from sgdsim.store.blocks import Block, CellLayout, describe
 from sgdsim.store.presence import Presence
 
 WAIT_SECONDS = 1.0
@@ -32,7 +33,7 @@ class Outcome:
 
 
 class LocalRun:
-    """Makes those of some blocks that are not on disk, in order.
+    """Makes those of some blocks that are not on disk, in order, and with each those that one program serves too.
 
     A block that another process has in hand is waited for: should that process die, it is made here. Of a cell that
     fails the other blocks are left out, and the other cells are finished.
@@ -43,6 +44,7 @@ class LocalRun:
         self._meter = meter
         self._stop = stop
         self._presence = presence
+        self._bundler = Bundler(sweep)
         self._maker = Maker(sweep, presence, meter.message, meter.resume)
         self._outcome = Outcome()
         self._waiting_for: set[str] = set()
@@ -63,21 +65,27 @@ class LocalRun:
 
     def _once(self, blocks: Sequence[Block]) -> list[Block]:
         """Goes through the blocks once; returns those that others have in hand, or that there was no time for."""
-        left = []
-        for position, block in enumerate(blocks):
-            if block.cell in self._outcome.failed:
-                continue
-            if not self._stop.allows(self._expected(block)):
+        left: list[Block] = []
+        ahead = {block.name: block for block in blocks}
+        while bundle := self._bundler.first(b for b in ahead.values() if b.cell not in self._outcome.failed):
+            bundle = self._with_time(bundle)
+            if not bundle:
                 self._outcome.stopped = True
-                return [*left, *blocks[position:]]
-            if not self._make(block):
-                left.append(block)
+                return [*left, *ahead.values()]
+            for block in bundle:
+                del ahead[block.name]
+            left += self._make(bundle)
         return left
 
-    def _make(self, block: Block) -> bool:
-        """Whether the block is settled: on disk, or part of a cell that failed."""
-        cells = self._sweep.layout
-        self._meter.cell(f"cell {block.cell + 1}/{len(cells)} {describe(cells[block.cell].axes)}".rstrip())
+    def _with_time(self, bundle: list[Block]) -> list[Block]:
+        """So many blocks of a bundle as there is time for."""
+        while bundle and not self._stop.allows(self._expected(bundle)):
+            bundle = bundle[: len(bundle) // 2]
+        return bundle
+
+    def _make(self, bundle: Sequence[Block]) -> list[Block]:
+        """Makes blocks; returns those that are not settled: neither on disk nor part of a cell that failed."""
+        self._meter.cell(label(bundle, self._sweep.layout))
         counted = 0
 
         def advance(work: int) -> None:
@@ -87,32 +95,47 @@ class LocalRun:
             self._meter.advance(work)
 
         try:
-            made = self._maker.make(block, advance)
+            outcomes = self._maker.make_together(bundle, advance)
         except Dropped:
             self._outcome.stopped = self._outcome.dropped = True
-            return False
+            return list(bundle)
+        left = [block for block, made in zip(bundle, outcomes, strict=True) if not self._settled(block, made)]
+        if uncounted := sum(self._sweep.work(block) for block in bundle if block not in left) - counted:
+            self._meter.advance(uncounted)
+        return left
+
+    def _settled(self, block: Block, made: Made | Elsewhere | Failed) -> bool:
         match made:
             case Elsewhere(holder):
                 self._wait_for(holder)
                 return False
             case Failed(error):
+                if block.cell not in self._outcome.failed:
+                    self._meter.message(error)
                 self._outcome.failed[block.cell] = error
-                self._meter.message(error)
             case _:
                 self._outcome.made += made.seconds > 0
-        if uncounted := self._sweep.work(block) - counted:
-            self._meter.advance(uncounted)
         return True
 
-    def _expected(self, block: Block) -> float | None:
-        """Seconds that the block will take, as far as those before it tell."""
+    def _expected(self, blocks: Sequence[Block]) -> float | None:
+        """Seconds that the blocks will take, as far as those before them tell."""
         rate = self._presence.rate()
-        return SAFETY * self._sweep.work(block) / rate if rate else None
+        return SAFETY * sum(map(self._sweep.work, blocks)) / rate if rate else None
 
     def _wait_for(self, holder: str) -> None:
         if holder not in self._waiting_for:
             self._waiting_for.add(holder)
             self._meter.message(f"Sharing the blocks with {holder}, which is at work in the same folder.")
+
+
+def label(bundle: Sequence[Block], cells: Sequence[CellLayout]) -> str:
+    """What is worked on, for the line of progress: "cell 2/9 d=40, noise=1", or "cells 2-9 of 9"."""
+    first, last = (function(block.cell for block in bundle) for function in (min, max))
+    if first == last:
+        return f"cell {first + 1}/{len(cells)} {describe(cells[first].axes)}".rstrip()
+    number = len({block.cell for block in bundle})
+    some = f"{number} of the cells" if number < last - first + 1 else "cells"
+    return f"{some} {first + 1}-{last + 1} of {len(cells)}"
 
 
 def begin(sweep: Sweep, blocks: Sequence[Block], meter: Meter) -> list[Block]:

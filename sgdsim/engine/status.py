@@ -219,7 +219,7 @@ def _time_left(
     if not signs or not weights:
         return None, False
     usual = sum(took.values()) / sum(weights.values())
-    begun = {sign.block: sign.done / sign.work for sign in signs if sign.work > 0}
+    begun = {name: sign.done / sign.work for sign in signs if sign.work > 0 for name in (sign.block, *sign.others)}
     seconds, guessed = 0.0, False
     for cell, status in zip(layout, cells, strict=True):
         if status.settled:

@@ -35,6 +35,7 @@ class TheoryAlone:
     replicas: ClassVar[int] = 0
     lanes: ClassVar[int] = 1
     n_tiles: ClassVar[int] = 1
+    replica_operations: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         check_save_times(self.problem, self.times)
@@ -79,8 +80,8 @@ class TheoryAlone:
         """What a progress bar counts: the cell itself."""
         return len(tiles)
 
-    def compile(self, tiles: range | None = None) -> None:
-        """Compiling is part of the work."""
+    def prepare(self) -> None:
+        """Compiling, and solving, is the work itself."""
 
     def run(self, tiles: range | None = None, progress: Callable[[int], None] = silent) -> Tiles:
         """The one tile."""

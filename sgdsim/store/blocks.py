@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-BLOCK_STEPS = 4e9
-"""Steps of SGD, summed over replicas, of a block at most: minutes on a few cores, seconds on a GPU."""
-LEAST_TILES = 8
-"""Tiles of a block at least (unless the experiment says otherwise), so that several devices have work in it."""
+BLOCK_OPERATIONS = 2.5e11
+"""Operations of a block at most, as the simulators reckon: about a minute on a core, a second or less on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,23 @@ class CellLayout:
         return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"])
 
 
-def cut_tiles(tiles: range, lanes: int, steps: int, replicas: int | None) -> list[int]:
+def cut_tiles(tiles: range, lanes: int, operations: float, replicas: int | None) -> list[int]:
     """Where blocks begin in a range of tiles, and where it ends.
 
     The cuts depend on the experiment alone, never on the machine's memory or devices, so that the files of an
     interrupted run fit wherever it is taken up again.
 
     - `lanes`: replicas of a tile.
-    - `steps`: steps of SGD of one replica.
+    - `operations`: of one replica from beginning to end; a tile, which cannot be cut, may have more than a block.
     - `replicas`: replicas of a block as the experiment asks, rounded up to whole tiles; None for a choice by the work.
     """
-    size = max(LEAST_TILES, int(BLOCK_STEPS / max(1, lanes * steps))) if replicas is None else -(-replicas // lanes)
-    return [*range(tiles.start, tiles.stop, size), tiles.stop]
+    size = int(BLOCK_OPERATIONS / max(1.0, lanes * operations)) if replicas is None else -(-replicas // lanes)
+    return [*range(tiles.start, tiles.stop, max(1, size)), tiles.stop]
+
+
+def and_more(name: str, others: int) -> str:
+    """A name, and how many there are besides: "c00000-r0000000-0000032.npz and 3 more"."""
+    return f"{name} and {others} more" if others else name
 
 
 def describe(axes: Mapping[str, Any]) -> str:

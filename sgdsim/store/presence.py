@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,8 @@ class Sign:
     """What a process says of itself.
 
     - `beat`: counts the signs: that it still grows is what tells a living process, whatever its clock says.
-    - `block`: the block in hand, "" between blocks; `work`, `done`: its work, and how much of it is done.
+    - `block`: the block in hand, "" between blocks; `others`: those that are made together with it.
+    - `work`, `done`: their work, and how much of it is done.
     - `seconds`: how long it has been at it.
     - `rate`: work per second since the process began, None until it has done some; `unit`: of the work.
     """
@@ -37,6 +38,7 @@ class Sign:
     seconds: float = 0.0
     rate: float | None = None
     unit: str = "steps"
+    others: list[str] = field(default_factory=list)
 
 
 class Presence:
@@ -70,9 +72,10 @@ class Presence:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def begin(self, block: str, work: int, unit: str) -> None:
-        """Takes a block in hand."""
-        self._sign.block, self._sign.work, self._sign.done, self._sign.unit = block, work, 0, unit
+    def begin(self, block: str, work: int, unit: str, others: Sequence[str] = ()) -> None:
+        """Takes a block in hand, and others that are made together with it; `work` is that of all."""
+        self._sign.block, self._sign.others = block, list(others)
+        self._sign.work, self._sign.done, self._sign.unit = work, 0, unit
         self._taken = self._began = self._clock()
 
     def resume(self) -> None:
@@ -87,7 +90,7 @@ class Presence:
         """Lays the block down, finished or not."""
         self._busy += self._clock() - self._began
         self._total += self._sign.done
-        self._sign.block, self._sign.work, self._sign.done = "", 0, 0
+        self._sign.block, self._sign.others, self._sign.work, self._sign.done = "", [], 0, 0
 
     def rate(self) -> float | None:
         """Work per second of the time spent on blocks; None until some is done."""

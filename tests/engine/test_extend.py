@@ -254,18 +254,18 @@ def test_a_spoilt_last_block_is_put_aside_and_made_again(fresh, tmp_path):
     replicas=st.integers(1, 400),
     more=st.integers(1, 400),
     lanes=st.sampled_from([1, 4, 16, 64]),
-    steps=st.sampled_from([1, 10**6, 10**9]),
+    operations=st.sampled_from([1.0, 1e8, 1e12]),
     block=st.none() | st.integers(1, 200),
     times=st.integers(1, 3),
 )
 def test_every_tile_is_laid_out_once_and_the_blocks_of_full_tiles_keep_their_names(
-    replicas, more, lanes, steps, block, times
+    replicas, more, lanes, operations, block, times
 ):
-    layout = CellLayout(0, {}, replicas, lanes, cut_tiles(range(-(-replicas // lanes)), lanes, steps, block))
+    layout = CellLayout(0, {}, replicas, lanes, cut_tiles(range(-(-replicas // lanes)), lanes, operations, block))
     for _ in range(times):
         total = layout.replicas + more
         tiles = -(-total // lanes)
-        new = replace(layout, replicas=total, cuts=grown(layout, tiles, steps, block))
+        new = replace(layout, replicas=total, cuts=grown(layout, tiles, operations, block))
         assert [replica for part in new.blocks for replica in part.replicas] == list(range(total))
         assert [tile for part in new.blocks for tile in part.tiles] == list(range(tiles))
         assert all(len(part.tiles) > 0 for part in new.blocks)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sgdsim.engine.sweep import open_sweep
-from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.bundle import Bundle
 from sgdsim.store import files
 from sgdsim.sweep.results import write_results
 from tests.helpers import make_blocks, make_some
@@ -32,8 +32,8 @@ def many(tmp_path, monkeypatch):
 
 
 def test_scheduling_and_storing_take_less_than_ten_milliseconds_a_block(many, one, monkeypatch):
-    monkeypatch.setattr(Ensemble, "compile", lambda self, tiles: None)
-    monkeypatch.setattr(Ensemble, "run", lambda self, tiles, progress: one.tiles)
+    monkeypatch.setattr(Bundle, "compile", lambda self: None)
+    monkeypatch.setattr(Bundle, "run", lambda self, progress: [one.tiles] * len(self.parts))
     sweep = many(2000)
     began = time.process_time()
     assert make_some(sweep).made == 2000

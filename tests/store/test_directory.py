@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import BlockResult, SpoiltBlock, digest
-from sgdsim.store.blocks import BLOCK_STEPS, Block, CellLayout, cut_tiles, describe
+from sgdsim.store.blocks import BLOCK_OPERATIONS, Block, CellLayout, cut_tiles, describe
 from sgdsim.store.directory import RunDirectory, Unwritable
 from sgdsim.store.worker import Worker
 
@@ -205,8 +205,8 @@ def test_a_block_that_cannot_be_written_is_told_with_the_reason(run, monkeypatch
 
 def test_layout_and_experiment_come_back(run):
     layout = [
-        CellLayout(0, {"d": 100, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10, 8)),
-        CellLayout(1, {"d": 200, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10, 8)),
+        CellLayout(0, {"d": 100, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10.0, 8)),
+        CellLayout(1, {"d": 200, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10.0, 8)),
     ]
     run.write_layout(layout)
     assert run.read_layout() == layout
@@ -237,12 +237,12 @@ def test_an_unwritable_folder(tmp_path, place):
     first=st.integers(0, 50),
     count=st.integers(1, 500),
     lanes=st.sampled_from([1, 8, 256]),
-    steps=st.integers(1, 10**9),
+    operations=st.floats(0, 1e12),
     replicas=st.none() | st.integers(1, 3000),
     short=st.integers(0, 7),
 )
-def test_blocks_cover_every_tile_and_replica_once(first, count, lanes, steps, replicas, short):
-    cuts = cut_tiles(range(first, first + count), lanes, steps, replicas)
+def test_blocks_cover_every_tile_and_replica_once(first, count, lanes, operations, replicas, short):
+    cuts = cut_tiles(range(first, first + count), lanes, operations, replicas)
     total = (first + count) * lanes - min(short, lanes - 1)
     blocks = CellLayout(2, {}, total, lanes, cuts).blocks
     assert [tile for block in blocks for tile in block.tiles] == list(range(first, first + count))
@@ -252,10 +252,11 @@ def test_blocks_cover_every_tile_and_replica_once(first, count, lanes, steps, re
 
 
 def test_blocks_depend_on_the_work():
-    assert cut_tiles(range(10), 8, 1, 20) == [0, 3, 6, 9, 10]
-    long = cut_tiles(range(10_000), 256, 10**5, None)
-    assert 0.9 * BLOCK_STEPS < long[1] * 256 * 10**5 <= BLOCK_STEPS
-    assert cut_tiles(range(100), 256, 10**9, None)[1] == 8
+    assert cut_tiles(range(10), 8, 1.0, 20) == [0, 3, 6, 9, 10]
+    long = cut_tiles(range(10_000), 256, 1e7, None)
+    assert 0.9 * BLOCK_OPERATIONS < long[1] * 256 * 1e7 <= BLOCK_OPERATIONS
+    assert cut_tiles(range(3), 256, 1e12, None) == [0, 1, 2, 3]
+    assert cut_tiles(range(10), 8, 0.0, None) == [0, 10]
 
 
 def test_coordinates_as_text():

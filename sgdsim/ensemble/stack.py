@@ -59,7 +59,7 @@ class Stack(eqx.Module):
         return jax.tree.unflatten(structure, leaves)
 
 
-def form_of(tree: Any, largest: int = LARGEST_OWN) -> Hashable:
+def form_of(tree: Any, largest: int = LARGEST_OWN) -> tuple[Hashable, ...]:
     """What trees must have in common to be stacked: structure, shapes and types, and the large arrays themselves."""
     leaves, structure = jax.tree.flatten(tree)
     return structure, tuple(

@@ -63,7 +63,7 @@ def form_of(tree: Any, largest: int = LARGEST_OWN) -> tuple[Hashable, ...]:
     """What trees must have in common to be stacked: structure, shapes and types, and the large arrays themselves."""
     leaves, structure = jax.tree.flatten(tree)
     return structure, tuple(
-        id(leaf) if _size(leaf) > largest else (np.shape(leaf), _kind(leaf) or np.dtype(leaf.dtype)) for leaf in leaves
+        id(leaf) if _size(leaf) > largest else (np.shape(leaf), _type_name(leaf)) for leaf in leaves
     )
 
 
@@ -79,6 +79,12 @@ def _size(leaf: Any) -> int:
 def _kind(leaf: Any) -> type | None:
     """The type of a plain number, None for an array."""
     return type(leaf) if isinstance(leaf, bool | int | float) else None
+
+
+def _type_name(leaf: Any) -> str:
+    """By name, as NumPy's types are equal to Python's: "float" is another than "float64"."""
+    kind = _kind(leaf)
+    return str(leaf.dtype) if kind is None else kind.__name__
 
 
 def _rows(column: Sequence[Any], room: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -10,7 +11,9 @@ from sgdsim.classification import Classification, Network, RandomWeights
 from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, Relu, SphereStart, Weights
 from sgdsim.committee.chain_blocks import ChainBlocks
 from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.propagate import make_propagator, make_starter
 from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.statistics import make_summary
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import FromLaw, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.recovery import Descent, ExactStart, Recovery
@@ -132,3 +135,27 @@ def test_cells_of_other_programs_have_other_forms_and_cannot_be_stacked(others):
     assert ensembles[0].form != ensembles[1].form
     with pytest.raises(ArgumentError, match="`trees` must be of equal form"):
         Bundle([(ensemble, range(1)) for ensemble in ensembles]).run(lambda work: None)
+
+
+@pytest.fixture
+def all_at_once(monkeypatch):
+    """Tiles as an accelerator takes them: all at once, and what differs between their numbers of steps is masked."""
+    makers = (make_starter, make_propagator, make_summary)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for maker in makers:
+        maker.cache_clear()
+    yield
+    for maker in makers:
+        maker.cache_clear()
+
+
+@pytest.mark.parametrize("case", ["toy", "chain"])
+def test_all_tiles_at_once_are_masked_and_have_the_bits_of_cells_one_by_one(case, request):
+    ensembles = CASES[case].ensembles()
+    one_by_one = [ensemble.run() for ensemble in ensembles]
+    request.getfixturevalue("all_at_once")
+    parts = [(ensemble, range(ensemble.n_tiles)) for ensemble in ensembles]
+    for ensemble, found, before in zip(ensembles, Bundle(parts).run(lambda work: None), one_by_one, strict=True):
+        assert_identical(found, ensemble.run())
+        for name, value in arrays(found).items():
+            np.testing.assert_allclose(value, arrays(before)[name], rtol=1e-3, atol=1e-5, err_msg=name)

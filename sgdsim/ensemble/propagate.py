@@ -15,6 +15,7 @@ from jaxtyping import Array, Int, UInt32
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.devices import AXIS, over_tiles
 from sgdsim.ensemble.stack import Stack
+from sgdsim.ensemble.vectors import compiler_options
 
 _SECONDS_PER_CALL = 0.4
 """A call is meant to last so long: progress moves, and an interrupt is heard."""
@@ -99,7 +100,7 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         out_specs=(tiles, tiles),
         check_vma=False,
     )
-    return jax.jit(spread, donate_argnums=(2, 3))
+    return jax.jit(spread, donate_argnums=(2, 3), compiler_options=compiler_options())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-from sgdsim.ensemble.pin import Pinning, no_pin
+from sgdsim.ensemble.pin import Pinning, no_pin, pair_pinning
 
 Key = tuple[Any, Any]
 """The two 32-bit words of a key, each a scalar or an array of lanes."""
@@ -81,16 +81,17 @@ def normal_pair(
     signed number, a quadrant and an offset from it. float32 and float64 transform the same bits, so their numbers agree
     to rounding.
     """
-    a, b = threefry(key, counter)
     dtype = jnp.dtype(dtype)
-    uniform = pin(a.astype(dtype) * dtype.type(2**-32) + dtype.type(2**-33))
-    turn = pin(jax.lax.bitcast_convert_type(b, jnp.int32).astype(dtype) * dtype.type(2**-30))
+    a, b = threefry(key, counter)
+    pin_words, pin_both = pair_pinning(pin, dtype)
+    uniform = pin_words(a.astype(dtype) * dtype.type(2**-32) + dtype.type(2**-33))
+    turn = pin_words(jax.lax.bitcast_convert_type(b, jnp.int32).astype(dtype) * dtype.type(2**-30))
     quadrant = jnp.round(turn)
     sine, cosine = _sin_cos_quarter(turn - quadrant)
     radius = jnp.sqrt(-2 * jnp.log(uniform))
     radius = jnp.where((quadrant == -1) | (jnp.abs(quadrant) == 2), -radius, radius)
     odd = jnp.abs(quadrant) == 1
-    return pin((radius * jnp.where(odd, sine, cosine), radius * jnp.where(odd, cosine, sine)))
+    return pin_both((radius * jnp.where(odd, sine, cosine), radius * jnp.where(odd, cosine, sine)))
 
 
 def _sin_cos_quarter(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:

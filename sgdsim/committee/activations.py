@@ -88,9 +88,8 @@ class Erf(Activation):
         return integrals.J2(C, i, j)
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
-        """p (p+1)/2 matrices of n^2 arcsines."""
-        weight = s[:, None] * s[None, :]
-        return integrals.over_pairs(lambda i, j: jnp.sum(weight * integrals.I4(C, i, j)), first, len(s))
+        """p (p+1)/2 symmetric matrices of arcsines."""
+        return integrals.over_pairs(lambda i, j: integrals.I4_sum(C, s, i, j), first, len(s))
 
 
 class Linear(Activation):

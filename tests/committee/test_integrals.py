@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee.integrals import I2, I3, I4, J2, arcsin
+from sgdsim.committee.integrals import I2, I3, I4, J2, I4_sum, arcsin, arcsin_series
 
 NODES = np.linspace(-6.6, 6.6, 60)
 WEIGHTS = np.exp(-(NODES**2) / 2) * (NODES[1] - NODES[0]) / math.sqrt(2 * math.pi)
@@ -146,3 +146,21 @@ def test_arcsin_to_rounding():
 def test_derivatives_of_arcsin(x):
     assert float(jax.jacfwd(arcsin)(x)) == pytest.approx((1 - x * x) ** -0.5, rel=1e-13)
     assert float(jax.grad(arcsin)(x)) == pytest.approx((1 - x * x) ** -0.5, rel=1e-13)
+
+
+@pytest.mark.parametrize("n", [3, 8, 11, 66])
+def test_sums_of_I4_have_every_pair(n):
+    """In stripes of 8 rows, and of 9 where there are more than 64: against all n^2 terms."""
+    rng = np.random.default_rng(n)
+    loadings = rng.normal(size=(n, 2 * n)) / (2 * n) ** 0.5
+    C, s = jnp.asarray(loadings @ loadings.T), rng.normal(size=n)
+    for i, j in ((0, n - 1), (1, 1)):
+        expected = s @ np.asarray(I4(C, i, j)) @ s
+        assert float(I4_sum(C, jnp.asarray(s), i, j)) == pytest.approx(expected, rel=1e-13)
+
+
+def test_arcsin_series_on_a_dense_grid():
+    """asin(sin(y))/sin(y) is y/sin(y), which has no series in common with it: right to two units in the last place."""
+    y = np.linspace(1e-6, np.arcsin(0.5), 200_001)
+    series = np.asarray(jax.jit(arcsin_series)(np.minimum(np.sin(y) ** 2, 0.25)))
+    np.testing.assert_allclose(series, y / np.sin(y), rtol=4.5e-16, atol=0)

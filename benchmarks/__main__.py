@@ -9,9 +9,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from benchmarks import forms, sweeps
+from benchmarks import dmft_loop, forms, sweeps
 from benchmarks.table import Row, show, write
-from benchmarks.timing import machine
+from benchmarks.timing import machine, seconds
 from sgdsim.meanfield.dynamics import Sde, Sgd
 
 COMMAND = "make bench"
@@ -100,6 +100,16 @@ def mean_field_rows() -> Iterator[Row]:
         duration, memory = forms.mean_field(steps)
         base = base or duration
         yield Row(section, f"T = {steps}, {memory / 2**20:.0f} MiB", f"{duration:.3g} s", duration / base, "T = 1000")
+        job = dmft_loop.products(steps)
+        if job is not None:
+            products = seconds(job)
+            yield Row(
+                section,
+                f"its products alone in C++, T = {steps}",
+                f"{products:.3g} s",
+                duration / products,
+                "sgdsim is slower by",
+            )
 
 
 def particle_rows() -> Iterator[Row]:

@@ -165,6 +165,13 @@ class Simulator(abc.ABC):
         `final` is the last save time, for a kernel that needs a curve up to it.
         """
 
+    def outline(self, problem: Any, replicas: int, final: float) -> Kernel:
+        """A kernel of the same lanes and observables as that of `bind`, made in no time; it is never advanced.
+
+        For sizes and plans. A simulator whose kernel needs a curve that has to be solved first leaves it out here.
+        """
+        return self.bind(problem, replicas, final)
+
     @abc.abstractmethod
     def bytes_per_replica(self, problem: Any) -> int:
         """Device memory that one replica holds while it runs, in bytes."""

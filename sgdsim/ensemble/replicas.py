@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -15,8 +14,9 @@ from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.parts import check_parts
-from sgdsim.ensemble.propagate import Progress, start_tile
+from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
+from sgdsim.ensemble.shapes import bytes_observed
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
@@ -66,10 +66,15 @@ class Ensemble:
         """The simulator bound to the problem."""
         return self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
 
+    @cached_property
+    def outline(self) -> Kernel:
+        """The kernel as far as sizes need it: nothing is solved for it."""
+        return self.simulator.outline(self.problem, self.replicas, float(self.realised_times[-1]))
+
     @property
     def lanes(self) -> int:
         """Replicas of a tile."""
-        return self.kernel.lanes
+        return self.outline.lanes
 
     @property
     def n_tiles(self) -> int:
@@ -192,7 +197,5 @@ class Ensemble:
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, and float64 observables at every save time."""
-        keys = jax.ShapeDtypeStruct((2, self.lanes), jnp.uint32)
-        saved = jax.eval_shape(lambda keys: start_tile(self.kernel, self._start_of(0), keys, len(self.times))[1], keys)
-        per_tile = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved))
+        per_tile = bytes_observed(self.outline, self._start_of(0)) * len(self.times)
         return self.simulator.bytes_per_replica(self.problem) + 2 * per_tile // self.lanes

@@ -85,6 +85,10 @@ class Pair(Particles):
         """The kernel of a problem, with its limit up to the time `final`."""
         return PairKernel.of(problem, self.precision, self.most_lanes(problem, replicas), final)
 
+    def outline(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The same kernel without its limit."""
+        return PairKernel.outline(problem, self.precision, self.most_lanes(problem, replicas))
+
     def bytes_per_replica(self, problem: MeanField) -> int:
         """Twice the particles, and the largest distance of each."""
         return 2 * super().bytes_per_replica(problem) + 2 * problem.N * jnp.dtype(self.precision).itemsize

@@ -1,13 +1,26 @@
 """Plans: what an experiment would take, without running or writing anything."""
 
+from pathlib import Path
+
 import jax
+import numpy as np
 import pytest
 
 from sgdsim.amounts import size_text
 from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.shapes import bytes_observed
+from sgdsim.meanfield import limit
+from sgdsim.meanfield.dynamics import Sgd
+from sgdsim.meanfield.models import tanh_model
+from sgdsim.meanfield.particles import Pair
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.starts import FromLaw
+from sgdsim.sweep.experiment import load_experiment
 from sgdsim.sweep.plan import OPERATIONS_PER_SECOND, cautions, make_plan
 from tests.toy import LANES, Walk, make_experiment
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_a_plan_says_what_the_sweep_then_does(tmp_path):
@@ -63,3 +76,19 @@ def test_cautions_are_said_once_with_their_cells(monkeypatch):
     assert cautions(make_experiment(d=(100, 20))) == ["caution: dt = 0.05 is large (cell 1)"]
     many = make_experiment(d=(*range(2, 40), 100))
     assert cautions(many) == ["caution: dt = 0.5 is large (cells 0, 1, 2, 3, 4, 5 and 32 more)"]
+
+
+def test_a_plan_solves_no_limit(monkeypatch):
+    monkeypatch.setattr(limit, "_solve", lambda *_: pytest.fail("solved"))
+    experiment = load_experiment(CONFIGS / "meanfield" / "rates_output_weight.toml")
+    assert all(cell.memory > 0 and cell.seconds > 0 for cell in make_plan(experiment))
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0])
+def test_an_outline_has_the_sizes_of_the_kernel(beta):
+    """Of pairs beside a limit, and beside a random one: the only simulator whose outline is not its kernel."""
+    problem = MeanField(model=tanh_model(), dynamics=Sgd(), N=50, gamma=0.5, beta=beta, a=1.0, bins=7)
+    outline, kernel = Pair().outline(problem, 40, 0.1), Pair().bind(problem, 40, 0.1)
+    assert outline.lanes == kernel.lanes
+    start = FromLaw().draw(problem, np.random.default_rng(0), 1)
+    assert bytes_observed(outline, start) == bytes_observed(kernel, start) > 8 * outline.lanes * (7 + 8)

@@ -1,0 +1,30 @@
+"""Sizes of what a kernel observes, from shapes alone: nothing is computed, and equal shapes are looked at once."""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+
+Shape = tuple[tuple[int, ...], np.dtype]
+
+
+def bytes_observed(kernel: Kernel, initial: Initial) -> int:
+    """Bytes of the observables of a tile at one save time, for starts shaped like `initial`."""
+    leaves, structure = jax.tree.flatten((kernel, initial))
+    return _bytes(structure, tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves))
+
+
+@lru_cache(maxsize=256)
+def _bytes(structure: Any, shapes: tuple[Shape, ...]) -> int:
+    """The same for a kernel and a start of this structure, whose leaves have these shapes and types."""
+    arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
+    seen = jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(seen))
+
+
+def _observed(kernel: Kernel, initial: Initial, keys: jax.Array) -> Observables:
+    return kernel.observe(kernel.init(initial, keys))

@@ -1,5 +1,6 @@
 """Commands about experiments: plan, list."""
 
+import os
 import tomllib
 
 import typer
@@ -22,6 +23,8 @@ from sgdsim.cli.app import (
 @main.command()
 def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> None:
     """Show what an experiment would take: cells, steps, memory, estimated time. Runs and writes nothing."""
+    # Nothing is run: JAX need not take the memory of a GPU that others may be using.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with plain_errors():
         from sgdsim.amounts import duration, size_text
         from sgdsim.sweep.experiment import load_experiment

@@ -43,7 +43,7 @@ class LocalRun:
         self._meter = meter
         self._stop = stop
         self._presence = presence
-        self._maker = Maker(sweep, presence, meter.message, meter.resume)
+        self._maker = Maker(sweep, presence, meter.message, meter.resume, self._pause)
         self._outcome = Outcome()
         self._waiting_for: set[str] = set()
 
@@ -78,6 +78,7 @@ class LocalRun:
         """Whether the block is settled: on disk, or part of a cell that failed."""
         cells = self._sweep.layout
         self._meter.cell(f"cell {block.cell + 1}/{len(cells)} {describe(cells[block.cell].axes)}".rstrip())
+        self._meter.weigh(self._sweep.cost(block) / self._sweep.work(block))
         counted = 0
 
         def advance(work: int) -> None:
@@ -101,8 +102,14 @@ class LocalRun:
             case _:
                 self._outcome.made += made.seconds > 0
         if uncounted := self._sweep.work(block) - counted:
-            self._meter.advance(uncounted)
+            self._meter.skip(uncounted)
         return True
+
+    def _pause(self, seconds: float) -> None:
+        """Waits so long. **Raises:** Dropped where the run is to end."""
+        self._stop.wait(seconds)
+        if self._stop.requested:
+            raise Dropped
 
     def _expected(self, block: Block) -> float | None:
         """Seconds that the block will take, as far as those before it tell."""
@@ -124,4 +131,6 @@ def begin(sweep: Sweep, blocks: Sequence[Block], meter: Meter) -> list[Block]:
     meter.unit = sweep.unit
     total = sum(sweep.work(block) for block in blocks)
     meter.start(total, total - sum(sweep.work(block) for block in missing))
+    cost = sum(sweep.cost(block) for block in blocks)
+    meter.expect(cost, cost - sum(sweep.cost(block) for block in missing))
     return missing

@@ -6,8 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
-
+from sgdsim.engine.memory import NoMemory, Patience, device_words, first_line, lacks_memory, on_accelerator
 from sgdsim.engine.stop import Dropped
 from sgdsim.engine.sweep import Sweep
 from sgdsim.ensemble.replicas import Ensemble
@@ -47,10 +46,12 @@ class Maker:
     """Makes blocks of one sweep.
 
     Where the memory does not hold as many replicas at once as were tried, half of them are: that changes no number.
+    Where an accelerator's does not even hold the fewest, others have it: it is waited for.
 
     - `presence`: the process's sign of life.
     - `tell`: called with what a user should know.
     - `starting`: called when the simulation of a block begins, after theory and compilation.
+    - `sleep`: waits so many seconds for memory; raises Dropped where the run is to end.
     """
 
     def __init__(
@@ -59,11 +60,13 @@ class Maker:
         presence: Presence,
         tell: Callable[[str], None],
         starting: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sweep = sweep
         self._presence = presence
         self._tell = tell
         self._starting = starting
+        self._patience = Patience(tell, sleep)
         self._ensembles = dict(enumerate(sweep.ensembles))
         self._compiled: set[tuple[int, int]] = set()
 
@@ -72,7 +75,8 @@ class Maker:
 
         - `advance`: called with the work just done, less what was lost where memory ran out.
 
-        **Raises:** Unwritable where the block cannot be stored; Dropped, KeyboardInterrupt as `advance` does.
+        **Raises:** Unwritable where the block cannot be stored; NoMemory where an accelerator stays full; Dropped,
+        KeyboardInterrupt as `advance` does.
         """
         directory = self._sweep.directory
         if directory.done(block):
@@ -93,7 +97,7 @@ class Maker:
         self._presence.begin(block.name, self._sweep.work(block), self._sweep.unit)
         try:
             result = self._simulate(block, advance)
-        except Dropped:
+        except (Dropped, NoMemory):
             raise
         except Exception as error:
             # Whatever a cell cannot do, the others are worth finishing.
@@ -119,17 +123,27 @@ class Maker:
                 advance(work)
 
             try:
-                return self._attempt(block, count)
+                result = self._attempt(block, count)
             except Exception as error:
-                if not is_out_of_memory(error):
+                if not lacks_memory(error):
                     raise
-                smaller = halved(self._ensembles[block.cell])
-                if smaller is None:
-                    raise
-                self._tell(f"{block.name}: out of memory; going on with {smaller.batch} replicas at once")
+                self._make_room(block, error)
+                count(-done)
+            else:
+                self._patience.relax()
+                return result
+
+    def _make_room(self, block: Block, error: Exception) -> None:
+        """Halves the batch of a cell, or waits. **Raises:** the error where neither helps; NoMemory."""
+        smaller = halved(self._ensembles[block.cell])
+        if smaller is not None:
+            self._tell(f"{block.name}: out of memory; going on with {smaller.batch} replicas at once")
             self._ensembles[block.cell] = smaller
             self._compiled = {key for key in self._compiled if key[0] != block.cell}
-            count(-done)
+        elif on_accelerator():
+            self._patience.again(device_words(), first_line(error))
+        else:
+            raise error
 
     def _attempt(self, block: Block, advance: Callable[[int], None]) -> BlockResult:
         ensemble = self._ensembles[block.cell]
@@ -148,13 +162,6 @@ class Maker:
             replica_steps=ensemble.replica_steps(block.tiles),
             wall_seconds=time.perf_counter() - began,
         )
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
-    # XLA says RESOURCE_EXHAUSTED, but INTERNAL where the allocation fails while several CPU devices are at work.
-    lacking = isinstance(error, jax.errors.JaxRuntimeError) and "Out of memory" in str(error)
-    return lacking or isinstance(error, MemoryError)
 
 
 def halved(ensemble: Ensemble | TheoryAlone) -> Ensemble | None:

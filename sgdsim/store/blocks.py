@@ -1,7 +1,7 @@
 """Blocks: the units of work, of storage and of recovery of a sweep."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +34,8 @@ class CellLayout:
 
     - `lanes`: replicas of a tile.
     - `cuts`: tiles at which its blocks begin, and the number of tiles, at which the last one ends.
+    - `cost`: of one replica, or of a theory that is solved alone, in seconds that are the same on any machine: by it
+      cells are compared, so that the time left of a run is not that of its cheapest.
     """
 
     cell: int
@@ -41,6 +43,7 @@ class CellLayout:
     replicas: int
     lanes: int
     cuts: Sequence[int]
+    cost: float = field(default=1.0, compare=False)
 
     @property
     def blocks(self) -> list[Block]:
@@ -52,14 +55,19 @@ class CellLayout:
         first, stop = (min(tile * self.lanes, self.replicas) for tile in (tiles.start, tiles.stop))
         return Block(self.cell, tiles, range(first, stop))
 
+    def cost_of(self, block: Block) -> float:
+        """The cost of one of its blocks; that of a theory alone, which has no replicas, is that of one."""
+        return self.cost * (len(block.replicas) or 1)
+
     def to_json(self) -> dict[str, Any]:
         """As the index of a run directory holds it."""
-        return {"axes": dict(self.axes), "replicas": self.replicas, "lanes": self.lanes, "cuts": list(self.cuts)}
+        known = {"axes": dict(self.axes), "replicas": self.replicas, "lanes": self.lanes, "cuts": list(self.cuts)}
+        return known | {"cost": float(f"{self.cost:.3g}")}
 
     @classmethod
     def from_json(cls, cell: int, entry: Mapping[str, Any]) -> "CellLayout":
         """The inverse of `to_json`."""
-        return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"])
+        return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"], entry.get("cost", 1.0))
 
 
 def cut_tiles(tiles: range, lanes: int, steps: int, replicas: int | None) -> list[int]:

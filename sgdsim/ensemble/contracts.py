@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from pydantic import BaseModel
 
 from sgdsim.checks import check_fields
+from sgdsim.ensemble.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
 
 Scalar = int | float | str
@@ -177,10 +178,20 @@ class Simulator(abc.ABC):
         """Device memory that one replica holds while it runs, in bytes."""
 
     @abc.abstractmethod
-    def flops_per_step(self, problem: Any) -> float:
-        """A rough count of operations of one step of one replica, for the time estimate of a plan."""
+    def step_cost(self, problem: Any) -> StepCost:
+        """What a step of one replica takes, counted by hand, for the time estimate of a plan."""
+
+    def unrolled(self, problem: Any) -> float:
+        """Operations of a step that are written out one by one, which take the compiler its time."""
+        return 0.0
+
+    def once(self, problem: Any, final: float) -> tuple[Once, ...]:
+        """What is solved before the first step up to the time `final`, for all cells that share it."""
+        return ()
 
 
+CURVE = 1.5
+"""Seconds that compiling a theory's curve takes, where its class does not know better."""
 LEAST_TIMES = 64
 """A curve is compiled for no fewer times than these."""
 
@@ -258,9 +269,13 @@ class Theory(abc.ABC):
         """Bytes that solving it takes, where that is worth a word in a plan; else 0."""
         return 0
 
-    def flops(self, problem: Any, times: Float[np.ndarray, " times"]) -> float:
-        """A rough count of operations of solving it, for the time estimate of a plan; 0 where they hardly count."""
+    def cost(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> float:
+        """Seconds that one cell's curve and fluctuations take, for the time estimate of a plan; 0 if hardly any."""
         return 0.0
+
+    def once(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """What is compiled or solved for all cells that share it."""
+        return (Once(type(self), compile=CURVE),)
 
     def exists(self, problem: Any) -> bool:
         """Whether there is such a theory of the problem. In a grid, a problem without one is simulated on its own."""

@@ -1,6 +1,7 @@
 """An ensemble: many replicas of one problem, simulated tile by tile on all local devices and held against theory."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -12,11 +13,12 @@ from jaxtyping import Float, Int
 from sgdsim.checks import integer
 from sgdsim.ensemble.batch import Batch
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, Theory
+from sgdsim.ensemble.cost import KERNEL, UNROLLED, Once, StepCost
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
-from sgdsim.ensemble.shapes import bytes_observed
+from sgdsim.ensemble.shapes import bytes_observed, signature
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
@@ -120,15 +122,38 @@ class Ensemble:
         theory = 0 if self.theory is None else self.theory.memory(self.problem, self.realised_times)
         return self.bytes_per_replica * self.lanes * self.tiles_at_once + theory
 
-    @property
-    def operations(self) -> float:
-        """A rough count of operations of the simulation."""
-        return self.simulator.flops_per_step(self.problem) * self.total_steps * self.replicas
+    @cached_property
+    def step_cost(self) -> StepCost:
+        """What a step of one replica takes, for a plan."""
+        return self.simulator.step_cost(self.problem)
 
     @property
-    def theory_operations(self) -> float:
-        """A rough count of operations of solving the theory."""
-        return 0.0 if self.theory is None else self.theory.flops(self.problem, self.realised_times)
+    def tile_seconds(self) -> float:
+        """Seconds that one core takes for a tile; see `cost`."""
+        return self.step_cost.on_core(self.lanes) * self.total_steps
+
+    @property
+    def cost(self) -> float:
+        """Seconds of one core for one replica, by which cells are compared."""
+        return self.tile_seconds * self.n_tiles / self.replicas
+
+    @property
+    def theory_seconds(self) -> float:
+        """Seconds that the theory of this cell alone takes; see `cost`."""
+        return 0.0 if self.theory is None else self.theory.cost(self.problem, self.start, self.realised_times)
+
+    def once(self) -> tuple[Once, ...]:
+        """What is compiled and solved for all cells that share it."""
+        final = float(self.realised_times[-1])
+        unrolled = UNROLLED * self.simulator.unrolled(self.problem)
+        kernel = Once(self.program, compile=KERNEL + unrolled)
+        found = (kernel, *self.simulator.once(self.problem, final))
+        return found if self.theory is None else found + self.theory.once(self.problem, self.start, self.realised_times)
+
+    @property
+    def program(self) -> Hashable:
+        """Equal for cells whose kernels are of one shape."""
+        return signature(self.outline, self._start_of(0))
 
     @cached_property
     def theory_curve(self) -> Observables | None:

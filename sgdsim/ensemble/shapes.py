@@ -14,8 +14,16 @@ Shape = tuple[tuple[int, ...], np.dtype]
 
 def bytes_observed(kernel: Kernel, initial: Initial) -> int:
     """Bytes of the observables of a tile at one save time, for starts shaped like `initial`."""
+    return _bytes(*signature(kernel, initial))
+
+
+def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]:
+    """The structure of a kernel and a start, and shapes and types of its leaves: programs of equal ones are the same.
+
+    Hashable.
+    """
     leaves, structure = jax.tree.flatten((kernel, initial))
-    return _bytes(structure, tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves))
+    return structure, tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
 
 
 @lru_cache(maxsize=256)

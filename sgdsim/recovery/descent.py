@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from sgdsim.checks import integer
 from sgdsim.ensemble.contracts import Problem, Simulator
+from sgdsim.ensemble.cost import StepCost
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.descent_kernel import DescentKernel, block_rows
@@ -93,11 +94,8 @@ class Descent(Simulator):
         arrays = (6 + 4 * self.response) * features.count
         return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize
 
-    def flops_per_step(self, problem: Recovery) -> float:
-        """Two matrix products with J, twice that with the response; about 30 operations to draw a number anew.
-
-        Products are counted at a fifth: so much faster are they than the loops by which a plan reckons.
-        """
+    def step_cost(self, problem: Recovery) -> StepCost:
+        """Two matrix products with J, twice that with the response; its numbers drawn anew where it is not kept."""
         size = float(problem.data * Features(problem.N, problem.degree).count)
         drawing = 0.0 if self.keeps(problem) else 30.0 / self.most_lanes(problem)
-        return size * (8.0 if self.response else 4.0) / 5 + size * drawing
+        return StepCost(size * drawing, size * (8.0 if self.response else 4.0), loops=60.0, launches=14.0)

@@ -40,11 +40,11 @@ class Intervals:
     def __init__(self) -> None:
         self._found: list[tuple[float, float]] = []
 
-    def heard(self, event: str, seconds: float, **details: Any) -> None:
+    def heard(self, event: str, duration_secs: float, **details: str | int) -> None:
         """Takes note of an event of JAX that has just ended."""
         if event.startswith(COMPILATION):
             now = time.time()
-            self._found.append((now - seconds, now))
+            self._found.append((now - duration_secs, now))
 
     def within(self, first: float, last: float) -> float:
         """Seconds of a stretch that they cover."""

@@ -28,7 +28,7 @@ from sgdsim.errors import ArgumentError
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
 
-SOLVED, ROUGH, SAMPLED, COMPILED, LINEARISED = 0.05, 1.75, 2.0, 3.0, 5.0
+SOLVED, ROUGH, SAMPLED, COMPILED, LINEARISED = 0.05, 1.75, 3.0, 3.0, 5.0
 """Seconds, for a plan: of a solution; where averages are sums over points, for each unit and unit of time (relu, p = 2
 and 4); of predicted fluctuations; of compiling the ODE, and its linearisation."""
 

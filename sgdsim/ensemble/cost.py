@@ -27,13 +27,13 @@ WAIT = 6e-7
 THEORY_OPERATION = 2.2e-10
 """One operation of a theory's loop, in float64."""
 # `python -m benchmarks.plan`: what its columns "start" and "report" say, and their slope in figures and cells.
-START, PAGE, FIGURE, PER_CELL = 2.5, 1.5, 0.9, 0.02
-"""Before the first cell; the results and the page of a run, one figure of it in two formats, and one cell in them."""
+START, PAGE, FIGURE, PER_CELL = 2.5, 1.5, 1.5, 0.02
+"""Before the first cell; results and page of a run, one figure or fit of it in two formats, and one cell in them."""
 # `make bench`, blocks of a sweep.
 STORING = 2e-3
 """Storing one block."""
 # `python -m benchmarks.plan --only committee/scaling_law meanfield/rates`: what remains of "compile" for one kernel.
-KERNEL = 4.0
+KERNEL = 4.5
 """Compiling start, steps and statistics of one kernel, of which KEPT is left once its programs are kept on disk."""
 # The same for chains of p = 2 and 8.
 UNROLLED = 4e-3

@@ -84,7 +84,7 @@ def make_plan(experiment: Experiment) -> Plan:
     slow = slowness()
     compiling = slow * sum(work.compile for work in once)
     alone = sum(work.solve for work in once) + sum(ensemble.theory_seconds for ensemble in ensembles)
-    drawing = PAGE + FIGURE * len(experiment.figures) + PER_CELL * len(ensembles)
+    drawing = PAGE + FIGURE * (len(experiment.figures) + len(experiment.fits)) + PER_CELL * len(ensembles)
     pairs = zip(experiment.cells, ensembles, strict=True)
     return Plan(
         cells=[_plan_cell(experiment, cell, ensemble) for cell, ensemble in pairs],
@@ -120,7 +120,7 @@ def _simulation(ensembles: Iterable[Ensemble | TheoryAlone]) -> float:
             groups[ensemble.program].append(ensemble)
     devices: Sequence[Any] = jax.local_devices()
     together = _on_cores if devices[0].platform == "cpu" else _on_accelerators
-    return sum(together(group, len(devices)) for group in groups.values())
+    return float(sum(together(group, len(devices)) for group in groups.values()))
 
 
 def _on_cores(group: Sequence[Ensemble], cores: int) -> float:

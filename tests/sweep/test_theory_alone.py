@@ -242,7 +242,7 @@ def test_the_committee_alone(tmp_path, text):
     experiment = load_experiment(tmp_path / "lone.toml")
     assert (experiment.replicas, "ensemble" in experiment.resolved) == (0, False)
     planned = run("plan", tmp_path / "lone.toml")
-    assert "2 cells, theory alone, about" in planned.output
+    assert "2 cells, theory alone\nabout" in planned.output
     done = run("run", tmp_path / "lone.toml", "-o", tmp_path / "out")
     assert done.exit_code == 0, (done.output, done.exception)
     assert re.search(r"\n2 cells of theory, 0 diverged, in [\d.]+ s\n", done.stdout)

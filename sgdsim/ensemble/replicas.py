@@ -1,10 +1,9 @@
 """An ensemble: many replicas of one problem, simulated tile by tile on all local devices and held against theory."""
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -150,9 +149,9 @@ class Ensemble:
         found = (kernel, *self.simulator.once(self.problem, final))
         return found if self.theory is None else found + self.theory.once(self.problem, self.start, self.realised_times)
 
-    @property
-    def program(self) -> Hashable:
-        """Equal for cells whose kernels are of one shape."""
+    @cached_property
+    def program(self) -> tuple[Any, Any]:
+        """Equal for cells whose kernels are of one shape: see `shapes.signature`."""
         return signature(self.outline, self._start_of(0))
 
     @cached_property
@@ -222,5 +221,5 @@ class Ensemble:
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, and float64 observables at every save time."""
-        per_tile = bytes_observed(self.outline, self._start_of(0)) * len(self.times)
+        per_tile = bytes_observed(*self.program) * len(self.times)
         return self.simulator.bytes_per_replica(self.problem) + 2 * per_tile // self.lanes

@@ -12,11 +12,6 @@ from sgdsim.ensemble.contracts import Initial, Kernel, Observables
 Shape = tuple[tuple[int, ...], np.dtype]
 
 
-def bytes_observed(kernel: Kernel, initial: Initial) -> int:
-    """Bytes of the observables of a tile at one save time, for starts shaped like `initial`."""
-    return _bytes(*signature(kernel, initial))
-
-
 def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]:
     """The structure of a kernel and a start, and shapes and types of its leaves: programs of equal ones are the same.
 
@@ -27,8 +22,8 @@ def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]
 
 
 @lru_cache(maxsize=256)
-def _bytes(structure: Any, shapes: tuple[Shape, ...]) -> int:
-    """The same for a kernel and a start of this structure, whose leaves have these shapes and types."""
+def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
+    """Bytes of the observables of a tile at one save time, for a kernel and a start of this `signature`."""
     arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
     seen = jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(seen))

@@ -13,9 +13,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax.tree_util import Partial
 from jaxtyping import Array, Float
-from scipy.interpolate import CubicSpline
 
 from sgdsim.checks import positive
 from sgdsim.ensemble.cost import Once
@@ -266,5 +266,7 @@ def _refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
     parts = math.ceil(dt / SPACING)
     count = len(coarse[0])
     fine = np.arange(parts * (count - 1) + 1) / parts
-    m, mean, variance = (jnp.asarray(CubicSpline(np.arange(count), np.asarray(v))(fine)) for v in coarse)
+    # scipy.interpolate takes long to import: by this name it is imported when it is used.
+    splines = (scipy.interpolate.CubicSpline(np.arange(count), np.asarray(values)) for values in coarse)
+    m, mean, variance = (jnp.asarray(spline(fine)) for spline in splines)
     return Limit(dt / parts, m, mean, variance)

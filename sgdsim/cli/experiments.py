@@ -1,5 +1,6 @@
 """Commands about experiments: plan, list."""
 
+import os
 import tomllib
 
 import typer
@@ -22,14 +23,16 @@ from sgdsim.cli.app import (
 @main.command()
 def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> None:
     """Show what an experiment would take: cells, steps, memory, estimated time. Runs and writes nothing."""
+    # Nothing is run: JAX need not take the memory of a GPU that others may be using.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with plain_errors():
         from sgdsim.amounts import duration, size_text
         from sgdsim.sweep.experiment import load_experiment
         from sgdsim.sweep.plan import make_plan
 
         experiment = load_experiment(find_config(config), overrides or (), quick)
-        cells = make_plan(experiment)
-        first = cells[0]
+        planned = make_plan(experiment)
+        cells, first = planned.cells, planned.cells[0]
         labels = [*first.axes, *first.parameters]
         rows = table("cell", *labels, "dt", "theory", "steps", "replicas", "blocks", "memory", "time (estimate)")
         for index, cell in enumerate(cells):
@@ -38,9 +41,11 @@ def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> N
             rows.add_row(str(index), *values, f"{cell.dt:.3g}", cell.theory, *work, duration(cell.seconds))
         show(experiment.title, rows)
         steps = float(sum(cell.steps * cell.replicas for cell in cells))
-        total = duration(sum(cell.seconds for cell in cells))
         work = f"{steps:.3g} steps of SGD in all" if steps else "theory alone"
-        typer.echo(f"{len(cells)} cells, {work}, about {total} on this machine (an estimate)")
+        parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in planned.parts.items() if seconds)
+        typer.echo(f"{len(cells)} cells, {work}")
+        typer.echo(f"about {duration(planned.first)} on this machine (an estimate): {parts}")
+        typer.echo(f"about {duration(planned.again)} once its programs are compiled and kept")
         caution(experiment)
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from sgdsim.cli.app import Folder, command_line, main, plain_errors
-from sgdsim.cli.run import Quiet, conduct, disk_errors, say
+from sgdsim.cli.run import Quiet, conduct, disk_errors, say, start_devices
 from sgdsim.engine.options import Options
 from sgdsim.engine.stop import Exit
 
@@ -82,6 +82,7 @@ def verify(
             say(problem)
         again = []
         if count and sound:
+            start_devices()
             sweep = joined_sweep(directory)
             with meter_for(Console(stderr=True), quiet) as meter:
                 again = recompute(sweep, sound, count, random.Random(), meter, differences.append)

@@ -97,6 +97,7 @@ def run(
         from sgdsim.store.directory import RunDirectory
         from sgdsim.sweep.experiment import load_experiment
 
+        start_devices()
         begun = is_run(Path(config)) and not (overrides or quick)
         if begun:
             experiment = load_run(RunDirectory(Path(config)))
@@ -132,6 +133,7 @@ def extend(
         from sgdsim.store.directory import RunDirectory
 
         directory = RunDirectory(folder)
+        start_devices()
         check_extension(directory, replicas)
         experiment = load_run(directory, [f"ensemble.replicas={replicas}"])
         if not quiet:
@@ -175,6 +177,13 @@ def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
             typer.echo(line)
         typer.echo(f"report: {folder / 'report.html'}")
     raise typer.Exit(code)
+
+
+def start_devices() -> None:
+    """Starts JAX, once there is memory for it on the devices."""
+    from sgdsim.engine.memory import wait_for_devices
+
+    wait_for_devices(say)
 
 
 def say(text: str) -> None:

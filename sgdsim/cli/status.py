@@ -152,7 +152,7 @@ def _totals(state: "RunStatus") -> str:
     words += [f"{sum(cell.diverged for cell in cells)} replicas diverged"]
     words += [f"{state.rate:.3g} {state.at_work[0].sign.unit}/s"] if state.rate else []
     if state.seconds_left is not None:
-        guess = ", if cells not begun cost what the others do" if state.guessed else ""
+        guess = ", if cells not begun cost what was planned" if state.guessed else ""
         words += [f"about {duration(state.seconds_left)} left{guess}"]
     elif not state.at_work and not state.over:
         words += ["nobody is at work"]

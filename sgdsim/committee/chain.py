@@ -10,6 +10,7 @@ from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
 from sgdsim.ensemble.contracts import Kernel, Problem, Simulator
+from sgdsim.ensemble.cost import StepCost
 from sgdsim.errors import ArgumentError
 
 WIDEST_LANES = 16
@@ -47,7 +48,7 @@ class Chain(Simulator):
     def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:
         """The unrolled form for small p, matrix products otherwise."""
         dtype = jnp.dtype(self.precision)
-        if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
+        if _is_unrolled(problem):
             return ChainLanes.of(problem, dtype, _lanes(replicas, 16, 256))
         room = problem.d - problem.k - problem.p
         steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
@@ -58,13 +59,25 @@ class Chain(Simulator):
         k, p, samples = problem.k, problem.p, max(_block_samples(problem.p), problem.batch)
         return 8 * (4 * p * (p + k) + 2 * samples * (p + k + 2 * samples))
 
-    def flops_per_step(self, problem: Committee) -> float:
-        """About 30 operations to draw a normal, the root of S, and updates of M and S."""
+    def step_cost(self, problem: Committee) -> StepCost:
+        """Normals, the root of S, and updates of M and S; the unrolled form has a loop for every nine operations."""
         k, p, samples = problem.k, problem.p, max(_block_samples(problem.p), problem.batch)
-        if problem.batch == 1 and max(p, k) <= WIDEST_LANES:
-            return 30.0 * (k + p + 2) + p**3 / 3 + 4 * p * (k + p) + 20 * (k + p)
-        root = p**3 / samples * problem.batch
-        return root + problem.batch * (30.0 * (k + p + samples / 2) + 6 * p * (k + p + samples))
+        if _is_unrolled(problem):
+            operations = self.unrolled(problem)
+            return StepCost(operations, loops=operations / 9, launches=2.0 if p <= 4 else p / 2)
+        root, batch = p**3 / samples, problem.batch
+        products = batch * (root + 6 * p * (k + p + samples))
+        blocks = batch / samples
+        return StepCost(batch * 30.0 * (k + p + samples / 2), products, loops=200 * blocks, launches=139 * blocks)
+
+    def unrolled(self, problem: Committee) -> float:
+        """All operations of a step of the unrolled form."""
+        k, p = problem.k, problem.p
+        return 30.0 * (k + p + 2) + p**3 / 3 + 4 * p * (k + p) + 20 * (k + p) if _is_unrolled(problem) else 0.0
+
+
+def _is_unrolled(problem: Committee) -> bool:
+    return problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES
 
 
 def _block_samples(p: int) -> int:

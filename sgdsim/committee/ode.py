@@ -22,10 +22,15 @@ from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.solver import integrate
 from sgdsim.ensemble.contracts import Curve, Observables, Problem, Spread, Start, Theory
+from sgdsim.ensemble.cost import Once
 from sgdsim.errors import ArgumentError
 
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
+
+SOLVED, ROUGH, SAMPLED, COMPILED, LINEARISED = 0.05, 1.75, 3.0, 3.0, 5.0
+"""Seconds, for a plan: of a solution; where averages are sums over points, for each unit and unit of time (relu, p = 2
+and 4); of predicted fluctuations; of compiling the ODE, and its linearisation."""
 
 OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
@@ -231,6 +236,21 @@ class OverlapODE(Theory):
         """The ODE at the actual d, about which replicas stray, and this one."""
         flow = ExactODE(self.rtol, self.atol).bind(problem)
         return flow, flow if isinstance(self, ExactODE) else self.bind(problem)
+
+    def cost(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> float:
+        """Nearly nothing where averages are closed; where they are sums over many points, the solver's own steps count.
+
+        Predicted fluctuations are sampled.
+        """
+        rough = ROUGH * problem.p * float(times[-1]) if problem.activation.accuracy > 0 else 0.0
+        return rough + SOLVED + SAMPLED * self.fluctuations
+
+    def once(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """The ODE of this p and k, of any p from equal units; and its linearisation for the fluctuations."""
+        equal = isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
+        shape = (type(problem.activation), problem.k, equal or problem.p)
+        curve = Once(("ode", shape), compile=COMPILED)
+        return (curve, Once(("fluctuations", shape), compile=LINEARISED)) if self.fluctuations else (curve,)
 
     def unreached(self, problem: Committee, last: float, final: float) -> ArgumentError:
         """The learning rate's fault: without the noise term, of order gamma^2, the risk falls and nothing grows."""

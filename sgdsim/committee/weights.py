@@ -18,6 +18,7 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import backpropagated_errors, block_steps
 from sgdsim.ensemble.contracts import Kernel, Observables, Problem, Simulator
+from sgdsim.ensemble.cost import StepCost
 from sgdsim.ensemble.pin import Pin, Pinning
 from sgdsim.ensemble.random import Key, block_normal_pairs, fold
 from sgdsim.ensemble.segments import run_blocks
@@ -160,10 +161,12 @@ class Weights(Simulator):
         rows = problem.p + problem.k + max(self.block, problem.batch)
         return 2 * rows * problem.d * jnp.dtype(self.precision).itemsize
 
-    def flops_per_step(self, problem: Committee) -> float:
-        """About 30 operations to draw a normal, and the matrix products."""
+    def step_cost(self, problem: Committee) -> StepCost:
+        """Normals, the matrix products of a block, and the recursion over its samples."""
         samples = max(self.block, problem.batch)
-        return problem.batch * problem.d * (30.0 + 4 * problem.p + 2 * problem.k + 2 * samples)
+        products = problem.batch * problem.d * (4.0 * problem.p + 2 * problem.k + 2 * samples)
+        blocks = problem.batch / samples
+        return StepCost(30.0 * problem.batch * problem.d, products, loops=100 * blocks, launches=34 * blocks)
 
 
 def _power_of_two(number: int) -> int:

@@ -8,8 +8,9 @@ from itertools import islice
 import jax
 
 from sgdsim.engine.sweep import Sweep
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.store.blocks import BLOCK_OPERATIONS, Block
+from sgdsim.store.blocks import BLOCK_SECONDS, Block
 
 TILES_PER_CORE = 4
 """Tiles of a bundle for each CPU core, at most: enough for cores to be busy alike, and little to be lost."""
@@ -28,10 +29,10 @@ class Bundler:
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        devices, on_cpu = jax.local_device_count(), jax.default_backend() == "cpu"
+        devices, cores = jax.local_device_count(), on_cpu()
         self._devices = devices
-        self._most_tiles = TILES_PER_CORE * devices if on_cpu else sys.maxsize
-        self._most_work = BLOCK_OPERATIONS * devices if on_cpu else math.inf
+        self._most_tiles = TILES_PER_CORE * devices if cores else sys.maxsize
+        self._most_work = BLOCK_SECONDS * devices if cores else math.inf
         self._forms: dict[int, Hashable] = {}
 
     def first(self, blocks: Iterable[Block]) -> list[Block]:
@@ -60,11 +61,11 @@ class Bundler:
     def _as_long(self, block: Block, head: Block) -> bool:
         """Whether the tiles of a block are not much longer than those of the first, or than a block."""
         each, first = (self._work(one) / len(one.tiles) for one in (block, head))
-        return each <= max(BLOCK_OPERATIONS, LONGER * first)
+        return each <= max(BLOCK_SECONDS, LONGER * first)
 
     def _work(self, block: Block) -> float:
-        """Operations in a block, comparable between cells."""
-        return self._sweep.ensembles[block.cell].replica_operations * len(block.replicas)
+        """Seconds of arithmetic in a block, comparable between cells."""
+        return self._sweep.ensembles[block.cell].replica_seconds * len(block.replicas)
 
     def _form(self, cell: int) -> Hashable:
         """The form of a cell's ensemble; None where it has none, or cannot be had: then it fails alone."""

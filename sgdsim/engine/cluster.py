@@ -221,7 +221,10 @@ class _Crowd:
         self._scheduler = scheduler
         self._waiting_for: set[str] = set()
         self._settled = self._shown = 0
+        self._cost = self._shown_cost = 0.0
         self._in_hand: dict[str, int] = {}
+        self._shares: dict[str, float] = {}
+        self._costs = {block.name: sweep.cost(block) for block in sweep.blocks}
         self._next_look = 0.0
         self._size: int | None = None
         self.threads = 0
@@ -235,6 +238,7 @@ class _Crowd:
                     self._note(await asyncio.wait_for(client.nthreads(), LOOK_SECONDS))
             signs = [sign for sign in self._sweep.directory.watch.signs() if sign.block in given]
             self._in_hand = {sign.block: min(sign.done, sign.work) for sign in signs}
+            self._shares = {sign.block: min(sign.done / sign.work, 1.0) for sign in signs if sign.work}
             rates = [sign.rate for sign in signs if sign.rate]
             self.rate = sum(rates) / len(rates) if rates else self.rate
             self._next_look = time.monotonic() + LOOK_SECONDS
@@ -243,7 +247,9 @@ class _Crowd:
     def settle(self, block: Block) -> None:
         """Counts a block that is on disk, or will never be."""
         self._settled += self._sweep.work(block)
+        self._cost += self._sweep.cost(block)
         self._in_hand.pop(block.name, None)
+        self._shares.pop(block.name, None)
         self._show()
 
     def wait_for(self, holder: str) -> None:
@@ -267,6 +273,10 @@ class _Crowd:
     def _show(self) -> None:
         """Moves the meter forward; what a dead worker had done of a block is waited for, not counted twice."""
         done = self._settled + sum(self._in_hand.values())
+        cost = self._cost + sum(self._costs[name] * share for name, share in self._shares.items())
         if done > self._shown:
+            self._meter.weigh((cost - self._shown_cost) / (done - self._shown))
             self._meter.advance(done - self._shown)
-            self._shown = done
+            self._shown, self._shown_cost = done, cost
+        elif not any(self._in_hand.values()):
+            self._meter.resume()  # all are at theories and compilation: the clock stands

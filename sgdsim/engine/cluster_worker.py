@@ -71,12 +71,16 @@ class _Session:
     said: list[str]
 
     def make(self, cell: int, tiles: range) -> Receipt:
+        from sgdsim.engine.memory import NoMemory
+
         self.said.clear()
         block = self.sweep.layout[cell].block(tiles)
         try:
             outcome = self.maker.make(block, lambda work: None)
         except Unwritable as error:
             outcome = Unwritten(str(error))
+        except NoMemory as error:
+            raise Unfit(f"{HOST}: {error}") from error
         return Receipt(outcome, list(self.said))
 
     def close(self, status: str) -> None:

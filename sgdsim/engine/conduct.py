@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sgdsim.engine.cluster import ClusterRun
 from sgdsim.engine.local import LocalRun, Outcome
+from sgdsim.engine.memory import NoMemory
 from sgdsim.engine.options import Options
 from sgdsim.engine.progress import meter_for
 from sgdsim.engine.sessions import begin_session, end_session
@@ -55,8 +56,8 @@ class Conductor:
         except KeyboardInterrupt:
             self._leave(stop.code)
             raise
-        except (Unwritable, OSError) as error:
-            return self._unwritable(error)
+        except (Unwritable, OSError, NoMemory) as error:
+            return self._unable(error)
         finally:
             end_session(self._directory, status)
         return code if self.summary is None else self._report(code)
@@ -115,10 +116,10 @@ class Conductor:
         try:
             write_report(self._directory.path)
         except OSError as error:
-            return self._unwritable(error)
+            return self._unable(error)
         return code
 
-    def _unwritable(self, error: Exception) -> Exit:
+    def _unable(self, error: Exception) -> Exit:
         self._say(unwritable(error))
         self._say_how_to_go_on()
         return Exit.FAILED

@@ -110,7 +110,7 @@ def _lay_out(
     for cell, old, ensemble in zip(experiment.cells, before, ensembles, strict=True):
         new = cut(experiment, cell, ensemble)
         same = old.lanes == ensemble.lanes
-        cuts = grown(old, ensemble.n_tiles, ensemble.replica_operations, experiment.block) if same else new.cuts
+        cuts = grown(old, ensemble.n_tiles, ensemble.replica_seconds, experiment.block) if same else new.cuts
         after.append(replace(new, cuts=cuts))
     there = directory.on_disk()
     for old, new in zip(before, after, strict=True):

@@ -45,7 +45,7 @@ class LocalRun:
         self._stop = stop
         self._presence = presence
         self._bundler = Bundler(sweep)
-        self._maker = Maker(sweep, presence, meter.message, meter.resume)
+        self._maker = Maker(sweep, presence, meter.message, meter.resume, self._pause)
         self._outcome = Outcome()
         self._waiting_for: set[str] = set()
 
@@ -86,6 +86,8 @@ class LocalRun:
     def _make(self, bundle: Sequence[Block]) -> list[Block]:
         """Makes blocks; returns those that are not settled: neither on disk nor part of a cell that failed."""
         self._meter.cell(label(bundle, self._sweep.layout))
+        work = sum(map(self._sweep.work, bundle))
+        self._meter.weigh(sum(map(self._sweep.cost, bundle)) / work)
         counted = 0
 
         def advance(work: int) -> None:
@@ -101,7 +103,7 @@ class LocalRun:
             return list(bundle)
         left = [block for block, made in zip(bundle, outcomes, strict=True) if not self._settled(block, made)]
         if uncounted := sum(self._sweep.work(block) for block in bundle if block not in left) - counted:
-            self._meter.advance(uncounted)
+            self._meter.skip(uncounted)
         return left
 
     def _settled(self, block: Block, made: Made | Elsewhere | Failed) -> bool:
@@ -116,6 +118,12 @@ class LocalRun:
             case _:
                 self._outcome.made += made.seconds > 0
         return True
+
+    def _pause(self, seconds: float) -> None:
+        """Waits so long. **Raises:** Dropped where the run is to end."""
+        self._stop.wait(seconds)
+        if self._stop.requested:
+            raise Dropped
 
     def _expected(self, blocks: Sequence[Block]) -> float | None:
         """Seconds that the blocks will take, as far as those before them tell."""
@@ -147,4 +155,6 @@ def begin(sweep: Sweep, blocks: Sequence[Block], meter: Meter) -> list[Block]:
     meter.unit = sweep.unit
     total = sum(sweep.work(block) for block in blocks)
     meter.start(total, total - sum(sweep.work(block) for block in missing))
+    cost = sum(sweep.cost(block) for block in blocks)
+    meter.expect(cost, cost - sum(sweep.cost(block) for block in missing))
     return missing

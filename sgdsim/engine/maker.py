@@ -6,8 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-
+from sgdsim.engine.memory import NoMemory, Patience, device_words, first_line, lacks_memory, on_accelerator
 from sgdsim.engine.stop import Dropped
 from sgdsim.engine.sweep import Sweep
 from sgdsim.ensemble.bundle import Bundle
@@ -48,10 +47,12 @@ class Maker:
     """Makes blocks of one sweep, one or a bundle of them at a time.
 
     Where the memory does not hold as many replicas at once as were tried, half of them are: that changes no number.
+    Where an accelerator's does not even hold the fewest, others have it: it is waited for.
 
     - `presence`: the process's sign of life.
     - `tell`: called with what a user should know.
     - `starting`: called when the simulation of a block begins, after theory and compilation.
+    - `sleep`: waits so many seconds for memory; raises Dropped where the run is to end.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class Maker:
         presence: Presence,
         tell: Callable[[str], None],
         starting: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sweep = sweep
         self._presence = presence
         self._tell = tell
         self._starting = starting
+        self._patience = Patience(tell, sleep)
         self._most: dict[Hashable, int] = {}
         self._compiled: set[Hashable] = set()
 
@@ -79,7 +82,8 @@ class Maker:
 
         - `advance`: called with the work just done, less what was lost where memory ran out.
 
-        **Raises:** Unwritable where a block cannot be stored; Dropped, KeyboardInterrupt as `advance` does.
+        **Raises:** Unwritable where a block cannot be stored; NoMemory where an accelerator stays full; Dropped,
+        KeyboardInterrupt as `advance` does.
         """
         directory, claims = self._sweep.directory, self._sweep.directory.claims
         outcomes: dict[str, Outcome] = {}
@@ -134,7 +138,7 @@ class Maker:
         cells = sorted({block.cell for block in blocks})
         try:
             results = self._simulate(blocks, count)
-        except Dropped:
+        except (Dropped, NoMemory):
             raise
         except Exception as error:
             # Whatever a cell cannot do, the others are worth finishing.
@@ -215,27 +219,31 @@ class Maker:
             bundle = self._bundle(blocks)
             assert bundle is not None
             try:
-                return task(bundle)
+                made = task(bundle)
             except Exception as error:
-                if not is_out_of_memory(error) or bundle.tiles_at_once == 1:
+                if not lacks_memory(error):
                     raise
+                self._make_room(bundle, and_more(blocks[0].name, len(blocks) - 1), error)
+            else:
+                self._patience.relax()
+                return made
+
+    def _make_room(self, bundle: Bundle, name: str, error: Exception) -> None:
+        """Halves what is simulated at once, or waits. **Raises:** the error where neither helps; NoMemory."""
+        if bundle.tiles_at_once > 1:
             self._most[bundle.form] = bundle.tiles_at_once // 2
             replicas = self._most[bundle.form] * bundle.lanes
-            name = and_more(blocks[0].name, len(blocks) - 1)
             self._tell(f"{name}: out of memory; going on with {replicas} replicas at once")
+        elif on_accelerator():
+            self._patience.again(device_words(), first_line(error))
+        else:
+            raise error
 
     def _bundle(self, blocks: Sequence[Block]) -> Bundle | None:
         """The ensembles of the blocks as one; None where nothing is simulated."""
         parts = [(self._sweep.ensembles[block.cell], block.tiles) for block in blocks]
         simulated = [(ensemble, tiles) for ensemble, tiles in parts if isinstance(ensemble, Ensemble)]
         return Bundle(simulated, self._most.get(simulated[0][0].form)) if simulated else None
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
-    # XLA says RESOURCE_EXHAUSTED, but INTERNAL where the allocation fails while several CPU devices are at work.
-    lacking = isinstance(error, jax.errors.JaxRuntimeError) and "Out of memory" in str(error)
-    return lacking or isinstance(error, MemoryError)
 
 
 def _words(error: Exception) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sgdsim.store.block_file import SpoiltBlock
-from sgdsim.store.blocks import Block, CellLayout
+from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.log import BLOCK, Entry
 from sgdsim.store.presence import SILENT_SECONDS, Sign
@@ -64,7 +64,7 @@ class RunStatus:
     """A run.
 
     - `seconds_left`: None where nobody is at work, or nothing is known of the speed.
-    - `guessed`: whether cells of which no block is done are in it, taken to cost what the others do.
+    - `guessed`: whether cells of which no block is done are in it, taken to cost what a plan expects beside the others.
     - `disk`: bytes of all files.
     - `written`: whether there are results.
     - `unreadable`: what is wrong with blocks that had to be read and could not be.
@@ -210,29 +210,25 @@ def _time_left(
 ) -> tuple[float | None, bool]:
     """Seconds until the missing blocks are made by those at work, and whether some cells' cost had to be guessed.
 
-    The cost of a replica is what the finished blocks of the same cell took, else those of all cells.
+    A block takes what the finished blocks of its cell say, else those of all cells, in proportion to its cost.
     """
-    took, weights = defaultdict[int, float](float), defaultdict[int, int](int)
-    for block in (block for cell in layout for block in cell.blocks if block.name in there and block.name in facts):
-        took[block.cell] += facts[block.name].seconds
-        weights[block.cell] += _weight(block)
-    if not signs or not weights:
+    took, costs = defaultdict[int, float](float), defaultdict[int, float](float)
+    for cell in layout:
+        for block in (block for block in cell.blocks if block.name in there and block.name in facts):
+            took[block.cell] += facts[block.name].seconds
+            costs[block.cell] += cell.cost_of(block)
+    if not signs or not costs:
         return None, False
-    usual = sum(took.values()) / sum(weights.values())
+    usual = sum(took.values()) / sum(costs.values())
     begun = {name: sign.done / sign.work for sign in signs if sign.work > 0 for name in (sign.block, *sign.others)}
     seconds, guessed = 0.0, False
     for cell, status in zip(layout, cells, strict=True):
         if status.settled:
             continue
-        left = sum(_weight(b) * max(0.0, 1 - begun.get(b.name, 0.0)) for b in cell.blocks if b.name not in there)
-        seconds += left * (took[cell.cell] / weights[cell.cell] if weights[cell.cell] else usual)
-        guessed |= not weights[cell.cell]
+        left = sum(cell.cost_of(b) * max(0.0, 1 - begun.get(b.name, 0.0)) for b in cell.blocks if b.name not in there)
+        seconds += left * (took[cell.cell] / costs[cell.cell] if costs[cell.cell] else usual)
+        guessed |= not costs[cell.cell]
     return seconds / len(signs), guessed
-
-
-def _weight(block: Block) -> int:
-    """Replicas of a block; that of a theory alone, which has none, counts as one."""
-    return len(block.replicas) or 1
 
 
 def _size(folder: Path) -> int:

@@ -44,6 +44,10 @@ class Sweep:
         """The work in a block, as the meter counts it."""
         return self.ensembles[block.cell].work(block.tiles)
 
+    def cost(self, block: Block) -> float:
+        """Seconds that a plan expects of the block on one core: to be compared with those of other blocks alone."""
+        return self.layout[block.cell].cost_of(block)
+
 
 def open_sweep(experiment: Experiment, path: Path) -> Sweep:
     """The sweep of an experiment in a folder: a new one, or the one that was begun there.

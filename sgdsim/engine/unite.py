@@ -86,7 +86,7 @@ def _common_layout(runs: Sequence[RunDirectory]) -> list[CellLayout]:
     layout = first.read_layout()
     for other in others:
         pairs = zip(layout, other.read_layout(), strict=True)
-        cells = [one.cell for one, two in pairs if one.to_json() != two.to_json()]
+        cells = [one.cell for one, two in pairs if one != two]
         if cells:
             problem = f"its cells are cut into other tiles or blocks than those of {first.path} ({_some(cells)})"
             remedy = "one was extended, or begun on another kind of machine: they cannot be merged"

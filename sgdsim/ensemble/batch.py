@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, UInt32
 
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables
 from sgdsim.ensemble.devices import tile_mesh
 from sgdsim.ensemble.layout import Layout
@@ -80,7 +81,7 @@ class Batch:
     def layout(self) -> Layout:
         """How the tiles are spread: by their steps on CPU cores, by their number on devices that take all at once."""
         devices = jax.local_device_count()
-        if jax.default_backend() != "cpu":
+        if not on_cpu():
             return Layout.by_number(len(self._cells), devices)
         return Layout.by_work([int(self.pieces[cell].increments.sum()) for cell in self._cells], devices)
 

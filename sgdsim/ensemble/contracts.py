@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from pydantic import BaseModel
 
 from sgdsim.checks import check_fields
+from sgdsim.ensemble.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
 
 Scalar = int | float | str
@@ -165,19 +166,36 @@ class Simulator(abc.ABC):
         `final` is the last save time, for a kernel that needs a curve up to it.
         """
 
+    def outline(self, problem: Any, replicas: int, final: float) -> Kernel:
+        """A kernel of the same lanes and observables as that of `bind`, made in no time; it is never advanced.
+
+        For sizes and plans. A simulator whose kernel needs a curve that has to be solved first leaves it out here.
+        """
+        return self.bind(problem, replicas, final)
+
     @abc.abstractmethod
     def bytes_per_replica(self, problem: Any) -> int:
         """Device memory that one replica holds while it runs, in bytes."""
 
     @abc.abstractmethod
-    def flops_per_step(self, problem: Any) -> float:
-        """A rough count of operations of one step of one replica, for the time estimate of a plan."""
+    def step_cost(self, problem: Any) -> StepCost:
+        """What a step of one replica takes, counted by hand, for the time estimate of a plan."""
 
-    def portable_flops_per_step(self, problem: Any) -> float:
+    def unrolled(self, problem: Any) -> float:
+        """Operations of a step that are written out one by one, which take the compiler its time."""
+        return 0.0
+
+    def once(self, problem: Any, final: float) -> tuple[Once, ...]:
+        """What is solved before the first step up to the time `final`, for all cells that share it."""
+        return ()
+
+    def portable_cost(self, problem: Any) -> StepCost:
         """The same where it must not depend on the machine, e.g. on its memory: cells are cut into blocks by it."""
-        return self.flops_per_step(problem)
+        return self.step_cost(problem)
 
 
+CURVE = 1.5
+"""Seconds that compiling a theory's curve takes, where its class does not know better."""
 LEAST_TIMES = 64
 """A curve is compiled for no fewer times than these."""
 
@@ -255,9 +273,13 @@ class Theory(abc.ABC):
         """Bytes that solving it takes, where that is worth a word in a plan; else 0."""
         return 0
 
-    def flops(self, problem: Any, times: Float[np.ndarray, " times"]) -> float:
-        """A rough count of operations of solving it, for the time estimate of a plan; 0 where they hardly count."""
+    def cost(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> float:
+        """Seconds that one cell's curve and fluctuations take, for the time estimate of a plan; 0 if hardly any."""
         return 0.0
+
+    def once(self, problem: Any, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """What is compiled or solved for all cells that share it."""
+        return (Once(type(self), compile=CURVE),)
 
     def exists(self, problem: Any) -> bool:
         """Whether there is such a theory of the problem. In a grid, a problem without one is simulated on its own."""

@@ -60,11 +60,12 @@ def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: 
 
 
 def device_memory() -> int:
-    """Bytes of memory of one local device; CPU devices share the machine's."""
+    """Bytes of memory of one local device that are free; CPU devices share all of the machine's."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // jax.local_device_count()
-    return (device.memory_stats() or {}).get("bytes_limit", _UNKNOWN)
+    known = device.memory_stats() or {}
+    return known.get("bytes_limit", _UNKNOWN) - known.get("bytes_in_use", 0)
 
 
 def check_memory(bytes_per_replica: int, lanes: int) -> None:

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Float64, Int
 
-from sgdsim.ensemble.vectors import compiler_options
-
 from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.vectors import compiler_options
 
 Pinning = Callable[[Any], Any]
 """What is done to values that several results share: `Pin`, or `no_pin`."""

@@ -4,10 +4,9 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -15,10 +14,12 @@ from sgdsim.checks import integer
 from sgdsim.ensemble.batch import Piece
 from sgdsim.ensemble.bundle import Bundle
 from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
+from sgdsim.ensemble.cost import KERNEL, UNROLLED, Once, StepCost
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.parts import check_parts
-from sgdsim.ensemble.propagate import Progress, start_tile
+from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
+from sgdsim.ensemble.shapes import bytes_observed, signature
 from sgdsim.ensemble.stack import form_of, own_bytes
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
@@ -69,10 +70,15 @@ class Ensemble:
         """The simulator bound to the problem."""
         return self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
 
+    @cached_property
+    def outline(self) -> Kernel:
+        """The kernel as far as sizes need it: nothing is solved for it."""
+        return self.simulator.outline(self.problem, self.replicas, float(self.realised_times[-1]))
+
     @property
     def lanes(self) -> int:
         """Replicas of a tile."""
-        return self.kernel.lanes
+        return self.outline.lanes
 
     @property
     def n_tiles(self) -> int:
@@ -122,20 +128,43 @@ class Ensemble:
         theory = 0 if self.theory is None else self.theory.memory(self.problem, self.realised_times)
         return self.bytes_per_replica * self.lanes * self.tiles_at_once + theory
 
-    @property
-    def operations(self) -> float:
-        """A rough count of operations of the simulation."""
-        return self.simulator.flops_per_step(self.problem) * self.total_steps * self.replicas
+    @cached_property
+    def step_cost(self) -> StepCost:
+        """What a step of one replica takes, for a plan."""
+        return self.simulator.step_cost(self.problem)
 
     @property
-    def replica_operations(self) -> float:
-        """Operations of one replica, reckoned alike on every machine: cells are cut into blocks by them."""
-        return self.simulator.portable_flops_per_step(self.problem) * self.total_steps
+    def replica_seconds(self) -> float:
+        """Seconds of arithmetic of one replica, reckoned alike on every machine: cells are cut into blocks by them."""
+        return self.simulator.portable_cost(self.problem).arithmetic * self.total_steps
 
     @property
-    def theory_operations(self) -> float:
-        """A rough count of operations of solving the theory."""
-        return 0.0 if self.theory is None else self.theory.flops(self.problem, self.realised_times)
+    def tile_seconds(self) -> float:
+        """Seconds that one core takes for a tile; see `cost`."""
+        return self.step_cost.on_core(self.lanes) * self.total_steps
+
+    @property
+    def cost(self) -> float:
+        """Seconds of one core for one replica, by which cells are compared."""
+        return self.tile_seconds * self.n_tiles / self.replicas
+
+    @property
+    def theory_seconds(self) -> float:
+        """Seconds that the theory of this cell alone takes; see `cost`."""
+        return 0.0 if self.theory is None else self.theory.cost(self.problem, self.start, self.realised_times)
+
+    def once(self) -> tuple[Once, ...]:
+        """What is compiled and solved for all cells that share it."""
+        final = float(self.realised_times[-1])
+        unrolled = UNROLLED * self.simulator.unrolled(self.problem)
+        kernel = Once(self.program, compile=KERNEL + unrolled)
+        found = (kernel, *self.simulator.once(self.problem, final))
+        return found if self.theory is None else found + self.theory.once(self.problem, self.start, self.realised_times)
+
+    @cached_property
+    def program(self) -> tuple[Any, Any]:
+        """Equal for cells whose kernels are of one shape: see `shapes.signature`."""
+        return signature(self.outline, self._start_of(0))
 
     @cached_property
     def theory_curve(self) -> Observables | None:
@@ -225,7 +254,5 @@ class Ensemble:
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, float64 observables at every save time, and a tile's copy of what differs from cell to cell."""
-        keys = jax.ShapeDtypeStruct((2, self.lanes), jnp.uint32)
-        saved = jax.eval_shape(lambda keys: start_tile(self.kernel, self._start_of(0), keys, len(self.times))[1], keys)
-        per_tile = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved)) + own_bytes(self.kernel)
+        per_tile = 2 * bytes_observed(*self.program) * len(self.times) + own_bytes(self.outline)
         return self.simulator.bytes_per_replica(self.problem) + per_tile // self.lanes

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sgdsim.ensemble.contracts import Problem, Start, Theory
+from sgdsim.ensemble.cost import STORING, Once
 from sgdsim.ensemble.devices import check_theory_memory
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.replicas import silent
@@ -35,7 +36,7 @@ class TheoryAlone:
     replicas: ClassVar[int] = 0
     lanes: ClassVar[int] = 1
     n_tiles: ClassVar[int] = 1
-    replica_operations: ClassVar[float] = 0.0
+    replica_seconds: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         check_save_times(self.problem, self.times)
@@ -59,14 +60,18 @@ class TheoryAlone:
         return self.theory.memory(self.problem, self.steps * self.problem.dt)
 
     @property
-    def operations(self) -> float:
-        """Operations of the simulation: none."""
-        return 0.0
+    def cost(self) -> float:
+        """Seconds by which cells are compared: those of its theory, and of what is stored of it."""
+        return self.theory_seconds + STORING
 
     @property
-    def theory_operations(self) -> float:
-        """A rough count of operations of solving the theory."""
-        return self.theory.flops(self.problem, self.steps * self.problem.dt)
+    def theory_seconds(self) -> float:
+        """Seconds that the theory takes; see `cost`."""
+        return self.theory.cost(self.problem, self.start, self.steps * self.problem.dt)
+
+    def once(self) -> tuple[Once, ...]:
+        """What is compiled and solved for all cells that share it."""
+        return self.theory.once(self.problem, self.start, self.steps * self.problem.dt)
 
     def check_memory(self) -> None:
         """Raises ArgumentError where a device cannot hold the theory."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import jax
 
+from sgdsim.ensemble.backend import on_cpu
+
 _CPU_INFO = Path("/proc/cpuinfo")
 _WIDE = {"xla_cpu_prefer_vector_width": 512}
 
@@ -26,7 +28,7 @@ def compiler_options() -> dict[str, int] | None:
     differently, as they do from one kind of processor to another anyway. An option that this version of XLA does not
     know is left out.
     """
-    if jax.default_backend() != "cpu" or not has_wide_vectors():
+    if not on_cpu() or not has_wide_vectors():
         return None
     try:
         jax.jit(lambda: 0, compiler_options=_WIDE).lower().compile()

@@ -7,16 +7,18 @@ noise common to all particles has a random limit, which is not here.
 import abc
 import math
 from collections.abc import Hashable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax.tree_util import Partial
 from jaxtyping import Array, Float
-from scipy.interpolate import CubicSpline
 
 from sgdsim.checks import positive
+from sgdsim.ensemble.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import characteristics, radial, sobol_particles
 from sgdsim.meanfield.density import Density, solve_density
@@ -77,9 +79,18 @@ class LimitDrift(eqx.Module):
 
 
 class Solution(abc.ABC):
-    """A limit that is solved up to a time, on the host."""
+    """A limit that is solved up to a time, on the host.
+
+    - `compiling`, `seconds`: what that takes, for a plan: at once, and for every unit of time.
+    """
 
     limit: Limit
+    compiling: ClassVar[float] = 1.5
+    seconds: ClassVar[float]
+
+    @abc.abstractmethod
+    def __init__(self, problem: MeanField, final: float) -> None:
+        """Solves the limit of a problem."""
 
     @abc.abstractmethod
     def histogram(
@@ -91,8 +102,10 @@ class Solution(abc.ABC):
 class CharacteristicSolution(Solution):
     """beta < 1, particles of one weight: 200 Gauss-Hermite nodes by RK4."""
 
-    def __init__(self, model: Model, final: float) -> None:
-        self.model = model
+    seconds = 0.05
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.model = model = problem.model
         steps = max(1, math.ceil(final / SPACING))
         nodes, weights = characteristics.hermite_nodes(model)
         self.limit = Limit(final / steps, *characteristics.evolve(model, nodes, weights, final / steps, steps))
@@ -109,8 +122,10 @@ class CharacteristicSolution(Solution):
 class DensitySolution(Solution):
     """beta = 1 with independent noise, particles of one weight: the Fokker-Planck equation."""
 
-    def __init__(self, model: Model, noise: float, final: float) -> None:
-        self.density: Density = solve_density(model, noise, final, SPACING)
+    seconds = 0.5
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.density: Density = solve_density(problem.model, problem.limit_noise, final, SPACING)
         columns = (jnp.asarray(values)[:, None] for values in (self.density.mean, self.density.variance))
         self.limit = Limit(self.density.spacing, jnp.asarray(self.density.m), *columns)
 
@@ -121,6 +136,8 @@ class DensitySolution(Solution):
 
 class ParticleSolution(Solution):
     """2^17 particles from Sobol points: by RK4 for beta < 1, else by the steps of the problem's own drive."""
+
+    seconds = 0.7
 
     def __init__(self, problem: MeanField, final: float) -> None:
         self.model, self.start = problem.model, sobol_particles.sobol_start(problem.model)
@@ -147,8 +164,10 @@ class ParticleSolution(Solution):
 class RadialSolution(Solution):
     """Two Gaussians told apart by |w|, d -> infinity: m = (Q+, Q-)."""
 
-    def __init__(self, model: Model, final: float) -> None:
-        self.model = model
+    seconds = 0.5
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.model = model = problem.model
         steps = max(1, math.ceil(final / SPACING))
         Q, square = radial.evolve(*radial.start_nodes(model), final / steps, steps)
         each = jnp.broadcast_to(square[:, None] / model.dim, (steps + 1, model.dim))
@@ -183,17 +202,26 @@ def solution(problem: MeanField, final: float) -> Solution:
     no drift, and unless final > 0.
     """
     check_limit(problem)
-    final = positive("final", final)
-    # Last times of SGD differ by a step with N: rounded up, they share a solution.
-    unit = 2.0 ** (math.floor(math.log2(final)) - 4)
-    until = math.ceil(final / unit - 1e-9) * unit
-    at_one = (problem.gamma, problem.dynamics) if problem.beta == 1 else None
-    key = (_identity(problem.model), at_one, until)
+    key = _key(problem, positive("final", final))
     if key not in _solved:
         if len(_solved) >= _KEPT:
             del _solved[next(iter(_solved))]
-        _solved[key] = _solve(problem, until)
+        _solved[key] = _solve(problem, key[-1])
     return _solved[key]
+
+
+def limit_cost(problem: MeanField, final: float) -> Once:
+    """What solving the limit up to `final` takes, for a plan: once for all N that share it."""
+    kind = _kind(problem)
+    return Once((kind, _key(problem, final)), compile=kind.compiling, solve=kind.seconds * final)
+
+
+def _key(problem: MeanField, final: float) -> tuple[Hashable, Hashable, float]:
+    """What a solution depends on: the model, at beta = 1 the dynamics, and the last time that it is solved to."""
+    # Last times of SGD differ by a step with N: rounded up, they share a solution.
+    unit = 2.0 ** (math.floor(math.log2(final)) - 4)
+    until = math.ceil(final / unit - 1e-9) * unit
+    return _identity(problem.model), (problem.gamma, problem.dynamics) if problem.beta == 1 else None, until
 
 
 _solved: dict[Hashable, Solution] = {}
@@ -216,18 +244,21 @@ def check_limit(problem: MeanField) -> None:
         raise ArgumentError("model", "have finitely many atoms for its limit", problem.model.name)
 
 
-def _solve(problem: MeanField, final: float) -> Solution:
+def _kind(problem: MeanField) -> type[Solution]:
+    """How a limit is solved."""
     model = problem.model
     if model.atoms is None:
-        return RadialSolution(model, final)
+        return RadialSolution
     if model.dim > 1 or model.coordinate is not first_weight:
-        return ParticleSolution(problem, final)
+        return ParticleSolution
     if problem.beta < 1:
-        return CharacteristicSolution(model, final)
+        return CharacteristicSolution
     wide = isinstance(model.law, GaussianLaw) and float(model.law.std[0]) > 0
-    if isinstance(problem.dynamics, Sde) and wide:
-        return DensitySolution(model, problem.limit_noise, final)
-    return ParticleSolution(problem, final)
+    return DensitySolution if isinstance(problem.dynamics, Sde) and wide else ParticleSolution
+
+
+def _solve(problem: MeanField, final: float) -> Solution:
+    return _kind(problem)(problem, final)
 
 
 def _refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
@@ -235,5 +266,7 @@ def _refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
     parts = math.ceil(dt / SPACING)
     count = len(coarse[0])
     fine = np.arange(parts * (count - 1) + 1) / parts
-    m, mean, variance = (jnp.asarray(CubicSpline(np.arange(count), np.asarray(v))(fine)) for v in coarse)
+    # scipy.interpolate takes long to import: by this name it is imported when it is used.
+    splines = (scipy.interpolate.CubicSpline(np.arange(count), np.asarray(values)) for values in coarse)
+    m, mean, variance = (jnp.asarray(spline(fine)) for spline in splines)
     return Limit(dt / parts, m, mean, variance)

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
-from scipy.optimize import minimize_scalar
 from scipy.special import entr
 
 from sgdsim.checks import positive
@@ -131,7 +131,8 @@ class CallableLoss(Loss):
             return float(jnp.sum(p * self.function(jnp.asarray(m), jnp.asarray(y))))
 
         pairs = zip(labels, weights, strict=True)
-        found: list[Any] = [minimize_scalar(risk, bounds=bounds, args=pair, method="bounded") for pair in pairs]
+        minimise = scipy.optimize.minimize_scalar
+        found: list[Any] = [minimise(risk, bounds=bounds, args=pair, method="bounded") for pair in pairs]
         return float(sum(result.fun for result in found))
 
 

@@ -84,6 +84,12 @@ class PairKernel(Kernel):
             weights=jnp.asarray(weights)[:, None],
         )
 
+    @classmethod
+    def outline(cls, problem: MeanField, dtype: Any, lanes: int) -> "PairKernel":
+        """The kernel without a limit: good for `init` and `observe`, but not for `advance`."""
+        system, nobody = ParticleKernel.of(problem, dtype, lanes), jnp.zeros((0, 1))
+        return cls(lanes=lanes, segment=1, system=system, follow=system.drive, limit=None, nodes=(), weights=nobody)
+
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> PairState:
         """Both at the same start."""
         system = self.system.init(initial, keys)

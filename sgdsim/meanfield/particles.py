@@ -6,8 +6,10 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 
 from sgdsim.ensemble.contracts import Kernel, Problem, Simulator
+from sgdsim.ensemble.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sgd
+from sgdsim.meanfield.limit import limit_cost
 from sgdsim.meanfield.linearised_kernel import LinearisedKernel
 from sgdsim.meanfield.observables import UNROLLED
 from sgdsim.meanfield.pair_kernel import PairKernel
@@ -60,11 +62,12 @@ class Particles(Simulator):
         rows = min(len(problem.model.data.points), UNROLLED) if not isinstance(problem.dynamics, Sgd) else 2
         return (4 * problem.model.dim + 3 * rows) * problem.N * jnp.dtype(self.precision).itemsize
 
-    def flops_per_step(self, problem: MeanField) -> float:
-        """About 20 operations for each evaluation of F or its gradient: twice for every atom, or for those drawn."""
+    def step_cost(self, problem: MeanField) -> StepCost:
+        """F and its gradient at every atom, or at those drawn; a normal for each particle with noise of its own."""
         shared = isinstance(problem.dynamics, Sgd) and problem.dynamics.common
         points = problem.dynamics.batch if shared else len(problem.model.data.points)
-        return 40.0 * problem.N * points * max(1, problem.model.dim // 3)
+        normals = 0 if problem.dynamics.common else problem.N * problem.model.dim
+        return StepCost(_feature(problem, points) + 30.0 * normals, loops=40.0, launches=8.0)
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,23 @@ class Pair(Particles):
         """The kernel of a problem, with its limit up to the time `final`."""
         return PairKernel.of(problem, self.precision, self.most_lanes(problem, replicas), final)
 
+    def outline(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The same kernel without its limit."""
+        return PairKernel.outline(problem, self.precision, self.most_lanes(problem, replicas))
+
     def bytes_per_replica(self, problem: MeanField) -> int:
         """Twice the particles, and the largest distance of each."""
         return 2 * super().bytes_per_replica(problem) + 2 * problem.N * jnp.dtype(self.precision).itemsize
 
-    def flops_per_step(self, problem: MeanField) -> float:
+    def step_cost(self, problem: MeanField) -> StepCost:
         """The particles' own, and the drift of their limits over all atoms."""
-        atoms = len(problem.model.data.points)
-        return super().flops_per_step(problem) + 20.0 * problem.N * atoms * max(1, problem.model.dim // 3)
+        own = super().step_cost(problem)
+        drift = _feature(problem, len(problem.model.data.points))
+        return StepCost(own.operations + drift, loops=2 * own.loops, launches=2 * own.launches)
+
+    def once(self, problem: MeanField, final: float) -> tuple[Once, ...]:
+        """The limit, which all N share."""
+        return () if problem.random_limit else (limit_cost(problem, final),)
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,11 @@ class Linearised(Particles):
         """The particles, their start, and the kernel."""
         kernel = 2 * len(problem.model.data.points) ** 2 * jnp.dtype(self.precision).itemsize
         return super().bytes_per_replica(problem) + 2 * problem.model.dim * problem.N * 8 + kernel
+
+
+def _feature(problem: MeanField, points: int) -> float:
+    """Operations of F and its gradient for all particles at so many points: 18 for one weight or two (measured)."""
+    return 18.0 * problem.N * points * max(1, problem.model.dim // 3)
 
 
 def _check_atoms(problem: MeanField, name: str) -> None:

@@ -13,8 +13,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
-from scipy.stats import chi2
 
 from sgdsim.meanfield.characteristics import rk4
 from sgdsim.meanfield.data import TwoGaussians
@@ -89,9 +89,9 @@ def start_nodes(model: Model, count: int = NODES) -> tuple[Particles, Float[Arra
 
 def start_quantiles(model: Model, count: int = 4001) -> tuple[Particles, Float[np.ndarray, " count"]]:
     """Radii on a grid that holds all but 1e-12 of the law, and the chance to be below them."""
-    ends = chi2.ppf(1e-12, model.dim), chi2.isf(1e-12, model.dim)
+    ends = scipy.stats.chi2.ppf(1e-12, model.dim), scipy.stats.chi2.isf(1e-12, model.dim)
     grid = np.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count)
-    return (jnp.asarray(_width(model) * grid)[:, None],), chi2.cdf(grid**2, model.dim)
+    return (jnp.asarray(_width(model) * grid)[:, None],), scipy.stats.chi2.cdf(grid**2, model.dim)
 
 
 def _width(model: Model) -> float:

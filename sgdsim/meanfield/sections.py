@@ -1,6 +1,7 @@
 """The tables [problem], [start], [theory] and [simulator] of an experiment file about wide networks."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -59,12 +60,10 @@ class ProblemSection(Section):
         if self.model == "radial":
             if self.loss != "squared":
                 raise ArgumentError("loss", 'be "squared" for model = "radial"', self.loss)
-            return radial_model() if self.d is None else radial_model(self.d)
+            return _model(self.model, self.loss, self.d)
         if self.d is not None:
             raise ArgumentError("d", 'be left out unless model = "radial"', self.d)
-        if self.model == "tanh":
-            return tanh_model(self.loss)
-        return output_model(_ACTIVATIONS[self.model], self.loss)
+        return _model(self.model, self.loss, None)
 
     def _dynamics(self) -> Dynamics:
         if self.dynamics == "sgd":
@@ -72,6 +71,14 @@ class ProblemSection(Section):
                 raise ArgumentError("dt", 'be left out unless dynamics = "sde": SGD steps by eps', self.dt)
             return Sgd("shared" if self.noise == "common" else "per_particle", self.batch)
         return Sde(self.noise, 0.02 if self.dt is None else self.dt, self.batch)
+
+
+@lru_cache(maxsize=64)
+def _model(name: ModelName, loss: LossName, d: int | None) -> Model:
+    """A ready model; one for all cells of a grid, as checking one takes a tenth of a second."""
+    if name == "radial":
+        return radial_model() if d is None else radial_model(d)
+    return tanh_model(loss) if name == "tanh" else output_model(_ACTIVATIONS[name], loss)
 
 
 class StartSection(Section):

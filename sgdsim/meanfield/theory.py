@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.ensemble.cost import Once
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.limit import check_limit, solution
+from sgdsim.meanfield.limit import check_limit, limit_cost, solution
 from sgdsim.meanfield.ntk import check_ntk, solve_ntk
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.radial import is_radial, risk
@@ -113,6 +114,10 @@ class MeanFieldLimit(Theory):
     def check_start(self, problem: MeanField, start: Start) -> None:
         """Raises ArgumentError for given particles."""
         _check_start(self, start)
+
+    def once(self, problem: MeanField, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """The limit, which all N share."""
+        return (limit_cost(problem, float(max(times[-1], problem.dt))),)
 
     def bind(self, problem: MeanField) -> LimitCurve:
         """The curve of this problem."""

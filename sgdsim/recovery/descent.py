@@ -1,6 +1,6 @@
 """GD and SGD at finite N: the choice of how many replicas share their data, and of what is kept in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from sgdsim.checks import integer
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.contracts import Problem, Simulator
+from sgdsim.ensemble.cost import StepCost
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.descent_kernel import DescentKernel, block_rows
@@ -93,17 +94,15 @@ class Descent(Simulator):
         arrays = (6 + 4 * self.response) * features.count
         return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize
 
-    def flops_per_step(self, problem: Recovery) -> float:
-        """The products, and where data are drawn anew, about 30 operations for a number."""
+    def step_cost(self, problem: Recovery) -> StepCost:
+        """Two matrix products with J, twice that with the response; its numbers drawn anew where it is not kept."""
         drawing = 0.0 if self.keeps(problem) else 30.0 / self.most_lanes(problem)
-        return self.portable_flops_per_step(problem) + self._numbers(problem) * drawing
+        return replace(self.portable_cost(problem), operations=self._numbers(problem) * drawing)
 
-    def portable_flops_per_step(self, problem: Recovery) -> float:
-        """Two matrix products with J, twice that with the response; whether data are drawn anew is up to the machine.
-
-        Products are counted at a fifth: so much faster are they than the loops by which a plan reckons.
-        """
-        return self._numbers(problem) * (8.0 if self.response else 4.0) / 5
+    def portable_cost(self, problem: Recovery) -> StepCost:
+        """The products alone: whether data are drawn anew is up to the machine's memory."""
+        products = self._numbers(problem) * (8.0 if self.response else 4.0)
+        return StepCost(operations=0.0, products=products, loops=60.0, launches=14.0)
 
     def _numbers(self, problem: Recovery) -> float:
         """Numbers in J."""

@@ -14,7 +14,8 @@ from jaxtyping import Array, Float, Int
 
 from sgdsim.checks import Integer, Real, integer, number
 from sgdsim.ensemble.backend import on_cpu
-from sgdsim.ensemble.contracts import Curve, Observables, Problem, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.ensemble.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
@@ -25,6 +26,8 @@ from sgdsim.recovery.starts import Overlaps
 
 _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
+STAGE = 0.8
+"""Seconds that compiling the program of one stage takes."""
 _PAUSE = 0.25
 """Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
 
@@ -264,9 +267,14 @@ class Dmft(Theory):
         """32 n^2 bytes for four kernels of n >= T + 1 steps, and those of the stage before while they grow."""
         return _bytes(stage_sizes(int(problem.steps(times).max())))
 
-    def flops(self, problem: Recovery, times: Float[np.ndarray, " times"]) -> float:
-        """Of 8 products of a triangular matrix and a vector per step: 8 T^3/3."""
-        return 8 / 3 * float(problem.steps(times).max()) ** 3
+    def cost(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> float:
+        """Of 8 products of a triangular matrix and a vector per step: 8 T^3/3 operations."""
+        return THEORY_OPERATION * 8 / 3 * float(problem.steps(times).max()) ** 3
+
+    def once(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """A program for every stage."""
+        stages = stage_sizes(int(problem.steps(times).max()))
+        return tuple(Once((type(self), size), compile=STAGE) for size in stages)
 
     def bind(self, problem: Recovery) -> DmftCurve:
         """The curve of this problem."""

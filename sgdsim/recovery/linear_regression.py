@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Curve, Observables, Problem, Theory
+from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.ensemble.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
@@ -121,6 +122,10 @@ class LinearRegression(Theory):
             raise ArgumentError(
                 "theory", "be 'dmft' for degree 2", self.name, "Only linear regression has a closed form."
             )
+
+    def once(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """Nothing: it is all NumPy."""
+        return ()
 
     def bind(self, problem: Recovery) -> RegressionCurve:
         """The curve of this problem."""

@@ -1,12 +1,14 @@
 """Blocks: the units of work, of storage and of recovery of a sweep."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-BLOCK_OPERATIONS = 2.5e11
-"""Operations of a block at most, as the simulators reckon: about a minute on a core, a second or less on a GPU."""
+BLOCK_SECONDS = 20.0
+"""Seconds of arithmetic in a block at most, on the core that plans reckon by: with what narrow tiles pay beside it, up
+to a minute; a second or less on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class CellLayout:
 
     - `lanes`: replicas of a tile.
     - `cuts`: tiles at which its blocks begin, and the number of tiles, at which the last one ends.
+    - `cost`: of one replica, or of a theory that is solved alone, in seconds that are the same on any machine: by it
+      cells are compared, so that the time left of a run is not that of its cheapest.
     """
 
     cell: int
@@ -39,6 +43,7 @@ class CellLayout:
     replicas: int
     lanes: int
     cuts: Sequence[int]
+    cost: float = field(default=1.0, compare=False)
 
     @property
     def blocks(self) -> list[Block]:
@@ -50,27 +55,35 @@ class CellLayout:
         first, stop = (min(tile * self.lanes, self.replicas) for tile in (tiles.start, tiles.stop))
         return Block(self.cell, tiles, range(first, stop))
 
+    def cost_of(self, block: Block) -> float:
+        """The cost of one of its blocks; that of a theory alone, which has no replicas, is that of one."""
+        return self.cost * (len(block.replicas) or 1)
+
     def to_json(self) -> dict[str, Any]:
         """As the index of a run directory holds it."""
-        return {"axes": dict(self.axes), "replicas": self.replicas, "lanes": self.lanes, "cuts": list(self.cuts)}
+        known = {"axes": dict(self.axes), "replicas": self.replicas, "lanes": self.lanes, "cuts": list(self.cuts)}
+        return known | {"cost": float(f"{self.cost:.3g}")}
 
     @classmethod
     def from_json(cls, cell: int, entry: Mapping[str, Any]) -> "CellLayout":
         """The inverse of `to_json`."""
-        return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"])
+        return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"], entry.get("cost", 1.0))
 
 
-def cut_tiles(tiles: range, lanes: int, operations: float, replicas: int | None) -> list[int]:
+def cut_tiles(tiles: range, lanes: int, seconds: float, replicas: int | None) -> list[int]:
     """Where blocks begin in a range of tiles, and where it ends.
 
     The cuts depend on the experiment alone, never on the machine's memory or devices, so that the files of an
     interrupted run fit wherever it is taken up again.
 
     - `lanes`: replicas of a tile.
-    - `operations`: of one replica from beginning to end; a tile, which cannot be cut, may have more than a block.
+    - `seconds`: of one replica from beginning to end; a tile, which cannot be cut, may have more than a block.
     - `replicas`: replicas of a block as the experiment asks, rounded up to whole tiles; None for a choice by the work.
     """
-    size = int(BLOCK_OPERATIONS / max(1.0, lanes * operations)) if replicas is None else -(-replicas // lanes)
+    if replicas is not None:
+        size = -(-replicas // lanes)
+    else:
+        size = int(min(len(tiles), BLOCK_SECONDS / (lanes * seconds) if lanes * seconds else math.inf))
     return [*range(tiles.start, tiles.stop, max(1, size)), tiles.stop]
 
 

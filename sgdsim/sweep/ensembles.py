@@ -32,8 +32,8 @@ def ensemble_of(experiment: Experiment, cell: Cell) -> Ensemble | TheoryAlone:
 
 def cut(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAlone) -> CellLayout:
     """How a cell is cut into blocks."""
-    cuts = cut_tiles(range(ensemble.n_tiles), ensemble.lanes, ensemble.replica_operations, experiment.block)
-    return CellLayout(cell.index, axes=cell.axes, replicas=ensemble.replicas, lanes=ensemble.lanes, cuts=cuts)
+    cuts = cut_tiles(range(ensemble.n_tiles), ensemble.lanes, ensemble.replica_seconds, experiment.block)
+    return CellLayout(cell.index, cell.axes, ensemble.replicas, ensemble.lanes, cuts, ensemble.cost)
 
 
 def named(experiment: Experiment, cell: Cell, error: object) -> str:

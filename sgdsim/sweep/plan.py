@@ -1,22 +1,21 @@
-"""What an experiment would take: cells, steps, memory and time, without running or writing anything."""
+"""What an experiment would take: cells, steps, memory and time, without running, solving or writing anything."""
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 
+from sgdsim.ensemble.cost import FIGURE, KEPT, PAGE, PER_CELL, START
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.sweep.cells import Cell
 from sgdsim.sweep.ensembles import cut, ensemble_of
 from sgdsim.sweep.experiment import Experiment
+from sgdsim.sweep.machine import slowness
 
-OPERATIONS_PER_SECOND = {"cpu": 4e9, "gpu": 4e12, "tpu": 4e12}
-"""Operations that one device (a CPU core, a GPU) does per second in a simulator's hot loop.
-
-Rough: the core is measured on the exact chain (p = k = 4), the accelerators are a tenth of what their makers state.
-Expect the true time within a factor of three.
-"""
 SHOWN = 6
 """Cells named in a caution at most."""
 COLUMNS = ("p", "region")
@@ -31,7 +30,7 @@ class CellPlan:
     - `theory`: its name, "none" where the cell is simulated on its own.
     - `steps`: steps of SGD of one replica.
     - `memory`: bytes on all devices together, for the replicas that are simulated at once and for solving the theory.
-    - `seconds`: estimated time.
+    - `seconds`: estimated time of simulation and theory, were it the only cell; what cells share is not in it.
     """
 
     axes: dict[str, Any]
@@ -45,13 +44,60 @@ class CellPlan:
     seconds: float
 
 
-def make_plan(experiment: Experiment) -> list[CellPlan]:
-    """What every cell of an experiment would take on this machine."""
-    return [_plan_cell(experiment, cell) for cell in experiment.cells]
+@dataclass(frozen=True)
+class Plan:
+    """What a run would take, in seconds of this machine, part by part.
+
+    - `start`: Python, JAX, and reading the experiment.
+    - `compile`: with an empty cache of compiled programs; `kept`: what is left of it once they are in the cache.
+    - `theory`: curves, limits, and predicted fluctuations; `simulate`: the steps of SGD; `report`: figures and page.
+    """
+
+    cells: list[CellPlan]
+    start: float
+    compile: float
+    kept: float
+    theory: float
+    simulate: float
+    report: float
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The parts of a first run by name, in the order in which they come."""
+        return {name: getattr(self, name) for name in ("start", "compile", "theory", "simulate", "report")}
+
+    @property
+    def first(self) -> float:
+        """A run with an empty cache."""
+        return sum(self.parts.values())
+
+    @property
+    def again(self) -> float:
+        """A run whose programs are kept."""
+        return self.first - self.compile + self.kept
 
 
-def _plan_cell(experiment: Experiment, cell: Cell) -> CellPlan:
-    ensemble = ensemble_of(experiment, cell)
+def make_plan(experiment: Experiment) -> Plan:
+    """What an experiment would take on this machine."""
+    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
+    once = {work.key: work for ensemble in ensembles for work in ensemble.once()}.values()
+    slow = slowness()
+    compiling = slow * sum(work.compile for work in once)
+    alone = sum(work.solve for work in once) + sum(ensemble.theory_seconds for ensemble in ensembles)
+    drawing = PAGE + FIGURE * (len(experiment.figures) + len(experiment.fits)) + PER_CELL * len(ensembles)
+    pairs = zip(experiment.cells, ensembles, strict=True)
+    return Plan(
+        cells=[_plan_cell(experiment, cell, ensemble) for cell, ensemble in pairs],
+        start=slow * START,
+        compile=compiling,
+        kept=KEPT * compiling,
+        theory=slow * alone,
+        simulate=_simulation(ensembles),
+        report=slow * drawing,
+    )
+
+
+def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAlone) -> CellPlan:
     parameters = cell.problem.parameters()
     return CellPlan(
         axes=cell.axes,
@@ -62,8 +108,33 @@ def _plan_cell(experiment: Experiment, cell: Cell) -> CellPlan:
         replicas=ensemble.replicas,
         blocks=len(cut(experiment, cell, ensemble).blocks),
         memory=ensemble.memory,
-        seconds=ensemble.operations / _speed(ensemble.n_tiles) + ensemble.theory_operations / _speed(1),
+        seconds=_simulation([ensemble]) + slowness() * ensemble.theory_seconds,
     )
+
+
+def _simulation(ensembles: Iterable[Ensemble | TheoryAlone]) -> float:
+    """Seconds of simulation of some cells; those whose kernels are of one shape are simulated together."""
+    groups = defaultdict[Hashable, list[Ensemble]](list)
+    for ensemble in ensembles:
+        if isinstance(ensemble, Ensemble):
+            groups[ensemble.program].append(ensemble)
+    devices: Sequence[Any] = jax.local_devices()
+    together = _on_cores if devices[0].platform == "cpu" else _on_accelerators
+    return float(sum(together(group, len(devices)) for group in groups.values()))
+
+
+def _on_cores(group: Sequence[Ensemble], cores: int) -> float:
+    """Tile after tile on every core, and no sooner than the longest tile."""
+    work = sum(ensemble.tile_seconds * ensemble.n_tiles for ensemble in group)
+    longest = max(ensemble.tile_seconds for ensemble in group)
+    return slowness() * max(longest, work / cores)
+
+
+def _on_accelerators(group: Sequence[Ensemble], devices: int) -> float:
+    """All at once: the steps of the longest cell one after another, and the operations of all."""
+    latency = max(ensemble.step_cost.latency * ensemble.total_steps for ensemble in group)
+    work = sum(ensemble.step_cost.accelerated * ensemble.total_steps * ensemble.replicas for ensemble in group)
+    return latency + work / devices
 
 
 def cautions(experiment: Experiment) -> list[str]:
@@ -85,9 +156,3 @@ def _which(cells: Sequence[int]) -> str:
     shown = [str(cell) for cell in (cells if len(cells) <= SHOWN else cells[:SHOWN])]
     last = [f"{len(cells) - SHOWN} more"] if len(cells) > SHOWN else [shown.pop()]
     return f"cells {', '.join(shown)} and {last[0]}"
-
-
-def _speed(n_tiles: int) -> float:
-    """Operations per second on the devices that have a tile to work on."""
-    devices: Sequence[Any] = jax.local_devices()
-    return OPERATIONS_PER_SECOND.get(devices[0].platform, 4e9) * min(len(devices), n_tiles)

@@ -88,7 +88,7 @@ def test_tiles_are_small_and_no_larger_than_needed():
     lanes = [Network().bind(problem, replicas, 1.0).lanes for problem, replicas in ((small, 1), (small, 3), (large, 9))]
     assert lanes == [1, 4, 2]
     assert Network().bytes_per_replica(large) > 2 * 4 * 20_000 * 74
-    assert Network().flops_per_step(large) == 200 * Network().flops_per_step(small)
+    assert Network().step_cost(large).products == 200 * Network().step_cost(small).products
 
 
 def test_sections_build_what_they_say():

@@ -15,6 +15,7 @@ from sgdsim.engine.progress import Meter
 from sgdsim.engine.stop import Stop
 from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.batch import Batch
+from sgdsim.ensemble.cost import OPERATION
 from sgdsim.errors import ArgumentError
 from sgdsim.store.presence import Presence
 from sgdsim.store.worker import HOST, Worker, start_of
@@ -75,8 +76,8 @@ def test_a_cell_whose_start_cannot_be_drawn_is_alone_and_fails_alone(two_cores, 
 
 
 def test_a_bundle_is_not_much_work_and_no_short_block_waits_for_a_long_one(two_cores, tmp_path, monkeypatch):
-    """A tile takes 4 * 8 * d operations; a bundle may have 2 * 1000, or so many tiles as there are cores, if alike."""
-    monkeypatch.setattr(bundles, "BLOCK_OPERATIONS", 1000.0)
+    """A tile takes 40 * 8 * d operations; a bundle may have 2 * 10 000, or a tile a core, if alike."""
+    monkeypatch.setattr(bundles, "BLOCK_SECONDS", 10_000 * OPERATION)
     sweep = open_sweep(make_experiment(d=(10, 20, 100, 150), replicas=8, block=4), tmp_path / "two")
     pairs = [[(cell, 0), (cell, 1)] for cell in range(4)]
     assert bundled(sweep) == [pairs[0] + pairs[1], pairs[2], pairs[3]]
@@ -85,7 +86,7 @@ def test_a_bundle_is_not_much_work_and_no_short_block_waits_for_a_long_one(two_c
 
 
 def test_an_accelerator_takes_all_that_fits(two_cores, tmp_path, monkeypatch):
-    monkeypatch.setattr(bundles, "BLOCK_OPERATIONS", 1000.0)
+    monkeypatch.setattr(bundles, "BLOCK_SECONDS", 10_000 * OPERATION)
     sweep = open_sweep(make_experiment(d=(10, 1000), replicas=80, block=4), tmp_path)
     assert [getattr(ensemble, "room", None) for ensemble in sweep.ensembles] == [32, 32]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sgdsim.engine.local import LocalRun
-from sgdsim.engine.maker import Elsewhere, Failed, Made, Maker, is_out_of_memory
+from sgdsim.engine.maker import Elsewhere, Failed, Made, Maker
+from sgdsim.engine.memory import lacks_memory
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.stop import Stop
 from sgdsim.engine.sweep import open_sweep
@@ -114,7 +115,7 @@ def test_a_batch_that_no_memory_holds_is_cut_to_what_fits(monkeypatch):
 
 @pytest.mark.parametrize("error", [jax.errors.JaxRuntimeError("INTERNAL: no kernel"), ZeroDivisionError()])
 def test_other_errors_are_no_lack_of_memory(error):
-    assert not is_out_of_memory(error)
+    assert not lacks_memory(error)
 
 
 @pytest.mark.parametrize("error", [ArgumentError("x", "be small", 3), ZeroDivisionError("by zero"), OSError("no data")])

@@ -86,7 +86,17 @@ def test_the_time_left_is_shared_by_those_at_work(run):
     state = read(run.path)
     assert state.rate == 10.0
     assert state.guessed
-    assert state.seconds_left == pytest.approx(3 * 2.0 / 2)
+    assert state.seconds_left == pytest.approx((3 + 9) * 40 / (20 + 80) / 2, rel=0.01)  # by steps of a replica
+
+
+def test_cells_not_begun_take_what_their_cost_says(run):
+    """Cells cost in proportion to their steps, 20, 40 and 80: a block of the first took 1 s, of the last 4."""
+    drop(run.path, *(f"c00002-r00000{part}" for part in ("00-0000008", "08-0000016", "16-0000024")))
+    log_seconds(run, {0: 1.0, 1: 2.0, 2: 0.0})
+    give_sign(run, Worker("far", 11, 1), rate=5.0)
+    state = read(run.path)
+    assert state.guessed
+    assert state.seconds_left == pytest.approx(12.0, rel=0.01)
 
 
 def test_nothing_is_said_of_the_time_left_where_nothing_is_known(tmp_path):

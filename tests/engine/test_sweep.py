@@ -6,9 +6,7 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
-from rich.console import Console
 
-from sgdsim.engine import progress
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
@@ -215,22 +213,6 @@ def test_diverged_replicas_are_counted_and_left_out(tmp_path):
     assert np.isnan(data.risk).all()
     assert summary["cells"][0]["final"]["risk"] == {"mean": None, "sem": None, "theory": None}
     assert summary["fits"]["scaling"]["slope"] is None
-
-
-def test_the_log_speaks_now_and_then(monkeypatch):
-    clock = iter([0.0, 0.0, 1.0, 6.0, 7.0, 11.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    console = Console(record=True, width=200, quiet=False, file=None)
-    with console.capture() as captured:
-        meter = progress.Lines(console)
-        meter.start(1000, 400)
-        meter.cell("cell 1/3 d=20")
-        for steps in (10, 140, 50, 100):
-            meter.advance(steps)
-    assert captured.get().splitlines() == [
-        "cell 1/3 d=20: 55% of the sweep, 2.50e+01 steps/s, 18 s left",
-        "cell 1/3 d=20: 70% of the sweep, 3.00e+01 steps/s, 10 s left",
-    ]
 
 
 @pytest.mark.parametrize(

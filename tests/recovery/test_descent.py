@@ -277,14 +277,15 @@ def test_replicas_that_share_data(degree, N, replicas, lanes):
 
 
 def test_memory_and_work_are_those_of_the_data():
-    """4.6 GB at N = 1000, alpha = 2.3; a step is two products with J, of which five operations count as one."""
+    """4.6 GB at N = 1000, alpha = 2.3; a step is two products with J."""
     problem = Recovery(alpha=2.3, eta=0.1, N=1000)
     size = 2300 * 1000 * 999 / 2
     assert 32 * Descent(stored=True).bytes_per_replica(problem) == pytest.approx(4 * size, rel=0.15)
     assert 32 * Descent(stored=False).bytes_per_replica(problem) < 0.15 * 4 * size
-    assert Descent(stored=True).flops_per_step(problem) == pytest.approx(4 * size / 5)
-    assert Descent(stored=True, response=True).flops_per_step(problem) == pytest.approx(8 * size / 5)
-    assert 4 * size / 5 < Descent(stored=False).flops_per_step(problem) < 2 * size
+    assert Descent(stored=True).step_cost(problem).products == pytest.approx(4 * size)
+    assert Descent(stored=True, response=True).step_cost(problem).products == pytest.approx(8 * size)
+    assert Descent(stored=True).step_cost(problem).operations == 0
+    assert Descent(stored=False).step_cost(problem).operations == pytest.approx(30 * size / 32)
 
 
 def test_small_data_are_kept_and_huge_ones_are_not():

@@ -19,6 +19,7 @@ from sgdsim.engine.sweep import open_sweep
 from sgdsim.ensemble.contracts import Curve
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.errors import ArgumentError, ExperimentError
+from sgdsim.sweep import plan
 from sgdsim.sweep.experiment import Fit, load_experiment
 from sgdsim.sweep.plan import make_plan
 from sgdsim.sweep.results import write_results
@@ -52,8 +53,8 @@ class RelaxingTheory(DecayTheory):
     def memory(self, problem, times):
         return 7000 * len(times)
 
-    def flops(self, problem, times):
-        return 8e9
+    def cost(self, problem, start, times):
+        return 2.0
 
 
 def alone(theory, **options):
@@ -173,15 +174,17 @@ def test_the_status_says_where_theory_diverged(relaxed):
     assert {(cell.blocks_done, cell.blocks, cell.replicas_done, cell.replicas) for cell in cells} == {(1, 1, 0, 0)}
 
 
-def test_a_plan_counts_what_theory_takes():
-    (plan,) = make_plan(alone(RelaxingTheory(), d=(20,)))
-    assert (plan.replicas, plan.memory, plan.blocks) == (0, 60 * 7000, 1)
-    assert plan.seconds == pytest.approx(2.0)
+def test_a_plan_counts_what_theory_takes(monkeypatch):
+    monkeypatch.setattr(plan, "slowness", lambda: 3.0)
+    lone = make_plan(alone(RelaxingTheory(), d=(20,)))
+    (cell,) = lone.cells
+    assert (cell.replicas, cell.memory, cell.blocks) == (0, 60 * 7000, 1)
+    assert (cell.seconds, lone.theory, lone.simulate) == (6.0, 6.0, 0.0)
     experiment = make_experiment(d=(20,))
     cells = (dataclasses.replace(experiment.cells[0], theory=RelaxingTheory()),)
-    (both,), (simulated,) = make_plan(dataclasses.replace(experiment, cells=cells)), make_plan(experiment)
-    assert both.memory == simulated.memory + 5 * 7000
-    assert both.seconds == pytest.approx(simulated.seconds + 2.0)
+    both, simulated = make_plan(dataclasses.replace(experiment, cells=cells)), make_plan(experiment)
+    assert both.cells[0].memory == simulated.cells[0].memory + 5 * 7000
+    assert both.cells[0].seconds == pytest.approx(simulated.cells[0].seconds + 6.0)
 
 
 class BlowingUp(DecayTheory):
@@ -239,7 +242,7 @@ def test_the_committee_alone(tmp_path, text):
     experiment = load_experiment(tmp_path / "lone.toml")
     assert (experiment.replicas, "ensemble" in experiment.resolved) == (0, False)
     planned = run("plan", tmp_path / "lone.toml")
-    assert "2 cells, theory alone, about" in planned.output
+    assert "2 cells, theory alone\nabout" in planned.output
     done = run("run", tmp_path / "lone.toml", "-o", tmp_path / "out")
     assert done.exit_code == 0, (done.output, done.exception)
     assert re.search(r"\n2 cells of theory, 0 diverged, in [\d.]+ s\n", done.stdout)

@@ -1,0 +1,33 @@
+"""Sizes of what a kernel observes, from shapes alone: nothing is computed, and equal shapes are looked at once."""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+
+Shape = tuple[tuple[int, ...], np.dtype]
+
+
+def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]:
+    """The structure of a kernel and a start, and shapes and types of its leaves: programs of equal ones are the same.
+
+    Hashable.
+    """
+    leaves, structure = jax.tree.flatten((kernel, initial))
+    return structure, tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
+
+
+@lru_cache(maxsize=256)
+def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
+    """Bytes of the observables of a tile at one save time, for a kernel and a start of this `signature`."""
+    arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
+    seen = jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(seen))
+
+
+def _observed(kernel: Kernel, initial: Initial, keys: jax.Array) -> Observables:
+    return kernel.observe(kernel.init(initial, keys))

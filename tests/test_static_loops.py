@@ -1,4 +1,4 @@
-"""Every kernel in the form that accelerators run: the numbers of a CPU, divided anywhere, alone and side by side.
+"""Every kernel in the form that a GPU runs: the numbers of a CPU, divided anywhere, alone and side by side.
 
 The form alone is exchanged; the hints to the CPU's compiler stay. Only the chain differs from the plain loop, in its
 last digits: increments are added to the state after 16 steps, not at the end of a segment.
@@ -57,9 +57,9 @@ STEPS = 75
 
 @pytest.fixture
 def static(monkeypatch):
-    """The loops of accelerators, on a CPU."""
+    """The loops of a GPU, on a CPU."""
     for module in (loops, segments, shuffle):
-        monkeypatch.setattr(module, "on_cpu", lambda: False)
+        monkeypatch.setattr(module, "host_drives_loops", lambda: True)
 
 
 def started(name):

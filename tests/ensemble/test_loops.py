@@ -15,9 +15,9 @@ COUNTS = (0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 37, 130)
 
 @pytest.fixture
 def static(monkeypatch):
-    """What an accelerator runs."""
+    """What a GPU runs."""
     for module in (loops, segments):
-        monkeypatch.setattr(module, "on_cpu", lambda: False)
+        monkeypatch.setattr(module, "host_drives_loops", lambda: True)
 
 
 def mixed(index, total):

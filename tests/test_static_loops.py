@@ -112,7 +112,7 @@ def test_the_mean_field_theory(request):
     known = jax.vmap(partial(dmft_begin, n=24))(rates, jnp.array([0.4, 0.3, 0.1]), jnp.array([1.0, 0.8, 0.9]))
 
     def solved(ends):
-        solve = jax.jit(partial(dmft_advance.__wrapped__, tile=None))
+        solve = jax.jit(lambda *arguments: dmft_advance.__wrapped__(*arguments, tile=None))
         now, begin = known, 0
         for end in ends:
             now, begin = solve(rates, now, jnp.asarray(begin), jnp.asarray(end)), end

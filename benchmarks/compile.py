@@ -176,7 +176,7 @@ def main() -> int:
     counted, well = table(target, options.only)
     if options.write:
         command = f"`python -m benchmarks.compile {target.name} --write`, jax {jax.__version__}."
-        replace(f"## {target.title}\n\n{command} {target.words}\n\n{counted}", f"compiled for {target.name}")
+        replace(f"## {target.title}\n\n{command}\n{target.words}\n\n{counted}", f"compiled for {target.name}")
     return 0 if well else 1
 
 

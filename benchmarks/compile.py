@@ -38,7 +38,11 @@ class Gpu:
     plugin: str = "jax_plugins.xla_cuda13"
     package: str = "jax[cuda13]"
     title: str = "Kernels per step on a GPU"
-    device: str = "an H200"
+    words: str = (
+        "An H200: compiled, not run. Counted is what the host launches and how often it waits for an answer, in the\n"
+        "middle of a long save interval. What is left at its end is taken one by one, with a wait each: up to 15\n"
+        "steps, 3 parts of a segment of the chain (16 steps each), or 3 blocks."
+    )
     head: tuple[str, ...] = ("form", "kernels a step", "waits a step", "of the kernels, calls of libraries")
 
     def topology(self) -> Any:
@@ -64,7 +68,7 @@ class Tpu:
     plugin: str = "libtpu"
     package: str = "libtpu"
     title: str = "Compiled for a TPU"
-    device: str = "one chip of a TPU v5e"
+    words: str = "One chip of a v5e: compiled, not run. A TPU runs its loops itself: no host waits in them."
     head: tuple[str, ...] = ("form", "compiles", "seconds", "MiB besides arguments and results")
 
     def topology(self) -> Any:
@@ -171,9 +175,8 @@ def main() -> int:
     jax.config.update("jax_platforms", "cpu")
     counted, well = table(target, options.only)
     if options.write:
-        command = f"`python -m benchmarks.compile {target.name} --write`"
-        what = f"{command} (jax {jax.__version__}), for {target.device}: compiled, not run."
-        replace(f"## {target.title}\n\n{what}\n\n{counted}", f"compiled for {target.name}")
+        command = f"`python -m benchmarks.compile {target.name} --write`, jax {jax.__version__}."
+        replace(f"## {target.title}\n\n{command}\n{target.words}\n\n{counted}", f"compiled for {target.name}")
     return 0 if well else 1
 
 

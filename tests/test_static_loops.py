@@ -1,4 +1,4 @@
-"""Every kernel in the form that accelerators run: the numbers of a CPU, divided anywhere, alone and side by side.
+"""Every kernel in the form that a GPU runs: the numbers of a CPU, divided anywhere, alone and side by side.
 
 The form alone is exchanged; the hints to the CPU's compiler stay. Only the chain differs from the plain loop, in its
 last digits: increments are added to the state after 16 steps, not at the end of a segment.
@@ -57,9 +57,9 @@ STEPS = 75
 
 @pytest.fixture
 def static(monkeypatch):
-    """The loops of accelerators, on a CPU."""
+    """The loops of a GPU, on a CPU."""
     for module in (loops, segments, shuffle):
-        monkeypatch.setattr(module, "on_cpu", lambda: False)
+        monkeypatch.setattr(module, "host_drives_loops", lambda: True)
 
 
 def started(name):
@@ -112,7 +112,7 @@ def test_the_mean_field_theory(request):
     known = jax.vmap(partial(dmft_begin, n=24))(rates, jnp.array([0.4, 0.3, 0.1]), jnp.array([1.0, 0.8, 0.9]))
 
     def solved(ends):
-        solve = jax.jit(partial(dmft_advance.__wrapped__, tile=None))
+        solve = jax.jit(lambda *arguments: dmft_advance.__wrapped__(*arguments, tile=None))
         now, begin = known, 0
         for end in ends:
             now, begin = solve(rates, now, jnp.asarray(begin), jnp.asarray(end)), end

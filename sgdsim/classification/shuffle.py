@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.backend import host_drives_loops
 from sgdsim.ensemble.random import Key, threefry
 
 ROUNDS = 64
 """Each halves what is left of the order before; 6 log2(n) are enough for any test that looks at fewer than n places."""
-
 _UNROLLED = 16
+"""Rounds written one after another where every kernel is launched: they are one."""
 
 
 def shuffled(key: Key, places: Int[Array, " places"], size: int) -> Int[Array, " places"]:
@@ -32,5 +32,5 @@ def shuffled(key: Key, places: Int[Array, " places"], size: int) -> Int[Array, "
         coin, _ = threefry(key, (jnp.full_like(pair, number.astype(jnp.uint32)), pair))
         return jnp.where(coin >> np.uint32(31) == 1, partner, x)
 
-    # Rounds written one after another are one kernel of an accelerator.
-    return jax.lax.fori_loop(0, ROUNDS, exchange, places.astype(jnp.int32), unroll=1 if on_cpu() else _UNROLLED)
+    unroll = _UNROLLED if host_drives_loops() else 1
+    return jax.lax.fori_loop(0, ROUNDS, exchange, places.astype(jnp.int32), unroll=unroll)

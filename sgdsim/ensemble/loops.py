@@ -1,9 +1,9 @@
 """Loops whose number of steps is known only when they run, without a host that waits at every one.
 
-A compiled program is launched by the host. Before it enters the body of such a loop anew it must know whether to, and
-waits until a GPU has computed that: longer than a light step takes. A loop of a length that was compiled in needs no
-answer. So an accelerator takes many steps at a time in a loop of static length, and the host is asked once for all of
-them; a CPU, which runs the whole program itself, keeps the plain loop.
+The host launches what a GPU runs. Before it enters the body of such a loop anew it must know whether to, and waits
+until the GPU has computed that: longer than a light step takes. A loop whose length was compiled in needs no answer. So
+a GPU takes many steps at a time in a loop of static length, and the host waits once for all of them. CPUs and TPUs,
+which run a whole program themselves, keep the plain loop.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.backend import host_drives_loops
 
 AT_ONCE = 16
 """Steps of a loop of static length.
@@ -32,7 +32,7 @@ def steps_loop(begin: Count, end: Count, body: Body, carry: Any, at_once: int = 
 
     Every step is that of the plain loop. Under vmap counts may differ: what has come to its end stays as it is.
     """
-    if on_cpu():
+    if not host_drives_loops():
         return jax.lax.fori_loop(begin, end, body, carry)
     whole = jnp.maximum(end - begin, 0) // at_once
 
@@ -48,7 +48,7 @@ def steps_while(
 ) -> Any:
     """The same while `going(carry)`.
 
-    An accelerator asks for that after many steps only: the body must change nothing once it has become false.
+    A GPU is asked for that after many steps only: the body must change nothing once it has become false.
     """
 
     def loop(start: tuple[Array, Any], end: Count, stride: int, advance: Body) -> tuple[Array, Any]:
@@ -59,7 +59,7 @@ def steps_while(
         )
 
     start = (begin, carry)
-    if not on_cpu():
+    if host_drives_loops():
         start = loop(start, end - (AT_ONCE - 1), AT_ONCE, lambda first, carry: _static(first, AT_ONCE, body, carry))
     return loop(start, end, 1, body)[1]
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.backend import host_drives_loops
 from sgdsim.ensemble.loops import AT_ONCE, steps_loop
 
 LONGEST = 1024
@@ -53,7 +53,7 @@ def run_segments(
     state: Any, made: Int[Array, ""], n_steps: Int[Array, ""], segment: Int[Array, ""] | int, inside: Segment
 ) -> Any:
     """The state after n_steps in segments, the last of which may be shorter; `made` steps have been made before."""
-    if not on_cpu():
+    if host_drives_loops():
         return _run_parts(state, made, jnp.asarray(n_steps, jnp.int64), segment, inside)
 
     def one(carry: tuple[Any, Array], steps: Int[Array, ""]) -> tuple[Any, Array]:
@@ -106,7 +106,7 @@ def _select(which: Bool[Array, ""], yes: Any, no: Any) -> Any:
 
 def run_blocks(state: Any, n_steps: Int[Array, ""], block: int, advance: Callable[[Any, Int[Array, ""]], Any]) -> Any:
     """The state after n_steps, taken by `advance(state, steps)` in blocks of steps; of the last, fewer may count."""
-    if on_cpu():
+    if not host_drives_loops():
         return _run_one_by_one(state, n_steps, block, advance)
     n_steps = jnp.asarray(n_steps, jnp.int64)
 

@@ -15,9 +15,14 @@ COUNTS = (0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 37, 130)
 
 @pytest.fixture
 def static(monkeypatch):
-    """What an accelerator runs."""
+    """What a GPU runs."""
     for module in (loops, segments):
-        monkeypatch.setattr(module, "on_cpu", lambda: False)
+        monkeypatch.setattr(module, "host_drives_loops", lambda: True)
+
+
+def compiled(function):
+    """Anew for the form of the moment: JAX knows a function again that it has compiled."""
+    return jax.jit(lambda *arguments: function(*arguments))
 
 
 def mixed(index, total):
@@ -41,14 +46,14 @@ def looped(begin, end):
 def test_all_steps_are_made_in_order(form, request):
     if form == "static":
         request.getfixturevalue("static")
-    job = jax.jit(looped)
+    job = compiled(looped)
     for count in COUNTS:
         assert job(5, 5 + count) == by_hand(range(5, 5 + count)), count
 
 
 def test_side_by_side_every_tile_ends_where_it_should(static):
     begins, counts = np.arange(len(COUNTS)), np.array(COUNTS)
-    together = jax.jit(jax.vmap(looped))(begins, begins + counts)
+    together = compiled(jax.vmap(looped))(begins, begins + counts)
     assert together.tolist() == [by_hand(range(b, b + n)).item() for b, n in zip(begins, counts, strict=True)]
 
 
@@ -94,13 +99,13 @@ CASES = [(segment, 11 * segment, n) for segment in (16, 17, 32, 100) for n in (0
 def test_segments_begin_where_they_should(form, request):
     if form == "static":
         request.getfixturevalue("static")
-    job = jax.jit(toy)
+    job = compiled(toy)
     for case in CASES:
         np.testing.assert_array_equal(job(*map(jnp.int64, case)), toy_by_hand(*case), err_msg=str(case))
 
 
 def test_tiles_of_different_segments_side_by_side(static):
-    together = jax.jit(jax.vmap(toy))(*np.array(CASES).T)
+    together = compiled(jax.vmap(toy))(*np.array(CASES).T)
     np.testing.assert_array_equal(together, np.stack([toy_by_hand(*case) for case in CASES]))
 
 
@@ -124,7 +129,7 @@ def test_of_the_last_block_only_what_is_left_counts(form, block, request):
     ids=["steps", "segments", "blocks"],
 )
 def test_the_host_is_asked_at_most_once_in_16_steps(static, function, arguments, steps):
-    first, rest = Program(jax.jit(lambda *a: function(*a)).lower(*arguments).compile().as_text()).loops
+    first, rest = Program(compiled(function).lower(*arguments).compile().as_text()).loops
     assert first.trips is rest.trips is None
     assert first.iteration.waits == rest.iteration.waits == 1
     assert first.iteration.waits / steps <= 1 / 16

@@ -46,6 +46,9 @@ AT_ONCE = 2**8
 """Paths that are followed together: their entries stay in the cache, and BLAS takes products so small (n < 32) on one
 thread. Threads that wait for one another in each of thousands of small products cost more time than they save."""
 
+RIDGE = 1e-10
+"""Added to correlations of increments, which may be singular: beyond their rounding, below that of sampled paths."""
+
 
 @runtime_checkable
 class Flow(Protocol):
@@ -93,8 +96,18 @@ class Deviations:
     @cached_property
     def _steps(self) -> list[tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n n"]]]:
         """Phi and a root of C of every save time, in the precision of sampled paths."""
-        pairs = zip(self.transitions, self.kicks, strict=True)
-        return [(Phi.astype(np.float32), square_root(C).astype(np.float32)) for Phi, C in pairs]
+        return list(zip(self.transitions.astype(np.float32), self._roots.astype(np.float32), strict=True))
+
+    @property
+    def _roots(self) -> Float[np.ndarray, "times n n"]:
+        """R with R R^T = C, of correlations that are `RIDGE` apart from singular ones.
+
+        Not by eigenvectors: for matrices of this size their threads wait for one another, for a second in all.
+        """
+        sigma = np.sqrt(np.maximum(np.diagonal(self.kicks, axis1=1, axis2=2), 0.0))
+        inverse = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+        correlations = inverse[:, :, None] * self.kicks * inverse[:, None, :] + RIDGE * np.eye(sigma.shape[1])[None]
+        return sigma[:, :, None] * np.linalg.cholesky(correlations)
 
     def _sizes(
         self, rng: np.random.Generator, shift: Float[np.ndarray, "times n"], paths: int

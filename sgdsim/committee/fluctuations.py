@@ -21,6 +21,7 @@ from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -153,15 +154,15 @@ def predict_spread(
     **Raises:** ArgumentError where the path does not reach the last time.
     """
     at_times = flow.solve(initial, times)
-    M, Q = at_times["M"], at_times["Q"]
+    states = independent(at_times["M"], at_times["Q"])
     wanted = at_times if theory is flow else theory.solve(initial, times)
-    shift = independent(M, Q) - independent(wanted["M"], wanted["Q"])
+    shift = states - independent(wanted["M"], wanted["Q"])
     if not np.isfinite(shift).all():
         raise ArgumentError("times", "end where the ODE still has a solution", float(times[-1]))
     law = deviations(problem, flow, initial, times)
     sigma = law.covariances
     std_M, std_Q = full(np.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0)), problem.p, problem.k)
-    gradient = np.asarray(_risk_gradients(flow, initial.P, M, Q))
+    gradient = np.asarray(_risk_gradients(flow, initial.P, states, problem.p))
     risk = np.sqrt(np.maximum(np.einsum("ta,tab,tb->t", gradient, sigma, gradient), 0.0))
     return Spread({"M": std_M, "Q": std_Q, "excess_risk": risk}, *law.mean_sizes(shift))
 
@@ -180,7 +181,7 @@ def deviations(
     nodes, states = path(solve, float(times[-1]), fineness)
     noise = StepCovariance.of(problem)
     # Point by point: the number of points differs from problem to problem, and one compilation serves them all.
-    rates = [_rates(flow, noise, initial.P, *full(state, problem.p, problem.k)) for state in states]
+    rates = [_rates(flow, noise, initial.P, state, problem.p) for state in states]
     jacobians, noises = (np.stack(rate) for rate in zip(*rates, strict=True))
     return law(times, nodes, jacobians, noises)
 
@@ -267,22 +268,22 @@ def path(
 def _rates(
     flow: Flow,
     noise: StepCovariance,
-    P: Float[Array, "k k"],
-    M: Float[Array, "p k"],
-    Q: Float[Array, "p p"],
+    P: Float[Array | np.ndarray, "k k"],
+    state: Float[Array | np.ndarray, " n"],
+    p: int,
 ) -> tuple[Float[Array, "n n"], Float[Array, "n n"]]:
     """J and dt D at one point."""
-    p, k = M.shape
+    P, state, k = jnp.asarray(P), jnp.asarray(state), len(P)
 
     def drift(entries: Float[Array, " n"]) -> Float[Array, " n"]:
         return independent(*flow.velocity(P, *full(entries, p, k)))
 
-    return jax.jacfwd(drift)(independent(M, Q)), noise(P, M, Q)
+    return jax.jacfwd(drift)(state), noise(P, *full(state, p, k))
 
 
 @eqx.filter_jit
 def _risk_gradients(
-    flow: Flow, P: Float[Array, "k k"], M: Float[Array, "times p k"], Q: Float[Array, "times p p"]
+    flow: Flow, P: Float[Array | np.ndarray, "k k"], states: Float[Array | np.ndarray, "times n"], p: int
 ) -> Float[Array, "times n"]:
-    p, k = M.shape[1:]
-    return jax.vmap(jax.grad(lambda entries: flow.risk(P, *full(entries, p, k))))(independent(M, Q))
+    P, states, k = jnp.asarray(P), jnp.asarray(states), len(P)
+    return jax.vmap(jax.grad(lambda entries: flow.risk(P, *full(entries, p, k))))(states)

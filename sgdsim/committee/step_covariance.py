@@ -1,5 +1,7 @@
 """The noise of SGD: covariance of what one step adds to the order parameters, for any activation."""
 
+from typing import TypeVar
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -10,13 +12,13 @@ from sgdsim.committee.linear_algebra import batched_root
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
 
+Values = TypeVar("Values", Array, np.ndarray)
+
 POINTS_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""
 
 
-def independent(
-    M: Float[Array | np.ndarray, "*points p k"], Q: Float[Array | np.ndarray, "*points p p"]
-) -> Float[Array | np.ndarray, "*points n"]:
+def independent(M: Float[Values, "*points p k"], Q: Float[Values, "*points p p"]) -> Float[Values, "*points n"]:
     """The independent entries of (M, Q), n = p k + p (p+1)/2: M by rows, then the upper triangle of Q by rows."""
     p, k = M.shape[-2:]
     row, column = np.triu_indices(p)
@@ -25,8 +27,8 @@ def independent(
 
 
 def full(
-    entries: Float[Array | np.ndarray, "*points n"], p: int, k: int
-) -> tuple[Float[Array | np.ndarray, "*points p k"], Float[Array | np.ndarray, "*points p p"]]:
+    entries: Float[Values, "*points n"], p: int, k: int
+) -> tuple[Float[Values, "*points p k"], Float[Values, "*points p p"]]:
     """(M, Q) from their independent entries."""
     row, column = np.triu_indices(p)
     place = np.zeros((p, p), np.int64)

@@ -5,11 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 
 from benchmarks import dmft_loop, forms, sweeps
+from benchmarks.start import start_rows
 from benchmarks.table import Row, show, write
 from benchmarks.timing import machine, seconds
 from sgdsim.meanfield.dynamics import Sde, Sgd
@@ -153,21 +153,6 @@ def core_rows() -> Iterator[Row]:
     yield Row(section, f"{os.cpu_count()} cores", rate(every), every / one, "1 core")
 
 
-def first_result_rows() -> Iterator[Row]:
-    """From the start of Python to the first result, with an empty and a filled cache of compiled programs."""
-    section = "Time to the first result (chain, p = k = 4, with its ODE)"
-    code = (
-        "import sgdsim; p = sgdsim.committee.Committee(d=1000, p=4, k=4, gamma=1.0);"
-        "sgdsim.simulate(p, sgdsim.committee.overlap_start(p), sgdsim.linear_times(0.1, 2), replicas=256)"
-    )
-    with tempfile.TemporaryDirectory() as cache:
-        cold, warm = (_timed(code, JAX_COMPILATION_CACHE_DIR=cache) for _ in range(2))
-    bare = _timed("import jax, xarray, diffrax")
-    yield Row(section, "empty compilation cache", f"{cold:.1f} s")
-    yield Row(section, "filled cache", f"{warm:.1f} s", warm / cold, "empty cache")
-    yield Row(section, "importing jax, xarray and diffrax alone", f"{bare:.1f} s")
-
-
 def rate(steps_per_second: float) -> str:
     """Steps per second."""
     return f"{steps_per_second:.3g} steps/s"
@@ -178,12 +163,6 @@ def _python(code: str, **environment: str) -> str:
         [sys.executable, "-c", code], env=os.environ | environment, check=True, capture_output=True, text=True
     )
     return done.stdout
-
-
-def _timed(code: str, **environment: str) -> float:
-    began = time.perf_counter()
-    _python(code, **environment)
-    return time.perf_counter() - began
 
 
 def main() -> None:
@@ -202,7 +181,7 @@ def main() -> None:
         network_rows,
         sweep_rows,
         core_rows,
-        first_result_rows,
+        start_rows,
     ):
         for row in group():
             rows.append(row)

@@ -1,4 +1,4 @@
-"""Settings of JAX that sgdsim needs, made without importing JAX (which takes two seconds)."""
+"""Settings of JAX and Equinox that sgdsim needs, made without importing them (which takes two seconds)."""
 
 import os
 import sys
@@ -29,6 +29,9 @@ def configure() -> None:
 
     A variable of the environment (JAX_NUM_CPU_DEVICES, ...) has the last word, except on x64.
     """
+    # Checks inside a program call the host, and such a program is compiled anew in every session: NaN instead, which
+    # the solver of the ODEs turns into a message. Where Equinox is imported already it is slower, not wrong.
+    os.environ.setdefault("EQX_ON_ERROR", "nan")
     for name, value in _settings().items():
         variable = name.upper()
         if name == "jax_enable_x64":

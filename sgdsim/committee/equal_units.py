@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.overlaps import Overlaps
-from sgdsim.committee.solver import integrate
+from sgdsim.committee.solver import MOST_TIMES, integrate
 from sgdsim.ensemble.contracts import Curve, Observables
 
 LEAST_WIDTH = 4
@@ -105,6 +105,11 @@ class EqualCurve(Curve):
     activation: Activation
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
+
+    @property
+    def least_times(self) -> int:
+        """As many as fluctuations need."""
+        return MOST_TIMES
 
     def __call__(self, initial: EqualUnits, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """m (times, k), q, c and excess_risk (times,) at increasing times >= 0, from `initial` at 0."""

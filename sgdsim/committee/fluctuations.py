@@ -16,6 +16,7 @@ agree with simulations to 1.5 % (p = k = 2, gamma/p = 1, d = 300 and 3000). For 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import equinox as eqx
@@ -41,6 +42,13 @@ PROBES = 512
 
 NUMBERS, FEWEST = 2**19, 2**11
 """Of the Gaussian paths at one time: n entries each. 20000 paths at n = 26 (an error of 0.2 %), at least FEWEST."""
+
+AT_ONCE = 2**8
+"""Paths that are followed together: their entries stay in the cache, and BLAS takes products so small (n < 32) on one
+thread. Threads that wait for one another in each of thousands of small products cost more time than they save."""
+
+RIDGE = 1e-10
+"""Added to correlations of increments, which may be singular: beyond their rounding, below that of sampled paths."""
 
 
 @runtime_checkable
@@ -82,15 +90,36 @@ class Deviations:
         """E |delta + shift|_inf at every save time, and E of its maximum over them, over sampled paths."""
         rng = np.random.default_rng(0)
         paths = max(FEWEST, NUMBERS // shift.shape[1])
-        delta = np.zeros((paths, shift.shape[1]))
-        largest = np.zeros(paths)
-        means = []
-        for Phi, C, offset in zip(self.transitions, self.kicks, shift, strict=True):
-            delta = delta @ Phi.T + rng.standard_normal(delta.shape) @ square_root(C).T
-            size = np.abs(delta + offset[None, :]).max(axis=1)
-            largest = np.maximum(largest, size)
-            means.append(size.mean())
-        return np.array(means), float(largest.mean())
+        chunks = [self._sizes(rng, shift, min(AT_ONCE, paths - first)) for first in range(0, paths, AT_ONCE)]
+        sizes = np.concatenate(chunks, axis=1).astype(np.float64)
+        return sizes.mean(axis=1), float(sizes.max(axis=0).mean())
+
+    @cached_property
+    def _steps(self) -> list[tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n n"]]]:
+        """Phi and a root of C of every save time, in the precision of sampled paths."""
+        return list(zip(self.transitions.astype(np.float32), self._roots.astype(np.float32), strict=True))
+
+    @property
+    def _roots(self) -> Float[np.ndarray, "times n n"]:
+        """R with R R^T = C, of correlations that are `RIDGE` apart from singular ones.
+
+        Not by eigenvectors: for matrices of this size their threads wait for one another, for a second in all.
+        """
+        sigma = np.sqrt(np.maximum(np.diagonal(self.kicks, axis1=1, axis2=2), 0.0))
+        inverse = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+        correlations = inverse[:, :, None] * self.kicks * inverse[:, None, :] + RIDGE * np.eye(sigma.shape[1])[None]
+        return sigma[:, :, None] * np.linalg.cholesky(correlations)
+
+    def _sizes(
+        self, rng: np.random.Generator, shift: Float[np.ndarray, "times n"], paths: int
+    ) -> Float[np.ndarray, "times paths"]:
+        """|delta + shift|_inf of that many paths. Float32: its rounding is 10^-4 of the error of the sample."""
+        delta = np.zeros((shift.shape[1], paths), np.float32)
+        sizes = []
+        for (Phi, root), offset in zip(self._steps, shift.astype(np.float32), strict=True):
+            delta = Phi @ delta + root @ rng.standard_normal(delta.shape, np.float32)
+            sizes.append(np.abs(delta + offset[:, None]).max(axis=0))
+        return np.stack(sizes)
 
 
 def check_size(problem: Committee) -> None:
@@ -125,17 +154,15 @@ def predict_spread(
     **Raises:** ArgumentError where the path does not reach the last time.
     """
     at_times = flow.solve(initial, times)
-    M, Q = (jnp.asarray(at_times[name]) for name in ("M", "Q"))
-    states = independent(M, Q)
+    states = independent(at_times["M"], at_times["Q"])
     wanted = at_times if theory is flow else theory.solve(initial, times)
-    shift = np.asarray(states - independent(*(jnp.asarray(wanted[name]) for name in ("M", "Q"))))
+    shift = states - independent(wanted["M"], wanted["Q"])
     if not np.isfinite(shift).all():
         raise ArgumentError("times", "end where the ODE still has a solution", float(times[-1]))
     law = deviations(problem, flow, initial, times)
     sigma = law.covariances
-    std = jnp.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0))
-    std_M, std_Q = (np.asarray(part) for part in full(std, problem.p, problem.k))
-    gradient = np.asarray(_risk_gradients(flow, jnp.asarray(initial.P), M, Q))
+    std_M, std_Q = full(np.sqrt(np.maximum(np.diagonal(sigma, axis1=1, axis2=2), 0.0)), problem.p, problem.k)
+    gradient = np.asarray(_risk_gradients(flow, initial.P, states, problem.p))
     risk = np.sqrt(np.maximum(np.einsum("ta,tab,tb->t", gradient, sigma, gradient), 0.0))
     return Spread({"M": std_M, "Q": std_Q, "excess_risk": risk}, *law.mean_sizes(shift))
 
@@ -149,12 +176,12 @@ def deviations(
         probes: Float[np.ndarray, " probes"],
     ) -> tuple[Float[np.ndarray, "probes n"], Float[np.ndarray, " probes"]]:
         solved = flow.solve(initial, probes)
-        return np.asarray(independent(*(jnp.asarray(solved[name]) for name in ("M", "Q")))), solved["excess_risk"]
+        return independent(solved["M"], solved["Q"]), solved["excess_risk"]
 
     nodes, states = path(solve, float(times[-1]), fineness)
-    noise, P = StepCovariance.of(problem), jnp.asarray(initial.P)
+    noise = StepCovariance.of(problem)
     # Point by point: the number of points differs from problem to problem, and one compilation serves them all.
-    rates = [_rates(flow, noise, P, *full(jnp.asarray(state), problem.p, problem.k)) for state in states]
+    rates = [_rates(flow, noise, initial.P, state, problem.p) for state in states]
     jacobians, noises = (np.stack(rate) for rate in zip(*rates, strict=True))
     return law(times, nodes, jacobians, noises)
 
@@ -241,22 +268,22 @@ def path(
 def _rates(
     flow: Flow,
     noise: StepCovariance,
-    P: Float[Array, "k k"],
-    M: Float[Array, "p k"],
-    Q: Float[Array, "p p"],
+    P: Float[Array | np.ndarray, "k k"],
+    state: Float[Array | np.ndarray, " n"],
+    p: int,
 ) -> tuple[Float[Array, "n n"], Float[Array, "n n"]]:
     """J and dt D at one point."""
-    p, k = M.shape
+    P, state, k = jnp.asarray(P), jnp.asarray(state), len(P)
 
     def drift(entries: Float[Array, " n"]) -> Float[Array, " n"]:
         return independent(*flow.velocity(P, *full(entries, p, k)))
 
-    return jax.jacfwd(drift)(independent(M, Q)), noise(P, M, Q)
+    return jax.jacfwd(drift)(state), noise(P, *full(state, p, k))
 
 
 @eqx.filter_jit
 def _risk_gradients(
-    flow: Flow, P: Float[Array, "k k"], M: Float[Array, "times p k"], Q: Float[Array, "times p p"]
+    flow: Flow, P: Float[Array | np.ndarray, "k k"], states: Float[Array | np.ndarray, "times n"], p: int
 ) -> Float[Array, "times n"]:
-    p, k = M.shape[1:]
-    return jax.vmap(jax.grad(lambda entries: flow.risk(P, *full(entries, p, k))))(independent(M, Q))
+    P, states, k = jnp.asarray(P), jnp.asarray(states), len(P)
+    return jax.vmap(jax.grad(lambda entries: flow.risk(P, *full(entries, p, k))))(states)

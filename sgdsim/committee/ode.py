@@ -14,13 +14,13 @@ from sgdsim.committee.activations import Activation
 from sgdsim.committee.equal_fluctuations import mode_law
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
-from sgdsim.committee.fluctuations import check_room, check_size, predict_spread
+from sgdsim.committee.fluctuations import MAX_ENTRIES, check_room, check_size, predict_spread
 from sgdsim.committee.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
-from sgdsim.committee.solver import integrate
+from sgdsim.committee.solver import MOST_TIMES, integrate
 from sgdsim.ensemble.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.ensemble.cost import Once
 from sgdsim.errors import ArgumentError
@@ -104,6 +104,11 @@ class OverlapCurve(Curve):
     k: int = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
+
+    @property
+    def least_times(self) -> int:
+        """As many as fluctuations need, where order parameters are few; see `check_size` for these."""
+        return MOST_TIMES if self.p * (self.k + self.p) <= MAX_ENTRIES else super().least_times
 
     def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """M (times, p, k), Q (times, p, p) and excess_risk (times,) at increasing times >= 0, from `initial` at 0.

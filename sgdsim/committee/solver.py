@@ -11,6 +11,10 @@ from jaxtyping import Array, Float
 MAX_STEPS = 1_000_000
 """Of the solver, rejected ones included. It takes a step every 3 units of time or so near perfect learning."""
 
+MOST_TIMES = 1024
+"""Times at which a solution of few numbers is always asked for: as many as predicted fluctuations need, so that one
+program serves them and the curve itself. A time costs 2 us, the program seconds to compile and 0.3 s to trace."""
+
 SMALLEST_STEP = 1e-14
 """In t. A solver that asks for less has met a number that is not finite, and gives up."""
 

@@ -1,5 +1,7 @@
 """The noise of SGD: covariance of what one step adds to the order parameters, for any activation."""
 
+from typing import TypeVar
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -10,20 +12,23 @@ from sgdsim.committee.linear_algebra import batched_root
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
 
+Values = TypeVar("Values", Array, np.ndarray)
+
 POINTS_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""
 
 
-def independent(M: Float[Array, "*points p k"], Q: Float[Array, "*points p p"]) -> Float[Array, "*points n"]:
+def independent(M: Float[Values, "*points p k"], Q: Float[Values, "*points p p"]) -> Float[Values, "*points n"]:
     """The independent entries of (M, Q), n = p k + p (p+1)/2: M by rows, then the upper triangle of Q by rows."""
     p, k = M.shape[-2:]
     row, column = np.triu_indices(p)
-    return jnp.concatenate([M.reshape(*M.shape[:-2], p * k), Q[..., row, column]], axis=-1)
+    # On the host this is NumPy's: each operation of JAX outside a compiled function is a program to compile.
+    return M.__array_namespace__().concat([M.reshape(*M.shape[:-2], p * k), Q[..., row, column]], axis=-1)
 
 
 def full(
-    entries: Float[Array, "*points n"], p: int, k: int
-) -> tuple[Float[Array, "*points p k"], Float[Array, "*points p p"]]:
+    entries: Float[Values, "*points n"], p: int, k: int
+) -> tuple[Float[Values, "*points p k"], Float[Values, "*points p p"]]:
     """(M, Q) from their independent entries."""
     row, column = np.triu_indices(p)
     place = np.zeros((p, p), np.int64)
@@ -57,11 +62,11 @@ class StepCovariance(eqx.Module):
     def of(cls, problem: Committee, points_log2: int = POINTS_LOG2) -> "StepCovariance":
         """The covariance of a problem, by 2^points_log2 points of a scrambled Sobol sequence. Needs d >= k + p."""
         fields = problem.k + problem.p
-        normals = jnp.asarray(sobol_normals(fields + 1, points_log2))
+        normals = sobol_normals(fields + 1, points_log2)
         constants = (problem.step_size, problem.d - fields, problem.noise, problem.dt)
         return cls(
-            normals[:, :fields],
-            normals[:, fields],
+            jnp.asarray(normals[:, :fields]),
+            jnp.asarray(normals[:, fields]),
             *(jnp.asarray(constant, jnp.float64) for constant in constants),
             batch=problem.batch,
             activation=problem.activation,
@@ -71,21 +76,23 @@ class StepCovariance(eqx.Module):
         """dt D at (P, M, Q); positive semidefinite. Omega may be singular."""
         k = P.shape[0]
         root = batched_root(jnp.block([[P, M.T], [M, Q]])[None])[0]
-        fields = self.z @ root.T
-        teacher, student = fields[:, :k], fields[:, k:]
+        # Points along the last axis, in all that follows: a vector of the processor then holds points, not units.
+        fields = root @ self.z.T
+        teacher, student = fields[:k], fields[k:]
         error = self._mean_output(teacher) + jnp.sqrt(self.noise) * self.zeta - self._mean_output(student)
-        E = self.activation.derivative(student) * error[:, None]
-        drift = E[:, :, None] * student[:, None, :]
-        square = E[:, :, None] * E[:, None, :]
+        E = self.activation.derivative(student) * error[None, :]
+        row, column = np.triu_indices(len(M))
+        square = E[row] * E[column]
         length = jnp.sum(self.z**2, axis=1) + self.freedom
         kick = self.step_size**2 / self.batch
-        dM = self.step_size * E[:, :, None] * teacher[:, None, :]
-        dQ = self.step_size * (drift + jnp.swapaxes(drift, 1, 2)) + kick * square * length[:, None, None]
-        steps = independent(dM, dQ)
-        from_fields = steps - jnp.mean(steps, axis=0, keepdims=True)
-        from_length = kick * jnp.sqrt(2.0 * self.freedom) * independent(jnp.zeros_like(dM), square)
-        covariance = (from_fields.T @ from_fields + from_length.T @ from_length) / len(steps)
+        dM = (E[:, None, :] * teacher[None, :, :]).reshape(M.size, -1)
+        dQ = self.step_size * (E[row] * student[column] + E[column] * student[row]) + kick * square * length[None, :]
+        steps = jnp.concatenate([self.step_size * dM, dQ])
+        from_fields = steps - jnp.mean(steps, axis=1, keepdims=True)
+        from_length = kick * jnp.sqrt(2.0 * self.freedom) * square
+        covariance = from_fields @ from_fields.T
+        covariance = covariance.at[M.size :, M.size :].add(from_length @ from_length.T) / len(self.zeta)
         return (covariance + covariance.T) / (2 * self.batch * self.dt)
 
-    def _mean_output(self, fields: Float[Array, "points units"]) -> Float[Array, " points"]:
-        return jnp.mean(self.activation.value(fields), axis=1)
+    def _mean_output(self, fields: Float[Array, "units points"]) -> Float[Array, " points"]:
+        return jnp.mean(self.activation.value(fields), axis=0)

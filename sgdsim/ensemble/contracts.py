@@ -196,12 +196,15 @@ class Simulator(abc.ABC):
 
 CURVE = 1.5
 """Seconds that compiling a theory's curve takes, where its class does not know better."""
-LEAST_TIMES = 64
-"""A curve is compiled for no fewer times than these."""
 
 
 class Curve(eqx.Module):
     """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid."""
+
+    @property
+    def least_times(self) -> int:
+        """`solve` is compiled for no fewer times than these, a power of two."""
+        return 64
 
     @abc.abstractmethod
     def __call__(self, initial: Initial, times: Float[Array, " times"]) -> Observables:
@@ -217,7 +220,7 @@ class Curve(eqx.Module):
 
         The last time is repeated up to a power of two, so that one compilation serves almost any number of times.
         """
-        room = max(LEAST_TIMES, 1 << (len(times) - 1).bit_length())
+        room = max(self.least_times, 1 << (len(times) - 1).bit_length())
         padded = np.pad(np.asarray(times, np.float64), (0, room - len(times)), mode="edge")
         solved = _compiled(self, initial, jnp.asarray(padded))
         return {name: np.asarray(value)[: len(times)] for name, value in solved.items()}

@@ -83,12 +83,17 @@ def styled(draw: Callable[[], Figure]) -> Figure:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Writes `stem`.png (200 dpi) and `stem`.pdf, on white and without a time stamp: the same data, the same bytes."""
+    """Writes `stem`.png (200 dpi) and `stem`.pdf, on white and without a time stamp: the same data, the same bytes.
+
+    The figure keeps the places that its axes have in the first, in all that is drawn of it later.
+    """
     written = []
     for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         path = stem.with_name(f"{stem.name}.{kind}")
         with atomic(path) as temporary, matplotlib.rc_context(_RC):
             figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
+        # To arrange the axes takes a drawing of its own, as long as the other: once will do for all formats.
+        figure.set_layout_engine("none")
         written.append(path)
     return written
 

@@ -1,0 +1,81 @@
+"""The loop of `ensemble.lane_loop` as one call of a function in C++, made from the loop's own step."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from sgdsim.ensemble.lane_loop import LaneArrays, LaneLoop
+from sgdsim.ensemble.pin import no_pin
+from sgdsim.ensemble.random import fold
+from sgdsim.native.build import Compiler, build
+from sgdsim.native.emit import emit_function
+from sgdsim.native.primitives import cpp_type
+
+
+@lru_cache(maxsize=16)
+def _text(name: str) -> str:
+    return files("sgdsim.native").joinpath(name).read_text(encoding="utf-8")
+
+
+def loop_source(loop: LaneLoop) -> str:
+    """The loop in C++. **Raises:** Unsupported where its step has no form there."""
+    real = cpp_type(np.dtype(loop.dtype))
+    step = emit_function(
+        "step",
+        lambda whole, fixed, constants, change, key, index: loop.step(
+            whole, fixed, constants, change, (key[0], key[1]), index[0], no_pin
+        ),
+        [
+            ("whole", loop.dtype, loop.whole),
+            ("fixed", loop.dtype, loop.fixed),
+            ("constants", loop.dtype, loop.constants),
+            ("change", loop.dtype, loop.whole),
+            ("key", np.uint32, 2),
+            ("index", np.uint32, 1),
+        ],
+        out=real,
+    )
+    folded = emit_function(
+        "fold",
+        lambda key, number: fold((key[0], key[1]), number[0]),
+        [("key", np.uint32, 2), ("number", np.uint64, 1)],
+        out="u32",
+    )
+    counts = f"enum {{ WHOLE = {loop.whole}, FIXED = {loop.fixed}, CONSTANTS = {loop.constants} }};\n"
+    scalar = f"#define REAL {'float' if real == 'f32' else 'double'}\n"
+    headers = [_text(name) for name in ("lanes.h", "functions.h", "handler.h")]
+    return "\n".join([scalar, *headers, folded, step, counts, _text("lane_loop.h")])
+
+
+@lru_cache(maxsize=256)
+def _register(compiler: Compiler, source: str, effort: str) -> str:
+    """The name under which XLA finds the library of a source."""
+    library = build(compiler, source, effort)
+    name = f"sgdsim_{library._name.rsplit('/', 1)[-1].removesuffix('.so')}"
+    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(library.handler), platform="cpu")
+    return name
+
+
+@dataclass(frozen=True)
+class NativeForm:
+    """A form of the loop, compiled by a C++ compiler when it is traced."""
+
+    compiler: Compiler
+
+    def __call__(
+        self, loop: LaneLoop, arrays: LaneArrays, n_steps: Int[Array, ""], segment: Int[Array, ""] | int
+    ) -> Float[Array, "whole lanes"]:
+        """The state after n_steps more steps, as `xla_form` makes it to rounding.
+
+        **Raises:** Unsupported where the step has no form in C++; BuildError where the compiler fails.
+        """
+        name = _register(self.compiler, loop_source(loop), "-O3")
+        shape = jax.ShapeDtypeStruct(arrays.whole.shape, jnp.float64)
+        call = jax.ffi.ffi_call(name, shape, vmap_method="sequential")
+        counts = (jnp.asarray(number, jnp.int64) for number in (arrays.step, n_steps, segment))
+        return call(arrays.whole, arrays.fixed, arrays.constants, arrays.keys, *counts)

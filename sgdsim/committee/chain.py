@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 
 from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.chain_forms import KernelChoice, check_fused, choose_form
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
@@ -25,15 +26,18 @@ class Chain(Simulator):
     """The law of (Omega^0, Omega^1, ...) itself, without weights: exact for Gaussian inputs and d >= k + p + batch.
 
     - `precision`: of the loop. States are float64 between segments, so that float32 loses no increment at any d.
+    - `kernel`: the form of the unrolled loop, of the same law and the same random numbers, which agree to rounding:
+      "xla" as XLA compiles it, "fused" with the state in registers, "auto" fused where that can be had.
     """
 
     precision: Literal["float32", "float64"] = "float32"
+    kernel: KernelChoice = "auto"
 
     takes: ClassVar[type[Problem]] = Committee
     name: ClassVar[str] = "chain"
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError where d < k + p + batch."""
+        """Raises ArgumentError where d < k + p + batch, or the kernel cannot be had."""
         least = problem.k + problem.p + problem.batch
         if problem.d < least:
             smaller = f", or a smaller batch (here {problem.batch})" if problem.batch > 1 else ""
@@ -43,12 +47,15 @@ class Chain(Simulator):
                 problem.d,
                 f"Use the simulator `weights`, which takes any d{smaller}.",
             )
+        if self.kernel == "fused":
+            check_fused(problem, _unrolled(problem))
 
     def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:
         """The unrolled form for small p, matrix products otherwise."""
         dtype = jnp.dtype(self.precision)
-        if problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES:
-            return ChainLanes.of(problem, dtype, _lanes(replicas, 16, 256))
+        if _unrolled(problem):
+            form = choose_form(problem, dtype, self.kernel)
+            return ChainLanes.of(problem, dtype, _lanes(replicas, 16, 256), form)
         room = problem.d - problem.k - problem.p
         steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
         return ChainBlocks.of(problem, dtype, _lanes(replicas, 2, 16), steps)
@@ -61,10 +68,14 @@ class Chain(Simulator):
     def flops_per_step(self, problem: Committee) -> float:
         """About 30 operations to draw a normal, the root of S, and updates of M and S."""
         k, p, samples = problem.k, problem.p, max(_block_samples(problem.p), problem.batch)
-        if problem.batch == 1 and max(p, k) <= WIDEST_LANES:
+        if _unrolled(problem):
             return 30.0 * (k + p + 2) + p**3 / 3 + 4 * p * (k + p) + 20 * (k + p)
         root = p**3 / samples * problem.batch
         return root + problem.batch * (30.0 * (k + p + samples / 2) + 6 * p * (k + p + samples))
+
+
+def _unrolled(problem: Committee) -> bool:
+    return problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES
 
 
 def _block_samples(p: int) -> int:

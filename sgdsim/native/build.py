@@ -16,6 +16,7 @@ import jax
 _COMPILERS = ("c++", "g++", "clang++")
 _FLAGS = (
     "-std=c++17",
+    "-O3",
     "-shared",
     "-fPIC",
     "-w",
@@ -28,8 +29,11 @@ _FLAGS = (
 _TUNINGS = (("-march=native",), ("-mcpu=native",), ())
 
 
+NO_COMPILER = "no C++ compiler (install g++ or clang++, or name one in $CXX)"
+
+
 class BuildError(Exception):
-    """No library could be made; the message says why, in one line."""
+    """No library could be made: "there is " and the message say why, in one line."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +69,23 @@ def _probe(command: tuple[str, ...]) -> Compiler | None:
     return None
 
 
-def build(compiler: Compiler, source: str, effort: str) -> ctypes.CDLL:
-    """The library of a source file, from the cache or made now. `effort` is the level of optimisation, e.g. "-O3".
+def build(compiler: Compiler, source: str) -> tuple[Path, ctypes.CDLL]:
+    """The library of a source, from the cache or made now, and the file that holds it.
 
     Several processes may make the same one at once: each writes a file of its own and moves it into place.
 
     **Raises:** BuildError where the compiler fails, or the cache cannot be written.
     """
-    flags = (*_FLAGS, effort, *compiler.tuning, f"-I{jax.ffi.include_dir()}")
+    flags = (*_FLAGS, *compiler.tuning, f"-I{jax.ffi.include_dir()}")
     text = "\0".join((*compiler.command, *flags, compiler.macros, source))
     name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     try:
         path = _folder() / f"{name}.so"
         if not path.exists():
             _compile(compiler, flags, source, path)
-        return ctypes.CDLL(str(path))
+        return path, ctypes.CDLL(str(path))
     except OSError as error:
-        raise BuildError(str(error)) from error
+        raise BuildError(f"an error of the system: {error}") from error
 
 
 def _folder() -> Path:
@@ -98,7 +102,7 @@ def _compile(compiler: Compiler, flags: tuple[str, ...], source: str, path: Path
         if done is None or done.returncode != 0 or not made.exists():
             said = (done.stderr.strip() if done else "") or "it said nothing"
             error = next((line for line in said.splitlines() if "error" in line), said.splitlines()[0])
-            raise BuildError(f"{compiler.command[0]} failed: {error}")
+            raise BuildError(f"an error of {compiler.command[0]}: {error}")
         made.replace(path)
 
 

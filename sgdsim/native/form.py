@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sgdsim.ensemble.lane_loop import LaneArrays, LaneLoop
+from sgdsim.ensemble.lane_loop import LaneArrays, LaneLoop, xla_form
 from sgdsim.ensemble.pin import no_pin
 from sgdsim.ensemble.random import fold
-from sgdsim.native.build import Compiler, build
+from sgdsim.errors import ArgumentError
+from sgdsim.native.build import NO_COMPILER, BuildError, Compiler, build, find_compiler
 from sgdsim.native.emit import emit_function
-from sgdsim.native.primitives import cpp_type
+from sgdsim.native.primitives import Unsupported, cpp_type
+from sgdsim.notices import notice
 
 
 @lru_cache(maxsize=16)
@@ -52,29 +54,45 @@ def loop_source(loop: LaneLoop) -> str:
     return "\n".join([scalar, *headers, folded, step, counts, _text("lane_loop.h")])
 
 
+def library_name(source: str) -> str:
+    """The name under which XLA finds the function made from a source. **Raises:** BuildError where it cannot be made."""
+    compiler = find_compiler()
+    if compiler is None:
+        raise BuildError(NO_COMPILER)
+    return _register(compiler, source)
+
+
 @lru_cache(maxsize=256)
-def _register(compiler: Compiler, source: str, effort: str) -> str:
-    """The name under which XLA finds the library of a source."""
-    library = build(compiler, source, effort)
-    name = f"sgdsim_{library._name.rsplit('/', 1)[-1].removesuffix('.so')}"
+def _register(compiler: Compiler, source: str) -> str:
+    path, library = build(compiler, source)
+    name = f"sgdsim_{path.stem}"
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(library.handler), platform="cpu")
     return name
 
 
 @dataclass(frozen=True)
 class NativeForm:
-    """A form of the loop, compiled by a C++ compiler when it is traced."""
+    """A form of the loop that a C++ compiler makes when it is traced, where there is one: else `xla_form`.
 
-    compiler: Compiler
+    - `required`: where it cannot be had, that is an error.
+    """
+
+    required: bool = False
 
     def __call__(
         self, loop: LaneLoop, arrays: LaneArrays, n_steps: Int[Array, ""], segment: Int[Array, ""] | int
     ) -> Float[Array, "whole lanes"]:
         """The state after n_steps more steps, as `xla_form` makes it to rounding.
 
-        **Raises:** Unsupported where the step has no form in C++; BuildError where the compiler fails.
+        **Raises:** ArgumentError where it is required and cannot be had.
         """
-        name = _register(self.compiler, loop_source(loop), "-O3")
+        try:
+            name = library_name(loop_source(loop))
+        except (Unsupported, BuildError) as error:
+            if self.required:
+                raise ArgumentError("kernel", "be `auto` or `xla` here", "fused", f"There is {error}.") from error
+            notice(f"a loop runs as XLA compiles it, several times slower than as C++: there is {error}")
+            return xla_form(loop, arrays, n_steps, segment)
         shape = jax.ShapeDtypeStruct(arrays.whole.shape, jnp.float64)
         call = jax.ffi.ffi_call(name, shape, vmap_method="sequential")
         counts = (jnp.asarray(number, jnp.int64) for number in (arrays.step, n_steps, segment))

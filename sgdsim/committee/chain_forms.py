@@ -28,24 +28,32 @@ def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneFor
 
 
 def check_fused(problem: Committee, unrolled: bool) -> None:
-    """**Raises:** ArgumentError where the fused form cannot be had; `unrolled` says that the chain is, for p and batch."""
+    """**Raises:** ArgumentError where the fused form cannot be had. `unrolled`: the chain goes step by step."""
     if not unrolled:
         got = f"batch = {problem.batch}" if problem.batch > 1 else f"p = {problem.p}, k = {problem.k}"
-        raise _refused(f"where the chain goes by matrix products ({got})")
+        raise refused(f"where the chain goes by matrix products ({got})")
     if jax.default_backend() == "cpu":
-        if find_compiler() is None:
-            raise _refused("here", f"There is {NO_COMPILER}.")
+        check_native()
         _check_activation(problem.activation)
+
+
+def check_native() -> None:
+    """**Raises:** ArgumentError where there is no compiler for a fused form on a CPU."""
+    if find_compiler() is None:
+        raise refused("here", f"There is {NO_COMPILER}.")
 
 
 def _check_activation(activation: Activation) -> None:
     """Of all that a step is made of, a function of the user's alone may have no form in C++."""
     for function in (activation.value, activation.derivative):
         try:
-            emit_function("sigma", lambda field, function=function: [function(*field)], [("field", np.float32, 1)], "f32")
+            emit_function(
+                "sigma", lambda field, function=function: [function(*field)], [("field", np.float32, 1)], "f32"
+            )
         except Unsupported as error:
-            raise _refused("for this activation", f"{str(error).capitalize()} has no form in C++.") from error
+            raise refused("for this activation", f"{str(error).capitalize()} has no form in C++.") from error
 
 
-def _refused(where: str, remedy: str = "") -> ArgumentError:
+def refused(where: str, remedy: str = "") -> ArgumentError:
+    """The error of a fused kernel that cannot be had."""
     return ArgumentError("kernel", f"be `auto` or `xla` {where}", "fused", remedy)

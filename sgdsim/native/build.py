@@ -69,14 +69,16 @@ def _probe(command: tuple[str, ...]) -> Compiler | None:
     return None
 
 
-def build(compiler: Compiler, source: str) -> tuple[Path, ctypes.CDLL]:
+def make_library(compiler: Compiler, source: str, *more: str) -> tuple[Path, ctypes.CDLL]:
     """The library of a source, from the cache or made now, and the file that holds it.
+
+    - `more`: flags beside those that all have.
 
     Several processes may make the same one at once: each writes a file of its own and moves it into place.
 
     **Raises:** BuildError where the compiler fails, or the cache cannot be written.
     """
-    flags = (*_FLAGS, *compiler.tuning, f"-I{jax.ffi.include_dir()}")
+    flags = (*_FLAGS, *compiler.tuning, *more, f"-I{jax.ffi.include_dir()}")
     text = "\0".join((*compiler.command, *flags, compiler.macros, source))
     name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     try:
@@ -90,7 +92,7 @@ def build(compiler: Compiler, source: str) -> tuple[Path, ctypes.CDLL]:
 
 def _folder() -> Path:
     """Beside the compiled programs of JAX, wherever they are kept."""
-    folder = Path(jax.config.jax_compilation_cache_dir or tempfile.gettempdir()) / "native"
+    folder = Path(jax.config.values["jax_compilation_cache_dir"] or tempfile.gettempdir()) / "native"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 
 from sgdsim.native.primitives import OPERATIONS, Operand, Unsupported, cpp_type, literal
@@ -32,9 +33,7 @@ def emit_function(name: str, function: Callable[..., Any], groups: Sequence[tupl
     jaxpr = jax.make_jaxpr(function)(*lists)
     emitter = _Emitter()
     given = [f"{group}[{i}]" for group, _, count in groups for i in range(count)]
-    arguments = [
-        emitter.name(cpp_type(var.aval), place) for var, place in zip(jaxpr.jaxpr.invars, given, strict=True)
-    ]
+    arguments = [emitter.name(cpp_type(var.aval), place) for var, place in zip(jaxpr.jaxpr.invars, given, strict=True)]
     results = emitter.inline(jaxpr, arguments)
     stores = [f"out[{i}] = {result.text};" for i, result in enumerate(results)]
     head = ", ".join(f"const {cpp_type(np.dtype(dtype))} *{group}" for group, dtype, _ in groups)
@@ -84,11 +83,14 @@ class _Emitter:
         return operands[0] if text == operands[0].text and kind == operands[0].kind else self.name(kind, text)
 
     def _read(self, atom: Any, known: dict[Var, Operand]) -> Operand:
-        return self._constant(np.asarray(atom.val, atom.aval.dtype)) if isinstance(atom, Literal) else known[atom]
+        if not isinstance(atom, Literal):
+            return known[atom]
+        aval: Any = atom.aval
+        return self._constant(np.asarray(atom.val, aval.dtype))
 
     def _constant(self, value: Any) -> Operand:
         """A number, once for all who use it. Its value stays at hand for who can use it better than a vector."""
-        if isinstance(value, jax.core.Tracer):
+        if isinstance(value, Tracer):
             raise Unsupported("a value of a function around it")
         number = np.asarray(value)
         kind, text = cpp_type(number), literal(number)

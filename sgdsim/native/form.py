@@ -1,8 +1,6 @@
 """The loop of `ensemble.lane_loop` as one call of a function in C++, made from the loop's own step."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +11,11 @@ from sgdsim.ensemble.lane_loop import LaneArrays, LaneLoop, xla_form
 from sgdsim.ensemble.pin import no_pin
 from sgdsim.ensemble.random import fold
 from sgdsim.errors import ArgumentError
-from sgdsim.native.build import NO_COMPILER, BuildError, Compiler, build, find_compiler
+from sgdsim.native.build import BuildError
 from sgdsim.native.emit import emit_function
+from sgdsim.native.library import library_name, source_of
 from sgdsim.native.primitives import Unsupported, cpp_type
 from sgdsim.notices import notice
-
-
-@lru_cache(maxsize=16)
-def _text(name: str) -> str:
-    return files("sgdsim.native").joinpath(name).read_text(encoding="utf-8")
 
 
 def loop_source(loop: LaneLoop) -> str:
@@ -49,25 +43,7 @@ def loop_source(loop: LaneLoop) -> str:
         out="u32",
     )
     counts = f"enum {{ WHOLE = {loop.whole}, FIXED = {loop.fixed}, CONSTANTS = {loop.constants} }};\n"
-    scalar = f"#define REAL {'float' if real == 'f32' else 'double'}\n"
-    headers = [_text(name) for name in ("lanes.h", "functions.h", "handler.h")]
-    return "\n".join([scalar, *headers, folded, step, counts, _text("lane_loop.h")])
-
-
-def library_name(source: str) -> str:
-    """The name under which XLA finds the function made from a source. **Raises:** BuildError where it cannot be made."""
-    compiler = find_compiler()
-    if compiler is None:
-        raise BuildError(NO_COMPILER)
-    return _register(compiler, source)
-
-
-@lru_cache(maxsize=256)
-def _register(compiler: Compiler, source: str) -> str:
-    path, library = build(compiler, source)
-    name = f"sgdsim_{path.stem}"
-    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(library.handler), platform="cpu")
-    return name
+    return source_of(loop.dtype, folded, step, counts, "lane_loop.h")
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,8 @@ OPERATIONS: dict[str, Operation] = {
     "shift_right_logical": _shift(">>"),
     "convert_element_type": _convert,
     "bitcast_convert_type": _bitcast,
-    **dict.fromkeys(("broadcast_in_dim", "reshape", "squeeze", "stop_gradient", "copy", "optimization_barrier"), _plain),
+    **dict.fromkeys(
+        ("broadcast_in_dim", "reshape", "squeeze", "stop_gradient", "copy", "optimization_barrier"), _plain
+    ),
 }
 """Operations of one result. `optimization_barrier` of several results is not among them."""

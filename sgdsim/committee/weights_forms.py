@@ -1,0 +1,28 @@
+"""Which form of their inputs full weights take: see `ensemble.inputs`."""
+
+import jax
+
+from sgdsim.committee.chain_forms import KernelChoice, check_native, refused
+from sgdsim.ensemble.inputs import InputsForm, xla_inputs
+from sgdsim.native.inputs import NativeInputs
+
+WIDEST_INPUTS = 128
+"""Samples of a block, and units, up to which products go by plain loops over rows that stay in the cache."""
+
+
+def choose_inputs(samples: int, units: int, choice: KernelChoice) -> InputsForm:
+    """The form for the devices at hand; the C++ one for CPUs, where a compiler is found and the products are small.
+
+    - `samples`: of a block. `units`: the larger of p and k.
+    """
+    small = max(samples, units) <= WIDEST_INPUTS
+    if jax.default_backend() != "cpu" or choice == "xla" or (choice == "auto" and not small):
+        return xla_inputs
+    return NativeInputs(required=choice == "fused")
+
+
+def check_fused_inputs() -> None:
+    """**Raises:** ArgumentError where the fused form cannot be had."""
+    if jax.default_backend() != "cpu":
+        raise refused("for full weights on a GPU")
+    check_native()

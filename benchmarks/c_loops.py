@@ -18,6 +18,8 @@ from sgdsim.ensemble.contracts import Kernel
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.native.build import find_compiler, make_library
 
+FAST_MATH = ("-fassociative-math", "-freciprocal-math", "-ffinite-math-only", "-fno-signed-zeros")
+"""-ffast-math would have the library, once loaded, flush denormal numbers of the whole process."""
 LOOPS = Path(__file__).parent / "loops"
 
 
@@ -31,7 +33,7 @@ def c_loop(name: str, **sizes: int) -> Callable[..., None] | None:
     # The headers are in the source, so that a library is kept for as long as none of them changes.
     text = (LOOPS / f"{name}.cpp").read_text(encoding="utf-8")
     source += text.replace('#include "lanes.h"', (LOOPS / "lanes.h").read_text(encoding="utf-8"))
-    return getattr(make_library(compiler, source, "-ffast-math")[1], name)
+    return getattr(make_library(compiler, source, *FAST_MATH)[1], name)
 
 
 def started(kernel: Kernel, problem: Committee) -> tuple[Any, np.ndarray]:

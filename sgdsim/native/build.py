@@ -92,9 +92,13 @@ def make_library(compiler: Compiler, source: str, *more: str) -> tuple[Path, cty
 
 def _folder() -> Path:
     """Beside the compiled programs of JAX, wherever they are kept."""
-    folder = Path(jax.config.values["jax_compilation_cache_dir"] or tempfile.gettempdir()) / "native"
+    folder = _cache() / "native"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _cache() -> Path:
+    return Path(jax.config.values["jax_compilation_cache_dir"] or tempfile.gettempdir())
 
 
 def _compile(compiler: Compiler, flags: tuple[str, ...], source: str, path: Path) -> None:

@@ -65,9 +65,10 @@ class NativeForm:
         try:
             name = library_name(loop_source(loop))
         except (Unsupported, BuildError) as error:
+            lacking = f"no C++ for {error}" if isinstance(error, Unsupported) else str(error)
             if self.required:
-                raise ArgumentError("kernel", "be `auto` or `xla` here", "fused", f"There is {error}.") from error
-            notice(f"a loop runs as XLA compiles it, several times slower than as C++: there is {error}")
+                raise ArgumentError("kernel", "be `auto` or `xla` here", "fused", f"There is {lacking}.") from error
+            notice(f"a loop runs as XLA compiles it, several times slower than as C++: there is {lacking}")
             return xla_form(loop, arrays, n_steps, segment)
         shape = jax.ShapeDtypeStruct(arrays.whole.shape, jnp.float64)
         call = jax.ffi.ffi_call(name, shape, vmap_method="sequential")

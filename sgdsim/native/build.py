@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -43,6 +44,12 @@ class Compiler:
     command: tuple[str, ...]
     tuning: tuple[str, ...]
     macros: str
+
+    @property
+    def name(self) -> str:
+        """Its name and version."""
+        version = re.search(r'__VERSION__ "([^"]*)"', self.macros)
+        return f"{Path(self.command[0]).name} {version[1] if version else ''}".rstrip()
 
 
 def find_compiler() -> Compiler | None:

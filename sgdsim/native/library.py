@@ -9,6 +9,7 @@ import numpy as np
 
 from sgdsim.native.build import NO_COMPILER, BuildError, Compiler, find_compiler, make_library
 from sgdsim.native.primitives import cpp_type
+from sgdsim.native.used import note
 
 
 def source_of(dtype: Any, *parts: str) -> str:
@@ -31,7 +32,9 @@ def library_name(source: str) -> str:
     compiler = find_compiler()
     if compiler is None:
         raise BuildError(NO_COMPILER)
-    return _register(compiler, source)
+    name = _register(compiler, source)
+    note(compiler.name)
+    return name
 
 
 @lru_cache(maxsize=256)

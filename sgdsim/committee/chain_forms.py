@@ -2,11 +2,11 @@
 
 from typing import Any, Literal
 
-import jax
 import numpy as np
 
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.problem import Committee
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.lane_loop import LaneForm, xla_form
 from sgdsim.errors import ArgumentError
 from sgdsim.native.build import NO_COMPILER, find_compiler
@@ -22,7 +22,7 @@ def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneFor
     """The form for the devices at hand. On a CPU the fused one is C++, where a compiler is found."""
     if choice == "xla":
         return xla_form
-    if jax.default_backend() == "cpu":
+    if on_cpu():
         return NativeForm(required=choice == "fused")
     return xla_form
 
@@ -32,7 +32,7 @@ def check_fused(problem: Committee, unrolled: bool) -> None:
     if not unrolled:
         got = f"batch = {problem.batch}" if problem.batch > 1 else f"p = {problem.p}, k = {problem.k}"
         raise refused(f"where the chain goes by matrix products ({got})")
-    if jax.default_backend() == "cpu":
+    if on_cpu():
         check_native()
         _check_activation(problem.activation)
 

@@ -1,8 +1,7 @@
 """Which form of their inputs full weights take: see `ensemble.inputs`."""
 
-import jax
-
 from sgdsim.committee.chain_forms import KernelChoice, check_native, refused
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
 from sgdsim.native.inputs import NativeInputs
 
@@ -16,13 +15,13 @@ def choose_inputs(samples: int, units: int, choice: KernelChoice) -> InputsForm:
     - `samples`: of a block. `units`: the larger of p and k.
     """
     small = max(samples, units) <= WIDEST_INPUTS
-    if jax.default_backend() != "cpu" or choice == "xla" or (choice == "auto" and not small):
+    if not on_cpu() or choice == "xla" or (choice == "auto" and not small):
         return xla_inputs
     return NativeInputs(required=choice == "fused")
 
 
 def check_fused_inputs() -> None:
     """**Raises:** ArgumentError where the fused form cannot be had."""
-    if jax.default_backend() != "cpu":
+    if not on_cpu():
         raise refused("for full weights on a GPU")
     check_native()

@@ -55,7 +55,7 @@ def whole(state):
         (3, 2, Custom(jnp.tanh), "float32", 100),
         (2, 2, Custom(lambda x: x * jax.nn.sigmoid(x), "swish"), "float64", 100),
         pytest.param(8, 4, Erf(), "float32", 100, marks=pytest.mark.slow),
-        pytest.param(16, 16, Erf(), "float32", 1000, marks=pytest.mark.slow),
+        pytest.param(16, 16, Erf(), "float32", 100, marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )

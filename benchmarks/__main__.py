@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks import dmft_loop, forms, sweeps
+from benchmarks import dmft_loop, forms, sweeps, yardsticks
 from benchmarks.start import start_rows
 from benchmarks.table import Row, show, write
 from benchmarks.timing import machine, seconds
@@ -72,12 +72,12 @@ def weights_rows() -> Iterator[Row]:
     """Full weights against drawing their inputs, and the textbook forms."""
     section = "Full weights, d = 1000, k = 4, float32, 256 replicas"
     floor = forms.weights_floor(1000, 16, 50)
-    yield Row(section, "inputs alone (the floor)", rate(floor))
+    yield Row(section, "inputs alone, as XLA draws them", rate(floor))
     for p in (4, 32):
         ours = forms.weights_rate(1000, p, 256, 800)
         textbook = forms.textbook_weights_rate(1000, p, 64, 200)
         loop = forms.numpy_rate(1000, p, 1_000)
-        yield Row(section, f"sgdsim, p = {p}", rate(ours), ours / floor, "the floor")
+        yield Row(section, f"sgdsim, p = {p}", rate(ours), ours / floor, "inputs alone")
         yield Row(section, f"vmap(scan), p = {p}", rate(textbook), ours / textbook, "sgdsim is faster by")
         yield Row(section, f"NumPy loop, p = {p}", rate(loop), ours / loop, "sgdsim is faster by")
 
@@ -171,10 +171,12 @@ def main() -> None:
     rows: list[Row] = []
     for group in (
         chain_rows,
+        yardsticks.chain_rows,
         dimension_rows,
         width_rows,
         replica_rows,
         weights_rows,
+        yardsticks.weights_rows,
         descent_rows,
         mean_field_rows,
         particle_rows,

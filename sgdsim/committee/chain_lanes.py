@@ -177,7 +177,7 @@ class ChainLanes(Kernel):
 
     def _chi_square(
         self, radial: Array, freedom: Any, radius: Numbers, key: Key, index: UInt32[Array, ""]
-    ) -> Float[Array, " lanes"]:
+    ) -> Float[Array, "*lanes"]:
         """chi^2_{d-k-p} of every lane."""
         if self.small:
             pairs = (self.k + self.p + 3) // 2

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
+from sgdsim.committee.chain_forms import KernelChoice
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_DIMENSION, Committee
@@ -233,8 +234,9 @@ class SimulatorSection(Section):
 
     kind: Literal["chain", "weights", "none"] = "chain"
     precision: Literal["float32", "float64"] = "float32"
+    kernel: KernelChoice = "auto"
 
     def build(self) -> Simulator | None:
         """The simulator, if any."""
         kinds = {"chain": Chain, "weights": Weights}
-        return None if self.kind == "none" else kinds[self.kind](precision=self.precision)
+        return None if self.kind == "none" else kinds[self.kind](precision=self.precision, kernel=self.kernel)

@@ -13,14 +13,17 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.checks import integer
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.chain_forms import KernelChoice
 from sgdsim.committee.observables import observables
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import backpropagated_errors, block_steps
+from sgdsim.committee.weights_forms import check_fused_inputs, choose_inputs
 from sgdsim.ensemble.contracts import Kernel, Observables, Problem, Simulator
 from sgdsim.ensemble.cost import StepCost
-from sgdsim.ensemble.pin import Pin, Pinning
-from sgdsim.ensemble.random import Key, block_normal_pairs, fold
+from sgdsim.ensemble.inputs import InputsForm, xla_inputs
+from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.segments import run_blocks
 
 
@@ -41,19 +44,23 @@ class WeightsKernel(Kernel):
     batch: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)
     dtype: Any = eqx.field(static=True)
+    form: InputsForm = eqx.field(static=True)
     activation: Activation
     step_size: float
     noise_root: float
 
     @classmethod
-    def of(cls, problem: Committee, dtype: Any, lanes: int, steps: int) -> "WeightsKernel":
-        """The kernel of a problem, with blocks of `steps` steps."""
+    def of(
+        cls, problem: Committee, dtype: Any, lanes: int, steps: int, form: InputsForm = xla_inputs
+    ) -> "WeightsKernel":
+        """The kernel of a problem, with blocks of `steps` steps and a form of their inputs."""
         return cls(
             lanes=lanes,
             d=problem.d,
             batch=problem.batch,
             segment=steps,
             dtype=jnp.dtype(dtype),
+            form=form,
             activation=problem.activation,
             step_size=problem.step_size,
             noise_root=problem.noise**0.5,
@@ -88,41 +95,23 @@ class WeightsKernel(Kernel):
     def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """One block, of which the first n_steps steps count: w_i += (gamma/(p sqrt(d) batch)) sum_s E_i^s x^s."""
         pin = Pin.of(n_steps, self.dtype)
-        *halves, zeta = self._inputs(fold((state.keys[0], state.keys[1]), state.step), pin)
+        key = fold((state.keys[0], state.keys[1]), state.step)
+        inputs = self.form(key, state.W, state.teacher, self.segment * self.batch, pin)
         scale = jnp.asarray(self.d**-0.5, self.dtype)
         E = backpropagated_errors(
             self.activation,
-            student=_product("lsd,lpd->lsp", halves, self._halves(state.W)) * scale,
-            teacher=_product("lsd,lkd->lsk", halves, self._halves(state.teacher)) * scale,
-            noise=jnp.asarray(self.noise_root, self.dtype) * zeta,
-            gram=_product("lsd,ltd->lst", halves, halves),
+            student=inputs.student * scale,
+            teacher=inputs.teacher * scale,
+            noise=jnp.asarray(self.noise_root, self.dtype) * inputs.zeta,
+            gram=inputs.gram,
             step_size=jnp.asarray(self.step_size, self.dtype),
             batch=self.batch,
             n_steps=n_steps,
             pin=pin,
         )
         rate = jnp.asarray(self.step_size * self.d**0.5 / self.batch, self.dtype)
-        change = [jnp.einsum("lsp,lsd->lpd", rate * E, half) for half in halves]
-        W = state.W + jnp.concatenate(change, axis=2)
+        W = inputs.moved(rate * E)
         return WeightsState(W=W, teacher=state.teacher, keys=state.keys, step=state.step + n_steps)
-
-    def _inputs(self, key: Key, pin: Pinning) -> tuple[Array, Array, Array]:
-        """The inputs (lanes, samples, d) of a block in two halves of d, and zeta (lanes, samples).
-
-        Halves, because normals are made in pairs: each member is an array of its own, and none is copied.
-        """
-        samples, pairs = self.segment * self.batch, (self.d + 1) // 2
-        left, right = block_normal_pairs(key, samples, pairs, self.dtype, pin)
-        zeta, _ = block_normal_pairs(key, samples, 1, self.dtype, first=pairs)
-        return left, right[:, :, : self.d - pairs], zeta[:, :, 0]
-
-    def _halves(self, rows: Float[Array, "lanes rows d"]) -> list[Array]:
-        return jnp.split(rows, [(self.d + 1) // 2], axis=2)
-
-
-def _product(formula: str, left: list[Array], right: list[Array]) -> Array:
-    """A matrix product over d, half by half."""
-    return jnp.einsum(formula, left[0], right[0]) + jnp.einsum(formula, left[1], right[1])
 
 
 @dataclass(frozen=True)
@@ -131,10 +120,13 @@ class Weights(Simulator):
 
     - `precision`: of the weights and the loop.
     - `block`: samples drawn at once; it changes results by rounding only.
+    - `kernel`: the form of the inputs and their products, of the same random numbers, which agree to rounding: "xla" as
+      XLA compiles it, "fused" in one pass, "auto" fused where that can be had and is faster.
     """
 
     precision: Literal["float32", "float64"] = "float32"
     block: int = 16
+    kernel: KernelChoice = "auto"
 
     takes: ClassVar[type[Problem]] = Committee
     name: ClassVar[str] = "weights"
@@ -144,12 +136,15 @@ class Weights(Simulator):
         integer("block", self.block, 1)
 
     def check(self, problem: Committee) -> None:
-        """Any problem will do."""
+        """Any problem will do. Raises ArgumentError where the kernel cannot be had."""
+        if self.kernel == "fused":
+            check_fused_inputs()
 
     def bind(self, problem: Committee, replicas: int, final: float) -> WeightsKernel:
         """The kernel of a problem, with tiles of a size that fits the cache."""
         steps = block_steps(problem.batch, self.block)
-        return WeightsKernel.of(problem, self.precision, self._lanes(problem, replicas), steps)
+        form = choose_inputs(steps * problem.batch, max(problem.p, problem.k), self.kernel)
+        return WeightsKernel.of(problem, self.precision, self._lanes(problem, replicas), steps, form)
 
     def _lanes(self, problem: Committee, replicas: int) -> int:
         """Replicas of a tile: a power of two, with about 2^17 inputs to a block."""

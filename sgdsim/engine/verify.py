@@ -7,6 +7,7 @@ from random import Random
 
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.sweep import Sweep
+from sgdsim.native.used import compilers_used
 from sgdsim.store.block_file import Receipt, SpoiltBlock, digest, pack
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import RunDirectory
@@ -63,13 +64,18 @@ def recompute(
         meter.cell(block.name)
         tiles = sweep.ensembles[block.cell].run(block.tiles, meter.advance)
         if digest(*pack(tiles)) != receipt.digest:
-            maker = f"{Worker.parse(receipt.worker).host} with jax {receipt.jax}"
-            here = f"{HOST} with jax {versions()['jax']}"
+            maker = _made_with(Worker.parse(receipt.worker).host, receipt.jax, receipt.compiler)
+            here = _made_with(HOST, versions()["jax"], compilers_used())
             tell(
                 f"{sweep.directory.path_of(block)}: was made by {maker}, and comes out otherwise on {here}; on the same"
-                " kind of processor with the same jax that must not be: delete it to have it made again"
+                " kind of processor with the same compilers that must not be: delete it to have it made again"
             )
     return [block for block, _ in chosen]
+
+
+def _made_with(host: str, jax: str, compiler: str) -> str:
+    """A host and all compilers of the loops there."""
+    return f"{host} with jax {jax}" + (f" and {compiler}" if compiler else "")
 
 
 def choose(found: Sequence[Found], count: int, random: Random) -> list[Found]:

@@ -112,11 +112,11 @@ def _sin_cos_quarter(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape
 
 def lane_normals(
     key: Key, step: UInt32[Array, ""], count: int, dtype: Any, pin: Pinning = no_pin
-) -> list[Float[Array, " lanes"]]:
+) -> list[Float[Array, "*lanes"]]:
     """`count` N(0, 1) for every lane at one step: counter words are (step, index of the pair)."""
     lanes = jnp.shape(key[0])
     first = jnp.broadcast_to(step, lanes)
-    normals: list[Float[Array, " lanes"]] = []
+    normals: list[Float[Array, "*lanes"]] = []
     for pair in range((count + 1) // 2):
         normals += normal_pair(key, (first, jnp.full(lanes, pair, jnp.uint32)), dtype, pin)
     return normals[:count]

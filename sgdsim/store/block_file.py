@@ -14,6 +14,7 @@ import numpy as np
 
 from sgdsim._version import __version__
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.native.used import compilers_used
 from sgdsim.store.blocks import Block
 from sgdsim.store.files import atomic
 from sgdsim.store.worker import this_worker
@@ -49,6 +50,7 @@ class Receipt:
     - `worker`: the process that made it.
     - `arrays`: name, type and shape of every array of numbers, in the order in which they are stored.
     - `digest`: of all numbers, their names and shapes: equal for equal bits, whoever made them.
+    - `compiler`: of loops in C++, name and version; empty where there were none.
     """
 
     format: int
@@ -63,6 +65,7 @@ class Receipt:
     worker: str
     arrays: Table
     digest: str
+    compiler: str = ""
 
     @classmethod
     def from_json(cls, text: bytes) -> "Receipt":
@@ -94,6 +97,7 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
         worker=this_worker().name,
         arrays=table,
         digest=digest(table, numbers),
+        compiler=compilers_used(),
     )
     with atomic(path) as temporary, temporary.open("wb") as stream:
         text = np.frombuffer(json.dumps(vars(receipt)).encode(), np.uint8)

@@ -7,7 +7,7 @@ from typing import Any
 
 Table = Mapping[str, Any]
 
-_NO_IDENTITY = ("title", "fits", "report", "ensemble.batch", "theory.fluctuations")
+_NO_IDENTITY = ("title", "fits", "report", "ensemble.batch", "theory.fluctuations", "simulator.kernel")
 """What may differ between two experiments that give the same blocks."""
 REPLICAS = "ensemble.replicas"
 """What may differ between two experiments of which one is the other, extended."""
@@ -17,6 +17,7 @@ def differing_keys(first: Table, second: Table) -> list[str]:
     """The keys in which two resolved experiments differ, e.g. ["problem.noise", "grid.d"].
 
     Keys that change no number and no file of a block are not compared: the title, fits, report, and `ensemble.batch`.
+    Nor is `simulator.kernel`, which changes numbers as another kind of processor does: by rounding.
     """
     flat_first, flat_second = _flatten(first), _flatten(second)
     keys = [*flat_first, *(key for key in flat_second if key not in flat_first)]

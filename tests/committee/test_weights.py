@@ -8,13 +8,13 @@ import pytest
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights, WeightsKernel
-from sgdsim.ensemble.pin import no_pin
+from sgdsim.ensemble.inputs import draw_inputs
 from sgdsim.ensemble.random import replica_keys
 from tests.committee.compiled import advance, begin, folded, observe
 from tests.committee.test_chain import sgd_by_hand
 from tests.helpers import run, worst, z_from_theory
 
-inputs_of = jax.jit(lambda kernel, key: kernel._inputs(key, no_pin))
+inputs_of = jax.jit(lambda kernel, key: draw_inputs(key, kernel.segment * kernel.batch, kernel.d, kernel.dtype))
 
 
 def started(problem, dtype="float64", lanes=2, steps=8):

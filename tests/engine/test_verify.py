@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sgdsim.engine.progress import Meter
 from sgdsim.engine.verify import check_blocks, choose, recompute
+from sgdsim.native import used
 from sgdsim.store.block_file import Receipt
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import RunDirectory
@@ -19,6 +20,12 @@ from tests.helpers import make_blocks
 from tests.toy import make_experiment
 
 RECEIPT = Receipt(2, "0.1.0", "0.10", "", 0, (0, 1), 1, 1, 0.0, "host.1.2", (), "")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_in_cpp(monkeypatch):
+    """Whatever other tests of this process have called."""
+    monkeypatch.setattr(used, "_USED", set())
 
 
 @pytest.fixture
@@ -100,6 +107,18 @@ def test_a_block_comes_out_again_bit_by_bit(sweep):
     assert {block.cell for block in again} == {0, 1, 2}
 
 
+def test_the_compiler_of_loops_in_cpp_is_told(sweep, monkeypatch):
+    """Blocks that XLA alone has made, held against ones that g++ had a hand in."""
+    monkeypatch.setattr(used, "_USED", {"g++ 12.2.0"})
+    problems = []
+    sound = check_blocks(sweep.directory, Meter(), problems.append)
+    spoilt = [(block, dataclasses.replace(receipt, digest="")) for block, receipt in sound]
+    recompute(sweep, spoilt, 1, Random(0), Meter(), problems.append)
+    (problem,) = problems
+    jax = spoilt[0][1].jax
+    assert f"{HOST} with jax {jax}, and comes out otherwise on {HOST} with jax {jax} and g++ 12.2.0; on" in problem
+
+
 def test_a_block_whose_numbers_were_never_right_is_found(sweep):
     block = sweep.blocks[4]
     result, receipt = sweep.directory.read_block(block, 4)
@@ -111,6 +130,7 @@ def test_a_block_whose_numbers_were_never_right_is_found(sweep):
     assert problems == []
     recompute(sweep, sound, 9, Random(0), Meter(), problems.append)
     made = f"was made by {HOST} with jax {receipt.jax}, and comes out otherwise on {HOST} with jax {receipt.jax}"
+    assert receipt.compiler == ""
     (problem,) = problems
     assert problem.startswith(f"{sweep.directory.path_of(block)}: {made}; ")
     assert problem.endswith("delete it to have it made again")

@@ -88,7 +88,7 @@ def test_every_default_is_in_the_resolved_table(load):
         "start": {"kind": "overlap", "overlap": 0.5, "seed": 1, "per_replica": False},
         "times": {"final": 1.0, "count": 2, "spacing": "linear", "start": False},
         "theory": {"kind": "exact", "fluctuations": False},
-        "simulator": {"kind": "chain", "precision": "float32"},
+        "simulator": {"kind": "chain", "precision": "float32", "kernel": "auto"},
         "ensemble": {"replicas": 4, "seed": 0},
         "fits": {},
         "report": {"figures": ["trajectories"], "samples": False, "steps": False, "against": []},

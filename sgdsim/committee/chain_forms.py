@@ -1,0 +1,64 @@
+"""Which form of its loop the unrolled chain takes: see `ensemble.lane_loop`."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from sgdsim.committee.activations import Activation
+from sgdsim.committee.problem import Committee
+from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.lane_loop import LaneForm, xla_form
+from sgdsim.errors import ArgumentError
+from sgdsim.native.build import NO_COMPILER, find_compiler
+from sgdsim.native.emit import emit_function
+from sgdsim.native.form import NativeForm
+from sgdsim.native.primitives import Unsupported
+
+KernelChoice = Literal["auto", "xla", "fused"]
+"""`fused`: a form that keeps a trajectory in registers. `auto`: that where it can be had, else as XLA compiles it."""
+
+
+def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneForm:
+    """The form for the devices at hand. On a CPU the fused one is C++, where a compiler is found."""
+    if choice == "xla":
+        return xla_form
+    if on_cpu():
+        return NativeForm(required=choice == "fused")
+    return xla_form
+
+
+def goes_fused() -> bool:
+    """Whether a fused form is to be expected on a CPU: where there is a compiler."""
+    return on_cpu() and find_compiler() is not None
+
+
+def check_fused(problem: Committee, unrolled: bool) -> None:
+    """**Raises:** ArgumentError where the fused form cannot be had. `unrolled`: the chain goes step by step."""
+    if not unrolled:
+        got = f"batch = {problem.batch}" if problem.batch > 1 else f"p = {problem.p}, k = {problem.k}"
+        raise refused(f"where the chain goes by matrix products ({got})")
+    if on_cpu():
+        check_native()
+        _check_activation(problem.activation)
+
+
+def check_native() -> None:
+    """**Raises:** ArgumentError where there is no compiler for a fused form on a CPU."""
+    if find_compiler() is None:
+        raise refused("here", f"There is {NO_COMPILER}.")
+
+
+def _check_activation(activation: Activation) -> None:
+    """Of all that a step is made of, a function of the user's alone may have no form in C++."""
+    for function in (activation.value, activation.derivative):
+        try:
+            emit_function(
+                "sigma", lambda field, function=function: [function(*field)], [("field", np.float32, 1)], "f32"
+            )
+        except Unsupported as error:
+            raise refused("for this activation", f"{str(error).capitalize()} has no form in C++.") from error
+
+
+def refused(where: str, remedy: str = "") -> ArgumentError:
+    """The error of a fused kernel that cannot be had."""
+    return ArgumentError("kernel", f"be `auto` or `xla` {where}", "fused", remedy)

@@ -1,0 +1,27 @@
+"""Which form of their inputs full weights take: see `ensemble.inputs`."""
+
+from sgdsim.committee.chain_forms import KernelChoice, check_native, refused
+from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.inputs import InputsForm, xla_inputs
+from sgdsim.native.inputs import NativeInputs
+
+WIDEST_INPUTS = 128
+"""Samples of a block, and units, up to which products go by plain loops over rows that stay in the cache."""
+
+
+def choose_inputs(samples: int, units: int, choice: KernelChoice) -> InputsForm:
+    """The form for the devices at hand; the C++ one for CPUs, where a compiler is found and the products are small.
+
+    - `samples`: of a block. `units`: the larger of p and k.
+    """
+    small = max(samples, units) <= WIDEST_INPUTS
+    if not on_cpu() or choice == "xla" or (choice == "auto" and not small):
+        return xla_inputs
+    return NativeInputs(required=choice == "fused")
+
+
+def check_fused_inputs() -> None:
+    """**Raises:** ArgumentError where the fused form cannot be had."""
+    if not on_cpu():
+        raise refused("for full weights on a GPU")
+    check_native()

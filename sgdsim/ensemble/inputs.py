@@ -1,0 +1,72 @@
+"""Gaussian inputs of a block of samples, and their products with rows of weights: one description for every form.
+
+As for `ensemble.lane_loop`, the XLA form is here; another makes the same products in one pass over the inputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from sgdsim.ensemble.pin import Pinning, no_pin
+from sgdsim.ensemble.random import Key, block_normal_pairs
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Products of the inputs x_s ~ N(0, I_d) of one block.
+
+    - `student`, `teacher`: w_i.x_s with the rows of two matrices.
+    - `gram`: x_s.x_t.
+    - `zeta`: one N(0, 1) more for each sample.
+    - `moved`: E (lanes, samples, p) -> w_i + sum_s E_i^s x_s, of the rows of the first matrix.
+    """
+
+    student: Float[Array, "lanes samples p"]
+    teacher: Float[Array, "lanes samples k"]
+    gram: Float[Array, "lanes samples samples"]
+    zeta: Float[Array, "lanes samples"]
+    moved: Callable[[Float[Array, "lanes samples p"]], Float[Array, "lanes p d"]]
+
+
+InputsForm = Callable[[Key, Float[Array, "lanes p d"], Float[Array, "lanes k d"], int, Pinning], Inputs]
+"""A form: (key, student's rows, teacher's rows, samples, pin) -> products, in the precision of the rows."""
+
+
+def draw_inputs(
+    key: Key, samples: int, d: int, dtype: Any, pin: Pinning = no_pin
+) -> tuple[Float[Array, "lanes samples left"], Float[Array, "lanes samples right"], Float[Array, "lanes samples"]]:
+    """The inputs in two halves of d, and zeta. Counter words are (sample, pair); zeta has the pair after the last.
+
+    Halves, because normals are made in pairs: each member is an array of its own, and none is copied.
+    """
+    pairs = (d + 1) // 2
+    left, right = block_normal_pairs(key, samples, pairs, dtype, pin)
+    zeta, _ = block_normal_pairs(key, samples, 1, dtype, first=pairs)
+    return left, right[:, :, : d - pairs], zeta[:, :, 0]
+
+
+def xla_inputs(
+    key: Key, student: Float[Array, "lanes p d"], teacher: Float[Array, "lanes k d"], samples: int, pin: Pinning
+) -> Inputs:
+    """The inputs as arrays, and products by XLA."""
+    *halves, zeta = draw_inputs(key, samples, student.shape[2], student.dtype, pin)
+    pairs = halves[0].shape[2]
+
+    def moved(E: Float[Array, "lanes samples p"]) -> Float[Array, "lanes p d"]:
+        return student + jnp.concatenate([jnp.einsum("lsp,lsd->lpd", E, half) for half in halves], axis=2)
+
+    return Inputs(
+        student=_product("lsd,lpd->lsp", halves, jnp.split(student, [pairs], axis=2)),
+        teacher=_product("lsd,lkd->lsk", halves, jnp.split(teacher, [pairs], axis=2)),
+        gram=_product("lsd,ltd->lst", halves, halves),
+        zeta=zeta,
+        moved=moved,
+    )
+
+
+def _product(formula: str, left: list[Array], right: list[Array]) -> Array:
+    """A matrix product over d, half by half."""
+    return jnp.einsum(formula, left[0], right[0]) + jnp.einsum(formula, left[1], right[1])

@@ -1,0 +1,58 @@
+// The inputs of a block (sgdsim/ensemble/inputs.py) and their products, replica by replica while they are in the cache.
+// `pair`, which is emitted, makes two normals of a key and a counter (sample, pair). A row of inputs is filled up with
+// zeros to `row` numbers, a multiple of every W.
+
+static void draw(const u32 *key, uint32_t sample, int64_t d, int64_t row, u32 place, REAL *x) {
+  const int64_t pairs = (d + 1) / 2, rest = d - pairs;
+  for (int64_t done = 0; done < pairs; done += W) {
+    const u32 counter[2] = {splat<u32>(sample), place + (uint32_t)done};
+    real both[2];
+    pair(key, counter, both);
+    if (done + W <= rest) {
+      memcpy(x + done, &both[0], sizeof(real));
+      memcpy(x + pairs + done, &both[1], sizeof(real));
+    } else {
+      for (int i = 0; i < W && done + i < pairs; ++i) x[done + i] = both[0][i];
+      for (int i = 0; i < W && done + i < rest; ++i) x[pairs + done + i] = both[1][i];
+    }
+  }
+  for (int64_t i = d; i < row; ++i) x[i] = 0;
+}
+
+static void draw_more(const u32 *key, int64_t samples, int64_t d, u32 place, REAL *zeta) {
+  for (int64_t done = 0; done < samples; done += W) {
+    const u32 counter[2] = {place + (uint32_t)done, splat<u32>((d + 1) / 2)};
+    real both[2];
+    pair(key, counter, both);
+    for (int i = 0; i < W && done + i < samples; ++i) zeta[done + i] = both[0][i];
+  }
+}
+
+static void make_gram(const REAL *x, int64_t samples, int64_t row, REAL *gram) {
+  for (int64_t s = 0; s < samples; s += 4) {
+    const int64_t rows = samples - s < 4 ? samples - s : 4;
+    products(x + s * row, rows, row, x, s + rows, row, row, gram + s * samples, samples);
+  }
+  for (int64_t s = 0; s < samples; ++s) for (int64_t t = s + 1; t < samples; ++t) gram[s * samples + t] = gram[t * samples + s];
+}
+
+static void execute(const XLA_FFI_CallFrame *frame) {
+  const uint32_t *keys = argument<uint32_t>(frame, 0);
+  const REAL *student = argument<REAL>(frame, 1), *teacher = argument<REAL>(frame, 2);
+  const int64_t lanes = extent(frame, 1, 0), p = extent(frame, 1, 1), k = extent(frame, 2, 1), d = extent(frame, 1, 2);
+  const int64_t *shape = ((const XLA_FFI_Buffer *)frame->rets.rets[0])->dims, samples = shape[1], row = shape[2];
+  REAL *x = result<REAL>(frame, 0), *zeta = result<REAL>(frame, 1), *gram = result<REAL>(frame, 2);
+  REAL *fields = result<REAL>(frame, 3), *targets = result<REAL>(frame, 4);
+  u32 place;
+  for (int i = 0; i < W; ++i) place[i] = i;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    const u32 key[2] = {splat<u32>(keys[lane]), splat<u32>(keys[lanes + lane])};
+    for (int64_t sample = 0; sample < samples; ++sample) draw(key, sample, d, row, place, x + sample * row);
+    draw_more(key, samples, d, place, zeta);
+    make_gram(x, samples, row, gram);
+    products(x, samples, row, student, p, d, d, fields, p);
+    products(x, samples, row, teacher, k, d, d, targets, k);
+    x += samples * row, zeta += samples, gram += samples * samples;
+    student += p * d, teacher += k * d, fields += samples * p, targets += samples * k;
+  }
+}

@@ -49,7 +49,7 @@ class Chain(Simulator):
                 f"Use the simulator `weights`, which takes any d{smaller}.",
             )
         if self.kernel == "fused":
-            check_fused(problem, _unrolled(problem))
+            check_fused(problem, jnp.dtype(self.precision), _unrolled(problem))
 
     def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:
         """The unrolled form for small p, matrix products otherwise."""

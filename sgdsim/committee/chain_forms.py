@@ -5,25 +5,34 @@ from typing import Any, Literal
 import numpy as np
 
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.chain_mosaic import why_no_mosaic
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.lane_loop import LaneForm, xla_form
+from sgdsim.ensemble.mosaic_form import MosaicForm
 from sgdsim.errors import ArgumentError
 from sgdsim.native.build import NO_COMPILER, find_compiler
 from sgdsim.native.emit import emit_function
 from sgdsim.native.form import NativeForm
 from sgdsim.native.primitives import Unsupported
+from sgdsim.notices import notice
 
 KernelChoice = Literal["auto", "xla", "fused"]
 """`fused`: a form that keeps a trajectory in registers. `auto`: that where it can be had, else as XLA compiles it."""
 
 
 def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneForm:
-    """The form for the devices at hand. On a CPU the fused one is C++, where a compiler is found."""
+    """The form for the devices at hand.
+
+    The fused one is C++ on a CPU, where a compiler is found, and a kernel of Pallas on a GPU, see `chain_mosaic`. There
+    is none on a TPU, where `auto` is as XLA compiles it.
+    """
     if choice == "xla":
         return xla_form
     if on_cpu():
         return NativeForm(required=choice == "fused")
+    if jax.default_backend() == "gpu":
+        return _on_gpu(problem, dtype, required=choice == "fused")
     return xla_form
 
 
@@ -32,7 +41,17 @@ def goes_fused() -> bool:
     return on_cpu() and find_compiler() is not None
 
 
-def check_fused(problem: Committee, unrolled: bool) -> None:
+def _on_gpu(problem: Committee, dtype: Any, required: bool) -> LaneForm:
+    reason = why_no_mosaic(problem, dtype)
+    if reason is None:
+        return MosaicForm()
+    if required:
+        raise refused("here", f"On this GPU {reason}.")
+    notice(f"the chain runs as XLA compiles it, several times slower than fused: {reason}")
+    return xla_form
+
+
+def check_fused(problem: Committee, dtype: Any, unrolled: bool) -> None:
     """**Raises:** ArgumentError where the fused form cannot be had. `unrolled`: the chain goes step by step."""
     if not unrolled:
         got = f"batch = {problem.batch}" if problem.batch > 1 else f"p = {problem.p}, k = {problem.k}"
@@ -40,6 +59,10 @@ def check_fused(problem: Committee, unrolled: bool) -> None:
     if on_cpu():
         check_native()
         _check_activation(problem.activation)
+    elif jax.default_backend() == "gpu":
+        _on_gpu(problem, dtype, required=True)
+    else:
+        raise refused(f"on a {jax.default_backend().upper()}")
 
 
 def check_native() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from sgdsim.committee.activations import Activation
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import ChainLanes, ChainState
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST
-from sgdsim.committee.starts import OverlapStart
+from sgdsim.committee.starts import GaussianStart
 from sgdsim.ensemble.lane_loop import LaneForm, xla_form
 from sgdsim.ensemble.mosaic_device import why_not
 from sgdsim.ensemble.mosaic_form import BLOCK, MosaicForm
@@ -26,7 +27,7 @@ DEVIATION = 1e-6
 
 @dataclass(frozen=True)
 class LoopShape:
-    """What a program of the chain's loop depends on."""
+    """What the program of the chain's loop depends on."""
 
     p: int
     k: int
@@ -40,47 +41,57 @@ class LoopShape:
 
     @property
     def example(self) -> Committee:
-        """A problem of this shape, of short segments and steps small enough for any activation."""
+        """A problem of this shape, of short segments, and of steps small enough for any activation."""
         freedom = SMALLEST // 2 if self.small else 8 * SMALLEST
         d = self.k + self.p + freedom
         return Committee(d=d, p=self.p, k=self.k, gamma=0.1, noise=0.01, activation=self.activation)
 
 
-def why_no_mosaic(problem: Committee, precision: str, device: Any) -> str | None:
-    """What keeps the chain of a problem from its fused form on a GPU, as the end of a sentence; None where nothing.
+def why_no_mosaic(problem: Committee, dtype: Any) -> str | None:
+    """What keeps the chain of a problem from its fused form on this GPU, in one clause; None where nothing does.
 
-    The kernel is compiled and its numbers are checked once for each shape of the loop.
+    The kernel is compiled, and its numbers are checked, once for each shape of the loop.
     """
-    if precision != "float32":
-        return "a thread's registers hold its state in float32 only"
+    if jnp.dtype(dtype) != np.float32:
+        return "the registers of a thread hold its state in float32 only"
     if problem.batch > 1 or max(problem.p, problem.k) > WIDEST:
-        return f"it takes p and k up to {WIDEST} and batch 1"
-    return why_not(device) or disagreement(MosaicForm(), LoopShape.of(problem))
+        return f"the fused form is for batch 1 and for p and k up to {WIDEST}"
+    return why_not(jax.local_devices()[0]) or disagreement(MosaicForm(), LoopShape.of(problem))
 
 
 @lru_cache(maxsize=256)
 def disagreement(form: LaneForm, shape: LoopShape) -> str | None:
     """What is wrong with a form on this device, held against XLA's on 128 lanes for two segments; None if nothing."""
     try:
-        moved, apart = _motion_and_distance(form, shape)
-    # Pallas and its compilers say in many kinds of exceptions what they cannot do.
+        begin, result = _begin_and_end(form, shape)
+    # Pallas, and the compilers behind it, say in many kinds of exceptions what they cannot do.
     except Exception as error:
-        return f"its kernel does not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+        return f"the kernel does not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+    _, expected = _begin_and_end(xla_form, shape)
+    moved, apart = np.abs(expected - begin).max(), np.abs(result - expected).max()
     if not apart <= DEVIATION * moved:
-        return f"it differs from XLA's form by {apart / moved:.1e} of the motion where {DEVIATION:.0e} is allowed"
+        return (
+            f"the kernel differs from XLA's form by {apart / moved:.1e} of the motion, where {DEVIATION:.0e} is allowed"
+        )
     return None
 
 
-def _motion_and_distance(form: LaneForm, shape: LoopShape) -> tuple[float, float]:
-    """Largest motion of a number of the state, and largest distance of the two forms from one another."""
+@lru_cache(maxsize=8)
+def _begin_and_end(form: LaneForm, shape: LoopShape) -> tuple[np.ndarray, np.ndarray]:
+    """All numbers of the state at the start, and two segments later."""
     problem = shape.example
-    start = OverlapStart(0.5, seed=1).draw(problem, np.random.default_rng(0), 1)
+    start = GaussianStart(seed=1).draw(problem, np.random.default_rng(0), 1)
     keys = jnp.asarray(replica_keys(seed=0, cell=0, first=0, count=BLOCK))
-    states = []
-    for each in (xla_form, form):
-        kernel = ChainLanes.of(problem, np.float32, BLOCK, each)
-        begin = kernel.init(start, keys)
-        advance = jax.jit(lambda state, n_steps, kernel=kernel: kernel.advance(state, n_steps))
-        states.append(advance(begin, 2 * kernel.segment))
-    whole = [np.concatenate([np.asarray(s.m).ravel(), np.asarray(s.S).ravel()]) for s in (begin, *states)]
-    return float(np.abs(whole[1] - whole[0]).max()), float(np.abs(whole[2] - whole[1]).max())
+    kernel = ChainLanes.of(problem, np.float32, BLOCK, form)
+
+    @jax.jit
+    def both(n_steps: Array) -> tuple[ChainState, ChainState]:
+        state = kernel.init(start, keys)
+        return state, kernel.advance(state, n_steps)
+
+    begin, end = both(jnp.asarray(2 * kernel.segment))
+    return _flat(begin), _flat(end)
+
+
+def _flat(state: ChainState) -> np.ndarray:
+    return np.concatenate([np.asarray(part).ravel() for part in (state.m, state.S)])

@@ -1,0 +1,158 @@
+"""The chain in its fused form for GPUs, interpreted: every activation, many tiles in one program, the check of its
+numbers, and what is said where it cannot be had."""
+
+import logging
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec
+
+from sgdsim.committee import (
+    Chain,
+    Committee,
+    Custom,
+    Erf,
+    Linear,
+    OverlapStart,
+    Quadratic,
+    Relu,
+    chain_forms,
+    chain_mosaic,
+)
+from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_mosaic import LoopShape, disagreement
+from sgdsim.ensemble import mosaic_device
+from sgdsim.ensemble.devices import AXIS, tile_mesh
+from sgdsim.ensemble.lane_loop import xla_form
+from sgdsim.ensemble.mosaic_form import MosaicForm
+from sgdsim.ensemble.random import replica_keys
+from sgdsim.errors import ArgumentError
+from sgdsim.notices import notice
+
+INTERPRETED = MosaicForm(interpret=True)
+SHAPE = LoopShape(2, 1, small=False, activation=Erf())
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """XLA's form, with motions that are too large by a part of themselves."""
+
+    part: float
+
+    def __call__(self, loop, arrays, n_steps, segment):
+        return arrays.whole + (xla_form(loop, arrays, n_steps, segment) - arrays.whole) * (1 + self.part)
+
+
+def fails(loop, arrays, n_steps, segment):
+    raise NotImplementedError("no lowering for a step like this\nand more of it")
+
+
+@pytest.mark.parametrize("activation", [Erf(), Relu(), Linear(), Quadratic(), Custom(jnp.tanh)], ids=lambda a: a.name)
+def test_every_activation_agrees_with_xla(activation):
+    assert disagreement(INTERPRETED, LoopShape(1, 2, small=False, activation=activation)) is None
+
+
+@pytest.mark.parametrize("shape", [SHAPE, LoopShape(1, 1, small=True, activation=Linear())], ids=["p = 2", "small d"])
+def test_so_do_wide_students_and_small_d(shape):
+    assert disagreement(INTERPRETED, shape) is None
+
+
+def test_the_check_notices_what_is_wrong_by_1e5_and_lets_roundings_pass():
+    assert disagreement(Wrong(1e-7), SHAPE) is None
+    said = "the kernel differs from XLA's form by 1.0e-05 of the motion, where 1e-06 is allowed"
+    assert disagreement(Wrong(1e-5), SHAPE) == said
+    assert "by nan" in (disagreement(Wrong(np.nan), SHAPE) or "")
+    said = "the kernel does not compile (NotImplementedError: no lowering for a step like this)"
+    assert disagreement(fails, SHAPE) == said
+
+
+def test_a_program_of_many_tiles_is_that_of_each():
+    """As a GPU runs it: tiles spread over devices, at once, from save time to save time, in place."""
+    problem, lanes, increments = Committee(d=400, p=2, k=1, gamma=1.0), 16, np.array([90, 0, 41])
+    kernel = ChainLanes.of(problem, np.float32, lanes, INTERPRETED)
+    start = OverlapStart(0.5, seed=1).draw(problem, np.random.default_rng(0), 1)
+    states = [kernel.init(start, jnp.asarray(replica_keys(0, 0, tile * lanes, lanes))) for tile in range(2)]
+
+    def tile(state):
+        return jax.lax.fori_loop(0, 3, lambda i, state: kernel.advance(state, jnp.asarray(increments)[i]), state)
+
+    spec = PartitionSpec(AXIS)
+    spread = jax.shard_map(jax.vmap(tile), mesh=tile_mesh(1)[0], in_specs=spec, out_specs=spec, check_vma=False)
+    together = jax.tree.map(lambda *parts: jnp.stack(parts), *states)
+    result = jax.jit(spread, donate_argnums=0)(together)
+    for number, state in enumerate(states):
+        alone = jax.jit(tile)(state)
+        np.testing.assert_array_equal(result.m[number], alone.m)
+        np.testing.assert_array_equal(result.S[number], alone.S)
+        assert result.step[number] == increments.sum()
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Pretends that there is a GPU of a compute capability, and Pallas for it, interpreted."""
+
+    def pretend(capability):
+        device = SimpleNamespace(device_kind="NVIDIA X", compute_capability=capability)
+        monkeypatch.setattr(chain_mosaic.jax, "local_devices", lambda: [device])
+        monkeypatch.setattr(chain_forms.jax, "default_backend", lambda: "gpu")
+        monkeypatch.setattr(mosaic_device, "MODULE", "json")
+        notice.cache_clear()
+
+    return pretend
+
+
+PROBLEM = Committee(d=400, p=2, k=1, gamma=1.0)
+OLD = "NVIDIA X has compute capability 8.0, and 9.0 is needed"
+
+
+def test_an_old_gpu_falls_back_and_says_so(gpu, caplog):
+    gpu("8.0")
+    with caplog.at_level(logging.WARNING, "sgdsim"):
+        assert chain_forms.choose_form(PROBLEM, np.float32, "auto") is xla_form
+    assert [record.getMessage() for record in caplog.records] == [
+        f"sgdsim: the chain runs as XLA compiles it, several times slower than fused: {OLD}"
+    ]
+
+
+def test_an_old_gpu_is_refused_where_the_fused_form_is_wanted(gpu):
+    gpu("8.0")
+    with pytest.raises(ArgumentError, match=OLD):
+        Chain(kernel="fused").check(PROBLEM)
+    with pytest.raises(ArgumentError, match=OLD):
+        Chain(kernel="fused").bind(PROBLEM, 32, 1.0)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "fused"])
+def test_a_new_gpu_takes_the_fused_form_once_its_numbers_are_right(gpu, monkeypatch, kernel):
+    gpu("9.0")
+    seen = []
+    monkeypatch.setattr(chain_mosaic, "disagreement", lambda form, shape: seen.append((form, shape)))
+    Chain(kernel=kernel).check(PROBLEM)
+    assert Chain(kernel=kernel).bind(PROBLEM, 32, 1.0).form == MosaicForm()
+    assert set(seen) == {(MosaicForm(), SHAPE)}
+    assert Chain(kernel="xla").bind(PROBLEM, 32, 1.0).form is xla_form
+
+
+@pytest.mark.parametrize(
+    ("problem", "dtype", "why"),
+    [
+        (PROBLEM, np.float64, "float32 only"),
+        (Committee(d=400, p=9, k=1, gamma=1.0), np.float32, "p and k up to 8"),
+        (Committee(d=400, p=2, k=9, gamma=1.0), np.float32, "p and k up to 8"),
+    ],
+)
+def test_what_does_not_fit_is_said(gpu, problem, dtype, why):
+    gpu("9.0")
+    with pytest.raises(ArgumentError, match=why):
+        chain_forms.choose_form(problem, dtype, "fused")
+
+
+def test_a_tpu_has_no_fused_form(monkeypatch):
+    monkeypatch.setattr(chain_forms.jax, "default_backend", lambda: "tpu")
+    assert chain_forms.choose_form(PROBLEM, np.float32, "auto") is xla_form
+    with pytest.raises(ArgumentError, match="must be `auto` or `xla` on a TPU"):
+        Chain(kernel="fused").check(PROBLEM)

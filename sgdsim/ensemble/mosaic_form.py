@@ -22,9 +22,9 @@ from sgdsim.ensemble.random import fold
 
 BLOCK = 128
 """Lanes of a block: the threads that Mosaic GPU programs together, four warps."""
-ROOM = 180
-"""Numbers of a lane that stay in registers over a segment, of 255 that a thread has: with the temporaries of a step no
-register is spilled (benchmarks/RESULTS.md, "Fused kernels")."""
+ROOM = 161
+"""Numbers of a lane that stay in registers over a segment: of 255 that a thread has, so many leave enough for a step.
+With 180 the compiler spills at p = k = 8, with 161 it never does (benchmarks/RESULTS.md, "Fused kernels")."""
 
 
 class TiledLanes(NamedTuple):
@@ -59,18 +59,14 @@ class MosaicForm:
 
     def _over_tiles(self, loop: LaneLoop) -> Callable[..., Float[Array, "tiles whole lanes"]]:
         """The launch as a function of the parts of `TiledLanes`, to which `vmap` adds tiles, or lanes."""
-
-        @jax.custom_batching.custom_vmap
-        def launch(*parts: Array) -> Array:
-            return self._launch(loop, TiledLanes(*parts))
+        launch = jax.custom_batching.custom_vmap(lambda *parts: self._launch(loop, TiledLanes(*parts)))
 
         @launch.def_vmap
         def batched(size: int, is_batched: Sequence[bool], *parts: Array) -> tuple[Array, bool]:
-            wide = [_broadcast(size, *part) for part in zip(is_batched, parts, strict=True)]
-            shared = not (TiledLanes(*is_batched).constants or TiledLanes(*is_batched).counts)
-            if shared and TiledLanes(*parts).whole.shape[-1] % BLOCK:
-                return _with_more_lanes(launch, size, TiledLanes(*wide)), True
-            return _with_more_tiles(launch, size, TiledLanes(*wide)), True
+            wide = TiledLanes(*(_broadcast(size, *part) for part in zip(is_batched, parts, strict=True)))
+            of_one_cell = not any(is_batched[TiledLanes._fields.index(name)] for name in ("constants", "counts"))
+            add = _with_more_lanes if of_one_cell and wide.whole.shape[-1] % BLOCK else _with_more_tiles
+            return add(launch, size, wide), True
 
         return launch
 
@@ -78,21 +74,19 @@ class MosaicForm:
         """The kernel on whole blocks: a tile is filled up with copies of its last lane."""
         count, _, lanes = tiles.whole.shape
         blocks = -(-lanes // BLOCK)
-        parts = (_padded(part, blocks * BLOCK) for part in (tiles.fixed, tiles.keys, tiles.made, tiles.whole))
         shape = jax.ShapeDtypeStruct((count, loop.whole, blocks * BLOCK), jnp.float64)
-        call = self._interpreted if self.interpret else _compiled
-        return call(partial(_kernel, loop, blocks), shape, count * blocks)(tiles.counts, tiles.constants, *parts)[
-            ..., :lanes
-        ]
+        parts = (_padded(part, blocks * BLOCK) for part in (tiles.fixed, tiles.keys, tiles.made, tiles.whole))
+        call = (_interpreted if self.interpret else _compiled)(partial(_kernel, loop, blocks), shape, count * blocks)
+        return call(tiles.counts, tiles.constants, *parts)[..., :lanes]
 
-    @staticmethod
-    def _interpreted(kernel: Callable[..., None], shape: jax.ShapeDtypeStruct, blocks: int) -> Callable[..., Array]:
-        body = partial(kernel, lambda: pallas.program_id(0))
-        return pallas.pallas_call(body, out_shape=shape, grid=(blocks,), interpret=True)
+
+def _interpreted(kernel: Callable[..., None], shape: jax.ShapeDtypeStruct, blocks: int) -> Callable[..., Array]:
+    body = partial(kernel, lambda: pallas.program_id(0))
+    return pallas.pallas_call(body, out_shape=shape, grid=(blocks,), interpret=True)
 
 
 def _compiled(kernel: Callable[..., None], shape: jax.ShapeDtypeStruct, blocks: int) -> Callable[..., Array]:
-    """The kernel on a GPU; under Lane semantics, as those of a warpgroup have no erf."""
+    """The kernel on a GPU, under Lane semantics: those of a warpgroup have no erf."""
     from jax.experimental.pallas import mosaic_gpu  # not everywhere where JAX is
 
     return mosaic_gpu.kernel(

@@ -89,8 +89,11 @@ def _compiled(kernel: Callable[..., None], shape: jax.ShapeDtypeStruct, blocks: 
     """The kernel on a GPU, under Lane semantics: those of a warpgroup have no erf."""
     from jax.experimental.pallas import mosaic_gpu  # not everywhere where JAX is
 
+    def lane_loop(*references: Any) -> None:
+        kernel(lambda: jax.lax.axis_index("block"), *references)
+
     return mosaic_gpu.kernel(
-        partial(kernel, lambda: jax.lax.axis_index("block")),
+        lane_loop,
         out_type=shape,
         grid=(blocks,),
         grid_names=("block",),

@@ -54,7 +54,7 @@ def cases() -> Iterator[Case]:
             problem = Committee(d=10**6, p=p, k=p, gamma=1.0, noise=1e-3, activation=activation)
             yield Case(f"p = {p}, k = {p}, {activation.name}", problem)
     for p in (4, 8):
-        yield Case(f"p = {p}, k = {p}, d = 40", Committee(d=40, p=p, k=p, gamma=1.0, noise=1e-3))
+        yield Case(f"p = {p}, k = {p}, d = 30", Committee(d=30, p=p, k=p, gamma=1.0, noise=1e-3))
 
 
 @dataclass(frozen=True)

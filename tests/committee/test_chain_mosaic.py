@@ -62,12 +62,13 @@ def test_so_do_wide_students_and_small_d(shape):
 
 
 def test_the_check_notices_what_is_wrong_by_1e5_and_lets_roundings_pass():
-    assert disagreement(Wrong(1e-7), SHAPE) is None
+    shape = LoopShape(1, 1, small=False, activation=Linear())
+    assert disagreement(Wrong(1e-7), shape) is None
     said = "the kernel differs from XLA's form by 1.0e-05 of the motion, where 1e-06 is allowed"
-    assert disagreement(Wrong(1e-5), SHAPE) == said
-    assert "by nan" in (disagreement(Wrong(np.nan), SHAPE) or "")
+    assert disagreement(Wrong(1e-5), shape) == said
+    assert "by nan" in (disagreement(Wrong(np.nan), shape) or "")
     said = "the kernel does not compile (NotImplementedError: no lowering for a step like this)"
-    assert disagreement(fails, SHAPE) == said
+    assert disagreement(fails, shape) == said
 
 
 def test_a_program_of_many_tiles_is_that_of_each():

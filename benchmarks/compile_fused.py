@@ -28,7 +28,6 @@ from benchmarks.compile import Gpu
 from benchmarks.table import replace
 from sgdsim.committee import Committee, Custom, Linear, OverlapStart, Quadratic, Relu
 from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.ensemble.contracts import Kernel, Problem
 from sgdsim.ensemble.mosaic_form import MosaicForm
 
 HEAD = ("kernel", "registers", "bytes spilled", "instructions a step", "steps/s at most")
@@ -120,7 +119,7 @@ def compile_case(case: Case) -> Code:
         return Code.read(Path(folder))
 
 
-def _state(kernel: Kernel, problem: Problem) -> object:
+def _state(kernel: ChainLanes, problem: Committee) -> object:
     keys = jax.ShapeDtypeStruct((2, _LANES), jnp.uint32)
     state = jax.eval_shape(kernel.init, OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), 1), keys)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((_TILES, *leaf.shape), leaf.dtype), state)
@@ -139,6 +138,13 @@ def table(only: str) -> tuple[str, bool]:
             print(lines[-1], flush=True)
             fits &= code.spilled == 0
     return "\n".join(lines), fits
+
+
+def write(counted: str) -> None:
+    """Puts the table into RESULTS.md."""
+    command = f"`python -m benchmarks.compile_fused --write` (jax {jax.__version__})"
+    what = f"{command}, for an H200: compiled, not run. The last column is what issuing the instructions alone allows."
+    replace(f"## Fused kernels\n\n{what}\n\n{counted}", "fused kernels")
 
 
 def missing() -> str | None:
@@ -164,8 +170,7 @@ def main() -> int:
         return 2
     counted, fits = table(options.only)
     if options.write:
-        what = f"`python -m benchmarks.compile_fused --write` (jax {jax.__version__}), for an H200: compiled, not run."
-        replace(f"## Fused kernels\n\n{what}\n\n{counted}", "fused kernels")
+        write(counted)
     return 0 if fits else 1
 
 

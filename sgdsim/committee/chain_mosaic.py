@@ -66,7 +66,7 @@ def disagreement(form: LaneForm, shape: LoopShape) -> str | None:
         begin, result = _begin_and_end(form, shape)
     # Pallas, and the compilers behind it, say in many kinds of exceptions what they cannot do.
     except Exception as error:
-        return f"the kernel does not compile ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+        return f"the kernel fails ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     _, expected = _begin_and_end(xla_form, shape)
     moved, apart = np.abs(expected - begin).max(), np.abs(result - expected).max()
     if not apart <= DEVIATION * moved:

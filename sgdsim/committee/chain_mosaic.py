@@ -21,6 +21,8 @@ from sgdsim.ensemble.random import replica_keys
 
 WIDEST = 8
 """Largest p and k whose state and increments fit into the registers of a thread."""
+WIDEST_OF_SMALL = 4
+"""The same where chi^2 has fewer than 32 degrees of freedom: its 16 pairs of normals at a step take registers too."""
 DEVIATION = 1e-6
 """Largest distance of the two forms after two segments, as a part of how far the state has moved: some roundings."""
 
@@ -54,9 +56,12 @@ def why_no_mosaic(problem: Committee, dtype: Any) -> str | None:
     """
     if jnp.dtype(dtype) != np.float32:
         return "the registers of a thread hold its state in float32 only"
-    if problem.batch > 1 or max(problem.p, problem.k) > WIDEST:
-        return f"the fused form is for batch 1 and for p and k up to {WIDEST}"
-    return why_not(jax.local_devices()[0]) or disagreement(MosaicForm(), LoopShape.of(problem))
+    shape = LoopShape.of(problem)
+    widest = WIDEST_OF_SMALL if shape.small else WIDEST
+    if problem.batch > 1 or max(problem.p, problem.k) > widest:
+        small = f" at d < k + p + {SMALLEST}" if shape.small else ""
+        return f"the fused form is for batch 1 and for p and k up to {widest}{small}"
+    return why_not(jax.local_devices()[0]) or disagreement(MosaicForm(), shape)
 
 
 @lru_cache(maxsize=256)

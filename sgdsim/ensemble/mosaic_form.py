@@ -24,7 +24,7 @@ BLOCK = 128
 """Lanes of a block: the threads that Mosaic GPU programs together, four warps."""
 ROOM = 150
 """Numbers of a lane that stay in registers over a segment: of 255 that a thread has, so many leave enough for a step.
-With 161 the compiler spills at p = k = 8 for linear units, with 150 nowhere (benchmarks/RESULTS.md, "Fused kernels")."""
+With 161 the compiler spills the chain of p = k = 8 for linear units, with 150 none in benchmarks/RESULTS.md."""
 
 
 class TiledLanes(NamedTuple):

@@ -144,6 +144,7 @@ def test_a_new_gpu_takes_the_fused_form_once_its_numbers_are_right(gpu, monkeypa
         (PROBLEM, np.float64, "float32 only"),
         (Committee(d=400, p=9, k=1, gamma=1.0), np.float32, "p and k up to 8"),
         (Committee(d=400, p=2, k=9, gamma=1.0), np.float32, "p and k up to 8"),
+        (Committee(d=37, p=5, k=1, gamma=1.0), np.float32, r"p and k up to 4 at d < k \+ p \+ 32"),
     ],
 )
 def test_what_does_not_fit_is_said(gpu, problem, dtype, why):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import jax
 
+from sgdsim import __version__
+
 
 def seconds(job: Callable[[], object], budget: float = 2.0, repeats: int = 3) -> float:
     """Duration of one warm call of `job`: the shortest of up to `repeats`, within about `budget` seconds."""
@@ -38,8 +40,8 @@ def cpu_seconds_each(jobs: Sequence[Callable[[], object]], repeats: int = 5) -> 
 
 def machine() -> str:
     """The machine and the versions, in one line."""
-    names = ("jax", "jaxlib", "numpy", "sgdsim")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    # Of sgdsim itself as it is imported: a checkout need not be installed.
+    versions = ", ".join([*(f"{name} {version(name)}" for name in ("jax", "jaxlib", "numpy")), f"sgdsim {__version__}"])
     devices = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     python = f"Python {platform.python_version()}"
     return f"{_processor()}, {os.cpu_count()} cores; JAX devices: {devices}; {python}, {versions}"

@@ -12,7 +12,7 @@ from sgdsim.ensemble.contracts import Kernel, Simulator
 from sgdsim.ensemble.devices import default_batch, over_tiles
 from sgdsim.ensemble.random import replica_keys
 
-FORMS = {"xla": Chain()}
+FORMS = {"xla": Chain(kernel="xla"), "fused": Chain(kernel="fused")}
 """The forms of the chain."""
 START = OverlapStart(0.5, 1)
 

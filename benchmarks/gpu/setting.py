@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import jax
 
+from sgdsim.errors import ArgumentError
+
 T = TypeVar("T")
 
 
@@ -55,6 +57,9 @@ class Setting:
         except Exception as error:
             if "RESOURCE_EXHAUSTED" in str(error):
                 return Missing("does not fit")
+            if self.small and isinstance(error, ArgumentError):
+                # A form that only a GPU, or only a machine with a compiler, can have.
+                return Missing(f"not here: {error}")
             text = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
             self.troubles.append(text)
             return Missing(f"failed ({text})")

@@ -86,48 +86,49 @@ def lines(setting: Setting) -> Iterator[str]:
     """One table, the most telling rows first."""
     setting.need_gpu()
     target = 0.02 if setting.small else 0.5
-    yield from table(HEAD, (cells for group in _groups(setting.small) for cells in group.rows(setting, target)))
+    yield from table(HEAD, _rows(setting, target))
     if jax.default_backend() != "gpu":
         yield "GB/s and shares of the issue bound: no GPU."
 
 
-@dataclass(frozen=True)
+def _rows(setting: Setting, target: float) -> Iterator[tuple[object, ...]]:
+    for group, replicas in _small() if setting.small else _plan():
+        for name, simulator in group.forms.items():
+            row = Row(name, simulator, group.p, group.d, replicas)
+            yield row.cells(setting, target, group.textbook(setting))
+
+
+@dataclass
 class Group:
-    """Rows of one width that are compared with one speed of vmap(scan)."""
+    """Rows of one width, which are compared with one speed of vmap(scan), of so many replicas."""
 
     forms: Mapping[str, Simulator]
     p: int
     d: int
-    sizes: tuple[int, ...]
     textbook_replicas: int
+    speed: float | Missing | None = None
 
-    def rows(self, setting: Setting, target: float) -> Iterator[tuple[object, ...]]:
-        """All forms at each size, the textbook's speed in the first row that has one."""
-        textbook: float | Missing | None = None
-        for replicas in self.sizes:
-            for name, simulator in self.forms.items():
-                row = Row(name, simulator, self.p, self.d, replicas)
-                textbook = textbook or setting.attempt(self._textbook)
-                yield row.cells(setting, target, textbook)
-
-    def _textbook(self) -> float:
-        """Steps/s of vmap(scan), at its best."""
-        measure = textbook_weights_rate if "weights" in self.forms else textbook_chain_rate
-        return measure(self.d, self.p, self.textbook_replicas, 32)
+    def textbook(self, setting: Setting) -> float | Missing:
+        """Steps/s of vmap(scan), measured once."""
+        if self.speed is None:
+            measure = textbook_weights_rate if "weights" in self.forms else textbook_chain_rate
+            self.speed = setting.attempt(lambda: measure(self.d, self.p, self.textbook_replicas, 32))
+        return self.speed
 
 
-def _groups(small: bool) -> Iterator[Group]:
-    weights = {"weights": Weights()}
-    blocks = {"xla": FORMS["xla"]}
-    if small:
-        yield Group(FORMS, 2, 1000, (64,), 16)
-        yield Group(weights, 4, 100, (64,), 16)
-        return
+def _small() -> Iterator[tuple[Group, int]]:
+    yield Group(FORMS, 2, 1000, 16), 64
+    yield Group({"weights": Weights()}, 4, 100, 16), 64
+
+
+def _plan() -> Iterator[tuple[Group, int]]:
+    """Of every group the most telling number of replicas first, then the others: programs are compiled for each."""
     d, many = 10**6, 2**16
-    yield Group(FORMS, 4, d, (10**5, 10**6, 64, 10**4), many)
-    yield Group(weights, 4, 1000, (10**4, 64, 10**5), 4096)
-    yield Group(FORMS, 8, d, (10**5, 64, 10**6), many)
-    yield Group(FORMS, 2, d, (10**5, 64, 10**6), many)
-    yield Group(blocks, 32, d, (10**4, 64, 10**5), 4096)
-    yield Group(weights, 32, 1000, (10**4, 64), 1024)
-    yield Group(blocks, 128, d, (10**4, 64), 256)
+    weights, blocks = {"weights": Weights()}, {"xla": FORMS["xla"]}
+    four, eight, two = (Group(FORMS, p, d, many) for p in (4, 8, 2))
+    wide, widest = (Group(blocks, p, d, 2**19 // p**2) for p in (32, 128))
+    full, full_wide = (Group(weights, p, 1000, 2**14 // p) for p in (4, 32))
+    yield from ((four, 10**5), (four, 64), (full, 10**4), (eight, 10**5), (two, 10**5), (four, 10**6))
+    yield from ((wide, 10**4), (widest, 10**4), (full_wide, 10**4), (four, 10**4), (full, 64), (full, 10**5))
+    yield from ((eight, 64), (two, 64), (wide, 64), (widest, 64), (full_wide, 64))
+    yield from ((eight, 10**6), (two, 10**6), (wide, 10**5))

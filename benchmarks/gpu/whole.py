@@ -46,6 +46,8 @@ class Place:
                 )
             except subprocess.TimeoutExpired as error:
                 return Missing(f"cut after {error.timeout:.0f} s")
+            except subprocess.CalledProcessError as error:
+                raise RuntimeError(error.stderr.decode().strip().rpartition("\n")[2] or str(error)) from error
             seconds = time.monotonic() - began
             self._check_devices(Path(folder))
             summary = json.loads((Path(folder) / "summary.json").read_text())

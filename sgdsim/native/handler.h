@@ -16,7 +16,7 @@ INLINE int64_t extent(const XLA_FFI_CallFrame *frame, int place, int axis) {
 static void execute(const XLA_FFI_CallFrame *frame);
 
 extern "C" XLA_FFI_Error *handler(XLA_FFI_CallFrame *frame) {
-  const XLA_FFI_Extension_Base *extension = frame->extension_start;
+  const auto *extension = frame->extension_start; // its type has another name in jaxlib 0.12
   if (extension && extension->type == XLA_FFI_Extension_Metadata) {
     XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)extension)->metadata;
     metadata->api_version.major_version = XLA_FFI_API_MAJOR;

@@ -65,7 +65,8 @@ class _Cpu:
 def _motion(simulator: Simulator, p: int, replicas: int, steps: int) -> np.ndarray:
     """What m and S of every replica have moved by."""
     job = Job(simulator, committee(10**4, p), replicas)
-    before = [np.asarray(part) for part in (job.state.m, job.state.S)]
+    # Copies: the job takes its state over.
+    before = [np.array(part) for part in (job.state.m, job.state.S)]
     after = job(steps)
     moved = (np.asarray(last) - first for first, last in zip(before, (after.m, after.S), strict=True))
     return np.concatenate([part.ravel() for part in moved])

@@ -34,12 +34,14 @@ class Job:
 
     def __call__(self, steps: int) -> Any:
         """The state after so many more steps."""
-        self.state = _advance(self.kernel, self.state, jnp.int64(self.tiles), jnp.int64(steps))
+        each = jnp.full(self.tiles, steps, jnp.int64)
+        self.state = _advance(self.kernel, self.state, jnp.int64(self.tiles), each)
         return jax.block_until_ready(self.state)
 
 
 def _over_all(kernel: Kernel, state: Any, tiles: jax.Array, steps: jax.Array) -> Any:
-    return over_tiles(lambda state: kernel.advance(state, steps), tiles, state)
+    # Every tile has a number of steps of its own, as in a run of many cells.
+    return over_tiles(kernel.advance, tiles, state, steps)
 
 
 _advance: Callable[..., Any] = jax.jit(_over_all, donate_argnums=1)

@@ -147,7 +147,7 @@ def weights_floor(d: int, lanes: int, blocks: int) -> float:
 def _on_every_device(tile, lanes: int) -> float:  # noqa: ANN001
     """Runs per second of a tile, one tile on every device, times the number of devices."""
     devices = jax.local_device_count()
-    mesh, place = tile_mesh(devices)
+    mesh, place, _ = tile_mesh(devices)
     keys = place(np.stack([np.asarray(replica_keys(0, 0, lanes * i, lanes)) for i in range(devices)]))
     axis = jax.sharding.PartitionSpec(*mesh.axis_names)
     spread = jax.shard_map(

@@ -7,7 +7,7 @@ import numpy as np
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.chain_mosaic import why_no_mosaic
 from sgdsim.committee.problem import Committee
-from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.backend import on_cpu, on_gpu
 from sgdsim.ensemble.lane_loop import LaneForm, xla_form
 from sgdsim.ensemble.mosaic_form import MosaicForm
 from sgdsim.errors import ArgumentError
@@ -31,7 +31,7 @@ def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneFor
         return xla_form
     if on_cpu():
         return NativeForm(required=choice == "fused")
-    if jax.default_backend() == "gpu":
+    if on_gpu():
         return _on_gpu(problem, dtype, required=choice == "fused")
     return xla_form
 
@@ -59,10 +59,10 @@ def check_fused(problem: Committee, dtype: Any, unrolled: bool) -> None:
     if on_cpu():
         check_native()
         _check_activation(problem.activation)
-    elif jax.default_backend() == "gpu":
+    elif on_gpu():
         _on_gpu(problem, dtype, required=True)
     else:
-        raise refused(f"on a {jax.default_backend().upper()}")
+        raise refused("on this device, which is neither a CPU nor a GPU")
 
 
 def check_native() -> None:

@@ -156,5 +156,5 @@ def test_what_does_not_fit_is_said(gpu, problem, dtype, why):
 def test_a_tpu_has_no_fused_form(monkeypatch):
     monkeypatch.setattr(chain_forms.jax, "default_backend", lambda: "tpu")
     assert chain_forms.choose_form(PROBLEM, np.float32, "auto") is xla_form
-    with pytest.raises(ArgumentError, match="must be `auto` or `xla` on a TPU"):
+    with pytest.raises(ArgumentError, match="must be `auto` or `xla` on this device, which is neither"):
         Chain(kernel="fused").check(PROBLEM)

@@ -1,34 +1,16 @@
 """The triangular products of the mean-field theory of signal recovery in C++: what its steps cannot do without."""
 
 import ctypes
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-_SOURCE = Path(__file__).parent / "loops" / "dmft.cpp"
-
-
-@lru_cache(maxsize=1)
-def _function() -> Callable[..., None] | None:
-    """`products` of loops/dmft.cpp, compiled; None without a compiler."""
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "dmft.so"
-        flags = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
-        subprocess.run([compiler, *flags, str(_SOURCE), "-o", str(library)], check=True, capture_output=True)
-        return ctypes.CDLL(str(library)).products  # stays loaded without its file
+from benchmarks.c_loops import c_loop
 
 
 def products(steps: int, seed: int = 0) -> Callable[[], None] | None:
     """A job that makes the products of so many steps, once checked against NumPy's; None without a compiler."""
-    function = _function()
+    function = c_loop("dmft")
     if function is None:
         return None
     rng = np.random.default_rng(seed)

@@ -35,7 +35,7 @@ static void both(const double *L, std::size_t n, std::size_t size, const double 
 }
 
 // matrices: four of n x n one after another, zero above the diagonal; vector: n; results: 2 n.
-extern "C" void products(const double *matrices, std::size_t n, std::size_t steps, const double *vector,
+extern "C" void dmft(const double *matrices, std::size_t n, std::size_t steps, const double *vector,
                          double *results) {
   for (std::size_t size = 1; size <= steps; ++size)
     for (int matrix = 0; matrix < 4; ++matrix)

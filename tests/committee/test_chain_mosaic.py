@@ -99,7 +99,7 @@ def gpu(monkeypatch):
     def pretend(capability):
         device = SimpleNamespace(device_kind="NVIDIA X", compute_capability=capability)
         monkeypatch.setattr(chain_mosaic.jax, "local_devices", lambda: [device])
-        monkeypatch.setattr(chain_forms.jax, "default_backend", lambda: "gpu")
+        monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
         monkeypatch.setattr(mosaic_device, "MODULE", "json")
         notice.cache_clear()
 
@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_said(gpu, problem, dtype, why):
 
 
 def test_a_tpu_has_no_fused_form(monkeypatch):
-    monkeypatch.setattr(chain_forms.jax, "default_backend", lambda: "tpu")
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
     assert chain_forms.choose_form(PROBLEM, np.float32, "auto") is xla_form
     with pytest.raises(ArgumentError, match="must be `auto` or `xla` on this device, which is neither"):
         Chain(kernel="fused").check(PROBLEM)

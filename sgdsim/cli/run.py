@@ -89,7 +89,7 @@ def run(
 ) -> None:
     """Run an experiment, or what is missing of it, then fit and draw the results.
 
-    The folder of a run stands for the experiment in it. Ctrl-C stops after the block in hand; the same command takes
+    The folder of a run stands for the experiment in it. Ctrl-C stops after the blocks in hand; the same command takes
     the run up again. Exit code 75 means the same after SIGTERM, SIGUSR1 or --max-time, 1 that something failed.
     """
     with plain_errors():

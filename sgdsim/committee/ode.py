@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 import equinox as eqx
 import jax
@@ -28,9 +28,9 @@ from sgdsim.errors import ArgumentError
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
 
-SOLVED, ROUGH, SAMPLED, COMPILED, LINEARISED = 0.05, 1.75, 3.0, 3.0, 5.0
+SOLVED, ROUGH, SAMPLED, ALIKE, COMPILED, LINEARISED = 0.05, 1.75, 0.8, 4.0, 3.0, 5.0
 """Seconds, for a plan: of a solution; where averages are sums over points, for each unit and unit of time (relu, p = 2
-and 4); of predicted fluctuations; of compiling the ODE, and its linearisation."""
+and 4); of predicted fluctuations, and those of equal units; of compiling the ODE, and its linearisation."""
 
 OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
@@ -146,6 +146,11 @@ class OverlapCurve(Curve):
         return excess_risk(P, M, Q, self.activation)
 
 
+def _alike(start: Start, problem: Committee) -> TypeGuard[EqualStart]:
+    """Whether the fluctuations are those of equal units, on modes."""
+    return isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
+
+
 @dataclass(frozen=True)
 class OverlapODE(Theory):
     """The ODE of the order parameters, solved in float64 by an adaptive method of order 8 (Dormand & Prince).
@@ -200,7 +205,7 @@ class OverlapODE(Theory):
         if start.per_replica:
             remedy = "Set per_replica = false, or ask for the theory alone."
             raise ArgumentError("fluctuations", "be false where every replica has a start of its own", True, remedy)
-        if not isinstance(start, EqualStart) or problem.p < LEAST_PREDICTED:
+        if not _alike(start, problem):
             check_size(problem)
 
     def spread(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
@@ -210,7 +215,7 @@ class OverlapODE(Theory):
         self.check(problem)
         self.check_start(problem, start)
         flow, theory = self._curves(problem)
-        if isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED:
+        if _alike(start, problem):
             parts = (flow.of_equal_units(), theory.of_equal_units(), start.units(problem))
             return predict_equal_spread(problem, *parts, times)
         initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
@@ -248,12 +253,12 @@ class OverlapODE(Theory):
         Predicted fluctuations are sampled.
         """
         rough = ROUGH * problem.p * float(times[-1]) if problem.activation.accuracy > 0 else 0.0
-        return rough + SOLVED + SAMPLED * self.fluctuations
+        sampled = ALIKE if _alike(start, problem) else SAMPLED
+        return rough + SOLVED + sampled * self.fluctuations
 
     def once(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
         """The ODE of this p and k, of any p from equal units; and its linearisation for the fluctuations."""
-        equal = isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
-        shape = (type(problem.activation), problem.k, equal or problem.p)
+        shape = (type(problem.activation), problem.k, _alike(start, problem) or problem.p)
         curve = Once(("ode", shape), compile=COMPILED)
         return (curve, Once(("fluctuations", shape), compile=LINEARISED)) if self.fluctuations else (curve,)
 

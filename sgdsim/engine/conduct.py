@@ -134,7 +134,7 @@ class Conductor:
         return stop.code
 
     def _announce(self) -> None:
-        self._tell("Finishing the block in hand; Ctrl-C again stops at once.")
+        self._tell("Finishing the blocks in hand; Ctrl-C again stops at once.")
 
     def _leave(self, code: int) -> None:
         """Ends the process at once.

@@ -28,7 +28,7 @@ class Exit(IntEnum):
 
 
 GRACE_SECONDS = {signal.SIGINT: float("inf"), signal.SIGTERM: 10.0, signal.SIGUSR1: 30.0}
-"""How long the block in hand may take to finish after each signal.
+"""How long the blocks in hand may take to finish after each signal.
 
 A batch system that sends SIGTERM kills half a minute later; SIGUSR1 is the warning that it can be asked for earlier.
 """

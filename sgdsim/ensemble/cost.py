@@ -27,7 +27,7 @@ WAIT = 6e-7
 THEORY_OPERATION = 2.2e-10
 """One operation of a theory's loop, in float64."""
 # `python -m benchmarks.plan`: what its columns "start" and "report" say, and their slope in figures and cells.
-START, PAGE, FIGURE, PER_CELL = 2.5, 1.5, 1.5, 0.02
+START, PAGE, FIGURE, PER_CELL = 2.2, 1.2, 0.9, 0.02
 """Before the first cell; results and page of a run, one figure or fit of it in two formats, and one cell in them."""
 # `make bench`, blocks of a sweep.
 STORING = 2e-3

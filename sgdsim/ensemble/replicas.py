@@ -195,10 +195,6 @@ class Ensemble:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
         return self._bundle(tiles).run(progress)[0]
 
-    def compile(self, tiles: range | None = None) -> None:
-        """Compiles what `run` needs for these tiles, so that a clock started afterwards times the simulation alone."""
-        self._bundle(tiles).compile()
-
     def _bundle(self, tiles: range | None) -> Bundle:
         return Bundle([(self, range(self.n_tiles) if tiles is None else tiles)])
 

@@ -106,7 +106,7 @@ def test_terminated_then_the_scheduler_killed_over_tls(nursery, serial, tmp_path
         assert run.finish() == 75
         kept = blocks(folder)
         assert 6 <= len(kept) < BLOCKS
-        assert "Finishing the block in hand" in run.said()
+        assert "Finishing the blocks in hand" in run.said()
         last = f"Stopped with {len(kept)} of {BLOCKS} blocks on disk. To go on: sgdsim run"
         assert run.said().splitlines()[-1].startswith(last)
 

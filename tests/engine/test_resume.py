@@ -74,7 +74,7 @@ def test_a_signal_finishes_the_block_in_hand_and_says_how_to_go_on(nursery, undi
     assert stopped.finish() == code
     kept, said = blocks(folder), stopped.said()
     assert 2 <= len(kept) < BLOCKS
-    assert "Finishing the block in hand" in said
+    assert "Finishing the blocks in hand" in said
     command = f"sgdsim run {folder.parent / 'experiment.toml'} -o {folder}"
     assert said.splitlines()[-1] == f"Stopped with {len(kept)} of {BLOCKS} blocks on disk. To go on: {command}"
     assert "Traceback" not in said
@@ -92,7 +92,7 @@ def test_a_second_signal_stops_at_once(nursery, tmp_path, number, code):
     stopped = nursery.run(folder, "--set", "grid.d=[1_000_000_000]")  # a block would take hours
     stopped.wait_for(lambda: list((folder / "live" / "claims").glob("c*")))
     stopped.signal(number)
-    stopped.wait_for(lambda: "Finishing the block in hand" in stopped.said())
+    stopped.wait_for(lambda: "Finishing the blocks in hand" in stopped.said())
     stopped.signal(number)
     assert stopped.finish() == code
     assert "Traceback" not in stopped.said()

@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Int, UInt32
 
 from sgdsim.ensemble.contracts import Initial, Kernel, Observables
-from sgdsim.ensemble.devices import AXIS, over_tiles
+from sgdsim.ensemble.devices import over_tiles
+from sgdsim.ensemble.spread import EVERYWHERE, TILES, over_devices
 from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.vectors import compiler_options
 
@@ -52,15 +53,8 @@ def make_starter(mesh: Mesh, times: int) -> Callable[..., tuple[Any, Observables
 
         return over_tiles(tile, counts[0], cells, initials, keys)
 
-    tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
-    spread = jax.shard_map(
-        shard,
-        mesh=mesh,
-        in_specs=(everywhere, everywhere, tiles, tiles, tiles, tiles),
-        out_specs=(tiles, tiles),
-        check_vma=False,
-    )
-    return jax.jit(spread)
+    takes = (EVERYWHERE, EVERYWHERE, TILES, TILES, TILES, TILES)
+    return jax.jit(over_devices(shard, mesh, takes, gives=TILES))
 
 
 @lru_cache(maxsize=16)
@@ -92,15 +86,9 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
 
         return over_tiles(of_cell, counts[0], cells, state, saved)
 
-    tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
-    spread = jax.shard_map(
-        shard,
-        mesh=mesh,
-        in_specs=(everywhere, tiles, tiles, tiles, tiles, *[everywhere] * 4),
-        out_specs=(tiles, tiles),
-        check_vma=False,
-    )
-    return jax.jit(spread, donate_argnums=(2, 3), compiler_options=compiler_options())
+    takes = (EVERYWHERE, TILES, TILES, TILES, TILES, *[EVERYWHERE] * 4)
+    moved = over_devices(shard, mesh, takes, gives=TILES)
+    return jax.jit(moved, donate_argnums=(2, 3), compiler_options=compiler_options())
 
 
 @dataclass(frozen=True)

@@ -97,4 +97,5 @@ def _entry(rows: Array, row: Int[Array, ""], kind: type | None) -> Array:
     entry = jax.lax.dynamic_index_in_dim(rows, row, keepdims=False)
     if kind not in (int, float):
         return entry
-    return jax.lax.full((), kind(0)).at[...].set(entry)
+    # Not `full(()).at[...]`: a constant of no number, as its indices are, brings the compiler of jaxlib 0.11.2 down.
+    return jax.lax.full((1,), kind(0)).at[0].set(entry)[0]

@@ -6,11 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float
 
 from sgdsim.ensemble.contracts import Observables, Problem, Start
-from sgdsim.ensemble.devices import AXIS, over_tiles
+from sgdsim.ensemble.devices import over_tiles
+from sgdsim.ensemble.spread import EVERYWHERE, TILES, over_devices
 from sgdsim.ensemble.stack import Stack
 
 LARGEST = 1e100
@@ -133,12 +134,5 @@ def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str,
 
         return over_tiles(tile, counts[0], saved, valid, cells, initials)
 
-    tiles, everywhere = PartitionSpec(AXIS), PartitionSpec()
-    spread = jax.shard_map(
-        shard,
-        mesh=mesh,
-        in_specs=(tiles, tiles, tiles, tiles, everywhere, everywhere, tiles),
-        out_specs=tiles,
-        check_vma=False,
-    )
-    return jax.jit(spread)
+    takes = (TILES, TILES, TILES, TILES, EVERYWHERE, EVERYWHERE, TILES)
+    return jax.jit(over_devices(shard, mesh, takes, gives=TILES))

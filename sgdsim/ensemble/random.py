@@ -85,7 +85,8 @@ def normal_pair(
     a, b = threefry(key, counter)
     pin_words, pin_both = pair_pinning(pin, dtype)
     uniform = pin_words(a.astype(dtype) * dtype.type(2**-32) + dtype.type(2**-33))
-    turn = pin_words(jax.lax.bitcast_convert_type(b, jnp.int32).astype(dtype) * dtype.type(2**-30))
+    # Converted, not taken bit by bit, which is the same: of bits Pallas' Mosaic GPU forgets that they now have a sign.
+    turn = pin_words(b.astype(jnp.int32).astype(dtype) * dtype.type(2**-30))
     quadrant = jnp.round(turn)
     sine, cosine = _sin_cos_quarter(turn - quadrant)
     radius = jnp.sqrt(-2 * jnp.log(uniform))

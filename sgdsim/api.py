@@ -13,7 +13,7 @@ from sgdsim.ensemble.contracts import Problem, Simulator, Start, System, Theory
 from sgdsim.ensemble.parts import check_problem
 from sgdsim.ensemble.replicas import Ensemble, Progress, silent
 from sgdsim.ensemble.statistics import divergence_bound
-from sgdsim.ensemble.theory import solve_theory
+from sgdsim.ensemble.theory import predicted_spread, solve_theory
 from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError, CautionWarning
 from sgdsim.systems import load_system
@@ -81,7 +81,7 @@ def simulate(
     for text in problem.cautions():
         warnings.warn(text, CautionWarning, stacklevel=2)
     tiles = ensemble.run(progress=progress)
-    spread = None if theory is None else theory.spread(problem, start, ensemble.realised_times)
+    spread = predicted_spread(problem, start, ensemble.realised_times, theory)
     bound = divergence_bound(problem, start, ensemble.total_steps)
     return to_dataset(system, problem, times, ensemble.steps, merge(tiles), tiles, spread, bound)
 
@@ -115,5 +115,5 @@ def solve(problem: Problem, start: Start, times: Row, *, theory: Theory | None =
     if theory is None:
         raise ArgumentError("problem", "be of a system that has a theory", system.name)
     curve = solve_theory(problem, start, times, theory)
-    spread = theory.spread(problem, start, times)
+    spread = predicted_spread(problem, start, times, theory)
     return theory_dataset(system, problem, times, curve, spread)

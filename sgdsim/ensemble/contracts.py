@@ -261,6 +261,8 @@ class Theory(abc.ABC):
     takes: ClassVar[type[Problem]] = Problem
     """The problems that it is a theory of."""
     name: ClassVar[str]
+    on_accelerator: ClassVar[bool] = False
+    """Whether an accelerator solves it faster than the CPU beside it, where others are solved."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -1,10 +1,13 @@
-"""The theory's curve for one start, on the host."""
+"""The theory's curve for one start, and what it predicts of fluctuations."""
+
+from contextlib import AbstractContextManager, nullcontext
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.ensemble.contracts import Problem, Start, Theory
+from sgdsim.ensemble.backend import beside
+from sgdsim.ensemble.contracts import Problem, Spread, Start, Theory
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError
@@ -39,4 +42,20 @@ def solve_unchecked(
     if start.per_replica:
         raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
     initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
-    return theory.bind(problem).solve(initial, times)
+    with _place(theory):
+        return theory.bind(problem).solve(initial, times)
+
+
+def predicted_spread(
+    problem: Problem, start: Start, times: Float[np.ndarray, " times"], theory: Theory | None
+) -> Spread | None:
+    """Fluctuations that a theory predicts, if any: see `Theory.spread`."""
+    if theory is None:
+        return None
+    with _place(theory):
+        return theory.spread(problem, start, times)
+
+
+def _place(theory: Theory) -> AbstractContextManager[object]:
+    """Where it is solved."""
+    return nullcontext() if theory.on_accelerator else beside()

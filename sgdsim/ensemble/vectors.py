@@ -20,7 +20,6 @@ def has_wide_vectors(info: Path = _CPU_INFO) -> bool:
     return any("avx512f" in line.split() for line in lines if line.startswith("flags"))
 
 
-@lru_cache(maxsize=1)
 def compiler_options() -> dict[str, int] | None:
     """Options of XLA for the loops that take nearly all of the time, or None for its own choice.
 
@@ -28,7 +27,13 @@ def compiler_options() -> dict[str, int] | None:
     differently, as they do from one kind of processor to another anyway. An option that this version of XLA does not
     know is left out.
     """
-    if not on_cpu() or not has_wide_vectors():
+    return _wide() if on_cpu() else None
+
+
+@lru_cache(maxsize=1)
+def _wide() -> dict[str, int] | None:
+    """The option, where the processor has such vectors and XLA knows it."""
+    if not has_wide_vectors():
         return None
     try:
         jax.jit(lambda: 0, compiler_options=_WIDE).lower().compile()

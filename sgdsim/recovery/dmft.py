@@ -247,6 +247,7 @@ class Dmft(Theory):
     tolerance: float = 1e-12
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "dmft"
+    on_accelerator: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from sgdsim.ensemble.backend import beside
 from sgdsim.ensemble.contracts import Prediction
 from sgdsim.errors import ArgumentError
 from sgdsim.sweep.cells import Cell
@@ -36,7 +37,8 @@ def _curve(prediction: Prediction, fit: Fit, cell: Cell, most: int) -> list[list
     rows = []
     for value in _spaced(prediction.least, most):
         problem = prediction.problem_at(cell.problem, int(value))
-        predicted = prediction.predict(fit.quantity, problem, cell.start, cell.theory, times)
+        with beside():
+            predicted = prediction.predict(fit.quantity, problem, cell.start, cell.theory, times)
         rows.append([float(value), float(problem.parameters()[fit.against]), predicted])
     return rows
 

@@ -16,6 +16,7 @@ from sgdsim.analysis.moments import merge
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.ensemble.contracts import System
 from sgdsim.ensemble.statistics import divergence_bound
+from sgdsim.ensemble.theory import predicted_spread
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import CellLayout
@@ -103,7 +104,7 @@ def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult
     tiles = Tiles.concatenate([block.tiles for block in blocks])
     steps = cell.problem.steps(cell.times)
     with naming(experiment, cell):
-        spread = None if cell.theory is None else cell.theory.spread(cell.problem, cell.start, steps * cell.problem.dt)
+        spread = predicted_spread(cell.problem, cell.start, steps * cell.problem.dt, cell.theory)
     bound = None if cell.simulator is None else divergence_bound(cell.problem, cell.start, int(steps[-1]))
     return CellResult(
         data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread, bound),

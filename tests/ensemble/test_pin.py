@@ -87,4 +87,4 @@ def test_wide_vectors_by_what_linux_says(tmp_path):
 def test_an_unknown_option_is_left_out(monkeypatch):
     monkeypatch.setattr(vectors, "has_wide_vectors", lambda: True)
     monkeypatch.setattr(vectors, "_WIDE", {"xla_cpu_no_such_option": 512})
-    assert vectors.compiler_options.__wrapped__() is None
+    assert vectors._wide.__wrapped__() is None

@@ -33,6 +33,7 @@ def _rows(setting: Setting, folder: Path) -> Iterator[tuple[str, object, str]]:
         file.write_text(EXPERIMENT)
         begin = [str(file), *_sets(SMALL)]
     grown, whole = (str(folder / name) for name in ("grown", "whole"))
+    made = True
     for what, command in (
         (f"sgdsim run, {few} replicas a cell", ["run", *begin, "--set", f"ensemble.replicas={few}", "-o", grown]),
         (f"sgdsim extend --replicas {many}", ["extend", grown, "--replicas", many]),
@@ -42,12 +43,13 @@ def _rows(setting: Setting, folder: Path) -> Iterator[tuple[str, object, str]]:
             ["run", *begin, "--set", f"ensemble.replicas={many}", "-o", whole],
         ),
     ):
-        done = setting.attempt(lambda command=command: _call([*command, "-q"]))
+        done = setting.attempt(lambda command=command: _call([*command, "-q"]), 15)
         if isinstance(done, Missing):
+            made = False
             yield what, done, ""
         else:
             yield what, done[1], setting.check(f"{what}: exit code {done[0]}", done[0] == 0)
-    differ = setting.attempt(lambda: _different(Path(grown), Path(whole)), 0)
+    differ = setting.attempt(lambda: _different(Path(grown), Path(whole)), 0) if made else Missing("nothing to compare")
     what = "arrays of results.nc in which the extended run differs"
     if isinstance(differ, Missing):
         yield what, differ, ""

@@ -19,11 +19,11 @@ class Section:
 
 SECTIONS = (
     Section("card", "The card", 25),
-    Section("correct", "Correctness on the device", 105),
-    Section("speed", "Steps per second of the committee", 155),
-    Section("whole", "Whole runs, with theory and report", 90),
-    Section("others", "The other systems", 55),
-    Section("folder", "Extending and verifying a run", 35),
+    Section("correct", "Correctness on the device", 130),
+    Section("speed", "Steps per second of the committee", 120),
+    Section("whole", "Whole runs, with theory and report", 85),
+    Section("others", "The other systems", 60),
+    Section("folder", "Extending and verifying a run", 55),
 )
 TOTAL = sum(section.share for section in SECTIONS)
 """Seconds in all: under eight minutes, with what is left for starting and stopping."""

@@ -92,10 +92,9 @@ def lines(setting: Setting) -> Iterator[str]:
 
 
 def _rows(setting: Setting, target: float) -> Iterator[tuple[object, ...]]:
-    for group, replicas in _small() if setting.small else _plan():
-        for name, simulator in group.forms.items():
-            row = Row(name, simulator, group.p, group.d, replicas)
-            yield row.cells(setting, target, group.textbook(setting))
+    for group, name, replicas in _small() if setting.small else _plan():
+        row = Row(name, group.forms[name], group.p, group.d, replicas)
+        yield row.cells(setting, target, group.textbook(setting))
 
 
 @dataclass
@@ -116,19 +115,23 @@ class Group:
         return self.speed
 
 
-def _small() -> Iterator[tuple[Group, int]]:
-    yield Group(FORMS, 2, 1000, 16), 64
-    yield Group({"weights": Weights()}, 4, 100, 16), 64
+def _small() -> Iterator[tuple[Group, str, int]]:
+    two = Group(FORMS, 2, 1000, 16)
+    yield from ((two, name, 64) for name in FORMS)
+    yield Group({"weights": Weights()}, 4, 100, 16), "weights", 64
 
 
-def _plan() -> Iterator[tuple[Group, int]]:
-    """Of every group the most telling number of replicas first, then the others: programs are compiled for each."""
+def _plan() -> Iterator[tuple[Group, str, int]]:
+    """The most telling rows first: a program is compiled for each, which takes XLA's forms 5 to 15 s."""
     d, many = 10**6, 2**16
     weights, blocks = {"weights": Weights()}, {"xla": FORMS["xla"]}
     four, eight, two = (Group(FORMS, p, d, many) for p in (4, 8, 2))
     wide, widest = (Group(blocks, p, d, 2**19 // p**2) for p in (32, 128))
     full, full_wide = (Group(weights, p, 1000, 2**14 // p) for p in (4, 32))
-    yield from ((four, 10**5), (four, 64), (full, 10**4), (eight, 10**5), (two, 10**5), (four, 10**6))
-    yield from ((wide, 10**4), (widest, 10**4), (full_wide, 10**4), (four, 10**4), (full, 64), (full, 10**5))
-    yield from ((eight, 64), (two, 64), (wide, 64), (widest, 64), (full_wide, 64))
-    yield from ((eight, 10**6), (two, 10**6), (wide, 10**5))
+    yield from ((four, "fused", replicas) for replicas in (10**5, 10**6, 10**4, 64))
+    yield from ((group, "fused", 10**5) for group in (eight, two))
+    yield from ((full, "weights", 10**4), (four, "xla", 10**5), (wide, "xla", 10**4), (widest, "xla", 10**4))
+    yield from ((full_wide, "weights", 10**4), (full, "weights", 64), (full, "weights", 10**5), (four, "xla", 64))
+    yield from ((group, "fused", replicas) for replicas in (64, 10**6) for group in (eight, two))
+    yield from ((eight, "xla", 10**5), (two, "xla", 10**5), (four, "xla", 10**6), (four, "xla", 10**4))
+    yield from ((wide, "xla", 64), (widest, "xla", 64), (full_wide, "weights", 64), (wide, "xla", 10**5))

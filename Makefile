@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-demo: $(VENV)/.run  ## Measure the finite-size law log(p) sqrt(dt) of one-pass SGD (a minute), with figures and a report
+demo: $(VENV)/.run  ## Measure the finite-size law log(p) sqrt(dt) of one-pass SGD (a minute or two), with figures and a report
 	$(BIN)/sgdsim run configs/committee/theorem.toml --quick -o $(DEMO)
 
 test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 
 from sgdsim.committee.chain_blocks import ChainBlocks
-from sgdsim.committee.chain_forms import KernelChoice, check_fused, choose_form, goes_fused
+from sgdsim.committee.chain_forms import KernelChoice, check_fused, choose_form, fused_speedup
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
@@ -67,10 +67,10 @@ class Chain(Simulator):
         return 8 * (4 * p * (p + k) + 2 * samples * (p + k + 2 * samples))
 
     def step_cost(self, problem: Committee) -> StepCost:
-        """Of a fused form, which has no loops within a step, half the operations' time (measured)."""
-        cost = self.portable_cost(problem)
-        if _unrolled(problem) and self._fused:
-            return replace(cost, operations=cost.operations / 2, loops=0.0)
+        """A fused form has no loops within a step and launches nothing, and its operations are faster."""
+        cost, faster = self.portable_cost(problem), self._fused_speedup(problem)
+        if _unrolled(problem) and faster is not None:
+            return replace(cost, operations=cost.operations / faster, loops=0.0, launches=0.0)
         return cost
 
     def portable_cost(self, problem: Committee) -> StepCost:
@@ -85,13 +85,11 @@ class Chain(Simulator):
         return StepCost(batch * 30.0 * (k + p + samples / 2), products, loops=200 * blocks, launches=139 * blocks)
 
     def unrolled(self, problem: Committee) -> float:
-        """Operations of a step that is written out; a C++ compiler takes half of XLA's time for them (measured)."""
-        return self._operations(problem) / (2 if self._fused else 1)
+        """Operations of a step that is written out; other compilers take half of XLA's time for them (measured)."""
+        return self._operations(problem) / (1 if self._fused_speedup(problem) is None else 2)
 
-    @property
-    def _fused(self) -> bool:
-        """Whether the unrolled loop keeps its state in registers on this CPU."""
-        return self.kernel != "xla" and goes_fused()
+    def _fused_speedup(self, problem: Committee) -> float | None:
+        return fused_speedup(problem, jnp.dtype(self.precision), self.kernel)
 
     def _operations(self, problem: Committee) -> float:
         k, p = problem.k, problem.p

@@ -55,6 +55,11 @@ def why_no_mosaic(problem: Committee, dtype: Any) -> str | None:
 
     The kernel is compiled, and its numbers are checked, once for each shape of the loop.
     """
+    return why_unfit(problem, dtype) or disagreement(MosaicForm(), LoopShape.of(problem))
+
+
+def why_unfit(problem: Committee, dtype: Any) -> str | None:
+    """The same as far as it is known without trying."""
     if jnp.dtype(dtype) != np.float32:
         return "the registers of a thread hold its state in float32 only"
     shape = LoopShape.of(problem)
@@ -62,7 +67,7 @@ def why_no_mosaic(problem: Committee, dtype: Any) -> str | None:
     if problem.batch > 1 or max(problem.p, problem.k) > widest:
         small = f" at d < k + p + {SMALLEST}" if shape.small else ""
         return f"the fused form is for batch 1 and for p and k up to {widest}{small}"
-    return why_not(jax.local_devices()[0]) or disagreement(MosaicForm(), shape)
+    return why_not(jax.local_devices()[0])
 
 
 @lru_cache(maxsize=256)

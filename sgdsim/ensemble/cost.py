@@ -17,8 +17,9 @@ PRODUCT = 2.2e-11
 # `make bench`, chain of p = 4 at 100 replicas: tiles of 32 and of 256 lanes take 4.4 and 15.7 us a step.
 LOOP = 4e-8
 """One compiled loop of a tile's step, beside the work in it: what narrow tiles pay."""
-# Counted and predicted, not measured: a launch of 2.5 us, a tenth of the speed that makers state.
-LAUNCH, ACCELERATED_OPERATION, ACCELERATED_PRODUCT = 2.5e-6, 2.5e-13, 2.5e-14
+# `python -m benchmarks.gpu --only card,speed` on an H100: 6.2 us for a step of a loop of known length; full weights and
+# XLA's form of the chain. Of products predicted, not measured: a tenth of the speed that makers state.
+LAUNCH, ACCELERATED_OPERATION, ACCELERATED_PRODUCT = 6.2e-6, 4.5e-13, 2.5e-14
 """On an accelerator: a kernel's launch, and one operation of each kind where there are replicas enough."""
 # Predicted: an accelerator asks the host once in 16 steps at most, for 10 us.
 WAIT = 6e-7

@@ -138,6 +138,18 @@ def test_a_new_gpu_takes_the_fused_form_once_its_numbers_are_right(gpu, monkeypa
     assert Chain(kernel="xla").bind(PROBLEM, 32, 1.0).form is xla_form
 
 
+def test_a_plan_expects_the_fused_form_where_it_fits(gpu):
+    gpu("9.0")
+    fused, slow = Chain().step_cost(PROBLEM), Chain(kernel="xla").step_cost(PROBLEM)
+    assert (fused.launches, fused.loops) == (0, 0)
+    assert slow.launches > 0
+    assert fused.operations < slow.operations / 5
+    double = Chain(precision="float64")
+    assert double.step_cost(PROBLEM) == double.portable_cost(PROBLEM)
+    gpu("8.0")
+    assert Chain().step_cost(PROBLEM) == slow
+
+
 @pytest.mark.parametrize(
     ("problem", "dtype", "why"),
     [

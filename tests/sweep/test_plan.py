@@ -94,9 +94,9 @@ def test_an_accelerator_takes_the_time_of_the_longest_cell(reference, monkeypatc
     monkeypatch.setattr(Ensemble, "memory", 0)
     grid = make_plan(make_experiment(d=(1000, 2000, 4000), replicas=100))
     latency = 2 * LAUNCH + WAIT
-    assert grid.simulate == pytest.approx(4000 * latency, rel=1e-3)
+    assert grid.simulate == pytest.approx(4000 * latency + 7000 * 100 * 80 * 4.5e-13)
     many = make_plan(make_experiment(d=(4000,), replicas=10**8, block=10**8))
-    assert many.simulate == pytest.approx(4000 * (latency + 10**8 * 80 * 2.5e-13))
+    assert many.simulate == pytest.approx(4000 * (latency + 10**8 * 80 * 4.5e-13))
 
 
 def test_the_parts_make_the_whole_and_kept_programs_spare_most_of_the_compilation(reference, monkeypatch):

@@ -14,7 +14,7 @@ from sgdsim.committee import OverlapStart, Weights
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.weights import WeightsKernel
-from sgdsim.ensemble.contracts import Kernel
+from sgdsim.contracts import Kernel
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.native.build import find_compiler, make_library
 

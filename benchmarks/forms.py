@@ -15,7 +15,7 @@ from benchmarks.textbook import (
 from benchmarks.timing import seconds
 from sgdsim.classification import Classification, Network, RandomWeights
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
-from sgdsim.ensemble.contracts import Simulator
+from sgdsim.contracts import Simulator
 from sgdsim.ensemble.devices import over_tiles, tile_mesh
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys

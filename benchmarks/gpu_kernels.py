@@ -18,7 +18,7 @@ from benchmarks.textbook import vmapped_chain, vmapped_weights
 from sgdsim.classification import Classification, Network, RandomWeights
 from sgdsim.committee import Chain, OverlapStart, Weights
 from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.ensemble.contracts import Kernel, Problem, Start
+from sgdsim.contracts import Kernel, Problem, Start
 from sgdsim.ensemble.loops import AT_ONCE
 from sgdsim.ensemble.segments import BLOCKS_AT_ONCE, blocks_at_once
 from sgdsim.meanfield.dynamics import Sde, Sgd

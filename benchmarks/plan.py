@@ -64,10 +64,10 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
     import jax
 
     from sgdsim.cli.app import find_config
-    from sgdsim.engine.conduct import Conductor
-    from sgdsim.engine.options import Options
-    from sgdsim.engine.sweep import open_sweep
-    from sgdsim.sweep.experiment import load_experiment
+    from sgdsim.experiment.experiment import load_experiment
+    from sgdsim.run.conductor import Conductor
+    from sgdsim.run.opened import open_sweep
+    from sgdsim.run.options import Options
 
     compiling, marks = Intervals(), []
     jax.monitoring.register_event_duration_secs_listener(compiling.heard)
@@ -97,8 +97,8 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
 def planned(names: Sequence[str]) -> dict[str, Any]:
     """The plans of the quick experiments."""
     from sgdsim.cli.app import find_config
-    from sgdsim.sweep.experiment import load_experiment
-    from sgdsim.sweep.plan import make_plan
+    from sgdsim.experiment.experiment import load_experiment
+    from sgdsim.run.plan import make_plan
 
     return {name: make_plan(load_experiment(find_config(name), quick=True)) for name in names}
 

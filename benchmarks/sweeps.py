@@ -7,17 +7,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sgdsim.engine.cluster import ClusterRun
-from sgdsim.engine.local import LocalRun
-from sgdsim.engine.progress import Meter
-from sgdsim.engine.sessions import begin_session
-from sgdsim.engine.stop import Stop
-from sgdsim.engine.sweep import Sweep, open_sweep
+from sgdsim.experiment.experiment import load_experiment
+from sgdsim.run.dask.cluster import ClusterRun
+from sgdsim.run.local import LocalRun
+from sgdsim.run.opened import Sweep, open_sweep
+from sgdsim.run.progress import Meter
+from sgdsim.run.provenance import begin_session
+from sgdsim.run.results import write_results
+from sgdsim.run.stop import Stop
 from sgdsim.store.block_file import BlockResult
 from sgdsim.store.log import BLOCK
 from sgdsim.store.presence import Presence
-from sgdsim.sweep.experiment import load_experiment
-from sgdsim.sweep.results import write_results
 
 EXPERIMENT = """
 system = "committee"

@@ -10,7 +10,7 @@ from benchmarks.forms import committee
 from benchmarks.table import Row
 from benchmarks.timing import cpu_seconds_each
 from sgdsim.committee import Chain, OverlapStart, Weights
-from sgdsim.ensemble.contracts import Simulator
+from sgdsim.contracts import Simulator
 from sgdsim.ensemble.replicas import Ensemble
 
 Jobs = dict[str, tuple[int, Callable[[], object]]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sgdsim.analysis.dataset import theory_dataset, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.checks import Integer, Row, choice, integer
-from sgdsim.ensemble.contracts import Problem, Simulator, Start, System, Theory
+from sgdsim.contracts import Problem, Simulator, Start, System, Theory
 from sgdsim.ensemble.parts import check_problem
 from sgdsim.ensemble.replicas import Ensemble, Progress, silent
 from sgdsim.ensemble.statistics import divergence_bound

@@ -2,7 +2,7 @@
 
 import importlib
 
-from sgdsim.ensemble.contracts import System
+from sgdsim.contracts import System
 
 SYSTEMS = ("committee", "meanfield", "classification", "recovery")
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from sgdsim.engine.local import LocalRun, Outcome
-from sgdsim.engine.progress import Meter
-from sgdsim.engine.stop import Stop
-from sgdsim.engine.sweep import Sweep, open_sweep
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.experiment.experiment import Experiment
+from sgdsim.run.local import LocalRun, Outcome
+from sgdsim.run.opened import Sweep, open_sweep
+from sgdsim.run.progress import Meter
+from sgdsim.run.results import write_results
+from sgdsim.run.stop import Stop
 from sgdsim.store.presence import Presence
-from sgdsim.sweep.experiment import Experiment
-from sgdsim.sweep.results import write_results
 
 
 def z_between(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:

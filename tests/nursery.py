@@ -20,8 +20,8 @@ import sys
 import numpy as np
 
 import sgdsim.committee.system
-import sgdsim.engine.conduct
-import sgdsim.engine.sweep  # noqa: F401
+import sgdsim.run.conductor
+import sgdsim.run.opened  # noqa: F401
 from sgdsim import cli
 from sgdsim.store import files
 

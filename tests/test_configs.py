@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sgdsim.experiment.experiment import load_experiment
 from sgdsim.report import write_report
-from sgdsim.sweep.experiment import load_experiment
 from tests.drawn import draw
 from tests.helpers import finish
 

@@ -20,10 +20,10 @@ from sgdsim.committee.weights import WeightsKernel
 from sgdsim.ensemble import loops, segments
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.linearised_kernel import LinearisedKernel
+from sgdsim.meanfield.kernels.linearised import LinearisedKernel
+from sgdsim.meanfield.kernels.pair import PairKernel
+from sgdsim.meanfield.kernels.particle import ParticleKernel
 from sgdsim.meanfield.models import output_model, tanh_model
-from sgdsim.meanfield.pair_kernel import PairKernel
-from sgdsim.meanfield.particle_kernel import ParticleKernel
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import FromLaw
 from sgdsim.recovery import ExactStart, Recovery

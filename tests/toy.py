@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import BaseModel
 
-from sgdsim.ensemble.contracts import Curve, Kernel, Problem, Simulator, Start, System, Theory, Variable
-from sgdsim.ensemble.cost import StepCost
+from sgdsim.contracts import Curve, Kernel, Problem, Simulator, Start, System, Theory, Variable
+from sgdsim.cost import StepCost
 from sgdsim.ensemble.times import linear_times
-from sgdsim.sweep.cells import Cell
-from sgdsim.sweep.experiment import Experiment, Fit
+from sgdsim.experiment.cells import Cell
+from sgdsim.experiment.experiment import Experiment, Fit
 
 LANES = 4
 

@@ -21,7 +21,7 @@ from benchmarks.forms import committee, particles
 from benchmarks.gpu.jobs import FORMS, Job
 from benchmarks.gpu.setting import Missing, Setting, table
 from sgdsim.committee import Chain, Committee, Weights
-from sgdsim.ensemble.contracts import Problem, Simulator, Start
+from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.particles import Particles
 from sgdsim.meanfield.starts import FromLaw

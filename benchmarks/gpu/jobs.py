@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdsim.committee import Chain, Committee, OverlapStart
-from sgdsim.ensemble.contracts import Kernel, Simulator
+from sgdsim.contracts import Kernel, Simulator
 from sgdsim.ensemble.devices import default_batch, over_tiles
 from sgdsim.ensemble.random import replica_keys
 

@@ -13,7 +13,7 @@ from benchmarks.gpu.setting import Missing, Setting, table
 from benchmarks.timing import seconds
 from sgdsim.committee import Weights
 from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.ensemble.contracts import Simulator
+from sgdsim.contracts import Simulator
 
 HEAD = (
     "form", "p", "replicas", "at once", "steps/s", "us for a step of all", "GB/s", "of the issue bound",

@@ -7,7 +7,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from sgdsim.analysis.moments import Moments
-from sgdsim.ensemble.contracts import Problem, Scalar, Spread, System, Variable
+from sgdsim.contracts import Problem, Scalar, Spread, System, Variable
 from sgdsim.ensemble.statistics import DEVIATION
 from sgdsim.ensemble.tiles import Tiles
 

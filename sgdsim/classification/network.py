@@ -13,7 +13,7 @@ from sgdsim.classification.observables import wasserstein
 from sgdsim.classification.problem import Classification
 from sgdsim.classification.shuffle import shuffled
 from sgdsim.classification.starts import uniform_weights
-from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+from sgdsim.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.random import fold

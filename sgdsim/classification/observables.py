@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Variable
+from sgdsim.contracts import Variable
 
 VARIABLES = {
     "test_loss": Variable("test loss", r"L_{\mathrm{test}}"),

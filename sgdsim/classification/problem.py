@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from sgdsim.checks import Integer, Real, Row, choice, integer, interval, number, positive
 from sgdsim.classification.images import DIGITS, Images, load_images
-from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 
 Init = Literal["torch", "fixed"]

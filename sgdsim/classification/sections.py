@@ -10,7 +10,7 @@ from sgdsim.classification.problem import Classification, Init
 from sgdsim.classification.simulator import Network
 from sgdsim.classification.starts import RandomWeights
 from sgdsim.classification.words import PROBLEM_WORDS
-from sgdsim.ensemble.contracts import Simulator, Start, Theory
+from sgdsim.contracts import Simulator, Start, Theory
 from sgdsim.ensemble.section import Section
 
 

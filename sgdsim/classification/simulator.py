@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from sgdsim.classification.network import NetworkKernel, images_at_once
 from sgdsim.classification.problem import Classification
-from sgdsim.ensemble.contracts import Problem, Simulator
-from sgdsim.ensemble.cost import StepCost
+from sgdsim.contracts import Problem, Simulator
+from sgdsim.cost import StepCost
 from sgdsim.errors import ArgumentError
 
 LANES = 4

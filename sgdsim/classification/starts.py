@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from numpy.random import Generator
 
 from sgdsim.classification.problem import Classification
-from sgdsim.ensemble.contracts import Initial, Problem, Start
+from sgdsim.contracts import Initial, Problem, Start
 from sgdsim.ensemble.random import Key, fold, threefry
 
 INITIAL = 2**40

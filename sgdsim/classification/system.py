@@ -3,7 +3,7 @@
 from sgdsim.classification.observables import VARIABLES
 from sgdsim.classification.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.classification.simulator import Network
-from sgdsim.ensemble.contracts import System
+from sgdsim.contracts import System
 
 SYSTEM = System(
     name="classification",

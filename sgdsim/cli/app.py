@@ -14,11 +14,11 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from sgdsim import __version__
-from sgdsim.engine.stop import Exit
 from sgdsim.errors import ArgumentError, ExperimentError
+from sgdsim.run.stop import Exit
 
 if TYPE_CHECKING:
-    from sgdsim.sweep.experiment import Experiment
+    from sgdsim.experiment.experiment import Experiment
 
 WIDEST = 1000
 
@@ -75,7 +75,7 @@ def _main(
 
 def caution(experiment: "Experiment") -> None:
     """Says what a user should know before running."""
-    from sgdsim.sweep.plan import cautions
+    from sgdsim.run.plan import cautions
 
     for line in cautions(experiment):
         typer.echo(line, err=True)

@@ -27,8 +27,8 @@ def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> N
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with plain_errors():
         from sgdsim.amounts import duration, size_text
-        from sgdsim.sweep.experiment import load_experiment
-        from sgdsim.sweep.plan import make_plan
+        from sgdsim.experiment.experiment import load_experiment
+        from sgdsim.run.plan import make_plan
 
         experiment = load_experiment(find_config(config), overrides or (), quick)
         planned = make_plan(experiment)

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from sgdsim.cli.app import Folder, command_line, main, plain_errors
 from sgdsim.cli.run import Quiet, conduct, disk_errors, say, start_devices
-from sgdsim.engine.options import Options
-from sgdsim.engine.stop import Exit
+from sgdsim.run.options import Options
+from sgdsim.run.stop import Exit
 
 MOST_PROBLEMS = 20
 """Problems with single blocks that are told one by one."""
@@ -36,9 +36,9 @@ def merge(
 ) -> None:
     """Copy the blocks of several folders of one experiment into one; if none is missing, fit and draw the results."""
     with plain_errors():
-        from sgdsim.engine.progress import meter_for
-        from sgdsim.engine.sweep import load_run
-        from sgdsim.engine.unite import unite
+        from sgdsim.run.merge import unite
+        from sgdsim.run.opened import load_run
+        from sgdsim.run.progress import meter_for
         from sgdsim.store.directory import RunDirectory
 
         target = RunDirectory(output)
@@ -67,9 +67,9 @@ def verify(
 ) -> None:
     """Check every block of a run: its checksum, its key, and of K random ones every bit. Exit code 1: look at it."""
     with plain_errors():
-        from sgdsim.engine.progress import meter_for
-        from sgdsim.engine.sweep import joined_sweep
-        from sgdsim.engine.verify import check_blocks, recompute
+        from sgdsim.run.opened import joined_sweep
+        from sgdsim.run.progress import meter_for
+        from sgdsim.run.verify import check_blocks, recompute
         from sgdsim.store.directory import RunDirectory
 
         directory = RunDirectory(folder)

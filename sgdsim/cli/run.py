@@ -21,12 +21,12 @@ from sgdsim.cli.app import (
     main,
     plain_errors,
 )
-from sgdsim.engine.options import Options
-from sgdsim.engine.shard import Shard
-from sgdsim.engine.stop import Exit
+from sgdsim.run.options import Options
+from sgdsim.run.shard import Shard
+from sgdsim.run.stop import Exit
 
 if TYPE_CHECKING:
-    from sgdsim.sweep.experiment import Experiment
+    from sgdsim.experiment.experiment import Experiment
 
 T = TypeVar("T")
 
@@ -93,9 +93,9 @@ def run(
     the run up again. Exit code 75 means the same after SIGTERM, SIGUSR1 or --max-time, 1 that something failed.
     """
     with plain_errors():
-        from sgdsim.engine.sweep import load_run
+        from sgdsim.experiment.experiment import load_experiment
+        from sgdsim.run.opened import load_run
         from sgdsim.store.directory import RunDirectory
-        from sgdsim.sweep.experiment import load_experiment
 
         start_devices()
         begun = is_run(Path(config)) and not (overrides or quick)
@@ -127,9 +127,9 @@ def extend(
     command, or `sgdsim run DIR`, takes an extension up again.
     """
     with plain_errors():
-        from sgdsim.engine.extend import check_extension
-        from sgdsim.engine.extend import extend as lay_out
-        from sgdsim.engine.sweep import load_run
+        from sgdsim.run.extend import check_extension
+        from sgdsim.run.extend import extend as lay_out
+        from sgdsim.run.opened import load_run
         from sgdsim.store.directory import RunDirectory
 
         directory = RunDirectory(folder)
@@ -148,7 +148,7 @@ def extend(
 @contextmanager
 def disk_errors() -> Iterator[None]:
     """A full or broken disk is no bad input: it is told in a line, and the exit code is that of a failure."""
-    from sgdsim.engine.conduct import unwritable
+    from sgdsim.run.conductor import unwritable
     from sgdsim.store.directory import Unwritable
 
     try:
@@ -167,8 +167,8 @@ def one_scheduler(address: str | None, file: Path | None) -> str | None:
 
 def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
     """Runs an experiment into a folder, prints what came out, and exits with the code of the run."""
-    from sgdsim.engine.conduct import Conductor
-    from sgdsim.engine.sweep import open_sweep
+    from sgdsim.run.conductor import Conductor
+    from sgdsim.run.opened import open_sweep
 
     conductor = Conductor(open_sweep(experiment, folder), options, say)
     code = conductor.run()
@@ -181,7 +181,7 @@ def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
 
 def start_devices() -> None:
     """Starts JAX, once there is memory for it on the devices."""
-    from sgdsim.engine.memory import wait_for_devices
+    from sgdsim.run.memory import wait_for_devices
 
     wait_for_devices(say)
 
@@ -193,7 +193,7 @@ def say(text: str) -> None:
 
 def headline(summary: dict[str, Any]) -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
-    from sgdsim.sweep.laws import headline
+    from sgdsim.laws.catalogue import headline
 
     for name, fit in summary["fits"].items():
         yield f"{name}: {headline(fit)}"

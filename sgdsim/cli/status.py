@@ -16,7 +16,7 @@ from sgdsim.cli.app import WIDEST, Folder, main, plain, plain_errors, table
 from sgdsim.store.blocks import and_more
 
 if TYPE_CHECKING:
-    from sgdsim.engine.status import CellStatus, RunStatus, WorkerStatus
+    from sgdsim.run.status import CellStatus, RunStatus, WorkerStatus
     from sgdsim.store.presence import Sign
 
 MOST_CELLS, MOST_ROWS = 100, 40
@@ -32,7 +32,7 @@ Watch = Annotated[bool, typer.Option("--watch", help="Look again every few secon
 def status(folder: Folder, watch: Watch = False) -> None:
     """Show how far a run is and who is at work on it, from what is on disk."""
     with plain_errors():
-        from sgdsim.engine.status import StatusReader
+        from sgdsim.run.status import StatusReader
         from sgdsim.store.directory import RunDirectory
 
         reader = StatusReader(RunDirectory(folder))

@@ -10,8 +10,8 @@ from sgdsim.committee.chain_forms import KernelChoice, check_fused, choose_form,
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
-from sgdsim.ensemble.contracts import Kernel, Problem, Simulator
-from sgdsim.ensemble.cost import StepCost
+from sgdsim.contracts import Kernel, Problem, Simulator
+from sgdsim.cost import StepCost
 from sgdsim.errors import ArgumentError
 
 WIDEST_LANES = 16

@@ -25,7 +25,7 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 from sgdsim.committee.recursion import backpropagated_errors
-from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.pin import Pin, Pinning, no_pin
 from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.ensemble.segments import run_blocks

@@ -26,7 +26,7 @@ from sgdsim.committee.observables import observables
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
-from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.lane_loop import LaneArrays, LaneForm, LaneLoop, Numbers, xla_form
 from sgdsim.ensemble.pin import Pinning
 from sgdsim.ensemble.random import Key, lane_normals

@@ -12,7 +12,7 @@ from sgdsim.checks import Real, number
 from sgdsim.committee.equal_units import EqualUnits
 from sgdsim.committee.overlaps import TOLERANCE, Overlaps
 from sgdsim.committee.problem import Committee
-from sgdsim.ensemble.contracts import Problem, Start
+from sgdsim.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
 
 

@@ -28,7 +28,7 @@ from jaxtyping import Array, Float
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.step_covariance import StepCovariance, full, independent
-from sgdsim.ensemble.contracts import Spread
+from sgdsim.contracts import Spread
 from sgdsim.errors import ArgumentError
 
 MAX_ENTRIES = 400

@@ -23,7 +23,7 @@ from sgdsim.committee.equal_fluctuations import ModeLaw, mode_law, risk_gradient
 from sgdsim.committee.equal_units import EqualCurve, EqualUnits, expand
 from sgdsim.committee.fluctuations import square_root
 from sgdsim.committee.problem import Committee
-from sgdsim.ensemble.contracts import Spread
+from sgdsim.contracts import Spread
 from sgdsim.ensemble.sobol import sobol_normals
 
 MOST_SAMPLED = 64

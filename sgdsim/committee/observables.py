@@ -4,7 +4,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.risk import excess_risk
-from sgdsim.ensemble.contracts import Observables, Variable
+from sgdsim.contracts import Observables, Variable
 
 VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),

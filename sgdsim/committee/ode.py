@@ -21,8 +21,8 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.solver import MOST_TIMES, integrate
-from sgdsim.ensemble.contracts import Curve, Observables, Problem, Spread, Start, Theory
-from sgdsim.ensemble.cost import Once
+from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
+from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 
 LEAST_PREDICTED = 8

@@ -9,7 +9,7 @@ from sgdsim.checks import Integer, Real, integer, number, positive
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import Region, Scaling
 from sgdsim.committee.stability import LARGE, largest_ratio
-from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 
 MAX_DIMENSION = 10**15

@@ -14,7 +14,7 @@ from sgdsim.committee.problem import MAX_DIMENSION, Committee
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
-from sgdsim.ensemble.contracts import Simulator, Start, Theory
+from sgdsim.contracts import Simulator, Start, Theory
 from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError
 

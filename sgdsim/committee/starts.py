@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sgdsim.checks import integer
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
-from sgdsim.ensemble.contracts import Problem, Start
+from sgdsim.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
 
 

@@ -11,7 +11,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.committee.wider import WiderStudent
-from sgdsim.ensemble.contracts import System
+from sgdsim.contracts import System
 
 DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")
 """The quantities that theorem 1 bounds by C(T) log(p) sqrt(dt)."""

@@ -19,8 +19,8 @@ from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import backpropagated_errors, block_steps
 from sgdsim.committee.weights_forms import check_fused_inputs, choose_inputs
-from sgdsim.ensemble.contracts import Kernel, Observables, Problem, Simulator
-from sgdsim.ensemble.cost import StepCost
+from sgdsim.contracts import Kernel, Observables, Problem, Simulator
+from sgdsim.cost import StepCost
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold

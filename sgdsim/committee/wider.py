@@ -9,7 +9,7 @@ from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import LEAST_WIDTH
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
-from sgdsim.ensemble.contracts import Prediction, Start, Theory
+from sgdsim.contracts import Prediction, Start, Theory
 
 ROOM = 100
 """Least d/p of a predicted problem: there the deviations over sqrt(dt) do not depend on d any more."""

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, UInt32
 
+from sgdsim.contracts import Curve, Initial, Kernel, Observables
 from sgdsim.ensemble.backend import on_cpu
-from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables
 from sgdsim.ensemble.devices import tile_mesh
 from sgdsim.ensemble.layout import Layout
 from sgdsim.ensemble.propagate import Call, Pace, Progress, make_propagator, make_starter

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from sgdsim.ensemble.contracts import Problem, Simulator, Start, Theory
+from sgdsim.contracts import Problem, Simulator, Start, Theory
 from sgdsim.errors import ArgumentError
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Int, UInt32
 
-from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+from sgdsim.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.devices import over_tiles
 from sgdsim.ensemble.spread import EVERYWHERE, TILES, over_devices
 from sgdsim.ensemble.stack import Stack

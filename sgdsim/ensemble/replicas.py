@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sgdsim.checks import integer
+from sgdsim.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
+from sgdsim.cost import KERNEL, UNROLLED, Once, StepCost
 from sgdsim.ensemble.batch import Piece
 from sgdsim.ensemble.bundle import Bundle
-from sgdsim.ensemble.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
-from sgdsim.ensemble.cost import KERNEL, UNROLLED, Once, StepCost
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.propagate import Progress

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.ensemble.contracts import Initial, Kernel, Observables
+from sgdsim.contracts import Initial, Kernel, Observables
 
 Shape = tuple[tuple[int, ...], np.dtype]
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float
 
-from sgdsim.ensemble.contracts import Observables, Problem, Start
+from sgdsim.contracts import Observables, Problem, Start
 from sgdsim.ensemble.devices import over_tiles
 from sgdsim.ensemble.spread import EVERYWHERE, TILES, over_devices
 from sgdsim.ensemble.stack import Stack

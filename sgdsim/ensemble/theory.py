@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.contracts import Problem, Spread, Start, Theory
 from sgdsim.ensemble.backend import beside
-from sgdsim.ensemble.contracts import Problem, Spread, Start, Theory
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from sgdsim.ensemble.contracts import Problem, Start, Theory
-from sgdsim.ensemble.cost import STORING, Once
+from sgdsim.contracts import Problem, Start, Theory
+from sgdsim.cost import STORING, Once
 from sgdsim.ensemble.devices import check_theory_memory
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.replicas import silent

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sgdsim.checks import Integer, Real, Row, integer, number, positive, row
-from sgdsim.ensemble.contracts import Problem
+from sgdsim.contracts import Problem
 from sgdsim.errors import ArgumentError
 
 

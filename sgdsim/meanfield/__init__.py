@@ -5,8 +5,8 @@ from sgdsim.meanfield.data import Atoms as Atoms
 from sgdsim.meanfield.data import TwoGaussians as TwoGaussians
 from sgdsim.meanfield.dynamics import Sde as Sde
 from sgdsim.meanfield.dynamics import Sgd as Sgd
-from sgdsim.meanfield.limit import solution as solution
-from sgdsim.meanfield.linear_noise import linear_noise as linear_noise
+from sgdsim.meanfield.limits.limit import solution as solution
+from sgdsim.meanfield.limits.linear_noise import linear_noise as linear_noise
 from sgdsim.meanfield.losses import CallableLoss as CallableLoss
 from sgdsim.meanfield.losses import CrossEntropy as CrossEntropy
 from sgdsim.meanfield.losses import Logistic as Logistic

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Observables, Variable
+from sgdsim.contracts import Observables, Variable
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.meanfield.model import Model
 

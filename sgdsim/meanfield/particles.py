@@ -5,15 +5,15 @@ from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 
-from sgdsim.ensemble.contracts import Kernel, Problem, Simulator
-from sgdsim.ensemble.cost import Once, StepCost
+from sgdsim.contracts import Kernel, Problem, Simulator
+from sgdsim.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sgd
-from sgdsim.meanfield.limit import limit_cost
-from sgdsim.meanfield.linearised_kernel import LinearisedKernel
+from sgdsim.meanfield.kernels.linearised import LinearisedKernel
+from sgdsim.meanfield.kernels.pair import PairKernel
+from sgdsim.meanfield.kernels.particle import ParticleKernel
+from sgdsim.meanfield.limits.limit import limit_cost
 from sgdsim.meanfield.observables import UNROLLED
-from sgdsim.meanfield.pair_kernel import PairKernel
-from sgdsim.meanfield.particle_kernel import ParticleKernel
 from sgdsim.meanfield.problem import MeanField
 
 SMALLEST_STEP = 1e-4

@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 
 from sgdsim.checks import Integer, Real, integer, interval, number, positive
-from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from sgdsim.ensemble.contracts import Simulator, Start, Theory
+from sgdsim.contracts import Simulator, Start, Theory
 from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd

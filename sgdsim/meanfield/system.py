@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sgdsim.ensemble.contracts import System
+from sgdsim.contracts import System
 from sgdsim.meanfield.observables import VARIABLES
 from sgdsim.meanfield.particles import Particles
 from sgdsim.meanfield.problem import MeanField

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
-from sgdsim.ensemble.cost import Once
+from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.cost import Once
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.limit import check_limit, limit_cost, solution
-from sgdsim.meanfield.ntk import check_ntk, solve_ntk
+from sgdsim.meanfield.limits.limit import check_limit, limit_cost, solution
+from sgdsim.meanfield.limits.ntk import check_ntk, solve_ntk
+from sgdsim.meanfield.limits.radial import is_radial, risk
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.radial import is_radial, risk
 from sgdsim.meanfield.starts import FromLaw, Given
 
 _POINTS_LOG2 = 16

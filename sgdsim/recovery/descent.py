@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 
 from sgdsim.checks import integer
+from sgdsim.contracts import Problem, Simulator
+from sgdsim.cost import StepCost
 from sgdsim.ensemble.backend import on_cpu
-from sgdsim.ensemble.contracts import Problem, Simulator
-from sgdsim.ensemble.cost import StepCost
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.descent_kernel import DescentKernel, block_rows

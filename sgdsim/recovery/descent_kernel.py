@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from sgdsim.ensemble.contracts import Kernel, Observables
+from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry

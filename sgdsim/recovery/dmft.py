@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sgdsim.checks import Integer, Real, integer, number
+from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.backend import on_cpu
-from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
-from sgdsim.ensemble.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Curve, Observables, Problem, Start, Theory
-from sgdsim.ensemble.cost import Once
+from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgdsim.ensemble.contracts import Variable
+from sgdsim.contracts import Variable
 
 VARIABLES = {
     "distance": Variable("distance from the signal", r"\Delta"),

@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 
 from sgdsim.checks import Integer, Real, Row, choice, integer, number, positive, row
-from sgdsim.ensemble.contracts import Problem, Scalar
+from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from sgdsim.ensemble.contracts import Simulator, Start, Theory
+from sgdsim.contracts import Simulator, Start, Theory
 from sgdsim.ensemble.section import Section
 from sgdsim.recovery.descent import Descent
 from sgdsim.recovery.dmft import Dmft

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.ensemble.contracts import Problem, Start
+from sgdsim.contracts import Problem, Start
 from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.recovery.problem import Recovery
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sgdsim.ensemble.contracts import System
+from sgdsim.contracts import System
 from sgdsim.recovery.descent import Descent
 from sgdsim.recovery.dmft import Dmft
 from sgdsim.recovery.observables import VARIABLES

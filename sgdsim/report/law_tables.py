@@ -6,10 +6,10 @@ from typing import Any
 
 from sgdsim.analysis.log_power import in_standard_errors, verdict
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.report import quality
-from sgdsim.report.quality import WIDENED
-from sgdsim.report.stored import Stored
+from sgdsim.figures.common import quality
+from sgdsim.figures.common.quality import WIDENED
 from sgdsim.report.tables import Table
+from sgdsim.store.stored import Stored
 
 FEW = 4
 """Laws of one kind that are said at the top of the page; more are in their table alone."""

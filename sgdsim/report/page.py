@@ -9,12 +9,12 @@ import jinja2
 from markupsafe import Markup
 
 from sgdsim.errors import ExperimentError
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.common.quality import WIDENED
+from sgdsim.figures.style import REGION_COLOURS, inline_svg, save, styled
 from sgdsim.report import law_tables, tables
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.quality import WIDENED
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import REGION_COLOURS, inline_svg, save, styled
 from sgdsim.store.files import write_text
+from sgdsim.store.stored import Stored
 
 _EXPONENT = re.compile(r"^(.*\d\)?)e(-?\d+)$")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sgdsim.amounts import duration
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.report import quality
-from sgdsim.report.stored import DEVIATIONS, NUMBERS, Stored
+from sgdsim.figures.common import quality
+from sgdsim.store.stored import DEVIATIONS, NUMBERS, Stored
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sgdsim.experiment.experiment import load_experiment
+from sgdsim.figures.classification.small_gamma import distances
 from sgdsim.report import write_report
-from sgdsim.report.small_gamma import distances
-from sgdsim.report.stored import Stored
-from sgdsim.sweep.experiment import load_experiment
+from sgdsim.store.stored import Stored
 from tests.drawn import draw
 from tests.helpers import finish
 

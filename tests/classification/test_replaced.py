@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from sgdsim import cli
 from sgdsim.classification import Classification, load_images
 from sgdsim.errors import ArgumentError, ExperimentError
+from sgdsim.experiment.experiment import load_experiment
 from sgdsim.store.directory import RunDirectory
-from sgdsim.sweep.experiment import load_experiment
 from tests.classification.by_hand import FILES, idx_bytes, write_folder
 
 EXPERIMENT = """

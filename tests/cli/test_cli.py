@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from sgdsim import __version__, cli
 from sgdsim.cli.app import COMMANDS
+from sgdsim.run.versions import PACKAGES
 from sgdsim.store.directory import RunDirectory
-from sgdsim.sweep.versions import PACKAGES
-from tests.sweep.bad_configs import BAD, GOOD
+from tests.experiment.bad_configs import BAD, GOOD
 
 ROOT = Path(__file__).parents[2]
 QUICK = """

@@ -159,7 +159,7 @@ def test_status_of_ten_thousand_blocks_is_fast_and_imports_nothing_slow(tmp_path
     command = [sys.executable, "-c", code, "status", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert processor() - before < 2  # by the clock too, where the machine has nothing else to do: make bench
-    assert not {"jax", "xarray", "scipy", "matplotlib", "sgdsim.sweep.schema"} & set(done.stderr.split())
+    assert not {"jax", "xarray", "scipy", "matplotlib", "sgdsim.experiment.schema"} & set(done.stderr.split())
 
 
 def test_watch_looks_again_until_the_run_is_over(copy, monkeypatch):

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from sgdsim.engine.cluster import ClusterRun
-from sgdsim.engine.progress import Meter
-from sgdsim.engine.sessions import begin_session
-from sgdsim.engine.stop import Stop
-from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
+from sgdsim.run.dask.cluster import ClusterRun
+from sgdsim.run.opened import open_sweep
+from sgdsim.run.progress import Meter
+from sgdsim.run.provenance import begin_session
+from sgdsim.run.stop import Stop
 from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block
 from tests.processes import blocks, made, numbers
 from tests.toy import make_experiment

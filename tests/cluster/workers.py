@@ -13,11 +13,6 @@ from pathlib import Path
 
 from distributed.cli import dask_worker
 
-import sgdsim.committee.system
-import sgdsim.engine.maker
-import sgdsim.engine.sessions
-import sgdsim.engine.sweep  # noqa: F401
-
 PR_SET_PDEATHSIG = 1
 
 

@@ -16,7 +16,7 @@ from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart
-from sgdsim.ensemble.contracts import Curve
+from sgdsim.contracts import Curve
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 

@@ -20,7 +20,7 @@ from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.committee.chain_blocks import ChainBlocks
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.weights import WeightsKernel
-from sgdsim.ensemble.contracts import Problem, Simulator, Start
+from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.meanfield import FromLaw, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.meanfield.models import radial_model

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import sgdsim.api as api
-from sgdsim.ensemble.contracts import Spread, Start
+from sgdsim.contracts import Spread, Start
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from tests.helpers import finish

@@ -70,7 +70,7 @@ print(json.dumps(digests()))
 
 @pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
-    """Of matrix products, and of particles; tests/engine/test_resume.py has the chain, in real runs.
+    """Of matrix products, and of particles; tests/run/test_resume.py has the chain, in real runs.
 
     The devices of this process, one for each core, against four or three. A tile alone, above, is on one device.
     """

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from sgdsim.experiment.experiment import load_experiment
 from sgdsim.report import write_report
-from sgdsim.sweep.experiment import load_experiment
 from tests.helpers import finish
 
 FOLDER = Path(__file__).parents[2] / "configs" / "meanfield"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sgdsim.ensemble.pin import no_pin
-from sgdsim.meanfield.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
+from sgdsim.meanfield.limits.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.models import output_model, radial_model
 from tests.meanfield.by_hand import MODEL

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from sgdsim.ensemble.pin import no_pin
-from sgdsim.meanfield.drives import CommonSde, Drive, Flow, OwnScalarSde, OwnSde, OwnSgd, SharedSgd, atoms_of, shrink
+from sgdsim.meanfield.limits.drives import (
+    CommonSde,
+    Drive,
+    Flow,
+    OwnScalarSde,
+    OwnSde,
+    OwnSgd,
+    SharedSgd,
+    atoms_of,
+    shrink,
+)
 from sgdsim.meanfield.models import output_model
 from tests.meanfield.by_hand import LABELS, MODEL, X, drift_and_variance, sgd, slopes
 

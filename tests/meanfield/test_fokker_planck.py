@@ -9,8 +9,8 @@ from jax.tree_util import Partial
 from scipy.special import ndtr
 
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield import fokker_planck
-from sgdsim.meanfield.density import solve_density
+from sgdsim.meanfield.limits import fokker_planck
+from sgdsim.meanfield.limits.density import solve_density
 from sgdsim.meanfield.model import GaussianLaw
 from tests.meanfield.by_hand import MODEL, X, drift_and_variance
 
@@ -102,7 +102,7 @@ def test_strong_noise_against_particles():
 
 def test_where_the_scheme_of_second_order_is_not_positive_the_implicit_one_is(monkeypatch):
     fine = solve_density(MODEL, 300.0, 0.1, 2.5e-3)
-    monkeypatch.setattr("sgdsim.meanfield.density.MOST_STEPS", 1)
+    monkeypatch.setattr("sgdsim.meanfield.limits.density.MOST_STEPS", 1)
     coarse = solve_density(MODEL, 300.0, 0.1, 2.5e-3)
     for density in (fine, coarse):
         assert density.masses.min() >= 0
@@ -127,7 +127,7 @@ def test_a_point_has_no_density():
 
 def test_rates_of_the_model_by_differences(density):
     """v = -h - Sigma'/2 noise, D = Sigma noise/2, with h and Sigma by sums over the atoms."""
-    from sgdsim.meanfield.density import ModelRates
+    from sgdsim.meanfield.limits.density import ModelRates
 
     v, D = jax.jit(ModelRates.of(MODEL, density.edges, 0.1).__call__)(jnp.asarray(density.masses[-1]))
     at, faces, m = slice(1000, 1400, 57), density.edges[1:-1], density.m[-1]

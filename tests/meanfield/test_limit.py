@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.characteristics import fractions
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.limit import Limit, solution, solve_limit
+from sgdsim.meanfield.limits.characteristics import fractions
+from sgdsim.meanfield.limits.limit import Limit, solution, solve_limit
 from sgdsim.meanfield.models import output_model
 from sgdsim.meanfield.problem import MeanField
 from tests.meanfield.by_hand import MODEL

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.linear_noise import linear_noise
+from sgdsim.meanfield.limits.linear_noise import linear_noise
 from sgdsim.meanfield.models import output_model
 from tests.meanfield.by_hand import MODEL, G, X
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.linearised_kernel import tangent_kernel
+from sgdsim.meanfield.kernels.linearised import tangent_kernel
 from sgdsim.meanfield.losses import Squared
 from sgdsim.meanfield.model import GaussianLaw, Model
 from sgdsim.meanfield.models import output_model

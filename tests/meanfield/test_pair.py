@@ -14,8 +14,8 @@ import pytest
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
-from sgdsim.meanfield.limit import solve_limit
-from sgdsim.meanfield.pair_kernel import pair_product
+from sgdsim.meanfield.kernels.pair import pair_product
+from sgdsim.meanfield.limits.limit import solve_limit
 from sgdsim.meanfield.particles import Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import FromLaw, Given

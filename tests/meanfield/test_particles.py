@@ -9,10 +9,10 @@ import pytest
 from sgdsim.ensemble.random import fold, replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms
-from sgdsim.meanfield.drives import atoms_of
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
+from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel
+from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.models import output_model, radial_model
-from sgdsim.meanfield.particle_kernel import DRIVEN, ParticleKernel
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Explicit, FromLaw, Given

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from sgdsim.meanfield import radial
-from sgdsim.meanfield.limit import solution
+from sgdsim.meanfield.limits import radial
+from sgdsim.meanfield.limits.limit import solution
 from sgdsim.meanfield.models import radial_model, tanh_model
 from sgdsim.meanfield.problem import MeanField
 

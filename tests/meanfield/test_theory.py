@@ -29,7 +29,7 @@ def test_curve_of_the_limit():
 
 def test_lazy_curve_is_the_matrix_exponential():
     """With a squared loss c = p (m - g): m = (1 - exp(-K diag(p) t)) g."""
-    from sgdsim.meanfield.ntk import law_nodes, tangent_kernel
+    from sgdsim.meanfield.limits.ntk import law_nodes, tangent_kernel
 
     model = output_model()
     found = solve_theory(problem(a=0.75, model=model, bins=4), FromLaw(), TIMES, NtkLimit())

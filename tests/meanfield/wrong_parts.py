@@ -13,8 +13,8 @@ import numpy as np
 from sgdsim.meanfield.chaos import pair_covariance
 from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.limit import solution
-from sgdsim.meanfield.linear_noise import linear_noise
+from sgdsim.meanfield.limits.limit import solution
+from sgdsim.meanfield.limits.linear_noise import linear_noise
 from sgdsim.meanfield.losses import CallableLoss, CrossEntropy, Logistic, Squared
 from sgdsim.meanfield.model import GaussianLaw, Law, Model
 from sgdsim.meanfield.models import output_model, radial_model, tanh_model

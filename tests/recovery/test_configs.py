@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sgdsim.engine.sweep import open_sweep
 from sgdsim.errors import ExperimentError
+from sgdsim.experiment.experiment import load_experiment
 from sgdsim.report import write_report
-from sgdsim.sweep.experiment import load_experiment
+from sgdsim.run.opened import open_sweep
 from tests.drawn import draw
 from tests.helpers import finish
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sgdsim
-from sgdsim.ensemble.cost import THEORY_OPERATION
+from sgdsim.cost import THEORY_OPERATION
 from sgdsim.ensemble.theory import solve_theory, solve_unchecked
 from sgdsim.recovery import Dmft, ExactStart, Recovery, dmft, integrate
 from sgdsim.recovery.dmft_step import TILE

@@ -4,7 +4,7 @@ import numpy as np
 import tomli_w
 import xarray as xr
 
-from sgdsim.report.stored import Stored
+from sgdsim.store.stored import Stored
 
 BINS, WINDOW = 40, (-1.0, 1.0)
 SEEDS = 5

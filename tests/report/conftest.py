@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from sgdsim.analysis.dataset import merge_cells, to_dataset
 from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.moments import merge
-from sgdsim.ensemble.contracts import Problem, Simulator, System, Theory, Variable
+from sgdsim.contracts import Problem, Simulator, System, Theory, Variable
 from sgdsim.ensemble.tiles import Tiles
-from sgdsim.report.stored import Stored
+from sgdsim.store.stored import Stored
 from tests.report.runs import run_committee
 
 REPLICAS, TIMES = 512, np.linspace(0.1, 5.0, 50)

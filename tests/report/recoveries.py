@@ -6,7 +6,7 @@ import numpy as np
 import tomli_w
 import xarray as xr
 
-from sgdsim.report.stored import Stored
+from sgdsim.store.stored import Stored
 
 TIMES = np.geomspace(0.1, 300, 80)
 WAITING = (1.0, 4.0, 16.0, 64.0)

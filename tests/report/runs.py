@@ -1,8 +1,8 @@
 """Small real runs of the committee, for figures that are about its phase diagram and its width."""
 
-from sgdsim.engine.sessions import begin_session
+from sgdsim.experiment.experiment import load_experiment
+from sgdsim.run.provenance import begin_session
 from sgdsim.store.directory import RunDirectory
-from sgdsim.sweep.experiment import load_experiment
 from tests.helpers import finish
 
 COMMON = """\

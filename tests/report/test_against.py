@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.common.against import AgainstFigure
+from sgdsim.figures.style import styled
 from sgdsim.report import write_report
-from sgdsim.report.against import AgainstFigure
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.store.stored import Stored
 from tests.report.conftest import write_run
 
 SAMPLES = {

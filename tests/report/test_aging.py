@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
+from sgdsim.store.stored import Stored
 from tests.report.recoveries import DT, TIMES, WAITING, recovery
 
 FIGURE = FIGURES["aging"]

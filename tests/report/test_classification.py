@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.patches import StepPatch
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.small_gamma import distances
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.classification.small_gamma import distances
+from sgdsim.figures.style import styled
+from sgdsim.store.stored import Stored
 from tests.report.classifications import BINS, SEEDS, WINDOW, classification, shift
 
 PLANE = [{"N": N, "beta": beta} for beta in (0.5, 1.0) for N in (100, 1000, 10_000)]

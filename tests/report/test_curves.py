@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sgdsim.report.curves import bounded, by_columns, evenly, is_logarithmic
+from sgdsim.figures.common.curves import bounded, by_columns, evenly, is_logarithmic
 
 
 def test_a_curve_is_drawn_until_it_blows_up():

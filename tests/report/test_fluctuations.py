@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
 from sgdsim.report.tables import fits, headline
+from sgdsim.store.stored import Stored
 from tests.report.conftest import REPLICAS
 
 

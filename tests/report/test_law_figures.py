@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
 from sgdsim.report import write_report
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.style import styled
 
 IN_P, IN_DT = FIGURES["law_in_p"], FIGURES["law_in_dt"]
 TABLES = """

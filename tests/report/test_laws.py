@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
 from sgdsim.report.law_tables import biases, onsets, statements, thresholds
 from sgdsim.report.page import write_report
-from sgdsim.report.style import styled
 from sgdsim.report.tables import fits, unfitted
 from tests.report.recoveries import bias, onset, recovery, threshold, write
 

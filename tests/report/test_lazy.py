@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
 from tests.report.wide import SIZES, lazy_run, power, wide
 
 FIGURE = FIGURES["lazy"]

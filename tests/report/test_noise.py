@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.particles import with_error
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.meanfield.particles import with_error
+from sgdsim.figures.style import styled
+from sgdsim.store.stored import Stored
 from tests.report.wide import BINS, EDGES, KINDS, LIMIT, SIZES, noise_run, wide
 
 FIGURE = FIGURES["noise"]

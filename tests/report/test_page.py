@@ -9,8 +9,8 @@ import pytest
 import tomli_w
 
 from sgdsim.errors import ExperimentError
+from sgdsim.figures.style import INK
 from sgdsim.report import write_report
-from sgdsim.report.style import INK
 
 
 class Page(HTMLParser):

@@ -8,9 +8,9 @@ from matplotlib.patches import Rectangle
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.committee.scaling import Region, Scaling
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import REGION_COLOURS, styled
 from sgdsim.report import write_report
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.style import REGION_COLOURS, styled
 
 FIGURE = FIGURES["phase_diagram"]
 DELTAS, KAPPAS = (-0.75, -0.25, 0.0, 0.25), (0.0, 0.25)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sgdsim.report.figures import FIGURES
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.common.quality import caution, entry, holds, label, sentence
+from sgdsim.figures.style import styled
 from sgdsim.report.law_tables import biases, growths, statements, sums
 from sgdsim.report.page import write_report
-from sgdsim.report.quality import caution, entry, holds, label, sentence
-from sgdsim.report.style import styled
 from sgdsim.report.tables import assumptions, fits, headline
 from tests.report.recoveries import bias, recovery, write
 from tests.report.wide import BETAS, SIZES, lazy_run, power, rates_run, two_terms, wide

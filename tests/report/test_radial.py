@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
+from sgdsim.store.stored import Stored
 from tests.report.wide import EDGES, LIMIT, TIMES, wide
 
 FIGURE = FIGURES["radial"]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
 from sgdsim.report.law_tables import statements, sums
-from sgdsim.report.style import styled
 from tests.report.wide import BETAS, GAMMA, SIZES, power, rates_run, two_terms, wide
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tomli_w
 
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import REGION_COLOURS, styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import REGION_COLOURS, styled
 from sgdsim.report.tables import cells
+from sgdsim.store.stored import Stored
 from tests.report.conftest import write_run
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sgdsim.report.style import math_name
+from sgdsim.figures.style import math_name
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from sgdsim.report.figures import FIGURES
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.style import styled
 from sgdsim.report.page import write_report
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
 from sgdsim.report.tables import cells, counts
+from sgdsim.store.stored import Stored
 from tests.report.recoveries import recovery, write
 
 FOUR = ({"b": 1.0}, {"b": 0.5}, {"b": 0.35}, {"b": 0.2})

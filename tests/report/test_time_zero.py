@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 
-from sgdsim.report.curves import is_logarithmic
-from sgdsim.report.figures import FIGURES
-from sgdsim.report.stored import Stored
-from sgdsim.report.style import styled
+from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.common.curves import is_logarithmic
+from sgdsim.figures.style import styled
+from sgdsim.store.stored import Stored
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import tomli_w
 import xarray as xr
 
-from sgdsim.report.stored import Stored
+from sgdsim.store.stored import Stored
 
 TIMES = np.linspace(0.5, 5, 10)
 REPLICAS, BINS, WINDOW, INPUTS = 40, 30, (-3.0, 3.0), 8

@@ -1,0 +1,177 @@
+"""From the grid to cells: one problem each, checked against its start, theory, simulator and save times."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel
+
+from sgdsim.contracts import Problem, Scalar, Simulator, Start, System, Theory
+from sgdsim.errors import ArgumentError
+from sgdsim.experiment.complaints import Complaints
+from sgdsim.experiment.grid import Grid
+from sgdsim.experiment.locate import KeyPath
+from sgdsim.experiment.schema import Table, check_table
+
+MAX_STEPS = 2**53
+"""Beyond this, the number of a step is not exact in float64."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One problem of an experiment, with all that is needed to simulate it.
+
+    - `index`: position in the grid, which the random numbers depend on.
+    - `times`: save times as asked for; the realised ones are whole numbers of steps.
+    - `theory`: None also where the experiment asks for one and this problem has none.
+    - `simulator`: None where the theory is solved alone.
+    - `axes`: the cell's coordinates in the grid.
+    """
+
+    index: int
+    problem: Problem
+    start: Start
+    theory: Theory | None
+    simulator: Simulator | None
+    times: Float[np.ndarray, " times"]
+    axes: dict[str, Scalar]
+
+
+@dataclass
+class CellBuilder:
+    """Builds the cells of a grid. What is wrong with any of them becomes a complaint, and then it is left out.
+
+    - `problem`: the table [problem] as written.
+    - `sections`: "start", "theory", "simulator" and "times", None where the table is wrong.
+    - `constants`: the problem's keys that are the same in all cells, defaults included; known after `build`.
+    - `parameters`: the names of the numbers among the parameters of a cell; known after `build`.
+    """
+
+    system: System
+    problem: Table
+    grid: Grid
+    sections: Mapping[str, Any]
+    complaints: Complaints
+    constants: Table | None = None
+    parameters: tuple[str, ...] = ()
+
+    def build(self) -> list[Cell]:
+        """The cells, in the order of the grid.
+
+        A theory that exists for some of them only is left out of the others; one that exists for none is a mistake.
+        """
+        parts = {name: self._part(name) for name in self.sections}
+        if self.grid.broken:
+            self._section(self._stand_in() | next(self.grid.points()))
+            return []
+        self.complaints.n_cells = len(self.grid)
+        points = [(axes, self._problem(axes)) for axes in self.grid.points()]
+        theory = parts["theory"]
+        alone = asks_for_none(self.sections["simulator"])
+        if alone and asks_for_none(self.sections["theory"]):
+            self.complaints.add(("theory", "kind"), 'must not be "none" where nothing is simulated')
+        holds = [theory is not None and problem is not None and theory.exists(problem) for _, problem in points]
+        somewhere = any(holds)
+        cells = []
+        for index, (axes, problem) in enumerate(points):
+            if problem is None:
+                continue
+            self.parameters = self.parameters or _numbers(problem)
+            own: dict[str, Any] = parts | {"theory": theory if holds[index] or alone or not somewhere else None}
+            self._check(problem, own, axes)
+            if alone and parts["start"] is not None and parts["start"].per_replica:
+                self.complaints.add(("start", "per_replica"), "must be false where nothing is simulated")
+            if not self.complaints:
+                cells.append(Cell(index=index, problem=problem, axes=axes, **own))
+        return cells
+
+    def _part(self, name: str) -> Any:
+        """What a section builds: the start, theory, simulator or save times."""
+        section = self.sections[name]
+        if section is not None:
+            with self._blaming(name):
+                return section.build()
+        return None
+
+    def _problem(self, axes: dict[str, Scalar]) -> Any:
+        """The problem at one point of the grid."""
+        section: Any = self._section(axes)
+        if section is not None:
+            with self._blaming("problem", axes):
+                return section.build()
+        return None
+
+    def _section(self, axes: dict[str, Scalar]) -> BaseModel | None:
+        """The problem's section at one point of the grid."""
+        table = self.problem | axes
+        section = check_table(self.system.problem_section, table, ("problem",), self.complaints, axes=self.grid.paths)
+        if section is not None:
+            values = section.model_dump(exclude_none=True, exclude=set(self.grid.paths))
+            known = values if self.constants is None else self.constants
+            self.constants = {key: value for key, value in known.items() if values.get(key) == value}
+        return section
+
+    def _stand_in(self) -> dict[str, Any]:
+        """Values for axes that could not be read, so that their keys are not called missing."""
+        fields = self.system.problem_section.model_fields
+        return {key: shown[0] for key in self.grid.broken if key in fields and (shown := fields[key].examples)}
+
+    def _check(self, problem: Problem, parts: Mapping[str, Any], axes: dict[str, Scalar]) -> None:
+        """Complains where a part that could be built does not take this problem."""
+        for name in ("simulator", "theory", "start"):
+            if parts[name] is not None:
+                with self._blaming(name, axes):
+                    parts[name].check(problem)
+        if parts["theory"] is not None and parts["start"] is not None:
+            with self._blaming("theory", axes):
+                parts["theory"].check_start(problem, parts["start"])
+        times = parts["times"]
+        if times is not None:
+            with self._blaming("times", axes):
+                _check_steps(problem, times)
+
+    @contextmanager
+    def _blaming(self, stage: str, axes: Mapping[str, Scalar] | None = None) -> Iterator[None]:
+        """Turns an ArgumentError into a complaint."""
+        try:
+            yield
+        except ArgumentError as error:
+            self.complaints.add_argument(self._path(stage, error.argument), error, axes or {})
+
+    def _path(self, stage: str, argument: str) -> KeyPath:
+        """The key to blame for an argument: itself, an axis, or those it was computed from; else the table in hand."""
+        section = self.sections.get(stage)
+        if section is not None and argument in type(section).model_fields:
+            return (stage, argument)
+        candidates = (argument, *getattr(self.system.problem_section, "derived", {}).get(argument, ()))
+        for places in (self.grid.paths, {key: ("problem", key) for key in self.problem}):
+            for key in candidates:
+                if key in places:
+                    return places[key]
+        if argument in self.system.problem_section.model_fields:
+            return ("problem", argument)
+        return (stage, "kind") if hasattr(section, "kind") else (stage,)
+
+
+def asks_for_none(section: Any) -> bool:
+    """Whether a section (theory, simulator) asks for none; what it cannot build is complained of elsewhere."""
+    try:
+        return section is not None and section.build() is None
+    except ArgumentError:
+        return False
+
+
+def _numbers(problem: Problem) -> tuple[str, ...]:
+    return tuple(name for name, value in problem.parameters().items() if not isinstance(value, str))
+
+
+def _check_steps(problem: Problem, times: Float[np.ndarray, " times"]) -> None:
+    """Raises unless the last save time is at least one step, and a number of steps that can be counted."""
+    final, dt = float(times[-1]), problem.dt
+    if final / dt <= 0.5:  # rounds to no step
+        raise ArgumentError("final", f"be at least one step, dt = {dt:g}", final)
+    if final / dt > MAX_STEPS:
+        raise ArgumentError("final", f"be at most 2**53 steps of dt = {dt:g}", final)

@@ -1,0 +1,209 @@
+"""An experiment file as it was read, with its quick variant and options on top, and where each key came from."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sgdsim.errors import ExperimentError
+from sgdsim.experiment.locate import KeyPath, key_lines, split_key
+from sgdsim.experiment.wording import join_path
+
+_SYNTAX = {
+    r"Cannot (declare|overwrite|mutate|redefine|update|add).*": "this key or table is there already",
+    r"Illegal character '\\n'": "a string must end on the line it begins on",
+    r"Invalid value": "no value; strings need quotes",
+}
+"""Some of tomllib's messages, in plainer words."""
+
+QUICK = "quick"
+"""The table of overrides that make an experiment short."""
+
+_WORD = re.compile(r"[A-Za-z_][^\"'\[\]{}#\\\n]*")
+
+
+@dataclass
+class Source:
+    """A TOML document whose every key knows its line, or the option that set it.
+
+    `refused`: what is wrong with the keys of [quick], to be told with all the rest.
+    """
+
+    name: str
+    document: dict[str, Any]
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    options: dict[KeyPath, str] = field(default_factory=dict)
+    refused: dict[KeyPath, str] = field(default_factory=dict)
+
+    def blame(self, path: KeyPath) -> tuple[tuple[bool, int], str]:
+        """Where a key, or the nearest table around it, was set: an order to sort by, and "file:line" or "--set ..."."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.options:
+                return (True, list(self.options).index(path[:end])), f"--set {self.options[path[:end]]}"
+            if path[:end] in self.lines:
+                return (False, self.lines[path[:end]]), f"{self.name}:{self.lines[path[:end]]}"
+        return (False, 0), self.name
+
+    def override(self, option: str) -> None:
+        """Applies `key=value` of the command line; the value is TOML, or a bare word for a string.
+
+        A key of the problem is either fixed or an axis of the grid, whichever the option says: `problem.d=100` replaces
+        an axis d, and `grid.d=[100, 200]` a fixed d.
+
+        **Raises:** ExperimentError where the option makes no sense.
+        """
+        key, equals, text = option.partition("=")
+        try:
+            path = split_key(key.strip())
+        except ValueError:
+            path = ()
+        if not path or not equals:
+            raise ExperimentError([f"--set {option}: must be KEY=VALUE, e.g. problem.noise=0.01"])
+        if path[0] == QUICK:
+            raise ExperimentError([f"--set {option}: [quick] cannot be overridden; set the key itself"])
+        value = _parse_value(option, text.strip())
+        try:
+            self._put(path, value)
+        except ValueError as error:
+            raise ExperimentError([f"--set {option}: {error}"]) from None
+        self.options[path] = option
+
+    def quicken(self, wanted: bool) -> None:
+        """Checks the keys of [quick] and, where `wanted`, applies them as overrides of the keys that they name.
+
+        `"grid.d" = [100, 300]` does what `--set grid.d=[100,300]` does. What is wrong goes to `refused`, and a value
+        that turns out wrong later is blamed on its line in [quick].
+        """
+        table = self.document.get(QUICK, {})
+        if wanted and not table:
+            example = '"ensemble.replicas" = 64'
+            self.refused[(QUICK,)] = f"missing, so there is no quick variant; add a table [quick], e.g. {example}"
+        if not isinstance(table, dict):  # the check of the document says so
+            return
+        for key, value in table.items():
+            try:
+                path = _quick_path(key, value)
+                if wanted:
+                    self._put(path, value)
+            except ValueError as error:
+                self.refused[QUICK, key] = str(error)
+                continue
+            if wanted:
+                self._move_lines((QUICK, key), path)
+
+    def _put(self, path: tuple[str, ...], value: Any) -> None:
+        """Sets a key and makes the tables around it. **Raises:** ValueError where one of them is no table."""
+        node = self.document
+        for end, part in enumerate(path[:-1], start=1):
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ValueError(f"{join_path(path[:end])} is no table, so it has no keys")
+        if path[0] in ("problem", "grid") and len(path) == 2 and path != ("grid", "zip"):
+            self._release(path[1])
+        node[path[-1]] = value
+        self._forget(path)
+
+    def _move_lines(self, source: KeyPath, target: KeyPath) -> None:
+        """Says that `target`, all below it, and tables around it that are new, stand on the lines of `source`."""
+        n = len(source)
+        below = {(*target, *path[n:]): line for path, line in self.lines.items() if path[:n] == source}
+        self.lines |= below
+        for end in range(1, len(target)):
+            if target in below:
+                self.lines.setdefault(target[:end], below[target])
+
+    def _release(self, key: str) -> None:
+        """Removes a key of the problem from [grid] and its zip groups, or from [problem]."""
+        grid = self.document.get("grid")
+        groups = grid.get("zip") if isinstance(grid, dict) else None
+        for table in (self.document.get("problem"), grid, *(groups if isinstance(groups, list) else ())):
+            if isinstance(table, dict):
+                table.pop(key, None)
+
+    def _forget(self, path: KeyPath) -> None:
+        """Drops what was known of the places of a key and of everything below it."""
+        for places in (self.lines, self.options):
+            for known in [known for known in places if known[: len(path)] == path]:
+                del places[known]
+
+
+def read_source(path: Path, options: Sequence[str] = (), quick: bool = False) -> Source:
+    """Reads an experiment file and applies its [quick] overrides, if asked for, and then `--set` options in order.
+
+    **Raises:** ExperimentError where the file cannot be read, is not TOML, or an option makes no sense.
+    """
+    text = _read_text(path)
+    try:
+        source = Source(str(path), tomllib.loads(text), key_lines(text))
+    except RecursionError:
+        raise ExperimentError([f"{path}: not valid TOML: nested too deeply"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError([_syntax_error(path, text, str(error))]) from None
+    except ValueError:
+        raise ExperimentError([f"{path}: not valid TOML: an integer is too long"]) from None
+    source.quicken(quick)
+    problems = []
+    for option in options:
+        try:
+            source.override(option)
+        except ExperimentError as error:
+            problems += error.problems
+    if problems:
+        raise ExperimentError(problems)
+    return source
+
+
+def _quick_path(key: str, value: object) -> tuple[str, ...]:
+    """The key that a key of [quick] names. **Raises:** ValueError where it names none."""
+    if isinstance(value, dict) and "." not in key:  # TOML makes a table of a dotted key without quotes
+        inner = next(iter(value), "KEY")
+        raise ValueError(f'must be a dotted key in quotes; write "{key}.{inner}" = ...')
+    try:
+        path = split_key(key)
+    except ValueError:
+        raise ValueError('must be a dotted key, e.g. "ensemble.replicas"') from None
+    if path[0] == QUICK:
+        raise ValueError("must not be about [quick] itself; write the key to override")
+    return path
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        problem = f"{path}: no such file; `sgdsim list` shows the experiments that come with sgdsim"
+    except IsADirectoryError:
+        problem = f"{path}: is a folder; give the experiment's TOML file"
+    except OSError as error:
+        problem = f"{path}: cannot be read ({error.strerror})"
+    else:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            problem = f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+    raise ExperimentError([problem])
+
+
+def _syntax_error(path: Path, text: str, message: str) -> str:
+    """tomllib's "Unclosed array (at line 3, column 5)" as "file:3: not valid TOML: unclosed array (column 5)"."""
+    cause, _, place = message.partition(" (at ")
+    found = re.match(r"line (\d+), (column \d+)", place)
+    line, detail = found.groups() if found else (len(text.splitlines()), "end of file")
+    for pattern, words in _SYNTAX.items():
+        cause = re.sub(pattern, words, cause)
+    return f"{path}:{line}: not valid TOML: {cause[:1].lower()}{cause[1:]} ({detail})"
+
+
+def _parse_value(option: str, text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        parsed = {}
+    if parsed.keys() == {"value"}:
+        return parsed["value"]
+    if _WORD.fullmatch(text):
+        return text
+    raise ExperimentError([f"--set {option}: {text!r} is no TOML value; put a string in quotes, a list in [ ]"])

@@ -1,0 +1,122 @@
+"""The random limit at beta = 1 becomes that of beta < 1 as gamma0 goes to 0: histograms, and their distance."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.histograms import binned_wasserstein
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, cells, central, lacks_histograms, seeds
+from sgdsim.figures.common.curves import evenly, place_label
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.style import CATEGORIES, INK, WIDTH, series_colours
+from sgdsim.store.stored import Stored
+
+PANELS = 4
+"""Values of gamma0 whose histograms are drawn, at most."""
+NAMES = {ONE: "corner pixel", ACTIVE: "all pixels that vary"}
+MARKS = {ONE: "o", ACTIVE: "s"}
+
+
+@dataclass(frozen=True)
+class SmallGammaFigure(FigureKind):
+    """Histograms at beta = 1 for several gamma0, over the mean of those at beta < 1, and distances against gamma0."""
+
+    name: ClassVar[str] = "small_gamma"
+
+    def lacks(self, run: Stored) -> str:
+        """Two values of gamma0 at beta = 1, and one cell at beta < 1."""
+        missing = lacks_histograms(run)
+        if missing:
+            return missing
+        if not set(run.varying) <= {"beta", "gamma0"}:
+            return "a grid over beta and gamma0 only"
+        if len(_noisy(run)) < 2 or len(_references(run)) != 1:
+            return "two or more values of gamma0 at beta = 1, and one cell at beta < 1 to compare with"
+        return ""
+
+    def caption(self, run: Stored) -> str:
+        """Lines, points and the floor."""
+        reference = place_label(run.summary["cells"][_references(run)[0]]["axes"], ("beta", "gamma0"))
+        reference = reference.replace("$", "").replace("\\", "").replace("gamma_0", "gamma0")
+        return (
+            "Above: densities of the weights from the corner pixel at beta = 1, a line for each seed, over the mean of "
+            f"those at {reference} (dashed). Below: Wasserstein distance of each seed's histogram from that mean, with "
+            "its average over the seeds and the standard error; the horizontal lines are the same distance of the "
+            "seeds at beta < 1 from the mean of the others, the floor that finite N and few seeds leave."
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """A row of histograms, and the distances below it."""
+        figure = Figure(figsize=(WIDTH, 4.9), layout="constrained")
+        shown = evenly(_noisy(run), PANELS)
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.5))[:, 0]
+        panels = above.subplots(1, len(shown), squeeze=False, sharex=True)[0]
+        for panel, cell, colour in zip(panels, shown, series_colours(len(shown)), strict=True):
+            _draw_histograms(panel, run, cell, colour)
+        every = np.concatenate([seeds(run, ONE, cell) for cell in cells(run)])
+        panels[0].set_xlim(*central(every, bins_of(run).edges))
+        panels[0].set_ylabel("density of $w_{\\cdot,0}$")
+        _draw_distances(below.subplots(), run)
+        return figure
+
+
+def _noisy(run: Stored) -> list[int]:
+    """Cells at beta = 1, from the largest gamma0 to the smallest."""
+    rows = run.summary["cells"]
+    found = [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] == 1]
+    return sorted(found, key=lambda cell: -rows[cell]["parameters"]["gamma0"])
+
+
+def _references(run: Stored) -> list[int]:
+    """Cells at beta < 1 with two seeds at least."""
+    rows = run.summary["cells"]
+    return [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] < 1 and len(seeds(run, ONE, cell)) > 1]
+
+
+def distances(run: Stored, name: str, cell: int) -> np.ndarray:
+    """W_1 of every seed of a cell from the mean of the seeds at beta < 1; those themselves, from that of the others."""
+    (reference,), bins = _references(run), bins_of(run)
+    others, own = seeds(run, name, reference), seeds(run, name, cell)
+    means = np.broadcast_to(others.mean(axis=0), own.shape)
+    if cell == reference:
+        means = (others.sum(axis=0) - others) / (len(others) - 1)
+    return binned_wasserstein(own, means, bins.width)
+
+
+def _draw_histograms(axes: Axes, run: Stored, cell: int, colour: str) -> None:
+    bins = bins_of(run)
+    for density in seeds(run, ONE, cell):
+        axes.stairs(density / bins.width, bins.edges, color=colour, linewidth=0.9, alpha=0.75)
+    mean = seeds(run, ONE, _references(run)[0]).mean(axis=0)
+    axes.stairs(mean / bins.width, bins.edges, color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
+    parameters = run.summary["cells"][cell]["parameters"]
+    axes.set(title=place_label(parameters, ("beta", "gamma0")), xlabel="$w$")
+    axes.set_ylim(bottom=0)
+
+
+def _draw_distances(axes: Axes, run: Stored) -> None:
+    """Every seed as a faint point, their mean with its error, and the floor."""
+    rows, floor_cell = run.summary["cells"], _references(run)[0]
+    handles = []
+    for name, colour in zip(NAMES, CATEGORIES, strict=False):
+        means, errors, places = [], [], [rows[cell]["parameters"]["gamma0"] for cell in _noisy(run)]
+        for cell, place in zip(_noisy(run), places, strict=True):
+            values = distances(run, name, cell)
+            axes.plot([place] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)
+            means.append(values.mean())
+            errors.append(values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan)
+        style = {"color": colour, "marker": MARKS[name], "markersize": 4.5, "capsize": 2.5, "linewidth": 1.3}
+        axes.errorbar(places, means, errors, **style)
+        axes.axhline(distances(run, name, floor_cell).mean(), color=colour, linewidth=1.0, linestyle=(0, (1, 2)))
+        handles.append(Line2D([], [], color=colour, marker=MARKS[name], markersize=4.5, label=NAMES[name]))
+    beta = plain(rows[floor_cell]["parameters"]["beta"])
+    between = rf"seeds at $\beta$ = {beta}"
+    handles.append(Line2D([], [], color="#888888", linewidth=1.0, linestyle=(0, (1, 2)), label=between))
+    axes.set(xscale="log", yscale="log", xlabel=r"$\gamma_0$ at $\beta$ = 1")
+    axes.set_ylabel(rf"$W_1$ from the histogram of $\beta$ = {beta}")
+    axes.legend(handles=handles, loc="upper left")

@@ -1,0 +1,103 @@
+"""Histograms of weights, a line for every seed: below beta = 1 the lines fall together as N grows, at beta = 1 not."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, central, lacks_histograms, seeds
+from sgdsim.figures.common.curves import place_label
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.style import CATEGORIES, INK, WIDTH
+from sgdsim.store.stored import Stored
+
+ACROSS, DOWN = "N", "beta"
+"""The axes of the grid: columns and rows of panels."""
+TITLES = {
+    ONE: "weights from the corner pixel to all hidden units, $w_{\\cdot,0}$",
+    ACTIVE: "weights from all pixels that vary to all hidden units",
+}
+SEED = {"color": CATEGORIES[0], "linewidth": 0.9, "alpha": 0.75}
+MEAN = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 2))}
+
+
+@dataclass(frozen=True)
+class WeightHistogramsFigure(FigureKind):
+    """A column for each N and a row for each beta, for one pixel and for all that vary."""
+
+    name: ClassVar[str] = "weight_histograms"
+
+    def lacks(self, run: Stored) -> str:
+        """Histograms of every seed over N and beta."""
+        others = set(run.varying) - {ACROSS, DOWN}
+        if others:
+            return f"a grid over {ACROSS} and {DOWN} only, and not over {', '.join(sorted(others))}"
+        return lacks_histograms(run)
+
+    def caption(self, run: Stored) -> str:
+        """Lines and numbers."""
+        return (
+            "Densities of the weights of the first layer at the final time, a line for each seed, and their mean "
+            "(dashed). Where the limit N to infinity is deterministic the lines fall together as N grows; where it is "
+            "random, at beta = 1, they stay apart, so the mean over seeds is the histogram of no network. W1: "
+            "Wasserstein distance between two seeds, for the weights of the corner pixel."
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """Two blocks of panels, one above the other."""
+        places = {key: sorted({cell["parameters"][key] for cell in run.summary["cells"]}) for key in (ACROSS, DOWN)}
+        rows = len(places[DOWN])
+        figure = Figure(figsize=(WIDTH, 2 * (1.25 * rows + 0.45) + 0.3), layout="constrained")
+        for block, name in zip(figure.subfigures(2, 1, squeeze=False)[:, 0], (ONE, ACTIVE), strict=True):
+            block.suptitle(TITLES[name], fontsize=9, x=0.01, ha="left")
+            _draw_block(block, run, name, places)
+        keys = [Line2D([], [], **SEED, label="one seed"), Line2D([], [], **MEAN, label="mean over seeds")]
+        figure.legend(handles=keys, loc="outside upper right", ncols=2)
+        return figure
+
+
+def _draw_block(block: SubFigure, run: Stored, name: str, places: dict[str, list]) -> None:
+    """All panels of one histogram, on the same axis of weights."""
+    axes = block.subplots(len(places[DOWN]), len(places[ACROSS]), squeeze=False, sharex=True, sharey="row")
+    edges = bins_of(run).edges
+    every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary["cells"]))])
+    for panel in axes.flat:
+        panel.set_visible(False)
+    for index, cell in enumerate(run.summary["cells"]):
+        row, column = (places[key].index(cell["parameters"][key]) for key in (DOWN, ACROSS))
+        _draw_panel(axes[row, column], run, name, index)
+        axes[row, column].set_title(place_label(cell["parameters"], (ACROSS, DOWN)), pad=3)
+    axes[0, 0].set_xlim(*central(every, edges))
+    for panel in axes[:, 0]:
+        panel.set_ylabel("density")
+        panel.set_ylim(bottom=0)
+    for panel in axes[-1]:
+        panel.set_xlabel("$w$")
+
+
+def _draw_panel(axes: Axes, run: Stored, name: str, cell: int) -> None:
+    """A step line for each seed, and how far apart they are."""
+    bins = bins_of(run)
+    densities = seeds(run, name, cell)
+    axes.set_visible(True)
+    if not len(densities):
+        axes.text(0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", fontsize=8)
+        return
+    for density in densities:
+        axes.stairs(density / bins.width, bins.edges, **SEED)
+    axes.stairs(densities.mean(axis=0) / bins.width, bins.edges, **MEAN)
+    apart = run.summary["cells"][cell]["final"].get("seed_distance")
+    if name == ONE and apart is not None:
+        text = f"$W_1$ = {_distance(apart)}"
+        axes.text(0.98, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=7)
+
+
+def _distance(apart: dict[str, float | None]) -> str:
+    """Mean and error, without an exponent."""
+    mean, sem = apart["mean"], apart["sem"]
+    text = rounded(mean, sem)
+    return plain(mean, digits=2) if "e" in text else text

@@ -1,0 +1,119 @@
+"""The lazy scaling N^-a, a < 1: how far particles move, and how far the network is from its linearisation."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.figures.common import quality
+from sgdsim.figures.common.curves import BANDS, THEORY, alive, draw_band, is_logarithmic, logarithmic_times
+from sgdsim.figures.common.fits import Law, coordinates, numbers, panels
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, point_style
+from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.store.stored import Stored
+
+AXIS, AGAINST = "a", "N"
+MEASURES = {"displacement": r"$\mathrm{E}\,|W_T - W_0|^2$", "gap": r"$\mathrm{E}\,|m_T - m^{\rm lin}_T|_\infty$"}
+OPACITIES = {"std": 0.14, "sem": 0.4}
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class LazyFigure(FigureKind):
+    """Displacement and gap against N with their slopes, and the risk over time at the largest N."""
+
+    name: ClassVar[str] = "lazy"
+
+    def lacks(self, run: Stored) -> str:
+        """Power laws of both against N, for each exponent a."""
+        found = {name: _laws(run, name) for name in MEASURES}
+        absent = [name for name, laws in found.items() if not laws]
+        if absent:
+            return f'power laws of "{absent[0]}" against "N", and `a` in the grid'
+        return "" if alive(run) else "a cell with a replica that stayed finite"
+
+    def caption(self, run: Stored) -> str:
+        """The three panels."""
+        theory = " Dashed: the tangent-kernel limit, where there is one." if run.knows(run.scalars[0]) else ""
+        return (
+            "Left: mean squared displacement of a particle at the final time. Middle: largest distance of the "
+            "predictions from those of the network linearised about its start, driven by the same noise. Means over "
+            "runs with standard errors; lines: fitted powers of N. Dashed: theory, N^(2 (a - 1)). Right: "
+            f"{run.words(run.scalars[0])} at the largest N, with its standard error and the standard deviation of "
+            f"one run.{theory}{quality.caution(law for name in MEASURES for law in _laws(run, name).values())}"
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """Three panels, the slopes above the first two."""
+        exponents = list(_laws(run, "displacement"))
+        colours = dict(zip(exponents, series_colours(len(exponents)), strict=False))
+        figure = Figure(figsize=(WIDTH, 3.2 + 0.32 * len(exponents)), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        for axes, (name, label) in zip((left, middle), MEASURES.items(), strict=True):
+            for index, (exponent, law) in enumerate(_laws(run, name).items()):
+                _draw_law(axes, exponent, law, index, colours[exponent])
+            axes.set(yscale="log", ylabel=label)
+            logarithmic_sizes(axes, [point[0] for law in _laws(run, name).values() for point in law["points"]])
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=7.5)
+        _draw_risks(right, run, colours)
+        return figure
+
+
+def _laws(run: Stored, quantity: str) -> dict[float, Law]:
+    """The power laws of a quantity against N, by increasing a."""
+    fits = {name: fit for name, fit in run.fits.items() if (fit["quantity"], fit["against"]) == (quantity, AGAINST)}
+    for groups in panels(fits).values():
+        places = [coordinates(group) for group in groups]
+        if all(set(place) == {AXIS} for place in places):
+            found = {float(place[AXIS]): law for place, law in zip(places, groups.values(), strict=True)}
+            return {exponent: found[exponent] for exponent in sorted(found)}
+    return {}
+
+
+def _draw_law(axes: Axes, exponent: float, law: Law, index: int, colour: str) -> None:
+    N, mean, sem = numbers(law["points"]).T
+    slope = rounded(law["slope"], law.get("slope_error")).replace("-", MINUS)
+    label = f"$a$ = {exponent:g}: slope {slope}" + quality.label(law, "\n", ", fails")
+    axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, colour))
+    span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
+    axes.plot(span, law["constant"] * span ** law["slope"], color=colour, linewidth=1.2)
+    expected = law.get("expected_slope")
+    if expected is not None:
+        middle, height = (np.exp(np.log(values).mean()) for values in (N, mean))
+        axes.plot(span, height * (span / middle) ** expected, color=colour, zorder=3, **GUIDE)
+
+
+def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:
+    """The risk of the largest N for every a, over theory."""
+    name, keys = run.scalars[0], []
+    cells = _largest(run)
+    for exponent, cell in cells.items():
+        times, rows = run.times(cell), run.results.isel(cell=cell)
+        mean, colour = rows[name].to_numpy(), colours.get(exponent, INK)
+        for part in BANDS:
+            width = rows[f"{name}_{part}"].to_numpy()
+            draw_band(axes, times, np.maximum(mean - width, 0.05 * mean), mean + width, colour, OPACITIES[part])
+        axes.plot(times, mean, color=colour, linewidth=1.6)
+        if run.knows(name):
+            axes.plot(times, rows[f"{name}_theory"].to_numpy(), **THEORY, zorder=3)
+        keys.append(Line2D([], [], color=colour, linewidth=1.6, label=f"$a$ = {exponent:g}"))
+    if run.knows(name):
+        keys.append(Line2D([], [], **THEORY, label="tangent kernel"))
+    first = next(iter(cells.values()))
+    N = plain(run.summary["cells"][first]["parameters"][AGAINST])
+    axes.set(yscale="log", xlabel="$t$", ylabel=f"{run.words(name).partition(',')[0]}, $N$ = {N}")
+    if is_logarithmic(run.times(first)):
+        logarithmic_times(axes)
+    axes.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=7.5, ncols=2, columnspacing=1.0)
+
+
+def _largest(run: Stored) -> dict[float, int]:
+    """The cell of the largest N for every a."""
+    cells = {cell: run.summary["cells"][cell]["parameters"] for cell in alive(run)}
+    ordered = sorted(cells, key=lambda cell: (cells[cell][AXIS], cells[cell][AGAINST]))
+    return {cells[cell][AXIS]: cell for cell in ordered}

@@ -1,0 +1,170 @@
+"""Which noise? How far runs differ from one another when N grows, where particles share their noise and where not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.common.curves import THEORY, alive
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.meanfield.particles import (
+    GUIDE,
+    HISTOGRAM,
+    bin_edges,
+    density,
+    finals,
+    logarithmic_sizes,
+    marked,
+    point_style,
+    with_error,
+)
+from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.store.stored import Stored
+
+SHARED, OWN = ("sgd", "common"), ("sde", "independent")
+NAMES = {
+    SHARED: "SGD",
+    ("sde", "common"): "SDE, common noise",
+    ("sgd", "independent"): "SGD, own data for each particle",
+    OWN: "SDE, independent noise",
+}
+"""The dynamics, by the parameters `dynamics` and `noise`."""
+RUNS = 6
+"""Runs of which the densities are drawn."""
+_NEEDED = tuple(f"{name}{KEPT}" for name in ("m", "mean", "variance", HISTOGRAM))
+
+
+Kind = tuple[str, str]
+Measure = Callable[[Stored, int], tuple[float, float]]
+"""A number of a cell, and its standard error."""
+
+
+@dataclass(frozen=True)
+class NoiseFigure(FigureKind):
+    """Variances between runs and correlations within them against N, and densities run by run."""
+
+    name: ClassVar[str] = "noise"
+
+    def lacks(self, run: Stored) -> str:
+        """Final values of every run, a histogram, and two kinds of noise."""
+        if any(name not in run.results for name in _NEEDED) or bin_edges(run) is None:
+            return "final histograms of every run: set problem.bins and problem.window"
+        return "" if len(_series(run)) > 1 else "two kinds of noise, from the keys `dynamics` and `noise`"
+
+    def caption(self, run: Stored) -> str:
+        """The four panels."""
+        known = any(_theory(run, cells) is not None for cells in _series(run).values())
+        fp = " Dashed: the Fokker-Planck density." if known else ""
+        return (
+            "Top: variance between runs of a prediction at the final time (of the middle input), and the correlation "
+            "of two particles of one run, (variance of the runs' means - mean variance in a run / (N - 1)) / total; "
+            "errors by bootstrap over runs, open marks for negative values. Dashed: 1/N. Bottom: densities of "
+            f"the particles of single runs at the largest N.{fp} With noise that all particles share, the limit is "
+            "random; with noise of their own it is not."
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """Two panels of numbers over two of densities."""
+        found = _series(run)
+        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+        (left, right), below = figure.subplots(2, 2)
+        for index, (kind, cells) in enumerate(found.items()):
+            _draw_series(left, run, cells, index, _variance_of_prediction)
+            _draw_series(right, run, cells, index, _correlation)
+            if kind == OWN:
+                _draw_guide(left, index)
+        for axes, label in ((left, "variance of $m$ between runs"), (right, "|correlation| of two particles")):
+            axes.set(yscale="log", ylabel=label)
+            logarithmic_sizes(axes, [_size(run, cell) for cells in found.values() for cell in cells])
+        shown = [kind for kind in (SHARED, OWN) if kind in found]
+        for axes, kind in zip(below, shown or list(found)[:2], strict=False):
+            _draw_densities(axes, run, found, kind)
+        for axes in below[len(shown) :]:
+            axes.remove()
+        _draw_legend(figure, found)
+        return figure
+
+
+def _series(run: Stored) -> dict[Kind, list[int]]:
+    """Cells of every dynamics by increasing N."""
+    found: dict[Kind, list[int]] = {}
+    for cell in alive(run, least=3):
+        parameters = run.summary["cells"][cell]["parameters"]
+        found.setdefault((parameters["dynamics"], parameters["noise"]), []).append(cell)
+    return {kind: sorted(found[kind], key=lambda cell: _size(run, cell)) for kind in NAMES if kind in found}
+
+
+def _size(run: Stored, cell: int) -> int:
+    return run.summary["cells"][cell]["parameters"]["N"]
+
+
+def _variance_of_prediction(run: Stored, cell: int) -> tuple[float, float]:
+    """The variance between runs of m at the middle input."""
+    m = finals(run, "m", cell)
+    return with_error(lambda values: float(np.var(values, ddof=1)), m[:, (m.shape[1] - 1) // 2])
+
+
+def _correlation(run: Stored, cell: int) -> tuple[float, float]:
+    """The intraclass correlation of the first weight.
+
+    With the variance v within a run (divisor N), a pair of its particles has E D_k D_l = (mean - mu)^2 - v/(N - 1).
+    """
+    N = _size(run, cell)
+
+    def statistic(mean: Float[np.ndarray, " runs"], within: Float[np.ndarray, " runs"]) -> float:
+        between = np.var(mean, ddof=1)
+        return float((between - within.mean() / (N - 1)) / (between + within.mean()))
+
+    return with_error(statistic, *(finals(run, name, cell)[:, 0] for name in ("mean", "variance")))
+
+
+def _draw_series(axes: Axes, run: Stored, cells: list[int], index: int, measure: Measure) -> None:
+    points = np.array([(_size(run, cell), *measure(run, cell)) for cell in cells])
+    N, size, error, negative = points[:, 0], np.abs(points[:, 1]), points[:, 2], points[:, 1] < 0
+    low = np.minimum(error, 0.9 * size)  # a bar that reaches 0 has no end on a logarithmic axis
+    style = point_style(index)
+    axes.errorbar(N, size, [low, error], linewidth=1.1, **style)
+    axes.plot(N[negative], size[negative], linewidth=0, markerfacecolor="white", zorder=4, **marked(style))
+
+
+def _draw_guide(axes: Axes, index: int) -> None:
+    """1/N through the first point of the series just drawn."""
+    N, value = (np.asarray(data, float) for data in axes.containers[-1][0].get_data())
+    axes.plot(N, 0.4 * value[0] * N[0] / N, color=INK, **GUIDE)
+
+
+def _draw_densities(axes: Axes, run: Stored, found: dict[Kind, list[int]], kind: Kind) -> None:
+    """A few runs at the largest N, with the density of theory, that of independent noise where there is no other."""
+    edges, cell = bin_edges(run), found[kind][-1]
+    assert edges is not None
+    runs = density(finals(run, HISTOGRAM, cell)[:RUNS], edges)
+    for values, colour in zip(runs, series_colours(len(runs)), strict=True):
+        axes.stairs(values, edges, color=colour, linewidth=1.1)
+    theory = _theory(run, found[kind])
+    theory = theory if theory is not None else _theory(run, found.get(OWN, []))
+    if theory is not None:
+        axes.plot((edges[1:] + edges[:-1]) / 2, density(theory, edges), zorder=3, **THEORY)
+    axes.set(xlabel="$w$", ylabel="density", title=f"{NAMES[kind]}, $N$ = {plain(_size(run, cell))}: {len(runs)} runs")
+
+
+def _theory(run: Stored, cells: list[int]) -> Float[np.ndarray, " bins"] | None:
+    """The limit's histogram at the final time, where there is one."""
+    name = f"{HISTOGRAM}_theory"
+    if name not in run.results:
+        return None
+    curves = [run.results[name].isel(cell=cell, time=-1).to_numpy() for cell in cells]
+    return next((curve for curve in curves if np.isfinite(curve).all()), None)
+
+
+def _draw_legend(figure: Figure, found: dict[Kind, list[int]]) -> None:
+    keys = []
+    for index, kind in enumerate(found):
+        keys.append(Line2D([], [], linewidth=1.1, label=NAMES[kind], **marked(point_style(index))))
+    figure.legend(handles=keys, loc="outside upper center", ncols=2, columnspacing=1.4)

@@ -1,0 +1,77 @@
+"""What the figures of wide networks share: values of every run at the last time, their histograms, and errors."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
+
+from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.common.curves import evenly
+from sgdsim.figures.style import CATEGORIES, MARKERS
+from sgdsim.store.stored import Stored
+
+HISTOGRAM = "histogram"
+"""The observable of shares of bins."""
+RESAMPLES, TICKS = 400, 4
+GUIDE: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (5, 3))}
+"""The line of an exponent of theory."""
+
+
+def finals(run: Stored, name: str, cell: int) -> Float[np.ndarray, "replicas ..."]:
+    """An observable of every replica at the last save time; those that diverged are left out."""
+    values = run.results[f"{name}{KEPT}"].isel(cell=cell).transpose("replica", ...).to_numpy()
+    return values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
+
+
+def bin_edges(run: Stored) -> Float[np.ndarray, " edges"] | None:
+    """Edges of the histograms; None where the experiment does not say them."""
+    problem = tomllib.loads(run.experiment).get("problem", {})
+    if not (problem.get("bins") and problem.get("window")):
+        return None
+    low, high = problem["window"]
+    return np.linspace(low, high, problem["bins"] + 1)
+
+
+def density(fractions: Float[np.ndarray, "*runs bins"], edges: Float[np.ndarray, " edges"]) -> np.ndarray:
+    """The density of which the share of every bin is given."""
+    return fractions / (edges[1] - edges[0])
+
+
+def with_error(statistic: Callable[..., float], *samples: Float[np.ndarray, "replicas ..."]) -> tuple[float, float]:
+    """A statistic of replicas and its standard error, by drawing them again: the same for the same data."""
+    rng = np.random.default_rng(0)
+    count = len(samples[0])
+    picks = rng.integers(count, size=(RESAMPLES, count))
+    spread = np.std([statistic(*(sample[pick] for sample in samples)) for pick in picks], ddof=1)
+    return float(statistic(*samples)), float(spread)
+
+
+def point_style(index: int, colour: str | None = None) -> dict[str, Any]:
+    """Points with error bars, of a series of this number."""
+    return {
+        "color": colour or CATEGORIES[index % len(CATEGORIES)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 4.5,
+        "capsize": 2.5,
+        "elinewidth": 1.2,
+    }
+
+
+def logarithmic_sizes(axes: Axes, sizes: Sequence[float | int]) -> None:
+    """A logarithmic axis of N: powers of ten where two of them are in reach, otherwise some of the sizes themselves."""
+    axes.set(xscale="log", xlabel="$N$")
+    powers = np.log10(max(sizes)) // 1 - np.ceil(np.log10(min(sizes)))
+    if powers < 1:
+        some = evenly(sorted({int(size) for size in sizes}), TICKS)
+        axes.set_xticks(some, [plain(size) for size in some])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def marked(style: dict[str, Any]) -> dict[str, Any]:
+    """What a line takes of the style of points with error bars."""
+    return {name: style[name] for name in ("color", "marker", "markersize")}

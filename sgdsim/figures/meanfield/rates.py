@@ -1,0 +1,144 @@
+"""How fast particles approach their limit: E sup |W^N - W^*|^2 against N for every beta, and its slopes."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.numbers import rounded
+from sgdsim.figures.common import quality
+from sgdsim.figures.common.fits import Law, coordinates, numbers, panels
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, marked, point_style
+from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.store.stored import Stored
+
+QUANTITY, AGAINST, AXIS = "coupling", "N", "beta"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """The law of one beta: the power, and the two terms where they could be fitted."""
+
+    beta: float
+    power: Law
+    two: Law | None
+    colour: str
+
+    @property
+    def exponent(self) -> float:
+        """The slope of theory."""
+        return self.power["expected_slope"]
+
+
+@dataclass(frozen=True)
+class RatesFigure(FigureKind):
+    """Points and laws for every beta, and beside them the slopes over the two theorems."""
+
+    name: ClassVar[str] = "rates"
+
+    def lacks(self, run: Stored) -> str:
+        """Power laws of the coupling against N, for each beta."""
+        return "" if _series(run) else 'a power law of "coupling" against "N", and beta in the grid'
+
+    def caption(self, run: Stored) -> str:
+        """Points, lines, theory."""
+        two = any(one.two for one in _series(run))
+        lines = "a N^-(1 - beta) + b/N, fitted by weighted least squares" if two else "fitted power laws"
+        return (
+            "Left: mean over particles of the largest squared distance of a particle from its limit, which shares its "
+            f"start and its noise; mean over runs with its standard error. Solid: {lines}. Dashed: the exponents of "
+            "theory, 1 - beta for beta < 1 and 1 at beta = 1. Right: fitted slopes of single powers, their errors by "
+            "bootstrap over the runs; line and circle: theory."
+            f"{quality.caution(one.power for one in _series(run))}"
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """Two panels with one legend above them."""
+        found = _series(run)
+        figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        for index, one in enumerate(found):
+            _draw_law(left, one, index)
+        left.set(yscale="log", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
+        logarithmic_sizes(left, [point[0] for one in found for point in one.power["points"]])
+        _draw_slopes(right, found)
+        _draw_legend(figure, found)
+        return figure
+
+
+def _series(run: Stored) -> list[Series]:
+    """The laws by increasing beta; none where the groups differ in more than beta."""
+    powers = _by_beta({name: fit for name, fit in run.fits.items() if _is_rate(fit) and _expected(fit)})
+    twos = _by_beta({name: fit for name, fit in run.laws("two_term").items() if fit["quantity"] == QUANTITY})
+    colours = series_colours(len(powers))
+    return [
+        Series(beta, law, twos.get(beta) if beta < 1 else None, colour)
+        for (beta, law), colour in zip(sorted(powers.items()), colours, strict=True)
+    ]
+
+
+def _is_rate(fit: Law) -> bool:
+    return fit["quantity"] == QUANTITY and fit["against"] == AGAINST
+
+
+def _expected(fit: Law) -> bool:
+    return fit.get("expected_slope") is not None
+
+
+def _by_beta(laws: dict[str, Law]) -> dict[float, Law]:
+    """The first named fit whose groups are told apart by beta alone."""
+    for groups in panels(laws).values():
+        places = [coordinates(group) for group in groups]
+        if all(set(place) == {AXIS} for place in places):
+            return {float(place[AXIS]): law for place, law in zip(places, groups.values(), strict=True)}
+    return {}
+
+
+def _draw_law(axes: Axes, one: Series, index: int) -> None:
+    N, mean, sem = numbers(one.power["points"]).T
+    axes.errorbar(N, mean, sem, linestyle="none", **point_style(index, one.colour))
+    span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
+    fitted = one.power["constant"] * span ** one.power["slope"] if one.two is None else _two_terms(one.two, span)
+    axes.plot(span, fitted, color=one.colour, linewidth=1.3)
+    middle = np.exp(np.log(N).mean())
+    height = np.exp(np.log(mean).mean())
+    axes.plot(span, height * (span / middle) ** one.exponent, color=one.colour, zorder=3, **GUIDE)
+
+
+def _two_terms(law: Law, N: np.ndarray) -> np.ndarray:
+    """a u + b v at other N: u and v are powers of N, so that their logarithms are straight lines through the points."""
+    u, v = numbers(law["points"])[:, :2].T
+    slope, offset = np.polyfit(np.log(v), np.log(u), 1)
+    return law["first_coefficient"] * np.exp(offset) * N**-slope + law["second_coefficient"] / N
+
+
+def _draw_slopes(axes: Axes, found: list[Series]) -> None:
+    axes.plot([0, 1], [-1, 0], color=INK, **GUIDE)
+    axes.plot(1, 0, "o", color=INK, markersize=7, markerfacecolor="white", markeredgewidth=0.9)
+    axes.plot(1, -1, "o", color=INK, markersize=9, markerfacecolor="none", markeredgewidth=0.9)
+    for index, one in enumerate(found):
+        error = one.power.get("slope_error") or 0.0
+        axes.errorbar(one.beta, one.power["slope"], error, **point_style(index, one.colour))
+    axes.set(xlabel=r"$\beta$", ylabel="slope in $N$", xlim=(-0.06, 1.08))
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, -1.12), max(high, 0.08))
+    axes.annotate(r"$-(1 - \beta)$", (0.45, -0.55), xytext=(-6, 4), textcoords="offset points", ha="right")
+    axes.annotate(r"$\beta = 1$: $-1$", (1, -1), xytext=(-9, 5), textcoords="offset points", ha="right")
+
+
+def _draw_legend(figure: Figure, found: list[Series]) -> None:
+    """The slope of every beta, then what the lines are."""
+    keys: list[Any] = []
+    for index, one in enumerate(found):
+        slope = rounded(one.power["slope"], one.power.get("slope_error")).replace("-", MINUS)
+        label = rf"$\beta$ = {one.beta:g}: slope {slope}" + quality.label(one.power, "\n", ", fails")
+        keys.append(Line2D([], [], linewidth=0, label=label, **marked(point_style(index, one.colour))))
+    if any(one.two for one in found):
+        keys.append(Line2D([], [], color="#888888", linewidth=1.3, label=r"$a N^{-(1-\beta)} + b/N$"))
+    keys.append(Line2D([], [], color="#888888", label="exponent of theory", **GUIDE))
+    figure.legend(handles=keys, loc="outside upper center", ncols=3, columnspacing=1.4)

@@ -1,0 +1,117 @@
+"""Ageing: the correlation of a state with that at a waiting time, against the time since then."""
+
+import tomllib
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.common.curves import BANDS, THEORY, alive, by_columns, cell_label, draw_band, evenly, marks
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.style import WIDTH, series_colours
+from sgdsim.store.stored import Stored
+
+WAITING = "waiting"
+"""The dimension of the waiting times, and their key in [problem]."""
+CELLS = 6
+"""Cells drawn at most; of more, these many are picked evenly."""
+COLUMNS = 2
+OPACITIES = {"std": 0.16, "sem": 0.45}
+
+
+@dataclass(frozen=True)
+class AgingFigure(FigureKind):
+    """A panel for each cell, a curve for each waiting time t_w, from t_w on."""
+
+    name: ClassVar[str] = "aging"
+
+    def lacks(self, run: Stored) -> str:
+        """An observable with waiting times, and a cell with values."""
+        if not _names(run) or not _waiting(run):
+            return "correlations with earlier times: set problem.waiting"
+        return "" if alive(run) else "a cell with finite values"
+
+    def caption(self, run: Stored) -> str:
+        """Curves, bands, theory, and what was left out."""
+        name = run.words(_names(run)[0])
+        dashed = " Dashed: theory." if run.has_theory else ""
+        lines = (
+            f" Mean over replicas with its standard error (dark band) and the standard deviation of one replica "
+            f"(light band).{dashed}"
+            if run.simulated
+            else " Curves of theory; nothing was simulated."
+        )
+        cells, shown = len(alive(run)), len(evenly(alive(run), CELLS))
+        some = f" {shown} of the {cells} cells are drawn." if shown < cells else ""
+        return f"The {name} t_w, against the time since then; a curve for each waiting time.{lines}{some}"
+
+    def draw(self, run: Stored) -> Figure:
+        """A grid of panels with one legend above them."""
+        cells = evenly(alive(run), CELLS)
+        columns = min(COLUMNS, len(cells))
+        rows = -(-len(cells) // columns)
+        figure = Figure(figsize=(4.4 if columns == 1 else WIDTH, 2.6 * rows + 0.5), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+        for panel, cell in zip(axes.flat, cells, strict=False):
+            _draw_panel(panel, run, cell)
+        for panel in axes.flat[len(cells) :]:
+            panel.remove()
+        symbol = run.symbol(_names(run)[0])
+        for panel in axes[:, 0]:
+            panel.set_ylabel(f"${symbol}$")
+        _draw_legend(figure, run)
+        return figure
+
+
+def _names(run: Stored) -> list[str]:
+    """Observables that have a value for each waiting time."""
+    return [name for name in run.observables if WAITING in run.results[run.column(name)].dims]
+
+
+def _waiting(run: Stored) -> list[float]:
+    return list(tomllib.loads(run.experiment).get("problem", {}).get(WAITING, ()))
+
+
+def _draw_panel(axes: Axes, run: Stored, cell: int) -> None:
+    name, waiting = _names(run)[0], _waiting(run)
+    dt, times = run.summary["cells"][cell]["dt"], run.times(cell)
+    for index, colour in enumerate(series_colours(len(waiting))):
+        start = np.rint(waiting[index] / dt) * dt
+        later = times > start * (1 + 1e-9)  # a logarithmic axis has no place for 0
+        since = times[later] - start
+        values = {part: _values(run, f"{name}{part}", cell, index)[later] for part in _parts(run, name)}
+        centre = values.pop("" if run.simulated else "_theory")
+        for part in BANDS if run.simulated else ():
+            width = values[f"_{part}"]
+            draw_band(axes, since, centre - width, centre + width, colour, OPACITIES[part])
+        axes.plot(since, centre, color=colour, linewidth=1.6)
+        if run.has_theory:
+            axes.plot(since, values["_theory"], **THEORY, zorder=3)
+    axes.set(xscale="log", xlabel="$t - t_w$", title=cell_label(run, cell))
+
+
+def _parts(run: Stored, name: str) -> list[str]:
+    return [part for part in ("", "_std", "_sem", "_theory") if f"{name}{part}" in run.results]
+
+
+def _values(run: Stored, variable: str, cell: int, index: int) -> np.ndarray:
+    """One waiting time of a variable, shape (times,)."""
+    return run.results[variable].isel({"cell": cell, WAITING: index}).to_numpy()
+
+
+def _draw_legend(figure: Figure, run: Stored) -> None:
+    """Waiting times in the first rows, what lines and bands mean in the last."""
+    waiting = _waiting(run)
+    most = 5 if figure.get_figwidth() > 5 else 3
+    keys: list[Any] = [
+        Line2D([], [], color=colour, label=rf"$t_w$ = {plain(time)}")
+        for time, colour in zip(waiting, series_colours(len(waiting)), strict=True)
+    ]
+    means = marks(run, OPACITIES)
+    rows = [items[first : first + most] for items in (keys, means) for first in range(0, len(items), most)]
+    handles, columns = by_columns(rows)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)

@@ -1,0 +1,74 @@
+"""The onset of an instability against another axis of the grid, between its two neighbours on the grid."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.common.fits import Along, all_along, colours, draw_along, numbers
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.style import INK, MARKERS, math_name
+from sgdsim.store.stored import Stored
+
+DASHES = (0, (4, 3))
+
+
+@dataclass(frozen=True)
+class StabilityFigure(FigureKind):
+    """A panel for each fit; a curve for every combination of the axes that are not drawn along."""
+
+    name: ClassVar[str] = "stability"
+
+    def lacks(self, run: Stored) -> str:
+        """Onsets at two values of another axis."""
+        return "" if all_along(run, "onset") else "onsets found at two or more values of another axis"
+
+    def caption(self, run: Stored) -> str:
+        """What sets in where, and what was expected."""
+        laws = run.laws("onset").values()
+        what = " and ".join(
+            dict.fromkeys(f"the final {run.words(law['quantity'])} rises through {plain(law['level'])}" for law in laws)
+        )
+        against = " and ".join(dict.fromkeys(law["against"] for law in laws))
+        dashed = " Dashed: what is expected." if any(law["expected"] is not None for law in laws) else ""
+        return (
+            f"Where {what} as {against} grows. Bars reach to the neighbouring values of {against} on the grid.{dashed}"
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """One panel below another."""
+        return draw_along(run, "onset", _draw_panel)
+
+
+def _draw_panel(axes: Axes, one: Along) -> None:
+    palette = colours(len(one.curves))
+    for index, (label, curve) in enumerate(one.curves.items()):
+        x = numbers([value for value, _ in curve])
+        onset, low, high, expected = (
+            numbers([law[key] for _, law in curve]) for key in ("onset", "low", "high", "expected")
+        )
+        error = [abs(onset - low), abs(high - onset)]
+        style = {"color": palette[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "capsize": 2.5}
+        axes.errorbar(x, onset, error, label=label, linewidth=1.2, **style)
+        known = np.isfinite(expected)
+        if known.sum() == 1:
+            axes.axhline(expected[known][0], color=palette[index], linewidth=1.0, linestyle=DASHES)
+        elif known.any():
+            axes.plot(x[known], expected[known], color=palette[index], linewidth=1.0, linestyle=DASHES)
+    against = next(iter(one.curves.values()))[0][1]["against"]
+    axes.set(xscale="log" if one.logarithmic else "linear", yscale="log", xlabel=math_name(one.axis))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel(f"onset in {math_name(against)}")
+    handles, labels = axes.get_legend_handles_labels()
+    if any(law["expected"] is not None for curve in one.curves.values() for _, law in curve):
+        handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=DASHES))
+        labels.append("expected")
+    if any(labels):
+        axes.legend(handles, labels, loc="best")

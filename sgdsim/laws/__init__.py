@@ -1,0 +1,1 @@
+"""Laws that are fitted across the cells of a grid."""

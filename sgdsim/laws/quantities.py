@@ -1,0 +1,119 @@
+"""What a fit reads off a cell: deviations, final values, and when a level is reached."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Num
+
+from sgdsim.analysis.dataset import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
+from sgdsim.analysis.levels import first_crossing
+from sgdsim.contracts import System
+from sgdsim.errors import ArgumentError
+
+RELAXATION = "relaxation_time"
+COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: "t"}
+"""When the mean of the system's first scalar, its risk, has fallen to a level, and what is read off there: the samples
+that were used, nu times those of a step; the steps nu; or the time t = nu dt."""
+
+Point = tuple[float, float, float]
+"""A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A law to be fitted to `quantity` as a function of `against`, over the cells.
+
+    - `level`: of the quantities that say when it is reached, and of an onset.
+    - `log`: whether a power law has a factor |ln(against)| too.
+    - `law`: the law's name.
+    - `second`: the parameter of the second term, of a law of two terms, or that of the logarithm; `together`: whether
+      one such law holds for all cells.
+    - `exponent`: of `against`, where it is not fitted, of a law with a logarithm.
+    - `predict_to`: the largest value of `second` at which theory is asked, for a curve beside the points.
+    - `along`: the axis of the grid that it runs along, where it is not the one that changes `against` most.
+    """
+
+    quantity: str
+    against: str
+    level: float | None = None
+    log: bool = False
+    law: str = "power"
+    second: str | None = None
+    together: bool = False
+    along: str | None = None
+    exponent: float | None = None
+    predict_to: int | None = None
+
+
+def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:
+    """The fitted quantity of every replica, where it is known: a deviation, or a scalar that the simulator keeps."""
+    for name in (fit.quantity, f"{fit.quantity}{KEPT}"):
+        if name in data and data[name].dims == ("replica",):
+            return data[name].values
+    return None
+
+
+def scalars(system: System) -> list[str]:
+    """Names of the observables that are single numbers."""
+    return [name for name, variable in system.variables.items() if not variable.dims]
+
+
+def is_alone(data: xr.Dataset) -> bool:
+    """Whether a cell holds theory without a simulation."""
+    return int(data["n_replicas"]) == 0
+
+
+def quantity_of(system: System, fit: Fit, data: xr.Dataset) -> Point:
+    """The fitted quantity of one cell; where nothing was simulated, theory's own is the mean, without an error.
+
+    **Raises:** ArgumentError where a level is not reached.
+    """
+    if fit.quantity in DEVIATIONS:
+        predicted = f"{fit.quantity}{PREDICTED}"
+        return *deviation(data, fit.quantity), float(data[predicted]) if predicted in data else math.nan
+    read: Callable[[], Point] = (
+        (lambda: _crossing(data, scalars(system)[0], fit.level or math.nan, COLUMNS[fit.quantity]))
+        if fit.quantity in COLUMNS
+        else (lambda: final(data, fit.quantity))
+    )
+    mean, sem, theory = read()
+    return (theory, math.nan, theory) if is_alone(data) else (mean, sem, theory)
+
+
+def _crossing(data: xr.Dataset, risk: str, level: float, column: str) -> Point:
+    """Where in the column (samples, step or t) the mean risk, and that of theory, is down to the level."""
+    x: Num[np.ndarray, " times"] = data[column].values
+    if is_alone(data):
+        return math.nan, math.nan, first_crossing(x, data[f"{risk}_theory"].values, level)[0]
+    crossing, error = first_crossing(x, data[risk].values, level, data[f"{risk}_sem"].values)
+    if f"{risk}_theory" not in data:
+        return crossing, error, math.nan
+    try:
+        return crossing, error, first_crossing(x, data[f"{risk}_theory"].values, level)[0]
+    except ArgumentError:
+        return crossing, error, math.nan
+
+
+def final(data: xr.Dataset, name: str) -> Point:
+    """A scalar observable at the last save time."""
+    columns = (name, f"{name}_sem", f"{name}_theory")
+    mean, sem, theory = (float(data[column][-1]) if column in data else math.nan for column in columns)
+    return mean, sem, theory
+
+
+def deviation(data: xr.Dataset, name: str) -> tuple[float, float]:
+    """One of `DEVIATIONS`: its mean over replicas and the standard error; NaN without a theory."""
+    if name in EACH_DEVIATION:
+        return mean_and_sem(data[name].values)
+    return (float(data[name]), float(data[f"{name}_sem"])) if name in data else (math.nan, math.nan)
+
+
+def mean_and_sem(values: Float[np.ndarray, " replicas"]) -> tuple[float, float]:
+    """Mean and standard error of the finite values."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 2:
+        return float(finite[0]) if len(finite) else math.nan, math.nan
+    return float(finite.mean()), float(finite.std(ddof=1) / math.sqrt(len(finite)))

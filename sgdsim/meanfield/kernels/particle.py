@@ -1,0 +1,94 @@
+"""N particles per replica under one drive: SGD, or its SDE, at finite width."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, UInt32
+
+from sgdsim.contracts import Kernel, Observables
+from sgdsim.ensemble.loops import steps_loop
+from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.random import fold
+from sgdsim.meanfield.dynamics import Sgd
+from sgdsim.meanfield.limits.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
+from sgdsim.meanfield.model import Model
+from sgdsim.meanfield.observables import Particles, observe_particles
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.starts import Given, start_particles
+
+DRIVEN = 1
+"""What a replica's key is folded with to draw its data points or its noise; the start takes 0."""
+
+
+def drive_of(problem: MeanField) -> Drive:
+    """The drive of a problem's dynamics."""
+    kinds = (SharedSgd, OwnSgd) if isinstance(problem.dynamics, Sgd) else (CommonSde, _own_sde(problem.model))
+    kind = kinds[0 if problem.dynamics.common else 1]
+    batch = problem.dynamics.batch
+    return kind(dt=problem.dt, noise=problem.eps / batch, scale=problem.N ** (problem.a - 1), batch=batch)
+
+
+def _own_sde(model: Model) -> type[Drive]:
+    return OwnScalarSde if model.dim == 1 else OwnSde
+
+
+class ParticleState(eqx.Module):
+    """A tile of replicas, in the precision of the loop. `step` counts the steps made."""
+
+    W: Particles
+    keys: UInt32[Array, "2 lanes"]
+    step: Int[Array, ""]
+
+
+class ParticleKernel(Kernel):
+    """One problem's particles on a tile of replicas.
+
+    - `scale`: N^(-a), the factor of the output; `edges`: of the histogram's bins.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = ("excess_risk", "mean", "variance", "m", "histogram")
+
+    lanes: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True)
+    N: int = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    model: Model
+    drive: Drive
+    scale: float
+    edges: Float[Array, " edges"]
+
+    @classmethod
+    def of(cls, problem: MeanField, dtype: Any, lanes: int) -> "ParticleKernel":
+        """The kernel of a problem."""
+        return cls(
+            lanes=lanes,
+            segment=1,
+            N=problem.N,
+            dtype=jnp.dtype(dtype),
+            model=problem.model,
+            drive=drive_of(problem),
+            scale=problem.N**-problem.a,
+            edges=jnp.asarray(problem.bin_edges),
+        )
+
+    def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> ParticleState:
+        """Particles of the start."""
+        W = start_particles(self.model, self.N, initial, (keys[0], keys[1]))
+        return ParticleState(W=tuple(w.astype(self.dtype) for w in W), keys=keys, step=jnp.zeros((), jnp.int64))
+
+    def advance(self, state: ParticleState, n_steps: Int[Array, ""]) -> ParticleState:
+        """n_steps of the drive; the law of the particles is that of the step's beginning."""
+        pin, key = Pin.of(n_steps, self.dtype), fold((state.keys[0], state.keys[1]), DRIVEN)
+
+        def step(number: Array, W: Particles) -> Particles:
+            drawn = self.drive.draw(self.model, key, number, self.N, self.dtype, pin)
+            outputs = self.drive.outputs(self.model, W, self.scale, drawn)
+            return self.drive.move(self.model, W, outputs, drawn)
+
+        W = steps_loop(state.step, state.step + n_steps, step, state.W)
+        return ParticleState(W=W, keys=state.keys, step=state.step + n_steps)
+
+    def observe(self, state: ParticleState) -> Observables:
+        """What is observed of the particles."""
+        return observe_particles(self.model, state.W, self.scale, self.edges)

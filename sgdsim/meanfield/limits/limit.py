@@ -1,0 +1,272 @@
+"""The McKean-Vlasov limit N -> infinity: one particle driven by the law of all.
+
+beta < 1: W' = -h(W, lam_t). beta = 1, independent noise: dW = -h dt + sqrt(gamma/batch) Sigma^(1/2) dB. beta = 1 with
+noise common to all particles has a random limit, which is not here.
+"""
+
+import abc
+import math
+from collections.abc import Hashable
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy
+from jax.tree_util import Partial
+from jaxtyping import Array, Float
+
+from sgdsim.checks import positive
+from sgdsim.cost import Once
+from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.dynamics import Sde
+from sgdsim.meanfield.kernels.particle import drive_of
+from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
+from sgdsim.meanfield.limits.density import Density, solve_density
+from sgdsim.meanfield.limits.radial import is_radial
+from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
+from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.problem import MeanField
+
+SPACING = 2.5e-3
+"""Longest distance of the times at which a limit is known: straight lines between them are off by less than 1e-6."""
+_COARSE = 0.1
+"""Step of RK4 for many particles; a spline then gives the times between."""
+_KEPT = 16
+"""Limits that are kept in memory."""
+
+
+class Limit(eqx.Module):
+    """m(t), and mean and variance of the law, on the uniform times 0, spacing, 2 spacing, ...
+
+    Between them values are on a straight line, beyond the last time they stay.
+    """
+
+    spacing: float
+    m: Float[Array, "grid J"]
+    mean: Float[Array, "grid dim"]
+    variance: Float[Array, "grid dim"]
+
+    def m_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times J"]:
+        """m(t)."""
+        return self._at(self.m, t)
+
+    def mean_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times dim"]:
+        """The mean of the law."""
+        return self._at(self.mean, t)
+
+    def variance_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times dim"]:
+        """The variance of the law, weight by weight."""
+        return self._at(self.variance, t)
+
+    def _at(self, values: Array, t: Array | float) -> Array:
+        place = jnp.clip(jnp.asarray(t, jnp.float64) / self.spacing, 0, len(values) - 1)
+        left = jnp.minimum(place.astype(jnp.int32), len(values) - 2)
+        share = (place - left)[..., None]
+        return (1 - share) * values[left] + share * values[left + 1]
+
+
+class LimitDrift(eqx.Module):
+    """The velocity -h(W, m(t)) of a particle in the limit without noise."""
+
+    model: Model
+    limit: Limit
+
+    def __call__(self, W: Particles, t: Array) -> Particles:
+        """-h."""
+        return characteristics.drift(self.model, W, self.limit.m_at(t)[:, None])
+
+
+class Solution(abc.ABC):
+    """A limit that is solved up to a time, on the host.
+
+    - `compiling`, `seconds`: what that takes, for a plan: at once, and for every unit of time.
+    """
+
+    limit: Limit
+    compiling: ClassVar[float] = 1.5
+    seconds: ClassVar[float]
+
+    @abc.abstractmethod
+    def __init__(self, problem: MeanField, final: float) -> None:
+        """Solves the limit of a problem."""
+
+    @abc.abstractmethod
+    def histogram(
+        self, times: Float[np.ndarray, " times"], edges: Float[np.ndarray, " edges"]
+    ) -> Float[np.ndarray, "times bins"]:
+        """Expected fractions of the particles, by the model's coordinate, in bins of equal width at `times`."""
+
+
+class CharacteristicSolution(Solution):
+    """beta < 1, particles of one weight: 200 Gauss-Hermite nodes by RK4."""
+
+    seconds = 0.05
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.model = model = problem.model
+        steps = max(1, math.ceil(final / SPACING))
+        nodes, weights = characteristics.hermite_nodes(model)
+        self.limit = Limit(final / steps, *characteristics.evolve(model, nodes, weights, final / steps, steps))
+
+    def histogram(self, times: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        """From starts at known quantiles, whose order the flow keeps."""
+        z, below = characteristics.quantile_grid()
+        starts = np.asarray(self.model.law(jnp.asarray(z)[None, :, None]))
+        moved = characteristics.follow(LimitDrift(self.model, self.limit), tuple(starts), jnp.asarray(times))
+        values = np.asarray(jax.vmap(self.model.coordinate)(moved))[..., 0]
+        return characteristics.fractions(values, below, edges)
+
+
+class DensitySolution(Solution):
+    """beta = 1 with independent noise, particles of one weight: the Fokker-Planck equation."""
+
+    seconds = 0.5
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.density: Density = solve_density(problem.model, problem.limit_noise, final, SPACING)
+        columns = (jnp.asarray(values)[:, None] for values in (self.density.mean, self.density.variance))
+        self.limit = Limit(self.density.spacing, jnp.asarray(self.density.m), *columns)
+
+    def histogram(self, times: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        """Of the density."""
+        return self.density.histogram(times, edges)
+
+
+class ParticleSolution(Solution):
+    """2^17 particles from Sobol points: by RK4 for beta < 1, else by the steps of the problem's own drive."""
+
+    seconds = 0.7
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.model, self.start = problem.model, sobol_particles.sobol_start(problem.model)
+        self.drive = None if problem.beta < 1 else drive_of(problem)
+        if self.drive is None:
+            steps = max(4, math.ceil(final / _COARSE))
+            weights = 1 / len(self.start[0])
+            found = characteristics.evolve(self.model, self.start, weights, final / steps, steps)
+            self.limit = _refined(final / steps, found)
+        else:
+            steps = max(1, math.ceil(final / self.drive.dt))
+            self.limit = Limit(self.drive.dt, *sobol_particles.evolve(self.model, self.drive, self.start, steps))
+
+    def histogram(self, times: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        """By counting the particles, a second time on their way."""
+        if self.drive is not None:
+            at = jnp.asarray(np.rint(times / self.drive.dt).astype(np.int64))
+            return np.asarray(sobol_particles.histograms(self.model, self.drive, self.start, at, jnp.asarray(edges)))
+        drift = LimitDrift(self.model, self.limit)
+        counts = Partial(sobol_particles.binned, self.model, jnp.asarray(edges))
+        return np.asarray(characteristics.follow(drift, self.start, jnp.asarray(times), counts, _COARSE))
+
+
+class RadialSolution(Solution):
+    """Two Gaussians told apart by |w|, d -> infinity: m = (Q+, Q-)."""
+
+    seconds = 0.5
+
+    def __init__(self, problem: MeanField, final: float) -> None:
+        self.model = model = problem.model
+        steps = max(1, math.ceil(final / SPACING))
+        Q, square = radial.evolve(*radial.start_nodes(model), final / steps, steps)
+        each = jnp.broadcast_to(square[:, None] / model.dim, (steps + 1, model.dim))
+        self.limit = Limit(final / steps, Q, jnp.zeros_like(each), each)
+
+    def histogram(self, times: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        """Of r, from starts at known quantiles, whose order the flow keeps."""
+        starts, below = radial.start_quantiles(self.model)
+        (moved,) = characteristics.follow(RadialDrift(self.limit), starts, jnp.asarray(times))
+        return characteristics.fractions(np.asarray(moved)[..., 0], below, edges)
+
+
+class RadialDrift(eqx.Module):
+    """The velocity -psi'(r) at (Q+, Q-) of a limit."""
+
+    limit: Limit
+
+    def __call__(self, r: Particles, t: Array) -> Particles:
+        """-psi'."""
+        return radial.velocity(r, self.limit.m_at(t))
+
+
+def solve_limit(problem: MeanField, final: float) -> Limit:
+    """The limit up to `final`, for all N alike; see `solution`."""
+    return solution(problem, final).limit
+
+
+def solution(problem: MeanField, final: float) -> Solution:
+    """The limit of a problem, solved up to `final` or a little beyond, and kept: it does not depend on N.
+
+    **Raises:** ArgumentError where the limit is random, or of a lazy network (a < 1), or where a sampler of data gives
+    no drift, and unless final > 0.
+    """
+    check_limit(problem)
+    key = _key(problem, positive("final", final))
+    if key not in _solved:
+        if len(_solved) >= _KEPT:
+            del _solved[next(iter(_solved))]
+        _solved[key] = _solve(problem, key[-1])
+    return _solved[key]
+
+
+def limit_cost(problem: MeanField, final: float) -> Once:
+    """What solving the limit up to `final` takes, for a plan: once for all N that share it."""
+    kind = _kind(problem)
+    return Once((kind, _key(problem, final)), compile=kind.compiling, solve=kind.seconds * final)
+
+
+def _key(problem: MeanField, final: float) -> tuple[Hashable, Hashable, float]:
+    """What a solution depends on: the model, at beta = 1 the dynamics, and the last time that it is solved to."""
+    # Last times of SGD differ by a step with N: rounded up, they share a solution.
+    unit = 2.0 ** (math.floor(math.log2(final)) - 4)
+    until = math.ceil(final / unit - 1e-9) * unit
+    return _identity(problem.model), (problem.gamma, problem.dynamics) if problem.beta == 1 else None, until
+
+
+_solved: dict[Hashable, Solution] = {}
+
+
+def _identity(model: Model) -> Hashable:
+    """Equal for models of equal content."""
+    leaves, structure = jax.tree.flatten(model)
+    return structure, tuple(np.asarray(leaf).tobytes() for leaf in leaves)
+
+
+def check_limit(problem: MeanField) -> None:
+    """Raises ArgumentError as `solution`."""
+    if problem.a < 1:
+        raise ArgumentError("a", "be 1 for the mean-field limit", problem.a, 'Take the theory "ntk" for a < 1.')
+    if problem.random_limit:
+        remedy = "With noise common to all particles, as SGD has it, the limit at beta = 1 is random."
+        raise ArgumentError("beta", "be below 1 for a deterministic limit", problem.beta, remedy)
+    if problem.model.atoms is None and not is_radial(problem.model):
+        raise ArgumentError("model", "have finitely many atoms for its limit", problem.model.name)
+
+
+def _kind(problem: MeanField) -> type[Solution]:
+    """How a limit is solved."""
+    model = problem.model
+    if model.atoms is None:
+        return RadialSolution
+    if model.dim > 1 or model.coordinate is not first_weight:
+        return ParticleSolution
+    if problem.beta < 1:
+        return CharacteristicSolution
+    wide = isinstance(model.law, GaussianLaw) and float(model.law.std[0]) > 0
+    return DensitySolution if isinstance(problem.dynamics, Sde) and wide else ParticleSolution
+
+
+def _solve(problem: MeanField, final: float) -> Solution:
+    return _kind(problem)(problem, final)
+
+
+def _refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
+    """By a cubic spline through values at multiples of dt."""
+    parts = math.ceil(dt / SPACING)
+    count = len(coarse[0])
+    fine = np.arange(parts * (count - 1) + 1) / parts
+    # scipy.interpolate takes long to import: by this name it is imported when it is used.
+    splines = (scipy.interpolate.CubicSpline(np.arange(count), np.asarray(values)) for values in coarse)
+    m, mean, variance = (jnp.asarray(spline(fine)) for spline in splines)
+    return Limit(dt / parts, m, mean, variance)

@@ -1,0 +1,164 @@
+"""A run from its beginning to its report: make the blocks, merge them, and say in every case how to go on."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from sgdsim.report import write_report
+from sgdsim.run.dask.cluster import ClusterRun
+from sgdsim.run.local import LocalRun, Outcome
+from sgdsim.run.memory import NoMemory
+from sgdsim.run.opened import Sweep
+from sgdsim.run.options import Options
+from sgdsim.run.progress import meter_for
+from sgdsim.run.provenance import begin_session, end_session
+from sgdsim.run.results import SpoiltBlocks, write_results
+from sgdsim.run.stop import Exit, Stop
+from sgdsim.store.blocks import Block
+from sgdsim.store.directory import Unwritable
+from sgdsim.store.presence import Presence
+
+FINISH = "results"
+"""What the process claims that merges."""
+_STATUS = {Exit.FINISHED: "finished", Exit.FAILED: "failed"}
+
+
+class Conductor:
+    """Conducts one run of a sweep.
+
+    - `say`: prints a line for the user, on stderr.
+    """
+
+    def __init__(self, sweep: Sweep, options: Options, say: Callable[[str], None]) -> None:
+        self._sweep = sweep
+        self._options = options
+        self._say = say
+        self._directory = sweep.directory
+        self._presence = Presence(self._directory.watch.folder)
+        self.summary: dict[str, Any] | None = None
+
+    def run(self) -> Exit:
+        """Makes what is missing and, where nothing is after that, merges; returns the exit code.
+
+        The summary of a run that was merged is in `summary` then.
+        """
+        experiment = self._sweep.experiment
+        begin_session(self._directory, experiment.name, experiment.seed, self._options.command)
+        stop = Stop(self._announce, self._leave, self._options.limit)
+        status = "failed"
+        try:
+            with stop, self._presence:
+                code = self._run(stop)
+                status = _STATUS.get(code, "interrupted")
+        except KeyboardInterrupt:
+            self._leave(stop.code)
+            raise
+        except (Unwritable, OSError, NoMemory) as error:
+            return self._unable(error)
+        finally:
+            end_session(self._directory, status)
+        return code if self.summary is None else self._report(code)
+
+    def _run(self, stop: Stop) -> Exit:
+        blocks = self._sweep.blocks
+        if self._options.shard is not None:
+            blocks = self._options.shard.of(blocks, self._sweep.work)
+        while True:
+            outcome = self._make(blocks, stop)
+            if outcome.stopped:
+                return self._stopped(outcome, stop)
+            for error in outcome.failed.values():
+                self._say(f"failed: {error}")
+            try:
+                return self._merge()
+            except SpoiltBlocks as spoilt:
+                self._say(str(spoilt))
+                blocks = self._sweep.blocks
+
+    def _make(self, blocks: Sequence[Block], stop: Stop) -> Outcome:
+        sweep = self._sweep
+        total, done = len(sweep.blocks), len(sweep.blocks) - len(sweep.missing)
+        head = f"{sweep.experiment.name}: {len(sweep.layout)} cells, {total} blocks, {done} of them on disk in"
+        self._tell(f"{head} {self._directory.path}")
+        with meter_for(Console(stderr=True), self._options.quiet) as meter:
+            if self._options.scheduler is not None:
+                return ClusterRun(sweep, meter, stop, self._options.scheduler).run(blocks)
+            return LocalRun(sweep, meter, stop, self._presence).run(blocks)
+
+    def _merge(self) -> Exit:
+        """Results, once every block is on disk, but for those of cells that failed."""
+        missing = self._sweep.missing
+        failures = self._directory.failures.read()
+        failed = {cell: failures[cell] for cell in {block.cell for block in missing} if cell in failures}
+        code = Exit.FAILED if failed else Exit.FINISHED
+        elsewhere = [block for block in missing if block.cell not in failed]
+        if elsewhere:
+            self._tell(
+                f"This part is done; {len(elsewhere)} of {len(self._sweep.blocks)} blocks are missing in others. The"
+                " last part to end writes the results."
+            )
+        elif len(failed) == len(self._sweep.layout):
+            self._say("Every cell failed: there is nothing to merge.")
+        elif (holder := self._directory.claims.take(FINISH)) is not None:
+            self._tell(f"All blocks are on disk; {holder} is writing the results.")
+        else:
+            try:
+                self.summary = write_results(self._sweep.experiment, self._directory, self._sweep.layout, failed)
+            finally:
+                self._directory.claims.release(FINISH)
+        return code
+
+    def _report(self, code: Exit) -> Exit:
+        """Figures and page, which show that the session has ended."""
+        try:
+            write_report(self._directory.path)
+        except OSError as error:
+            return self._unable(error)
+        return code
+
+    def _unable(self, error: Exception) -> Exit:
+        self._say(unwritable(error))
+        self._say_how_to_go_on()
+        return Exit.FAILED
+
+    def _stopped(self, outcome: Outcome, stop: Stop) -> Exit:
+        self._say_how_to_go_on()
+        if outcome.dropped and not outcome.made and stop.signal is None:
+            self._say(
+                "No block was finished within the time limit: allow more, or choose smaller ones, ensemble.block."
+            )
+            return Exit.FAILED
+        return stop.code
+
+    def _announce(self) -> None:
+        self._tell("Finishing the blocks in hand; Ctrl-C again stops at once.")
+
+    def _leave(self, code: int) -> None:
+        """Ends the process at once.
+
+        XLA's threads may still be at work on a block that was given up; to take the interpreter down under them would
+        crash.
+        """
+        self._directory.claims.release_all()
+        self._say_how_to_go_on()
+        end_session(self._directory, "stopped")
+        sys.stderr.flush()
+        os._exit(code)
+
+    def _say_how_to_go_on(self) -> None:
+        total, missing = len(self._sweep.blocks), len(self._sweep.missing)
+        self._say(f"Stopped with {total - missing} of {total} blocks on disk. To go on: {self._options.command}")
+
+    def _tell(self, text: str) -> None:
+        if not self._options.quiet:
+            self._say(text)
+
+
+def unwritable(error: Exception) -> str:
+    """What could not be read or written, and why."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file of the run'}: cannot be read or written ({error.strerror or error})"
+    return str(error)

@@ -1,0 +1,1 @@
+"""Blocks made on a Dask cluster."""

@@ -1,0 +1,51 @@
+"""From cells to what is simulated: the ensemble of each cell, and how it is cut into blocks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.theory_alone import TheoryAlone
+from sgdsim.errors import ArgumentError, ExperimentError
+from sgdsim.experiment.cells import Cell
+from sgdsim.experiment.experiment import Experiment
+from sgdsim.store.blocks import CellLayout, cut_tiles, describe
+
+
+def ensemble_of(experiment: Experiment, cell: Cell) -> Ensemble | TheoryAlone:
+    """The ensemble of one cell of an experiment, or where nothing is simulated, its theory alone."""
+    if cell.simulator is None:
+        if cell.theory is None:
+            raise ArgumentError("theory", "be given where nothing is simulated", None)
+        return TheoryAlone(problem=cell.problem, start=cell.start, theory=cell.theory, times=cell.times)
+    return Ensemble(
+        problem=cell.problem,
+        start=cell.start,
+        simulator=cell.simulator,
+        theory=cell.theory,
+        times=cell.times,
+        replicas=experiment.replicas,
+        seed=experiment.seed,
+        cell=cell.index,
+        batch=experiment.batch,
+    )
+
+
+def cut(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAlone) -> CellLayout:
+    """How a cell is cut into blocks."""
+    cuts = cut_tiles(range(ensemble.n_tiles), ensemble.lanes, ensemble.replica_seconds, experiment.block)
+    return CellLayout(cell.index, cell.axes, ensemble.replicas, ensemble.lanes, cuts, ensemble.cost)
+
+
+def named(experiment: Experiment, cell: Cell, error: object) -> str:
+    """What went wrong in a cell, with its name and that of the file."""
+    where = f"cell {cell.index} ({describe(cell.axes)})" if cell.axes else f"cell {cell.index}"
+    return f"{experiment.file or experiment.name}: {where}: {error}"
+
+
+@contextmanager
+def naming(experiment: Experiment, cell: Cell) -> Iterator[None]:
+    """What a cell cannot do, e.g. solve its theory up to the last time, is told with its name and the file's."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ExperimentError([named(experiment, cell, error)]) from error

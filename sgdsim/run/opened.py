@@ -1,0 +1,126 @@
+"""A sweep: an experiment, and the run directory that it is simulated into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.theory_alone import TheoryAlone
+from sgdsim.errors import ExperimentError
+from sgdsim.experiment.experiment import Experiment, load_experiment
+from sgdsim.run.ensembles import cut, ensemble_of, naming
+from sgdsim.run.provenance import read_sessions
+from sgdsim.store.blocks import Block, CellLayout
+from sgdsim.store.directory import OTHER_FOLDER, RunDirectory
+from sgdsim.store.identity import REPLICAS, differing_keys
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An experiment with the ensemble of each cell, the run directory, and how the cells are cut into blocks."""
+
+    experiment: Experiment
+    ensembles: Sequence[Ensemble | TheoryAlone]
+    directory: RunDirectory
+    layout: Sequence[CellLayout]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks, in order."""
+        return [block for cell in self.layout for block in cell.blocks]
+
+    @property
+    def missing(self) -> list[Block]:
+        """The blocks that are not on disk, in order."""
+        there = self.directory.on_disk()
+        return [block for block in self.blocks if block.name not in there]
+
+    @property
+    def unit(self) -> str:
+        """What work is counted in."""
+        return self.ensembles[0].unit
+
+    def work(self, block: Block) -> int:
+        """The work in a block, as the meter counts it."""
+        return self.ensembles[block.cell].work(block.tiles)
+
+    def cost(self, block: Block) -> float:
+        """Seconds that a plan expects of the block on one core: to be compared with those of other blocks alone."""
+        return self.layout[block.cell].cost_of(block)
+
+
+def open_sweep(experiment: Experiment, path: Path) -> Sweep:
+    """The sweep of an experiment in a folder: a new one, or the one that was begun there.
+
+    **Raises:** ExperimentError where the folder holds a different experiment or cannot be written, or a cell does not
+    fit into memory; then nothing has been changed in it.
+    """
+    directory = RunDirectory(path)
+    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
+    for cell, ensemble in zip(experiment.cells, ensembles, strict=True):
+        with naming(experiment, cell):
+            ensemble.check_memory()
+    layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+    if directory.exists:
+        _check_same(experiment, directory)
+        if directory.index.is_file():
+            _stored_layout(directory, layout)
+    directory.make()
+    if not directory.create_experiment(experiment.resolved):
+        _check_same(experiment, directory)
+        if directory.read_experiment() != experiment.resolved:
+            directory.write_experiment(experiment.resolved)
+    if not directory.create_layout(layout):
+        layout = _stored_layout(directory, layout)
+    return Sweep(experiment=experiment, ensembles=ensembles, directory=directory, layout=layout)
+
+
+def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment of a run that was begun in a folder, under the name that it was begun with.
+
+    - `overrides`: `key=value` options on top.
+
+    **Raises:** ExperimentError where there is none.
+    """
+    directory.read_layout()
+    experiment = load_experiment(directory.experiment, overrides)
+    sessions = read_sessions(directory)
+    return replace(experiment, name=sessions[0]["experiment"]) if sessions else experiment
+
+
+def joined_sweep(directory: RunDirectory) -> Sweep:
+    """The sweep of a run that another process conducts; nothing is written.
+
+    **Raises:** ExperimentError where there is none, or this machine cannot take part in it.
+    """
+    experiment = load_run(directory)
+    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
+    layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+    return Sweep(experiment, ensembles, directory, layout=_stored_layout(directory, layout))
+
+
+def _check_same(experiment: Experiment, directory: RunDirectory) -> None:
+    keys = differing_keys(directory.read_experiment(), experiment.resolved)
+    remedy = OTHER_FOLDER
+    if keys == [REPLICAS]:
+        path = directory.path
+        remedy = f"to add replicas: sgdsim extend {path} --replicas N; to go on as begun: sgdsim run {path}"
+    if keys:
+        raise ExperimentError(
+            [f"{directory.path}: holds a different experiment (differing: {', '.join(keys)}); {remedy}"]
+        )
+
+
+def _stored_layout(directory: RunDirectory, layout: Sequence[CellLayout]) -> list[CellLayout]:
+    """The layout that the blocks on disk have, once it is certain that this machine's tiles fit into it."""
+    stored = directory.read_layout()
+    replicas = [sorted({cell.replicas for cell in cells}) for cells in (stored, layout)]
+    if replicas[0] != replicas[1]:
+        again = f"finish that first: sgdsim extend {directory.path} --replicas {replicas[1][0]}"
+        raise ExperimentError([f"{directory.path}: was being extended to {replicas[1][0]} replicas; {again}"])
+    if [cell.lanes for cell in stored] != [cell.lanes for cell in layout]:
+        lanes = [sorted({cell.lanes for cell in cells}) for cells in (stored, layout)]
+        raise ExperimentError(
+            [f"{directory.path}: was begun with tiles of {lanes[0]} replicas, here they are {lanes[1]}; {OTHER_FOLDER}"]
+        )
+    return stored

@@ -1,0 +1,233 @@
+"""Results of a sweep: results.nc and summary.json, from the blocks on disk alone."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, clock, merge_cells, to_dataset
+from sgdsim.analysis.moments import merge
+from sgdsim.analysis.plateau import find_plateau
+from sgdsim.contracts import System
+from sgdsim.ensemble.statistics import divergence_bound
+from sgdsim.ensemble.theory import predicted_spread
+from sgdsim.ensemble.tiles import Tiles
+from sgdsim.experiment.cells import Cell
+from sgdsim.experiment.experiment import Experiment
+from sgdsim.experiment.groups import groups
+from sgdsim.laws.catalogue import fit_law
+from sgdsim.laws.law import Members
+from sgdsim.laws.quantities import deviation, final, is_alone, scalars
+from sgdsim.run.against import read_points
+from sgdsim.run.ensembles import naming
+from sgdsim.run.further import further
+from sgdsim.run.versions import versions
+from sgdsim.store.block_file import BlockResult, SpoiltBlock
+from sgdsim.store.blocks import CellLayout
+from sgdsim.store.directory import RunDirectory
+from sgdsim.store.files import atomic, write_text
+
+NO_FAILURE: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell, merged: its numbers, and apart from them the work they took."""
+
+    data: xr.Dataset
+    finite_theory: bool
+    replica_steps: int
+    wall_seconds: float
+
+
+class SpoiltBlocks(Exception):
+    """Blocks that could not be merged were put aside, and are to be done again; what to tell of each."""
+
+
+def write_results(
+    experiment: Experiment,
+    directory: RunDirectory,
+    layout: Sequence[CellLayout],
+    failed: Mapping[int, str] = NO_FAILURE,
+) -> dict[str, Any]:
+    """Merges the blocks in order, writes results.nc and summary.json, and returns the summary.
+
+    The numbers in results.nc depend on the experiment only; times and speeds are in the summary.
+
+    - `failed`: the error of every cell that failed for good, not of all: its numbers are NaN, its replicas none.
+
+    **Raises:** SpoiltBlocks where a block was damaged or did not belong here.
+    """
+    results = _merge_all(experiment, directory, layout, failed)
+    cells = [results.get(cell.index) or _lost(results, cell) for cell in experiment.cells]
+    data = merge_cells([cell.data for cell in cells], [cell.axes for cell in experiment.cells])
+    data = data.assign_attrs(title=experiment.title, experiment=experiment.name)
+    # In memory first: on a full disk the HDF5 library takes the process down with it.
+    stored = data.to_netcdf(engine="h5netcdf")
+    with atomic(directory.results) as temporary:
+        temporary.write_bytes(stored)
+    summary = _finite(_summarise(experiment, cells, failed))
+    write_text(directory.summary, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    return summary
+
+
+def _merge_all(
+    experiment: Experiment, directory: RunDirectory, layout: Sequence[CellLayout], failed: Mapping[int, str]
+) -> dict[int, CellResult]:
+    """The cells that did not fail, merged; all their spoilt blocks are put aside before the first is complained of."""
+    results, spoilt = {}, []
+    for cell, cut in zip(experiment.cells, layout, strict=True):
+        if cell.index in failed:
+            continue
+        blocks = []
+        for block in cut.blocks:
+            try:
+                blocks.append(directory.read_block(block, cut.lanes)[0])
+            except SpoiltBlock as error:
+                spoilt.append(directory.put_aside(block, error))
+            except FileNotFoundError:
+                spoilt.append(f"{directory.path_of(block)}: is gone")
+        if not spoilt:
+            results[cell.index] = _merge_cell(experiment, cell, blocks)
+    if spoilt:
+        raise SpoiltBlocks("\n".join(spoilt))
+    return results
+
+
+def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult]) -> CellResult:
+    tiles = Tiles.concatenate([block.tiles for block in blocks])
+    steps = cell.problem.steps(cell.times)
+    with naming(experiment, cell):
+        spread = predicted_spread(cell.problem, cell.start, steps * cell.problem.dt, cell.theory)
+    bound = None if cell.simulator is None else divergence_bound(cell.problem, cell.start, int(steps[-1]))
+    return CellResult(
+        data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread, bound),
+        finite_theory=tiles.finite_theory,
+        replica_steps=sum(block.replica_steps for block in blocks),
+        wall_seconds=sum(block.wall_seconds for block in blocks),
+    )
+
+
+def _lost(results: Mapping[int, CellResult], cell: Cell) -> CellResult:
+    """A cell that failed, in the form of one that did not: no replicas, and NaN for every number."""
+    like = next(iter(results.values())).data
+    data = like.map(lambda values: xr.full_like(values, np.nan, float), keep_attrs=True)
+    steps = cell.problem.steps(cell.times)
+    known = {**clock(cell.problem, steps), "n_replicas": 0, "n_diverged": 0}
+    data = data.assign({name: like[name].copy(data=np.asarray(values)) for name, values in known.items()})
+    data.attrs = {"system": like.attrs["system"], **cell.problem.parameters()}
+    return CellResult(data=data, finite_theory=False, replica_steps=0, wall_seconds=0.0)
+
+
+def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapping[int, str]) -> dict[str, Any]:
+    fits: dict[str, Any] = {}
+    data = [cell.data for cell in cells]
+    for name, fit in experiment.fits.items():
+        every = [("", list(range(len(data))))]
+        for label, members in every if fit.together else groups(experiment.cells, fit.against, fit.second, fit.along):
+            whole = [index for index in members if index not in failed]
+            if not whole:
+                continue
+            problems = [experiment.cells[index].problem for index in whole]
+            chosen = Members(experiment.system, problems, [data[index] for index in whole])
+            entry = fit_law(fit, chosen) | {"cells": whole} | further(experiment, fit, whole)
+            fits[f"{name}[{label}]" if label else name] = entry
+    wall_seconds = sum(cell.wall_seconds for cell in cells)
+    return {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "system": experiment.system.name,
+        "versions": versions(),
+        "wall_seconds": wall_seconds,
+        "steps_per_second": _rate(sum(cell.replica_steps for cell in cells), wall_seconds),
+        "n_replicas": sum(int(cell.data.n_replicas) for cell in cells),
+        "n_diverged": sum(int(cell.data.n_diverged) for cell in cells),
+        "divergence": _divergence(experiment.cells[0].problem.order_parameters, data),
+        "cells": [
+            _summarise_cell(experiment.system, cell, result)
+            | ({"error": failed[cell.index]} if cell.index in failed else {})
+            for cell, result in zip(experiment.cells, cells, strict=True)
+        ],
+        "fits": fits,
+        "against": [
+            read_points(experiment.system, experiment.cells, data, asked, failed) for asked in experiment.against
+        ],
+    }
+
+
+def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str, Any]:
+    parameters = cell.problem.parameters()
+    names = [name for name in scalars(system) if name in result.data or f"{name}_theory" in result.data]
+    ends = {name: dict(zip(("mean", "sem", "theory"), final(result.data, name), strict=True)) for name in names}
+    return {
+        "cell": cell.index,
+        "axes": cell.axes,
+        "parameters": parameters,
+        "region": parameters.get("region"),
+        "dt": cell.problem.dt,
+        "theory": None if cell.theory is None else cell.theory.name,
+        "n_replicas": int(result.data.n_replicas),
+        "n_diverged": int(result.data.n_diverged),
+        "divergence_bound": float(result.data["divergence_bound"]) if "divergence_bound" in result.data else None,
+        **({"theory_diverged": not result.finite_theory} if is_alone(result.data) else _deviations(result.data)),
+        **_predicted(result.data),
+        "final": ends,
+        **{
+            f"final_{name}": {"mean": value["mean"], "sem": value["sem"], "ode": value["theory"]}
+            for name, value in ends.items()
+        },
+        **(_plateaus(result.data, names[0]) if names else {}),
+        "steps_per_second": _rate(result.replica_steps, result.wall_seconds),
+        "wall_seconds": result.wall_seconds,
+    }
+
+
+def _divergence(order_parameters: Sequence[str], cells: Sequence[xr.Dataset]) -> str | None:
+    """What counts as diverged, in words: "not finite, or |M| or |Q| > 1e+06"; None where nothing was simulated."""
+    bounds = [float(cell["divergence_bound"]) for cell in cells if "divergence_bound" in cell]
+    bounds = [bound for bound in bounds if math.isfinite(bound)]  # not that of a cell that failed
+    if not bounds:
+        return None
+    least, most = (f"{bound:.2g}" for bound in (min(bounds), max(bounds)))
+    sizes = " or ".join(f"|{name}|" for name in order_parameters)
+    return f"not finite, or {sizes} > {least if least == most else f'{least} to {most}'}"
+
+
+def _rate(replica_steps: int, wall_seconds: float) -> float | None:
+    """Steps per second; None where nothing was simulated."""
+    return replica_steps / wall_seconds if replica_steps else None
+
+
+def _deviations(data: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Mean and error of the deviations from theory."""
+    return {name: dict(zip(("mean", "sem"), deviation(data, name), strict=True)) for name in DEVIATIONS}
+
+
+def _predicted(data: xr.Dataset) -> dict[str, dict[str, float]]:
+    """The predicted means of the deviations, where the theory predicts fluctuations."""
+    found = {name: float(data[f"{name}{PREDICTED}"]) for name in DEVIATIONS if f"{name}{PREDICTED}" in data}
+    return {"predicted": found} if found else {}
+
+
+def _plateaus(data: xr.Dataset, name: str) -> dict[str, dict[str, float] | None]:
+    """The plateau of a scalar observable, None where there is none: of the simulation's mean and of theory."""
+    found = {}
+    for key, column in (("plateau", name), ("plateau_theory", f"{name}_theory")):
+        plateau = find_plateau(data["t"].values, data[column].values) if column in data else None
+        found[key] = None if plateau is None else dataclasses.asdict(plateau)
+    return found
+
+
+def _finite(value: Any) -> Any:
+    """The same tree with None for every number that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

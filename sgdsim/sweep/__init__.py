@@ -1,1 +1,0 @@
-"""Sweeps: from an experiment file to cells, blocks, and the results on disk."""

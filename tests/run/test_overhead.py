@@ -1,0 +1,49 @@
+"""What blocks cost beside their simulation: in seconds of the processor, which a busy machine does not change.
+
+`make bench` measures the same by the clock.
+"""
+
+import time
+
+import pytest
+
+from sgdsim.ensemble.bundle import Bundle
+from sgdsim.run.opened import open_sweep
+from sgdsim.run.results import write_results
+from sgdsim.store import files
+from tests.helpers import make_blocks, make_some
+from tests.toy import make_experiment
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """The one block of an experiment, and its result."""
+    sweep = make_blocks(make_experiment(d=(20,), replicas=4, block=4), tmp_path_factory.mktemp("one"))
+    return sweep.directory.read_block(sweep.blocks[0], 4)[0]
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """A sweep of so many blocks; no time is lost in waiting for the disk."""
+    monkeypatch.setattr(files, "_sync", lambda path: None)
+    return lambda count: open_sweep(make_experiment(d=(20,), replicas=4 * count, block=4), tmp_path / "many")
+
+
+def test_scheduling_and_storing_take_less_than_ten_milliseconds_a_block(many, one, monkeypatch):
+    monkeypatch.setattr(Bundle, "compile", lambda self: None)
+    monkeypatch.setattr(Bundle, "run", lambda self, progress: [one.tiles] * len(self.parts))
+    sweep = many(2000)
+    began = time.process_time()
+    assert make_some(sweep).made == 2000
+    assert time.process_time() - began < 2000 * 0.010
+
+
+def test_five_thousand_blocks_are_merged_in_less_than_five_seconds(many, one):
+    sweep = many(5000)
+    for block in sweep.blocks:
+        sweep.directory.write_block(block, one)
+    began = time.process_time()
+    write_results(sweep.experiment, sweep.directory, sweep.layout)
+    assert time.process_time() - began < 5

@@ -43,7 +43,7 @@ def configure() -> None:
 
 
 def _update(name: str, value: bool | int | float | str, overridden: bool) -> None:
-    """The same setting where the user has imported JAX first."""
+    """Sets what JAX reads at its import where the user has imported it first."""
     import jax
 
     if overridden:

@@ -83,7 +83,7 @@ def fit_power_law_to_means(
     mean: Float[np.ndarray, " points"],
     sem: Float[np.ndarray, " points"],
 ) -> PowerLaw:
-    """The same fit to points of which only mean and standard error are known.
+    """Fits a power law to points of which only mean and standard error are known.
 
     The error bars are those of weighted least squares, Cov = (X^T W X)^-1 with W = diag((mean/sem)^2), and to first
     order constant_error = constant * error(log constant).

@@ -125,7 +125,7 @@ def fit_log_power(
 def fit_log_power_to_means(
     x: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike, exponent: float | None = None
 ) -> Growth:
-    """The same to points of which only mean and standard error are known.
+    """Fits the law to points of which only mean and standard error are known.
 
     The error bars are those of weighted least squares, Cov = (J^T J)^-1 with J the derivatives of the law at the points
     by its parameters, in units of sem.

@@ -79,7 +79,7 @@ class PowerTerms:
         return self.without_given(np.sqrt(np.diag(turn @ (inverse @ inverse.T) @ turn.T)))
 
     def without_given(self, errors: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " parameters"]:
-        """The same errors, with NaN for an exponent that was given."""
+        """Standard errors, with NaN for an exponent that was given."""
         return errors if self.exponent is None else np.append(errors[:-1], math.nan)
 
     def chi2(self, best: Best) -> float:
@@ -88,7 +88,7 @@ class PowerTerms:
         return float(((self.mean / self.sem - model[0]) ** 2).sum())
 
     def told(self, found: Parameters) -> Parameters:
-        """The same with the coefficients of x itself: c_j exp(-s centre)."""
+        """The fit with the coefficients of x itself, not of x over its centre: c_j exp(-s centre)."""
         return np.column_stack([found[:, :-1] * np.exp(-found[:, -1:] * self.centre), found[:, -1]])
 
     def _turn(self, best: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, "parameters parameters"]:

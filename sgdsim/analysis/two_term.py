@@ -70,7 +70,7 @@ def fit_two_term(
 
 
 def fit_two_term_to_means(u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike) -> TwoTerm:
-    """The same fit to points of which only mean and standard error are known.
+    """Fits two terms to points of which only mean and standard error are known.
 
     The error bars are those of weighted least squares, Cov = (X^T W X)^-1 with X = (u, v), W = diag(sem^-2).
 

@@ -30,7 +30,7 @@ class InOrder(TyperGroup):
     """The commands, listed in this order."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Their names."""
+        """Names of the commands, in the order in which help shows them."""
         return sorted(super().list_commands(ctx), key=COMMANDS.index)
 
 

@@ -59,7 +59,7 @@ def why_no_mosaic(problem: Committee, dtype: Any) -> str | None:
 
 
 def why_unfit(problem: Committee, dtype: Any) -> str | None:
-    """The same as far as it is known without trying."""
+    """What keeps the chain from its fused form as far as it is known without compiling it."""
     if jnp.dtype(dtype) != np.float32:
         return "the registers of a thread hold its state in float32 only"
     shape = LoopShape.of(problem)

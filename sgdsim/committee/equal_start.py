@@ -97,7 +97,7 @@ class EqualStart(Start):
         return EqualUnits(np.eye(k), self.row(k), *(np.asarray(value, np.float64) for value in values))
 
     def draw(self, problem: Committee, rng: np.random.Generator, size: int) -> Overlaps:
-        """The same overlaps, `size` times."""
+        """The given overlaps for every one of `size` replicas."""
         p, k = problem.p, problem.k
         Q = np.full((p, p), self.off_diagonal)
         np.fill_diagonal(Q, self.diagonal)

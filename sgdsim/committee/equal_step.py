@@ -169,7 +169,7 @@ class EqualStep(eqx.Module):
     def _given_all(
         self, known: Float[Array, " points"], x: Float[Array, " points"], spread: Float[Array, ""]
     ) -> Float[Array, "4 points"]:
-        """The same given g, from the cumulants of e = known + noise - (1/p) sum_o sigma(x + spread eps_o)."""
+        """E[e^n] given g too, from the cumulants of e = known + noise - (1/p) sum_o sigma(x + spread eps_o)."""
         weights, others, p = jnp.asarray(_WEIGHTS), self.p - 4, self.p
         outputs = self.activation.value(x[:, None] + spread * jnp.asarray(_NODES)[None, :])
         mean = outputs @ weights

@@ -29,7 +29,7 @@ class EqualUnits(eqx.Module):
 
     @property
     def state(self) -> Float[Array, " modes"]:
-        """(m, q, c)."""
+        """The three numbers (m, q, c) that equal units leave of M and Q."""
         return jnp.concatenate([jnp.asarray(self.m), jnp.stack([jnp.asarray(self.q), jnp.asarray(self.c)])])
 
 
@@ -89,7 +89,7 @@ def pair_fields(
 
 
 def alike(P: Float[Array, "k k"], state: Float[Array, " modes"]) -> Float[Array, "fields fields"]:
-    """The same, of four equal units."""
+    """Covariance of the teacher's fields and those of four equal units."""
     k = len(P)
     Q = state[k + 1] + (state[k] - state[k + 1]) * jnp.eye(4)
     return pair_fields(P, jnp.broadcast_to(state[:k], (4, k)), Q)

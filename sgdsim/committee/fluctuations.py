@@ -62,11 +62,11 @@ class Flow(Protocol):
     def velocity(
         self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
     ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
-        """(dM/dt, dQ/dt)."""
+        """The drift (dM/dt, dQ/dt) of the order parameters."""
         ...
 
     def risk(self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, ""]:
-        """The excess risk."""
+        """The excess risk as a function of the order parameters."""
         ...
 
 

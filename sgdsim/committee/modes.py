@@ -59,7 +59,7 @@ def _single_directions(k: int, p: Float[Array, ""]) -> Float[Array, "modes field
 
 
 def _pair_direction(k: int, p: Float[Array, ""]) -> Float[Array, "fields fields"]:
-    """The same with w_12 = 1, alike in all others, and row sums of zero."""
+    """The change of Q between units with w_12 = 1, the same for units 1 and 2 with all others, and row sums of zero."""
     pair = jnp.array([0.0, 0.0, 1.0, 1.0])
     both, one, neither = jnp.outer(pair, pair), pair[:, None] != pair[None, :], jnp.outer(1 - pair, 1 - pair)
     w = both - one / (p - 2) + 2 * neither / ((p - 2) * (p - 3))

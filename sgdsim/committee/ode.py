@@ -123,7 +123,10 @@ class OverlapCurve(Curve):
         return {"M": M, "Q": Q, "excess_risk": risk}
 
     def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
-        """The same on the host. Where all units start alike they are solved as one; see `equal_units`."""
+        """Order parameters and risk at `times`, on the host.
+
+        Where all units start alike they are solved as one; see `equal_units`.
+        """
         units = equal_units(initial)
         if units is None:
             return super().solve(initial, times)
@@ -131,7 +134,7 @@ class OverlapCurve(Curve):
         return expand(solved, self.p) | {"excess_risk": solved["excess_risk"]}
 
     def of_equal_units(self) -> EqualCurve:
-        """The same ODE for units that are all alike."""
+        """The ODE of this problem for units that are all alike: three numbers instead of two matrices."""
         p = jnp.asarray(self.p, jnp.float64)
         return EqualCurve(self.A, self.B, self.noise, p, self.activation, rtol=self.rtol, atol=self.atol)
 

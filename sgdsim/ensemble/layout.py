@@ -43,7 +43,7 @@ class Layout:
 
     @property
     def devices(self) -> int:
-        """Devices in use."""
+        """How many devices have tiles."""
         return len(self.shares)
 
     @property

@@ -46,7 +46,7 @@ def steps_loop(begin: Count, end: Count, body: Body, carry: Any, at_once: int = 
 def steps_while(
     begin: Int[Array, ""], end: Count, going: Callable[[Any], Bool[Array, ""]], body: Body, carry: Any
 ) -> Any:
-    """The same while `going(carry)`.
+    """body(i, carry) for i = begin, begin + 1, ... while i < end and `going(carry)`.
 
     A GPU is asked for that after many steps only: the body must change nothing once it has become false.
     """

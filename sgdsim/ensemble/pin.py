@@ -37,13 +37,13 @@ class Pin(eqx.Module):
         return cls((n_steps >= 0).astype(dtype))
 
     def __call__(self, values: Any) -> Any:
-        """The same arrays, of floating-point or unsigned numbers."""
+        """Gives the arrays back, of floating-point or unsigned numbers, each computed once."""
         if not on_cpu():
             return values
         return jax.tree.map(self._divided, values)
 
     def packed(self, pair: tuple[Float32[Array, "*shape"], Float32[Array, "*shape"]]) -> tuple[Array, Array]:
-        """The same two arrays of numbers below 1e30 in size, made together: see `pair_pinning`."""
+        """Gives two arrays of numbers below 1e30 in size back, computed together once: see `pair_pinning`."""
         number = _packed(*pair)
         # The compiler turns a division by the same float64 everywhere into a product with its inverse, which it would
         # duplicate. So it is told that each element is divided by a number of its own.
@@ -57,7 +57,7 @@ class Pin(eqx.Module):
 
 
 def no_pin(values: Any) -> Any:
-    """The same values, left to the compiler."""
+    """Gives the values back as they are: the compiler may compute them as often as it likes."""
     return values
 
 

@@ -68,7 +68,7 @@ def run_segments(
 def _run_parts(
     state: Any, made: Int[Array, ""], n_steps: Int[Array, ""], segment: Int[Array, ""] | int, inside: Segment
 ) -> Any:
-    """The same by loops of static length only: a segment is AT_ONCE steps a part, fewer in the last.
+    """What `run_segments` does, by loops of static length only: a segment is AT_ONCE steps a part, fewer in the last.
 
     All parts of all segments are one loop: tiles whose segments differ do not wait for one another. Increments are
     added after every part; the random numbers are those of the segment.

@@ -31,7 +31,7 @@ def solve_theory(
 def solve_unchecked(
     problem: Problem, start: Start, times: Float[np.ndarray, " times"], theory: Theory
 ) -> dict[str, np.ndarray]:
-    """The same, with values that are not finite where the solution grows without bound.
+    """What `solve_theory` gives, but with values that are not finite where the solution grows without bound.
 
     **Raises:** ArgumentError where problem, start or times do not fit.
     """

@@ -89,7 +89,7 @@ class TheoryAlone:
         """Compiling, and solving, is the work itself."""
 
     def run(self, tiles: range | None = None, progress: Callable[[int], None] = silent) -> Tiles:
-        """The one tile."""
+        """Solves the theory: its curve is the one tile of an ensemble without replicas."""
         curve = solve_unchecked(self.problem, self.start, self.steps * self.problem.dt, self.theory)
         progress(1)
         none = np.zeros(1, np.int64)

@@ -9,7 +9,7 @@ from sgdsim.errors import ArgumentError
 
 
 def as_times(times: Row) -> Float[np.ndarray, " times"]:
-    """The same as an array, float64. **Raises:** ArgumentError for what is no row of numbers."""
+    """Times as an array, float64. **Raises:** ArgumentError for what is no row of numbers."""
     return row("times", times, "Write e.g. sgdsim.linear_times(5.0, 50).")
 
 

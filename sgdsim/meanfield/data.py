@@ -138,7 +138,7 @@ class TwoGaussians(Data):
 
     @property
     def known_labels(self) -> np.ndarray:
-        """1 and -1."""
+        """The two labels, 1 and -1."""
         return _turns(2)
 
     def order_parameters(self, predictions: Array) -> Array:

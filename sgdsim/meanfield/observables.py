@@ -60,7 +60,7 @@ def _sums(*values: Float[Array, "N lanes"]) -> tuple[Float[Array, " lanes"], ...
 
 
 def _sums_at_once(*values: Float[Array, "N lanes"]) -> tuple[Float[Array, " lanes"], ...]:
-    """The same in one reduction of many operands: a GPU launches one kernel, not one for each."""
+    """What `_sums` gives, by one reduction of many operands: a GPU launches one kernel, not one for each."""
     zeros = tuple(jnp.zeros((), value.dtype) for value in values)
     return jax.lax.reduce(values, zeros, lambda a, b: tuple(map(jnp.add, a, b)), (0,))
 

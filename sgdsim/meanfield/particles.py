@@ -89,7 +89,7 @@ class Pair(Particles):
         return PairKernel.of(problem, self.precision, self.most_lanes(problem, replicas), final)
 
     def outline(self, problem: MeanField, replicas: int, final: float) -> Kernel:
-        """The same kernel without its limit."""
+        """The kernel as `bind` makes it, but for the limit, which would have to be solved."""
         return PairKernel.outline(problem, self.precision, self.most_lanes(problem, replicas))
 
     def bytes_per_replica(self, problem: MeanField) -> int:

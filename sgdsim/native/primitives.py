@@ -74,7 +74,7 @@ def _function(name: str) -> Operation:
 
 
 def _of_floats(operation: Operation, name: str) -> Operation:
-    """The same, where integers would need another form that nobody has asked for."""
+    """An operation on floats, where integers would need another form that nobody has asked for."""
 
     def checked(operands: list[Operand], kind: str, params: Params) -> str:
         if operands[0].kind not in FLOATS:
@@ -147,7 +147,7 @@ def _round(operands: list[Operand], kind: str, params: Params) -> str:
 
 
 def _plain(operands: list[Operand], kind: str, params: Params) -> str:
-    """The same number, where only a shape changes: every shape is a scalar's here."""
+    """Hands a number on where only a shape changes: every shape is a scalar's here."""
     return operands[0].text
 
 

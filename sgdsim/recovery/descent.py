@@ -75,7 +75,7 @@ class Descent(Simulator):
         return 1 << max(0, most.bit_length() - 1)
 
     def data_bytes(self, problem: Recovery) -> int:
-        """Size of J."""
+        """Bytes of the data J of one replica."""
         features = Features(problem.N, problem.degree)
         return problem.data * features.count * jnp.dtype(self.precision).itemsize
 
@@ -105,5 +105,5 @@ class Descent(Simulator):
         return StepCost(operations=0.0, products=products, loops=60.0, launches=14.0)
 
     def _numbers(self, problem: Recovery) -> float:
-        """Numbers in J."""
+        """How many numbers the data J of one replica have."""
         return float(problem.data * Features(problem.N, problem.degree).count)

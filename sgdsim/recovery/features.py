@@ -25,7 +25,7 @@ class Features(eqx.Module):
 
     @property
     def count(self) -> int:
-        """E."""
+        """E, the number of features."""
         return self.N if self.degree == 1 else self.N * (self.N - 1) // 2
 
     @property

@@ -113,7 +113,7 @@ class LinearRegression(Theory):
     name: ClassVar[str] = "linear"
 
     def exists(self, problem: Recovery) -> bool:
-        """For linear regression."""
+        """Whether the problem is linear regression, degree 1."""
         return problem.degree == 1
 
     def check(self, problem: Recovery) -> None:

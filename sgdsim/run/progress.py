@@ -70,7 +70,7 @@ class _Judge(Meter):
         self.expect(float(total), float(done))
 
     def expect(self, total: float, done: float) -> None:
-        """Remembers the cost."""
+        """Remembers what all cells cost, and what those that are done have cost."""
         self._total, self._done = total, done
         self._speed.expect(total - done)
 
@@ -80,7 +80,7 @@ class _Judge(Meter):
         self._speed.weigh(cost)
 
     def resume(self) -> None:
-        """Starts the clock."""
+        """Starts the clock of the rate: simulation begins now."""
         self._speed.resume()
 
     def advance(self, steps: int) -> None:
@@ -145,7 +145,7 @@ class Bar(_Judge):
 
 
 class _Rate(ProgressColumn):
-    """Work per second."""
+    """A column of the bar: work per second."""
 
     def __init__(self, bar: Bar) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class _Rate(ProgressColumn):
 
 
 class _Left(_Rate):
-    """Time left."""
+    """A column of the bar: time left."""
 
     def render(self, task: Task) -> Text:
         left = self._bar.speed.seconds_left
@@ -188,7 +188,7 @@ class Lines(_Judge):
         self.message(f"{self._label}: {share:.0%} of the sweep, {rate:.2e} {self.unit}/s, {duration(left)} left")
 
     def message(self, text: str) -> None:
-        """Prints a line."""
+        """Prints a line of the log."""
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 

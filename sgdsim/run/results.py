@@ -225,7 +225,7 @@ def _plateaus(data: xr.Dataset, name: str) -> dict[str, dict[str, float] | None]
 
 
 def _finite(value: Any) -> Any:
-    """The same tree with None for every number that JSON cannot hold."""
+    """A tree with None for every number that JSON cannot hold."""
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list):

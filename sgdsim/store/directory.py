@@ -82,7 +82,7 @@ class RunDirectory:
 
     @property
     def results(self) -> Path:
-        """The merged numbers."""
+        """Path of results.nc, the merged numbers."""
         return self.path / "results.nc"
 
     @property
@@ -147,7 +147,7 @@ class RunDirectory:
             raise _unreadable(self.experiment, error) from error
 
     def write_experiment(self, resolved: Mapping[str, Any]) -> None:
-        """Stores the experiment."""
+        """Stores the experiment file as it was given."""
         write_text(self.experiment, tomli_w.dumps(resolved))
 
     def create_experiment(self, resolved: Mapping[str, Any]) -> bool:

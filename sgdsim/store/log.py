@@ -41,7 +41,7 @@ class Log:
             os.close(opened)
 
     def try_to_write(self, event: str, facts: Entry) -> None:
-        """The same, left out where it cannot be written: what it tells is not worth stopping for."""
+        """Writes a line, or leaves it out where it cannot be written: what it tells is not worth stopping for."""
         with suppress(OSError):
             self.write(event, facts)
 

@@ -54,7 +54,7 @@ class ModelRates(eqx.Module):
         atoms = atoms_of(model)
 
         def feature(w: Array) -> Array:
-            """F (cells, J)."""
+            """F at the centres of the cells, (cells, J)."""
             x = tuple(column[None, :] for column in atoms.points.T)
             return model.feature((w[:, None],), x)
 
@@ -84,7 +84,7 @@ class Density:
 
     @property
     def centres(self) -> Float[np.ndarray, " cells"]:
-        """Of the cells."""
+        """Centres of the cells of the grid."""
         return (self.edges[1:] + self.edges[:-1]) / 2
 
     @property

@@ -44,7 +44,7 @@ class Drive(eqx.Module):
 
     @abc.abstractmethod
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
-        """The same under the key of the step: counters need not tell steps apart, only what is drawn in one."""
+        """What `draw` gives, under the key of the step: counters tell apart only what is drawn in one step."""
 
     def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
@@ -105,7 +105,7 @@ class Flow(Drive):
     """The drift alone, dW = -h dt: the limit for beta < 1."""
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> None:
-        """Nothing is random."""
+        """Draws nothing: this drive is deterministic."""
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
         """W - h(W, m) dt."""
@@ -120,7 +120,7 @@ class CommonSde(Drive):
     """
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
-        """Normals (J, lanes)."""
+        """One normal for each of the J data points and every lane, (J, lanes)."""
         return jnp.stack(lane_normals(key, jnp.zeros((), jnp.uint32), len(model.data.points), dtype, pin))
 
     def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
@@ -143,7 +143,7 @@ class CommonSde(Drive):
 
 
 class OwnSde(CommonSde):
-    """The same with Brownian motions of its own for every particle.
+    """The SDE with Brownian motions of its own for every particle.
 
     With root = sqrt(s) and u = c/root, zeta_j = root_j (z_j - u_j shrink (u.z)), so that the noise of a particle is
     sum_j root_j z_j grad F_j - shrink (u.z) h: one pass over the atoms, a pair of them at a time.
@@ -181,7 +181,7 @@ class OwnSde(CommonSde):
 
 
 class OwnScalarSde(CommonSde):
-    """The same for particles of one weight, whose Sigma is a number: one normal for a particle and step."""
+    """`OwnSde` for particles of one weight, whose Sigma is a number: one normal for a particle and step."""
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """Normals (N, lanes).
@@ -255,7 +255,7 @@ def _direction(c: Float[Array, "J #lanes"], root: Float[Array, "J #lanes"]) -> F
 
 
 def _even(values: Float[Array, "J *rest"]) -> Float[Array, "even *rest"]:
-    """The same with a last row of zeros where their number is odd."""
+    """The rows, and a last one of zeros where their number is odd."""
     odd = len(values) % 2
     return jnp.concatenate([values, jnp.zeros_like(values[:odd])]) if odd else values
 

@@ -49,7 +49,7 @@ class Limit(eqx.Module):
     variance: Float[Array, "grid dim"]
 
     def m_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times J"]:
-        """m(t)."""
+        """The limit's m(t): what the drift needs to know of the law."""
         return self._at(self.m, t)
 
     def mean_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times dim"]:
@@ -74,7 +74,7 @@ class LimitDrift(eqx.Module):
     limit: Limit
 
     def __call__(self, W: Particles, t: Array) -> Particles:
-        """-h."""
+        """The drift -h(w, m) of a particle."""
         return characteristics.drift(self.model, W, self.limit.m_at(t)[:, None])
 
 
@@ -130,7 +130,7 @@ class DensitySolution(Solution):
         self.limit = Limit(self.density.spacing, jnp.asarray(self.density.m), *columns)
 
     def histogram(self, times: np.ndarray, edges: np.ndarray) -> np.ndarray:
-        """Of the density."""
+        """Histogram of the limit's density."""
         return self.density.histogram(times, edges)
 
 
@@ -186,7 +186,7 @@ class RadialDrift(eqx.Module):
     limit: Limit
 
     def __call__(self, r: Particles, t: Array) -> Particles:
-        """-psi'."""
+        """The velocity -psi'(r) of a radius."""
         return radial.velocity(r, self.limit.m_at(t))
 
 

@@ -82,7 +82,7 @@ def _velocity(model: Model, weights: Weights, state: State) -> State:
     rate = jax.jvp(lambda m: atoms.coefficients(model.loss, m)[0], (m,), (jnp.ones_like(m),))[1]  # dc_j/dm_j
 
     def feature(v: Array) -> Array:
-        """F (n, J)."""
+        """Features F of n particles, (n, J)."""
         return model.feature((v,), tuple(column[None, :] for column in points.T))
 
     def slope(v: Array) -> Array:

@@ -61,7 +61,7 @@ def slopes(r: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Arr
 
 
 def velocity(r: Particles, Q: Float[Array, " 2"]) -> Particles:
-    """-psi'(r)."""
+    """dr/dt = -psi'(r) of every radius."""
     plus, minus = slopes(r[0])
     return (plus * (1 - Q[0]) - minus * (1 + Q[1]),)
 
@@ -72,7 +72,7 @@ def risk(Q: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
 
 
 def order_parameters(r: Particles, weights: Float[Array, "n 1"]) -> Float[Array, " 2"]:
-    """Q+ and Q-."""
+    """The order parameters Q+ and Q-: mean outputs in the two classes."""
     return jnp.stack([jnp.sum(q * weights) for q in outputs(r[0])])
 
 

@@ -28,6 +28,7 @@ from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import FromLaw
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from sgdsim.recovery.dmft import advance
+from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates, begin
 
 _TILES = 256
@@ -131,4 +132,4 @@ def _theory(n: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     number, index = jax.ShapeDtypeStruct((1,), jnp.float64), jax.ShapeDtypeStruct((), jnp.int64)
     rates = jax.eval_shape(lambda each: Rates(each, each, each, each), number)
     known = jax.eval_shape(jax.vmap(partial(begin, n=n)), rates, number, number)
-    return partial(advance, tile=None), (rates, known, index, index)
+    return partial(advance, products=WholeProducts()), (rates, known, index, index)

@@ -29,6 +29,7 @@ from sgdsim.meanfield.starts import FromLaw
 from sgdsim.recovery import ExactStart, Recovery
 from sgdsim.recovery.descent_kernel import DescentKernel
 from sgdsim.recovery.dmft import advance as dmft_advance
+from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates
 from sgdsim.recovery.dmft_step import begin as dmft_begin
 
@@ -112,7 +113,7 @@ def test_the_mean_field_theory(request):
     known = jax.vmap(partial(dmft_begin, n=24))(rates, jnp.array([0.4, 0.3, 0.1]), jnp.array([1.0, 0.8, 0.9]))
 
     def solved(ends):
-        solve = jax.jit(lambda *arguments: dmft_advance.__wrapped__(*arguments, tile=None))
+        solve = jax.jit(lambda *arguments: dmft_advance.__wrapped__(*arguments, products=WholeProducts()))
         now, begin = known, 0
         for end in ends:
             now, begin = solve(rates, now, jnp.asarray(begin), jnp.asarray(end)), end

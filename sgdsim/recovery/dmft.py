@@ -19,7 +19,8 @@ from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
-from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
+from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
+from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import Overlaps
@@ -158,9 +159,9 @@ def _check_memory(need: int, steps: int) -> None:
         raise ArgumentError("times", must, got, "Memory is 32 T^2 bytes, T = t/eta: end earlier, or raise eta.")
 
 
-def _tile() -> int | None:
-    """Side of the pieces in which matrices are read; None for whole ones."""
-    return TILE if on_cpu() else None
+def _products() -> Products:
+    """The form for the devices at hand."""
+    return NativeProducts() if on_cpu() else WholeProducts()
 
 
 def solve(
@@ -184,7 +185,7 @@ def solve(
         end = min(size - 1, steps)
         while t < end and not np.asarray(known.stopped).all():
             until, began = min(t + chunk, end), time.perf_counter()
-            known = jax.block_until_ready(advance(rates, known, jnp.asarray(t), jnp.asarray(until), _tile()))
+            known = jax.block_until_ready(advance(rates, known, jnp.asarray(t), jnp.asarray(until), _products()))
             t = until
             # The clock decides only how often Python has its turn: steps do not depend on how they are grouped.
             took = time.perf_counter() - began
@@ -192,10 +193,10 @@ def solve(
     return known
 
 
-@partial(jax.jit, static_argnames="tile", donate_argnames="known")
-def advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], tile: int | None) -> Kernels:
+@partial(jax.jit, static_argnames="products", donate_argnames="known")
+def advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], products: Products) -> Kernels:
     """From step t to `until`, or to where all elements have stopped."""
-    every = jax.vmap(partial(step, tile=tile), in_axes=(0, 0, None))
+    every = jax.vmap(partial(step, products=products), in_axes=(0, 0, None))
     return steps_while(t, until, lambda known: ~known.stopped.all(), lambda t, known: every(rates, known, t), known)
 
 

@@ -1,16 +1,11 @@
 """One step of the dynamical mean-field theory of signal recovery, on padded arrays."""
 
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-TILE = 128
-"""Side of the square pieces in which a CPU reads the matrices: two of them stay in the cache of a core.
-
-It divides the size of all padded arrays."""
+from sgdsim.recovery.dmft_products import Products
 
 
 class Rates(eqx.Module):
@@ -69,51 +64,11 @@ def begin(rates: Rates, m0: Float[Array, ""], C00: Float[Array, ""], n: int) -> 
     )
 
 
-def _products(
-    matrices: tuple[Float[Array, "n n"], ...],
-    left: tuple[Float[Array, " n"], ...],
-    right: tuple[Float[Array, " n"], ...],
-    size: Int[Array, ""],
-    tile: int | None,
-) -> tuple[list[Float[Array, " n"]], list[Float[Array, " n"]]]:
-    """left @ L and L @ right for each lower triangular L, of which the first `size` rows and columns count.
-
-    Both products of a tile are made while it is in the cache, and tiles above the diagonal are left out. The time is
-    that of reading the matrices. Without tiles, for devices that want few and large products, all is multiplied.
-    """
-    if tile is None:
-        from_left = [v @ L for v, L in zip(left, matrices, strict=True)]
-        return from_left, [L @ v for v, L in zip(right, matrices, strict=True)]
-
-    def one(row: Array, column: Array, sums: tuple[list[Array], list[Array]]) -> tuple[list[Array], list[Array]]:
-        below, beside = row * tile, column * tile
-        pieces = [jax.lax.dynamic_slice(L, (below, beside), (tile, tile)) for L in matrices]
-        down = [_add(s, _cut(v, below, tile) @ L, beside) for s, v, L in zip(sums[0], left, pieces, strict=True)]
-        across = [_add(s, L @ _cut(v, beside, tile), below) for s, v, L in zip(sums[1], right, pieces, strict=True)]
-        return down, across
-
-    zeros = [jnp.zeros_like(v) for v in left]
-    return jax.lax.fori_loop(
-        0,
-        (size + tile - 1) // tile,
-        lambda row, sums: jax.lax.fori_loop(0, row + 1, partial(one, row), sums),
-        (zeros, zeros),
-    )
-
-
-def _cut(vector: Float[Array, " n"], begin: Int[Array, ""], size: int) -> Float[Array, " size"]:
-    return jax.lax.dynamic_slice(vector, (begin,), (size,))
-
-
-def _add(total: Float[Array, " n"], part: Float[Array, " tile"], begin: Int[Array, ""]) -> Float[Array, " n"]:
-    return jax.lax.dynamic_update_slice(total, _cut(total, begin, part.shape[0]) + part, (begin,))
-
-
 def _row(matrix: Float[Array, "n n"], index: Int[Array, ""]) -> Float[Array, " n"]:
     return jax.lax.dynamic_index_in_dim(matrix, index, keepdims=False)
 
 
-def step(rates: Rates, known: Kernels, t: Int[Array, ""], tile: int | None) -> Kernels:
+def step(rates: Rates, known: Kernels, t: Int[Array, ""], products: Products) -> Kernels:
     """One element from step t to t + 1, unless it has stopped: then its row t + 1 stays zero.
 
         A(t,s) = Lambda_R(t,s) C(t,s) - eta Lambda_C(t,s) R(t,s),  B(s) = eta Lambda_C(t,s) C(t,s)
@@ -126,7 +81,7 @@ def step(rates: Rates, known: Kernels, t: Int[Array, ""], tile: int | None) -> K
     g, steps = rates.eta * rates.alpha, jnp.arange(known.m.shape[0])
     C, R, LC, LR = (_row(matrix, t) for matrix in (known.C, known.R, known.LC, known.LR))
     A, B = LR * C - rates.eta * LC * R, rates.eta * LC * C
-    (AC, AR), (CA, RB) = _products((known.C, known.R), (A, A), (A, B), t + 1, tile)
+    (AC, AR), (CA, RB) = products((known.C, known.R), (A, A), (A, B), t + 1)
     drift = LR.sum() * known.m[t]
     m_next = known.m[t] + g * (drift - A @ known.m)
     R = R + jnp.where(steps == t, 1.0, -g * AR)  # A R vanishes at s = t
@@ -135,7 +90,7 @@ def step(rates: Rates, known: Kernels, t: Int[Array, ""], tile: int | None) -> K
     norm = C[t] + g * (drift * m_next - A @ C + B @ R)
     C = C.at[t + 1].set(norm)
     m, norms = known.m.at[t + 1].set(m_next), known.norm.at[t + 1].set(norm)
-    LC, LR, e2 = _memory_kernels(rates, known, m, C, R, t + 1, tile)
+    LC, LR, e2 = _memory_kernels(rates, known, m, C, R, t + 1, products)
 
     def write(matrix: Array, row: Array) -> Array:
         return jax.lax.dynamic_update_index_in_dim(matrix, jnp.where(known.stopped, 0.0, row), t + 1, 0)
@@ -160,7 +115,7 @@ def _memory_kernels(
     C: Float[Array, " n"],
     R: Float[Array, " n"],
     t: Int[Array, ""],
-    tile: int | None,
+    products: Products,
 ) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, ""]]:
     """Row t of Lambda_C and Lambda_R, and e2(t), from the rows t of C and R; `known` reaches to t - 1.
 
@@ -174,7 +129,7 @@ def _memory_kernels(
     steps = jnp.arange(m.shape[0])
     K = R * C
     Q = jnp.where(steps <= t, 0.5 * (1.0 - m[t] ** 2 - m**2 + C**2), 0.0)
-    (K_LR, K_LC), (d, LC_K) = _products((known.LR, known.LC), (K, K), (Q, K), t, tile)
+    (K_LR, K_LC), (d, LC_K) = products((known.LR, known.LC), (K, K), (Q, K), t)
     LR = jnp.where(steps == t, 1.0, -rates.eta * K_LR)
     LC = jnp.where(steps < t, d - rates.eta * (K_LC + LC_K - K * known.e2 / rates.b), 0.0)
     e2 = jnp.maximum(LR @ Q - rates.eta * (K @ LC), 0.0)  # near recovery it may round to -1e-17

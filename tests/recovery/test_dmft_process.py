@@ -7,7 +7,7 @@ import sgdsim
 from sgdsim.cost import THEORY_OPERATION
 from sgdsim.ensemble.theory import solve_theory, solve_unchecked
 from sgdsim.recovery import Dmft, ExactStart, Recovery, dmft, integrate
-from sgdsim.recovery.dmft_step import TILE
+from sgdsim.recovery.dmft_products import NativeProducts, TiledProducts, WholeProducts
 
 KERNELS = ("m", "e2", "C", "R", "LC", "LR")
 
@@ -27,10 +27,10 @@ def test_a_batch_is_its_elements():
             np.testing.assert_array_equal(getattr(batch, name)[i, j], getattr(one, name))
 
 
-@pytest.mark.parametrize("tile", [TILE, None])
-def test_elements_side_by_side_in_tiles_or_whole_products(tile, monkeypatch):
+@pytest.mark.parametrize("products", [NativeProducts(), TiledProducts(), WholeProducts()], ids=str)
+def test_elements_side_by_side_in_every_form(products, monkeypatch):
     """As an accelerator solves them: those that have stopped wait, unchanged, for the others."""
-    monkeypatch.setattr(dmft, "_tile", lambda: tile)
+    monkeypatch.setattr(dmft, "_products", lambda: products)
     given = [np.array(values) for values in ([2.5, 1.5, 4.0], [0.1] * 3, [0.2, 1.0, 1.0], [0.2] * 3, [1.0] * 3)]
     together = dmft.solve(*given, steps=140, tolerance=1e-3)
     for i, parameters in enumerate(zip(*given, strict=True)):

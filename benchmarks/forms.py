@@ -1,5 +1,7 @@
 """Speed of each form, in steps of one trajectory per second, over all replicas and cores."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,12 +60,17 @@ def descent_rate(N: int, stored: bool, steps: int) -> float:
     return 64 * steps / seconds(ensemble.run)
 
 
-def mean_field(steps: int) -> tuple[float, int]:
-    """Seconds and bytes of the mean-field theory of a run of so many steps that does not recover."""
+def mean_field_job(steps: int) -> tuple[Callable[[], object], int]:
+    """The mean-field theory of a run of so many steps that does not recover, and its bytes."""
     problem, theory = Recovery(alpha=1.5, eta=0.1, m0=0.01), Dmft()
     times = np.array([steps * problem.dt])
-    duration = seconds(lambda: solve_theory(problem, ExactStart(), times, theory))
-    return duration, theory.memory(problem, times)
+    return lambda: solve_theory(problem, ExactStart(), times, theory), theory.memory(problem, times)
+
+
+def mean_field(steps: int) -> tuple[float, int]:
+    """Seconds and bytes of it."""
+    job, memory = mean_field_job(steps)
+    return seconds(job), memory
 
 
 def numpy_descent_rate(N: int, steps: int) -> float:

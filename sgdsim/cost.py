@@ -24,9 +24,9 @@ LAUNCH, ACCELERATED_OPERATION, ACCELERATED_PRODUCT = 6.2e-6, 4.5e-13, 2.5e-14
 # Predicted: an accelerator asks the host once in 16 steps at most, for 10 us.
 WAIT = 6e-7
 """On an accelerator: what a step waits for the host."""
-# `make bench`, mean-field theory of signal recovery, T = 1000.
-THEORY_OPERATION = 2.2e-10
-"""One operation of a theory's loop, in float64."""
+# `make bench`, mean-field theory of signal recovery, T = 1000 and 3000.
+THEORY_OPERATION = 9e-11
+"""One operation of a theory's loop, in float64, where a C++ compiler is found."""
 # `python -m benchmarks.plan`: what its columns "start" and "report" say, and their slope in figures and cells.
 START, PAGE, FIGURE, PER_CELL = 2.2, 1.2, 0.9, 0.02
 """Before the first cell; results and page of a run, one figure or fit of it in two formats, and one cell in them."""

@@ -2,7 +2,7 @@
 // triangular matrices, left @ L and L @ right of its first t rows and columns, t = 1..T, in one pass over L.
 #include <cstddef>
 
-constexpr std::size_t ROWS = 4;  // at a time: each load and store of `down` serves so many
+constexpr std::size_t ROWS = 8;  // at a time: each load and store of `down` serves so many
 
 static void both(const double *L, std::size_t n, std::size_t size, const double *left, const double *right,
                  double *__restrict down, double *__restrict across) {

@@ -30,4 +30,4 @@ def triangle_products(
     # One call for all elements of a batch: mapped one by one, their matrices would be cut out and copied.
     call = jax.ffi.ffi_call(name, shapes, vmap_method="broadcast_all")
     results = call(*matrices, *left, *right, size)
-    return results[: len(matrices)], results[len(matrices) :]
+    return list(results[: len(matrices)]), list(results[len(matrices) :])

@@ -19,6 +19,7 @@ from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
+from sgdsim.native.build import find_compiler
 from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
@@ -27,8 +28,10 @@ from sgdsim.recovery.starts import Overlaps
 
 _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
-STAGE = 0.8
-"""Seconds that compiling the program of one stage takes."""
+STAGE, LIBRARY = 0.5, 0.7
+"""Seconds that compiling the program of one stage takes, and what a C++ compiler takes for their products."""
+WITHOUT_COMPILER = 3.0
+"""How many times longer a step takes where XLA makes its products on a CPU (`make bench`: 2.4 to 4)."""
 _PAUSE = 0.25
 """Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
 
@@ -271,12 +274,14 @@ class Dmft(Theory):
 
     def cost(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> float:
         """Of 8 products of a triangular matrix and a vector per step: 8 T^3/3 operations."""
-        return THEORY_OPERATION * 8 / 3 * float(problem.steps(times).max()) ** 3
+        slower = WITHOUT_COMPILER if find_compiler() is None else 1.0
+        return slower * THEORY_OPERATION * 8 / 3 * float(problem.steps(times).max()) ** 3
 
     def once(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
-        """A program for every stage."""
+        """A program for every stage, and the library that all call."""
         stages = stage_sizes(int(problem.steps(times).max()))
-        return tuple(Once((type(self), size), compile=STAGE) for size in stages)
+        programs = tuple(Once((type(self), size), compile=STAGE) for size in stages)
+        return programs if find_compiler() is None else (*programs, Once((type(self), "library"), compile=LIBRARY))
 
     def bind(self, problem: Recovery) -> DmftCurve:
         """The curve of this problem."""

@@ -46,8 +46,8 @@ class WholeProducts:
 class TiledProducts:
     """For a CPU without a C++ compiler: both products of a tile are made while it is in the cache.
 
-    Tiles above the diagonal are left out. XLA copies a tile before it multiplies it, and launches 20 small loops
-    beside: the time is 3 to 5 times that of reading the matrices.
+    Tiles above the diagonal are left out. XLA copies a tile before it multiplies it twice, and runs 20 small loops
+    beside: together 2.4 to 4 times as long as the C++.
     """
 
     def __call__(self, matrices: Matrices, left: Vectors, right: Vectors, size: Int[Array, ""]) -> Both:

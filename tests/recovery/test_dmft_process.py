@@ -133,9 +133,15 @@ def test_observables():
     np.testing.assert_array_equal(curve["C_waiting"], waiting)
 
 
-def test_cost_is_known_before():
+@pytest.mark.parametrize("compiler", [True, False])
+def test_cost_is_known_before(compiler, monkeypatch):
+    """Without a C++ compiler steps take 3 times as long, and no library is made."""
+    monkeypatch.setattr(dmft, "find_compiler", lambda: "a compiler" if compiler else None)
     problem, times = Recovery(alpha=2.5, eta=0.1), np.array([10.0, 100.0])
-    assert Dmft().cost(problem, ExactStart(), times) == pytest.approx(THEORY_OPERATION * 8 / 3 * 1e9)
+    operations = (1 if compiler else 3) * 8 / 3 * 1e9
+    assert Dmft().cost(problem, ExactStart(), times) == pytest.approx(THEORY_OPERATION * operations)
+    once = Dmft().once(problem, ExactStart(), times)
+    assert len({work.key for work in once}) == len(once) == 2 + compiler  # arrays of 512 and of 1024 steps
     assert Dmft().memory(problem, times) == 32 * (1024**2 + 512**2)
 
 

@@ -14,14 +14,14 @@ from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_products import NativeProducts, TiledProducts, WholeProducts
 from sgdsim.recovery.dmft_step import Rates, begin
 
-SIZE = 256
+SIZE = 512  # as a run begins: its program is shared with other tests
 FORMS = [NativeProducts(), TiledProducts(), WholeProducts()]
 
 
-def started(size=SIZE):
+def started():
     """One element, of few data and an unsymmetric start."""
     rates = Rates(*(jnp.array([value]) for value in (1.5, 0.1, 0.3, 0.0)))
-    return rates, jax.vmap(partial(begin, n=size))(rates, jnp.array([-0.4]), jnp.array([0.7]))
+    return rates, jax.vmap(partial(begin, n=SIZE))(rates, jnp.array([-0.4]), jnp.array([0.7]))
 
 
 def solved(products, ends):
@@ -63,13 +63,12 @@ def test_no_matrix_is_copied():
 def test_without_a_compiler_products_go_by_tiles_and_one_line_says_so(monkeypatch, caplog):
     monkeypatch.setenv("CXX", "nothing-of-this-name")
     notices.notice.cache_clear()
-    tiled = solved(TiledProducts(), [205])
-    jax.clear_caches()
+    rng = np.random.default_rng(0)
+    given = (np.tril(rng.normal(size=(256, 256))),), (rng.normal(size=256),), (rng.normal(size=256),), 256
     with caplog.at_level(logging.WARNING, "sgdsim"):
-        native = solved(NativeProducts(), [205])
+        native, tiled = (jax.jit(products.__call__)(*given) for products in (NativeProducts(), TiledProducts()))
     notices.notice.cache_clear()
-    jax.clear_caches()
-    for one, other in zip(jax.tree.leaves(tiled), jax.tree.leaves(native), strict=True):
+    for one, other in zip(jax.tree.leaves(native), jax.tree.leaves(tiled), strict=True):
         np.testing.assert_array_equal(one, other)
     (line,) = caplog.messages
     assert line == (

@@ -33,6 +33,17 @@ def test_products_from_both_sides_are_those_of_numpy():
         assert not np.asarray(found)[~inside].any()
 
 
+@needs_compiler
+def test_no_matrix_is_copied():
+    """What the call of a batch needs beside arguments and results is less than half of one of its matrices."""
+    matrix, vector = (jax.ShapeDtypeStruct((2, *shape), jnp.float64) for shape in ((256, 256), (256,)))
+    sizes = jax.ShapeDtypeStruct((2,), jnp.int64)
+    job = jax.jit(jax.vmap(triangle_products)).lower((matrix,), (vector,), (vector,), sizes)
+    memory = job.compile().memory_analysis()
+    assert memory is not None
+    assert memory.temp_size_in_bytes < 4 * 256**2
+
+
 def test_sides_that_are_no_whole_vectors_are_refused():
     matrix, vector = jnp.zeros((24, 24)), jnp.zeros(24)
     with pytest.raises(ArgumentError, match=r"multiples of 16, but got 24"):

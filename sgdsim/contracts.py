@@ -68,6 +68,13 @@ class Problem(eqx.Module):
     def parameters(self) -> dict[str, Scalar]:
         """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""
 
+    def own_system(self) -> "System | None":
+        """The system that the problem belongs to, where its name alone does not find it.
+
+        A problem of a script, or of a package that is not installed, returns its `System`; None leaves it to the name.
+        """
+        return None
+
     def steps(self, times: Float[np.ndarray, " times"]) -> Int[np.ndarray, " times"]:
         """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
         return np.rint(np.asarray(times, np.float64) / self.dt).astype(np.int64)

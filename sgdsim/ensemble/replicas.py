@@ -16,10 +16,11 @@ from sgdsim.cost import KERNEL, UNROLLED, Once, StepCost
 from sgdsim.ensemble.batch import Piece
 from sgdsim.ensemble.bundle import Bundle
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
-from sgdsim.ensemble.parts import check_parts
+from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, check_solved
+from sgdsim.ensemble.parts import check_parts, check_problem
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
-from sgdsim.ensemble.shapes import bytes_observed, signature
+from sgdsim.ensemble.shapes import bytes_observed, observed, signature
 from sgdsim.ensemble.stack import form_of, own_bytes
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
@@ -59,6 +60,7 @@ class Ensemble:
     unit: ClassVar[str] = "steps"
 
     def __post_init__(self) -> None:
+        check_problem(self.problem)
         check_save_times(self.problem, self.times)
         for name, least, value in (("replicas", 1, self.replicas), ("seed", 0, self.seed), ("batch", 1, self.batch)):
             if name != "batch" or value is not None:
@@ -67,13 +69,18 @@ class Ensemble:
 
     @cached_property
     def kernel(self) -> Kernel:
-        """The simulator bound to the problem."""
-        return self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
+        """The simulator bound to the problem, checked at the door."""
+        kernel = self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
+        check_kernel(kernel, self.simulator, self.lanes)
+        check_observed(observed(*signature(kernel, self._first_start)), kernel, self.problem)
+        return kernel
 
     @cached_property
     def outline(self) -> Kernel:
         """The kernel as far as sizes need it: nothing is solved for it."""
-        return self.simulator.outline(self.problem, self.replicas, float(self.realised_times[-1]))
+        outline = self.simulator.outline(self.problem, self.replicas, float(self.realised_times[-1]))
+        check_kernel(outline, self.simulator)
+        return outline
 
     @property
     def lanes(self) -> int:
@@ -164,14 +171,21 @@ class Ensemble:
     @cached_property
     def program(self) -> tuple[Any, Any]:
         """Equal for cells whose kernels are of one shape: see `shapes.signature`."""
-        return signature(self.outline, self._start_of(0))
+        return signature(self.outline, self._first_start)
+
+    @property
+    def _observed(self) -> Observables:
+        """Shapes of what a tile is observed to be."""
+        return observed(*self.program)
 
     @cached_property
     def theory_curve(self) -> Observables | None:
         """The theory of a shared start, time axis first; None without a theory or where every replica has its own."""
         if self.theory is None or self.start.per_replica:
             return None
-        return solve_theory(self.problem, self.start, self.realised_times, self.theory)
+        solved = solve_theory(self.problem, self.start, self.realised_times, self.theory)
+        check_solved(solved, self.theory, self.problem, len(self.times), self._observed)
+        return solved
 
     @cached_property
     def form(self) -> Hashable:
@@ -183,13 +197,19 @@ class Ensemble:
         in it may differ, e.g. the step size, the noise, d of the exact chain, and the number of steps.
         """
         theory = self.theory and (self.theory.name, form_of(self._own_curve))
-        start = (self.start.per_replica, form_of(self._start_of(0)))
+        start = (self.start.per_replica, form_of(self._first_start))
         return form_of(self.kernel), start, theory, len(self.times), self.problem.order_parameters
 
     @cached_property
     def _own_curve(self) -> Curve | None:
         """The theory where every replica has a start of its own."""
-        return self.theory.bind(self.problem) if self.theory is not None and self.start.per_replica else None
+        if self.theory is None or not self.start.per_replica:
+            return None
+        curve = self.theory.bind(self.problem)
+        initial = jax.tree.map(lambda part: part[0], self._first_start)
+        solved = jax.eval_shape(curve, initial, jax.ShapeDtypeStruct((len(self.times),), np.float64))
+        check_solved(solved, self.theory, self.problem, len(self.times), self._observed)
+        return curve
 
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
@@ -205,7 +225,7 @@ class Ensemble:
         keys = replica_keys(self.seed, self._stream, first, count).reshape(2, len(tiles), self.lanes)
         return Piece(
             kernel=self.kernel,
-            initials=self._own_starts(tiles) if own else self._start_of(0),
+            initials=self._own_starts(tiles) if own else self._first_start,
             own=own,
             keys=np.moveaxis(keys, 0, 1),
             valid=np.array([self.replicas_of(range(tile, tile + 1)) for tile in tiles]),
@@ -221,6 +241,13 @@ class Ensemble:
     def _stream(self) -> int:
         """The cell whose random numbers this one has."""
         return 0 if self.simulator.paired else self.cell
+
+    @cached_property
+    def _first_start(self) -> Initial:
+        """The start of the first replica or, where they share one, of all; with a leading axis of 1."""
+        initial = self._start_of(0)
+        check_drawn(self.start, initial)
+        return initial
 
     def _start_of(self, replica: int) -> Initial:
         """The start of one replica, with a leading axis of 1."""

@@ -1,4 +1,4 @@
-"""Sizes of what a kernel observes, from shapes alone: nothing is computed, and equal shapes are looked at once."""
+"""Shapes of what a kernel observes, from shapes alone: nothing is computed, and equal shapes are looked at once."""
 
 from functools import lru_cache
 from typing import Any
@@ -22,11 +22,15 @@ def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]
 
 
 @lru_cache(maxsize=256)
-def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
-    """Bytes of the observables of a tile at one save time, for a kernel and a start of this `signature`."""
+def observed(structure: Any, shapes: tuple[Shape, ...]) -> Observables:
+    """Shapes and types of the observables of a tile, for a kernel and a start of this `signature`."""
     arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
-    seen = jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(seen))
+    return jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
+
+
+def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
+    """Bytes of these observables at one save time."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(observed(structure, shapes)))
 
 
 def _observed(kernel: Kernel, initial: Initial, keys: jax.Array) -> Observables:

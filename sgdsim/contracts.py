@@ -24,7 +24,8 @@ Scalar = int | float | str
 """A plain parameter value, as it stands in a table of results."""
 
 Observables = dict[str, Any]
-"""Named observables, float64. A simulator's carry a trailing lane axis, a theory's a leading time axis."""
+"""Named observables, float64. A simulator's carry a trailing lane axis, (*dims, lanes), a theory's a leading time axis,
+(times, *dims), where `dims` are those of the system's `Variable`."""
 
 Initial = Any
 """The state at t = 0 as a pytree of arrays; from `Start.draw` every leaf has a leading replica axis."""
@@ -44,11 +45,18 @@ class Variable:
 
 
 class Problem(eqx.Module):
-    """All constants of the physics. Simulator and theory take the same object, so they cannot disagree."""
+    """All constants of the physics. Simulator and theory take the same object, so they cannot disagree.
+
+    Laws, for every problem (dt is checked at the door, the rest by `sgdsim.testing.check_system`):
+
+        0 < dt < infinity,    t = nu dt,    samples = nu samples_per_step
+        parameters() = {name: int, finite float or str}
+    """
 
     system: ClassVar[str]
+    """The name of its `System`, in files and data sets."""
     order_parameters: ClassVar[tuple[str, ...]]
-    """The observables that |Omega - Omega_bar|_inf runs over."""
+    """The observables that |Omega - Omega_bar|_inf runs over: at least one, known to every simulator and theory."""
 
     @property
     @abc.abstractmethod
@@ -93,7 +101,13 @@ class Problem(eqx.Module):
 
 
 class Start(abc.ABC):
-    """The law of the state at t = 0: a small frozen dataclass, whose plain fields are checked when it is made."""
+    """The law of the state at t = 0: a small frozen dataclass, whose plain fields are checked when it is made.
+
+    Laws, with draws along the leading axis:
+
+        draw(problem, rng, size)[i] = draw(problem, rng', 1)[0]      for all i, rng, rng', unless `per_replica`
+        draw(problem, rng, 1) = draw(problem, rng', 1)               for equal rng and rng'
+    """
 
     takes: ClassVar[type[Problem]] = Problem
     """The problems that it is a start of."""
@@ -125,14 +139,33 @@ class Kernel(eqx.Module):
     """A simulator bound to a problem: pure functions of an explicit state, on tiles of `lanes` replicas.
 
     Fields that are not static are traced, so one compilation serves every problem of the same shapes.
+
+    Laws, of s = init(initial, keys), of the observables Omega_l(initial, keys) of lane l after any number of steps, and
+    of any permutation pi of the lanes. All but the fourth hold bit for bit: results of different batches, devices and
+    interruptions are equal because of them.
+
+        advance(s, 0) = s
+        advance(advance(s, n1), n2) = advance(s, n1 + n2)                for n1 a multiple of `segment`
+        Omega_l(initial, keys) = Omega_l(initial', keys')                where these differ in other lanes than l only
+        Omega_l(initial o pi, keys o pi) = Omega_pi(l)(initial, keys)    to rounding, as matrix products have it
+        Omega_l != Omega_m                                               for keys that differ, where there is noise
+        observe(s) = observe(s)                                          no random number and no effect of its own
+
+    Shapes are checked at the door, whenever a simulator is bound; the laws by `sgdsim.testing.check_system`.
     """
 
     kept: ClassVar[tuple[str, ...]] = ()
     """Observables whose value at the last save time is kept for every replica, where they are observed."""
+    joint: ClassVar[tuple[str, ...]] = ()
+    """Observables of a replica and others of its tile, e.g. its distance from the next: these may depend on company."""
+    leads: ClassVar[bool] = False
+    """Whether the tile's replicas share something, e.g. data, that is drawn under the key of lane 0: the laws of lanes
+    hold for what is done to the others then."""
 
     lanes: eqx.AbstractVar[int]
+    """Replicas of a tile: a power of two, as they are added by halves. It does not depend on the machine."""
     segment: eqx.AbstractVar[int]
-    """Advancing by n steps is bitwise the same as advancing by n1, then by n - n1, where n1 is a multiple of this."""
+    """Steps after which a trajectory may be interrupted without a change of a bit, >= 1: see the laws."""
 
     @abc.abstractmethod
     def init(self, initial: Initial, keys: UInt32[Array, "2 lanes"]) -> Any:
@@ -147,7 +180,7 @@ class Kernel(eqx.Module):
 
     @abc.abstractmethod
     def observe(self, state: Any) -> Observables:
-        """The observables of every replica, float64, lanes last."""
+        """The observables of every replica: variables of the system by name, float64, (*dims, lanes)."""
 
 
 class Simulator(abc.ABC):
@@ -206,7 +239,14 @@ CURVE = 1.5
 
 
 class Curve(eqx.Module):
-    """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid."""
+    """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid.
+
+    Laws: with Omega of a simulator from the same start, for every observable that both have, all order parameters among
+    them,
+
+        curve(initial, times)[name][0] = E Omega(name), of step 0    where times[0] = 0, exactly or in the limit
+        solve(initial, times) = curve(initial, times)                for one start, to rounding
+    """
 
     @property
     def least_times(self) -> int:
@@ -215,7 +255,7 @@ class Curve(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, initial: Initial, times: Float[Array, " times"]) -> Observables:
-        """Observables at `times` (>= 0, not decreasing), float64, time axis first.
+        """Observables at `times` (>= 0, not decreasing): variables of the system, float64, (times, *dims).
 
         `initial` is one start without a replica axis.
 
@@ -347,6 +387,7 @@ class System:
 
     name: str
     variables: Mapping[str, Variable]
+    """All observables by name. The first without dims is the risk: plateaus and levels are looked for in it."""
     problem_section: type[BaseModel]
     start_section: type[BaseModel]
     theory_section: type[BaseModel]

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from sgdsim.checks import check_fields
 from sgdsim.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import given
 
 Scalar = int | float | str
 """A plain parameter value, as it stands in a table of results."""
@@ -72,9 +73,9 @@ class Problem(eqx.Module):
         ones come again, and it is what learning costs in gradients of one datum. A mean where the number is random.
         """
 
-    @abc.abstractmethod
     def parameters(self) -> dict[str, Scalar]:
         """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""
+        return given(self) | {"dt": self.dt}
 
     def own_system(self) -> "System | None":
         """The system that the problem belongs to, where its name alone does not find it.
@@ -111,15 +112,15 @@ class Start(abc.ABC):
 
     takes: ClassVar[type[Problem]] = Problem
     """The problems that it is a start of."""
-    per_replica: bool
+    per_replica: bool = False
+    """Whether every replica has a start of its own."""
     seed: int = 0
     """Of a random start: it selects the draw that all replicas share or, `per_replica`, the draws of all of them."""
 
     def __post_init__(self) -> None:
         check_fields(self)
 
-    @abc.abstractmethod
-    def check(self, problem: Any) -> None:
+    def check(self, problem: Any) -> None:  # noqa: B027  (some starts take any problem that they are of)
         """Raises ArgumentError where this start does not fit the problem."""
 
     def scale(self, problem: Any) -> float:
@@ -195,8 +196,7 @@ class Simulator(abc.ABC):
     def __post_init__(self) -> None:
         check_fields(self)
 
-    @abc.abstractmethod
-    def check(self, problem: Any) -> None:
+    def check(self, problem: Any) -> None:  # noqa: B027  (some simulators run any problem that they are of)
         """Raises ArgumentError where this simulator cannot run the problem, with what to do instead."""
 
     @abc.abstractmethod
@@ -213,9 +213,9 @@ class Simulator(abc.ABC):
         """
         return self.bind(problem, replicas, final)
 
-    @abc.abstractmethod
     def bytes_per_replica(self, problem: Any) -> int:
-        """Device memory that one replica holds while it runs, in bytes."""
+        """Device memory that one replica holds while it runs, in bytes; 0 for some copies of the kernel's state."""
+        return 0
 
     @abc.abstractmethod
     def step_cost(self, problem: Any) -> StepCost:
@@ -337,8 +337,7 @@ class Theory(abc.ABC):
         """Whether there is such a theory of the problem. In a grid, a problem without one is simulated on its own."""
         return True
 
-    @abc.abstractmethod
-    def check(self, problem: Any) -> None:
+    def check(self, problem: Any) -> None:  # noqa: B027  (some theories are of any problem that they are of)
         """Raises ArgumentError where the problem has no such theory, or none that can be computed."""
 
     def unreached(self, problem: Any, last: float, final: float) -> ArgumentError:

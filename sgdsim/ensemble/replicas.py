@@ -20,12 +20,15 @@ from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, che
 from sgdsim.ensemble.parts import check_parts, check_problem
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
-from sgdsim.ensemble.shapes import bytes_observed, observed, signature
+from sgdsim.ensemble.shapes import bytes_of, signature, tile_shapes
 from sgdsim.ensemble.stack import form_of, own_bytes
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.ensemble.times import check_save_times
+
+COPIES = 4
+"""Of a kernel's state, where its simulator does not know better: before and after a step, and what is between."""
 
 
 def silent(replica_steps: int) -> None:
@@ -72,7 +75,7 @@ class Ensemble:
         """The simulator bound to the problem, checked at the door."""
         kernel = self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
         check_kernel(kernel, self.simulator, self.lanes)
-        check_observed(observed(*signature(kernel, self._first_start)), kernel, self.problem)
+        check_observed(tile_shapes(*signature(kernel, self._first_start))[1], kernel, self.problem)
         return kernel
 
     @cached_property
@@ -113,7 +116,7 @@ class Ensemble:
 
     def check_memory(self) -> None:
         """Raises ArgumentError where a device cannot hold one tile, or the theory."""
-        check_memory(self.simulator.bytes_per_replica(self.problem), self.lanes)
+        check_memory(self._state_bytes, self.lanes)
         if self.theory is not None:
             check_theory_memory(self.theory.name, self.theory.memory(self.problem, self.realised_times))
 
@@ -175,8 +178,14 @@ class Ensemble:
 
     @property
     def _observed(self) -> Observables:
-        """Shapes of what a tile is observed to be."""
-        return observed(*self.program)
+        """Shapes and types of the observables of a tile."""
+        return tile_shapes(*self.program)[1]
+
+    @cached_property
+    def _state_bytes(self) -> int:
+        """Bytes that a replica holds while it runs, beside its observables."""
+        state = tile_shapes(*self.program)[0]
+        return self.simulator.bytes_per_replica(self.problem) or COPIES * bytes_of(state) // self.lanes
 
     @cached_property
     def theory_curve(self) -> Observables | None:
@@ -277,5 +286,5 @@ class Ensemble:
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, float64 observables at every save time, and a tile's copy of what differs from cell to cell."""
-        per_tile = 2 * bytes_observed(*self.program) * len(self.times) + own_bytes(self.outline)
-        return self.simulator.bytes_per_replica(self.problem) + per_tile // self.lanes
+        per_tile = 2 * bytes_of(self._observed) * len(self.times) + own_bytes(self.outline)
+        return self._state_bytes + per_tile // self.lanes

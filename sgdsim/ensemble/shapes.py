@@ -22,16 +22,17 @@ def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]
 
 
 @lru_cache(maxsize=256)
-def observed(structure: Any, shapes: tuple[Shape, ...]) -> Observables:
-    """Shapes and types of the observables of a tile, for a kernel and a start of this `signature`."""
+def tile_shapes(structure: Any, shapes: tuple[Shape, ...]) -> tuple[Any, Observables]:
+    """Shapes and types of a tile's state and of its observables, for a kernel and a start of this `signature`."""
     arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
-    return jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
+    return jax.eval_shape(_started, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
 
 
-def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
-    """Bytes of these observables at one save time."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(observed(structure, shapes)))
+def bytes_of(shapes: Any) -> int:
+    """Bytes of arrays of these shapes and types."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
-def _observed(kernel: Kernel, initial: Initial, keys: jax.Array) -> Observables:
-    return kernel.observe(kernel.init(initial, keys))
+def _started(kernel: Kernel, initial: Initial, keys: jax.Array) -> tuple[Any, Observables]:
+    state = kernel.init(initial, keys)
+    return state, kernel.observe(state)

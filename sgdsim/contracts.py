@@ -270,6 +270,10 @@ class Curve(eqx.Module):
         room = max(self.least_times, 1 << (len(times) - 1).bit_length())
         padded = np.pad(np.asarray(times, np.float64), (0, room - len(times)), mode="edge")
         solved = _compiled(self, initial, jnp.asarray(padded))
+        for name, value in solved.items():
+            if value.shape[:1] != (room,):  # the times that are cut off below would be something else
+                must = f"give {name!r} with the times, {room}, as the first axis"
+                raise ArgumentError(f"{type(self).__name__}.__call__", must, value.shape)
         return {name: np.asarray(value)[: len(times)] for name, value in solved.items()}
 
 

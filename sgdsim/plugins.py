@@ -10,7 +10,7 @@ Neither JAX nor a system is imported here, so that the report may ask too.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from sgdsim.errors import ArgumentError
@@ -18,7 +18,7 @@ from sgdsim.errors import ArgumentError
 Thing = TypeVar("Thing")
 
 
-def plugins(group: str) -> dict[str, EntryPoint]:
+def plugins(group: str) -> dict[str, Any]:
     """The entry points of installed packages in a group, e.g. "sgdsim.figures", by name. None of them is imported."""
     return {entry.name: entry for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
 

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, UInt32
+from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, System, Theory
 from sgdsim.ensemble.replicas import Ensemble
@@ -111,12 +111,12 @@ def check_system(
     **Raises:** ArgumentError where something does not pass the door; BrokenContractError with a line for each law that
     does not hold: `segments`, `lanes`, `company`, `keys`, `purity`, `draws`, `parameters`, `start`.
     """
+    if problem.system != system.name:
+        raise ArgumentError("problem", f"be of the system {system.name!r}", problem.system)
     if theory is None and compare:
         default = system.default_theory
         theory = default if default is not None and default.exists(problem) else None
     trial = Trial(system, problem, start, simulator or system.default_simulator, theory, replicas, seed)
-    if problem.system != system.name:
-        raise ArgumentError("problem", f"be of the system {system.name!r}", problem.system)
     lines = [f"{law.__name__.removeprefix('_')}: {said}" for law in LAWS if (said := law(trial))]
     if lines:
         raise BrokenContractError("\n".join(lines))
@@ -225,15 +225,16 @@ def _start(trial: Trial) -> str:
     for name in expected[0]:
         if name in seen[0]:
             apart = np.concatenate([here[name] - there[name] for here, there in zip(seen, expected, strict=True)], -1)
-            if not _within_error(apart, expected[0][name]).all():
+            if not _within_error(apart, expected[0][name]):
                 wrong.append(name)
     return f"{_name(trial.theory)} and {_name(trial.kernel)} differ at t = 0 in {_listed(wrong)}" if wrong else ""
 
 
-def _within_error(apart: Float[np.ndarray, "*dims n"], size: Float[np.ndarray, "*dims _"]) -> Bool[np.ndarray, "*dims"]:
+def _within_error(apart: Float[np.ndarray, "*dims n"], size: Float[np.ndarray, "*dims _"]) -> bool:
     """Whether the mean of differences is 0 within `WORST` of its errors, and rounding."""
     error = apart.std(axis=-1, ddof=1) / apart.shape[-1] ** 0.5 if apart.shape[-1] > 1 else 0.0
-    return abs(apart.mean(axis=-1)) <= WORST * error + ROUNDING * np.maximum(1.0, abs(size).max(axis=-1))
+    room = WORST * error + ROUNDING * np.maximum(1.0, abs(size).max(axis=-1))
+    return bool((abs(apart.mean(axis=-1)) <= room).all())
 
 
 def _theory_at_start(trial: Trial, initial: Initial) -> Observables:

@@ -1,6 +1,6 @@
 """The door: whether what a system hands over is what its contract says, from shapes alone, before anything is compiled.
 
-Everything here is looked at once for each bind. What shapes cannot tell, `sgdsim.testing.check_system` does.
+Everything here is looked at once for each bind. Observables are arrays, or what `jax.eval_shape` says of them. What shapes cannot tell, `sgdsim.testing.check_system` does.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,6 @@ import numpy as np
 from sgdsim.contracts import Initial, Kernel, Problem, Simulator, Start, Theory
 from sgdsim.errors import ArgumentError
 from sgdsim.systems import system_of
-
-Shapes = Mapping[str, Any]
-"""Of named observables: arrays, or what `jax.eval_shape` says of them."""
 
 
 def check_kernel(kernel: Any, simulator: Simulator, lanes: int | None = None) -> None:
@@ -46,7 +43,7 @@ def check_drawn(start: Start, initial: Initial) -> None:
             raise ArgumentError(f"{type(start).__name__}.draw", must, np.shape(leaf), remedy)
 
 
-def check_observed(seen: Shapes, kernel: Kernel, problem: Problem) -> None:
+def check_observed(seen: Any, kernel: Kernel, problem: Problem) -> None:
     """**Raises:** ArgumentError unless a tile's observables are named, shaped and typed as they must be."""
     _check_named(f"{type(kernel).__name__}.observe", seen, problem)
     for name, value in seen.items():
@@ -56,7 +53,7 @@ def check_observed(seen: Shapes, kernel: Kernel, problem: Problem) -> None:
             raise ArgumentError(argument, must, value.shape, "Move the replicas' axis to the end: jnp.moveaxis(...).")
 
 
-def check_solved(solved: Shapes, theory: Theory, problem: Problem, times: int, seen: Shapes | None = None) -> None:
+def check_solved(solved: Any, theory: Theory, problem: Problem, times: int, seen: Any = None) -> None:
     """**Raises:** ArgumentError unless a theory's observables are named, shaped and typed as they must be.
 
     - `times`: the number of times; `seen`: what the simulator beside it observes, None where there is none.

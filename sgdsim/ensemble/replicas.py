@@ -176,10 +176,12 @@ class Ensemble:
         """Equal for cells whose kernels are of one shape: see `shapes.signature`."""
         return signature(self.outline, self._first_start)
 
-    @property
+    @cached_property
     def _observed(self) -> Observables:
-        """Shapes and types of the observables of a tile."""
-        return tile_shapes(*self.program)[1]
+        """Shapes and types of the observables of a tile, checked at the door."""
+        seen = tile_shapes(*self.program)[1]
+        check_observed(seen, self.outline, self.problem)
+        return seen
 
     @cached_property
     def _state_bytes(self) -> int:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.contracts import Initial, Kernel, Observables
+from sgdsim.contracts import Initial, Kernel
 
 Shape = tuple[tuple[int, ...], np.dtype]
 
@@ -22,7 +22,7 @@ def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]
 
 
 @lru_cache(maxsize=256)
-def tile_shapes(structure: Any, shapes: tuple[Shape, ...]) -> tuple[Any, Observables]:
+def tile_shapes(structure: Any, shapes: tuple[Shape, ...]) -> tuple[Any, Any]:
     """Shapes and types of a tile's state and of its observables, for a kernel and a start of this `signature`."""
     arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
     return jax.eval_shape(_started, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
@@ -33,6 +33,6 @@ def bytes_of(shapes: Any) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
-def _started(kernel: Kernel, initial: Initial, keys: jax.Array) -> tuple[Any, Observables]:
+def _started(kernel: Kernel, initial: Initial, keys: jax.Array) -> tuple[Any, Any]:
     state = kernel.init(initial, keys)
     return state, kernel.observe(state)

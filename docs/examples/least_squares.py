@@ -62,8 +62,8 @@ class Weights(Kernel):
         return steps_loop(0, n_steps, step, w), keys, done + n_steps
 
     def observe(self, state):
-        star = self.problem.d**-0.5
-        return {"excess_risk": ((state[0] - star) ** 2).sum(0) / 2, "m": (state[0] * star).sum(0)}
+        w, star = state[0], self.problem.d**-0.5
+        return {"excess_risk": ((w - star) ** 2).sum(0) / 2, "m": w.sum(0) * star}
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class OnePass(Simulator):
 class Means(Curve):
     problem: LeastSquares
 
-    def __call__(self, initial, times):
+    def __call__(self, m0, times):
         d, gamma, noise = self.problem.d, self.problem.gamma, self.problem.noise
         a, c, nu = 1 - 2 * gamma / d + gamma**2 * (d + 2) / d**2, gamma**2 * noise / (2 * d), times * d / gamma
-        R = (1 - initial) ** 2 / 2 * a**nu + c * (1 - a**nu) / (1 - a)
-        return {"excess_risk": R, "m": 1 - (1 - initial) * (1 - gamma / d) ** nu}
+        grown = jnp.where(a == 1, nu, (1 - a**nu) / jnp.where(a == 1, 1, 1 - a))  # 1 + a + ... + a^(nu - 1)
+        return {"excess_risk": (1 - m0) ** 2 / 2 * a**nu + c * grown, "m": 1 - (1 - m0) * (1 - gamma / d) ** nu}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The door: whether what a system hands over is what its contract says, from shapes alone, before anything is compiled.
 
-Everything here is looked at once for each bind. Observables are arrays, or what `jax.eval_shape` says of them. What shapes cannot tell, `sgdsim.testing.check_system` does.
+Everything here is looked at once for each bind. Observables are arrays, or what `jax.eval_shape` says of them. What
+shapes cannot tell, `sgdsim.testing.check_system` does.
 """
 
 from collections.abc import Mapping

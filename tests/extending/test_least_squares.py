@@ -47,7 +47,7 @@ quantity = "sup_deviation"
 against = "d"
 
 [report]
-figures = ["trajectories", "scaling", "settled_risk"]
+figures = ["scaling", "settled_risk"]
 """
 
 
@@ -62,9 +62,9 @@ def test_the_laws_of_the_contract(guest):
     check_system(guest.SYSTEM, guest.LeastSquares(d=6, gamma=0.7, noise=0.3), guest.Aligned(0.4))
 
 
-@pytest.mark.parametrize("gamma", [0.3, 1.6])
+@pytest.mark.parametrize("gamma", [0.3, 1.0, 1.6])
 def test_one_step_by_quadrature(guest, gamma):
-    """E over x in R^2 and the noise by Gauss and Hermite, which is exact for the polynomials here."""
+    """E over x in R^2 and the noise by Gauss and Hermite, which is exact for the polynomials here; a = 1 at gamma = 1."""
     d, noise, overlap = 2, 0.3, 0.4
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)
     weights = weights / weights.sum()
@@ -83,7 +83,7 @@ def test_one_step_by_quadrature(guest, gamma):
 
 
 def test_many_steps_by_simulation(guest):
-    """Means of 2^15 replicas, of which 2 % of any coefficient would be seen; risks that still change and have settled."""
+    """Means of 2^15 replicas, of which 2 % of any coefficient would be seen; early, in between, and settled."""
     problem = guest.LeastSquares(d=5, gamma=0.7, noise=0.3)
     data = sgdsim.simulate(problem, guest.Aligned(0.4), [0.14, 1.4, 7.0], replicas=2**15)
     for name in ("excess_risk", "m"):
@@ -113,6 +113,7 @@ def results(folder):
         return data.load()
 
 
+@pytest.mark.slow
 def test_the_way_of_a_guest(monkeypatch, tmp_path):
     """Installed, it is planned, run, interrupted, resumed, fitted, drawn, reported, verified and extended as ours."""
     install(monkeypatch, tmp_path / "site", ENTRIES)
@@ -130,8 +131,7 @@ def test_the_way_of_a_guest(monkeypatch, tmp_path):
     assert {path.name for path in map(Path, run("report", out).split())} >= {"settled_risk.png", "report.html"}
     page = (out / "report.html").read_text()
     assert "Excess risk at the last save time" in page
-    assert "-quick" not in page
-    assert "verified" in run("verify", out) or True
+    assert "6 of 6 blocks sound, 0 problems" in run("verify", out)
     run("extend", out, "--replicas", 96)
     assert results(out).n_replicas.values.tolist() == [96, 96, 96]
 
@@ -143,7 +143,7 @@ def test_a_mistake_in_a_guests_file_is_told_as_ours(monkeypatch, tmp_path):
     done = CliRunner().invoke(cli.main, ["plan", str(config)])
     assert done.exit_code == 2
     assert "guest.toml:7: problem.noise: must be >= 0 (got -0.3)" in done.output
-    assert "guest.toml:8: problem.T: unknown key `T`; did you mean `final` in [times]" in done.output
+    assert "guest.toml:8: problem.T: unknown key; did you mean `final` in [times]" in done.output
 
 
 def test_the_page_shows_the_files_as_they_are():

@@ -64,7 +64,7 @@ def test_the_laws_of_the_contract(guest):
 
 @pytest.mark.parametrize("gamma", [0.3, 1.0, 1.6])
 def test_one_step_by_quadrature(guest, gamma):
-    """E over x in R^2 and the noise by Gauss and Hermite, which is exact for the polynomials here; a = 1 at gamma = 1."""
+    """E over x in R^2 and the noise by Gauss and Hermite, exact for polynomials; a = 1 at gamma = 1."""
     d, noise, overlap = 2, 0.3, 0.4
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)
     weights = weights / weights.sum()

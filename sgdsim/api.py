@@ -16,7 +16,7 @@ from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import predicted_spread, solve_theory
 from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError, CautionWarning
-from sgdsim.systems import load_system
+from sgdsim.systems import system_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -69,7 +69,7 @@ def simulate(
     if not isinstance(progress, Callable):
         raise ArgumentError("progress", "be a function of the number of replica-steps done", progress)
     times = as_times(times)
-    system = load_system(problem.system)
+    system = system_of(problem)
     if compare:
         theory = _default_theory(system, problem) if theory is None else theory
     elif theory is not None:
@@ -110,7 +110,7 @@ def solve(problem: Problem, start: Start, times: Row, *, theory: Theory | None =
     """
     check_problem(problem)
     times = as_times(times)
-    system = load_system(problem.system)
+    system = system_of(problem)
     theory = system.default_theory if theory is None else theory
     if theory is None:
         raise ArgumentError("problem", "be of a system that has a theory", system.name)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Num
 
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, split
 
 Integer = SupportsIndex
 """What is taken for an integer: Python's or NumPy's; `integer` makes it Python's."""
@@ -43,7 +44,11 @@ def integer(argument: str, value: object, least: int | None = None) -> int:
 
 
 def number(
-    argument: str, value: object, must: str = "be finite", good: Callable[[float], bool] = math.isfinite
+    argument: str,
+    value: object,
+    must: str = "be finite",
+    good: Callable[[float], bool] = math.isfinite,
+    remedy: str = "",
 ) -> float:
     """A real number for which `good` holds, as Python's float; `must` says in words what `good` asks for.
 
@@ -53,7 +58,7 @@ def number(
     if array.ndim or array.dtype.kind not in "iuf":
         raise ArgumentError(argument, "be a number", value)
     if not good(float(array)):
-        raise ArgumentError(argument, must, value)
+        raise ArgumentError(argument, must, value, remedy)
     return float(array)
 
 
@@ -96,29 +101,42 @@ def choice(argument: str, value: object, known: tuple[object, ...], remedy: str 
 
 
 def check_fields(part: Any) -> None:
-    """Checks the fields of a frozen dataclass that are annotated with a Literal, bool, int or float, or None beside it.
+    """Checks the fields of a dataclass that are annotated with a Literal, bool, int or float, or None beside it.
 
-    Numbers of NumPy become Python's. What range they must be in is the class's own business.
+    A field that declares a `Parameter` has to be in its range. Numbers of NumPy become Python's.
 
     **Raises:** ArgumentError naming the field.
     """
     for field in fields(part):
         value = getattr(part, field.name)
-        kinds = get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
+        annotation, parameter = split(field.type)
+        kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
         if not (value is None and NoneType in kinds):
             for kind in kinds:
-                object.__setattr__(part, field.name, _as_kind(field.name, value, kind))
+                object.__setattr__(part, field.name, _as_kind(field.name, value, kind, parameter))
 
 
-def _as_kind(argument: str, value: Any, kind: Any) -> Any:
+def _as_kind(argument: str, value: Any, kind: Any, parameter: Parameter | None) -> Any:
     """The value as one of a kind that is known here; of another kind as it is."""
     if get_origin(kind) is Literal:
-        choice(argument, value, get_args(kind))
+        known = get_args(kind)
+        value = integer(argument, value) if type(known[0]) is int else value
+        choice(argument, value, known)
     elif kind is bool:
         value = bool(value) if isinstance(value, np.bool_) else value
         choice(argument, value, (True, False))
     elif kind is int:
-        return integer(argument, value)
+        least = None if parameter is None or parameter.least is None else int(parameter.least)
+        return integer(argument, value, least)
     elif kind is float:
-        return number(argument, value, "be a number, not nan", lambda x: not math.isnan(x))
+        return _real(argument, value, parameter)
     return value
+
+
+def _real(argument: str, value: Any, parameter: Parameter | None) -> float:
+    """A number in the range of its parameter; without one, any but nan."""
+    remedy = "" if parameter is None else f"It must {parameter.asks}."
+    found = number(argument, value, "be a number, not nan", lambda x: not math.isnan(x), remedy)
+    if parameter is not None and not (math.isfinite(found) and parameter.holds(found)):
+        raise ArgumentError(argument, parameter.asks, value)
+    return found

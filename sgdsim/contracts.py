@@ -19,12 +19,14 @@ from pydantic import BaseModel
 from sgdsim.checks import check_fields
 from sgdsim.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import given
 
 Scalar = int | float | str
 """A plain parameter value, as it stands in a table of results."""
 
 Observables = dict[str, Any]
-"""Named observables, float64. A simulator's carry a trailing lane axis, a theory's a leading time axis."""
+"""Named observables, float64. A simulator's carry a trailing lane axis, (*dims, lanes), a theory's a leading time axis,
+(times, *dims), where `dims` are those of the system's `Variable`."""
 
 Initial = Any
 """The state at t = 0 as a pytree of arrays; from `Start.draw` every leaf has a leading replica axis."""
@@ -44,11 +46,18 @@ class Variable:
 
 
 class Problem(eqx.Module):
-    """All constants of the physics. Simulator and theory take the same object, so they cannot disagree."""
+    """All constants of the physics. Simulator and theory take the same object, so they cannot disagree.
+
+    Laws, for every problem (dt is checked at the door, the rest by `sgdsim.testing.check_system`):
+
+        0 < dt < infinity,    t = nu dt,    samples = nu samples_per_step
+        parameters() = {name: int, finite float or str}
+    """
 
     system: ClassVar[str]
+    """The name of its `System`, in files and data sets."""
     order_parameters: ClassVar[tuple[str, ...]]
-    """The observables that |Omega - Omega_bar|_inf runs over."""
+    """The observables that |Omega - Omega_bar|_inf runs over: at least one, known to every simulator and theory."""
 
     @property
     @abc.abstractmethod
@@ -64,9 +73,16 @@ class Problem(eqx.Module):
         ones come again, and it is what learning costs in gradients of one datum. A mean where the number is random.
         """
 
-    @abc.abstractmethod
     def parameters(self) -> dict[str, Scalar]:
         """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""
+        return given(self) | {"dt": self.dt}
+
+    def own_system(self) -> "System | None":
+        """The system that the problem belongs to, where its name alone does not find it.
+
+        A problem of a script, or of a package that is not installed, returns its `System`; None leaves it to the name.
+        """
+        return None
 
     def steps(self, times: Float[np.ndarray, " times"]) -> Int[np.ndarray, " times"]:
         """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
@@ -86,19 +102,25 @@ class Problem(eqx.Module):
 
 
 class Start(abc.ABC):
-    """The law of the state at t = 0: a small frozen dataclass, whose plain fields are checked when it is made."""
+    """The law of the state at t = 0: a small frozen dataclass, whose plain fields are checked when it is made.
+
+    Laws, with draws along the leading axis:
+
+        draw(problem, rng, size)[i] = draw(problem, rng', 1)[0]      for all i, rng, rng', unless `per_replica`
+        draw(problem, rng, 1) = draw(problem, rng', 1)               for equal rng and rng'
+    """
 
     takes: ClassVar[type[Problem]] = Problem
     """The problems that it is a start of."""
-    per_replica: bool
+    per_replica: bool = False
+    """Whether every replica has a start of its own."""
     seed: int = 0
     """Of a random start: it selects the draw that all replicas share or, `per_replica`, the draws of all of them."""
 
     def __post_init__(self) -> None:
         check_fields(self)
 
-    @abc.abstractmethod
-    def check(self, problem: Any) -> None:
+    def check(self, problem: Any) -> None:  # noqa: B027  (some starts take any problem that they are of)
         """Raises ArgumentError where this start does not fit the problem."""
 
     def scale(self, problem: Any) -> float:
@@ -118,14 +140,33 @@ class Kernel(eqx.Module):
     """A simulator bound to a problem: pure functions of an explicit state, on tiles of `lanes` replicas.
 
     Fields that are not static are traced, so one compilation serves every problem of the same shapes.
+
+    Laws, of s = init(initial, keys), of the observables Omega_l(initial, keys) of lane l after any number of steps, and
+    of any permutation pi of the lanes. All but the fourth hold bit for bit: results of different batches, devices and
+    interruptions are equal because of them.
+
+        advance(s, 0) = s
+        advance(advance(s, n1), n2) = advance(s, n1 + n2)                for n1 a multiple of `segment`
+        Omega_l(initial, keys) = Omega_l(initial', keys')                where these differ in other lanes than l only
+        Omega_l(initial o pi, keys o pi) = Omega_pi(l)(initial, keys)    to rounding, as matrix products have it
+        Omega_l != Omega_m                                               for keys that differ, where there is noise
+        observe(s) = observe(s)                                          no random number and no effect of its own
+
+    Shapes are checked at the door, whenever a simulator is bound; the laws by `sgdsim.testing.check_system`.
     """
 
     kept: ClassVar[tuple[str, ...]] = ()
     """Observables whose value at the last save time is kept for every replica, where they are observed."""
+    joint: ClassVar[tuple[str, ...]] = ()
+    """Observables of a replica and others of its tile, e.g. its distance from the next: these may depend on company."""
+    leads: ClassVar[bool] = False
+    """Whether the tile's replicas share something, e.g. data, that is drawn under the key of lane 0: the laws of lanes
+    hold for what is done to the others then."""
 
     lanes: eqx.AbstractVar[int]
+    """Replicas of a tile: a power of two, as they are added by halves. It does not depend on the machine."""
     segment: eqx.AbstractVar[int]
-    """Advancing by n steps is bitwise the same as advancing by n1, then by n - n1, where n1 is a multiple of this."""
+    """Steps after which a trajectory may be interrupted without a change of a bit, >= 1: see the laws."""
 
     @abc.abstractmethod
     def init(self, initial: Initial, keys: UInt32[Array, "2 lanes"]) -> Any:
@@ -140,7 +181,7 @@ class Kernel(eqx.Module):
 
     @abc.abstractmethod
     def observe(self, state: Any) -> Observables:
-        """The observables of every replica, float64, lanes last."""
+        """The observables of every replica: variables of the system by name, float64, (*dims, lanes)."""
 
 
 class Simulator(abc.ABC):
@@ -155,8 +196,7 @@ class Simulator(abc.ABC):
     def __post_init__(self) -> None:
         check_fields(self)
 
-    @abc.abstractmethod
-    def check(self, problem: Any) -> None:
+    def check(self, problem: Any) -> None:  # noqa: B027  (some simulators run any problem that they are of)
         """Raises ArgumentError where this simulator cannot run the problem, with what to do instead."""
 
     @abc.abstractmethod
@@ -173,9 +213,9 @@ class Simulator(abc.ABC):
         """
         return self.bind(problem, replicas, final)
 
-    @abc.abstractmethod
     def bytes_per_replica(self, problem: Any) -> int:
-        """Device memory that one replica holds while it runs, in bytes."""
+        """Device memory that one replica holds while it runs, in bytes; 0 for some copies of the kernel's state."""
+        return 0
 
     @abc.abstractmethod
     def step_cost(self, problem: Any) -> StepCost:
@@ -199,7 +239,14 @@ CURVE = 1.5
 
 
 class Curve(eqx.Module):
-    """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid."""
+    """A theory bound to a problem. Its constants are traced, so one compilation serves a whole axis of the grid.
+
+    Laws: with Omega of a simulator from the same start, for every observable that both have, all order parameters among
+    them,
+
+        curve(initial, times)[name][0] = E Omega(name), of step 0    where times[0] = 0, exactly or in the limit
+        solve(initial, times) = curve(initial, times)                for one start, to rounding
+    """
 
     @property
     def least_times(self) -> int:
@@ -208,7 +255,7 @@ class Curve(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, initial: Initial, times: Float[Array, " times"]) -> Observables:
-        """Observables at `times` (>= 0, not decreasing), float64, time axis first.
+        """Observables at `times` (>= 0, not decreasing): variables of the system, float64, (times, *dims).
 
         `initial` is one start without a replica axis.
 
@@ -223,6 +270,10 @@ class Curve(eqx.Module):
         room = max(self.least_times, 1 << (len(times) - 1).bit_length())
         padded = np.pad(np.asarray(times, np.float64), (0, room - len(times)), mode="edge")
         solved = _compiled(self, initial, jnp.asarray(padded))
+        for name, value in solved.items():
+            if value.shape[:1] != (room,):  # the times that are cut off below would be something else
+                must = f"give {name!r} with the times, {room}, as the first axis"
+                raise ArgumentError(f"{type(self).__name__}.__call__", must, value.shape)
         return {name: np.asarray(value)[: len(times)] for name, value in solved.items()}
 
 
@@ -290,8 +341,7 @@ class Theory(abc.ABC):
         """Whether there is such a theory of the problem. In a grid, a problem without one is simulated on its own."""
         return True
 
-    @abc.abstractmethod
-    def check(self, problem: Any) -> None:
+    def check(self, problem: Any) -> None:  # noqa: B027  (some theories are of any problem that they are of)
         """Raises ArgumentError where the problem has no such theory, or none that can be computed."""
 
     def unreached(self, problem: Any, last: float, final: float) -> ArgumentError:
@@ -340,6 +390,7 @@ class System:
 
     name: str
     variables: Mapping[str, Variable]
+    """All observables by name. The first without dims is the risk: plateaus and levels are looked for in it."""
     problem_section: type[BaseModel]
     start_section: type[BaseModel]
     theory_section: type[BaseModel]

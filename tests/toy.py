@@ -37,6 +37,9 @@ class Walk(Problem):
     def samples_per_step(self):
         return 3
 
+    def own_system(self):
+        return SYSTEM
+
     def parameters(self):
         return {"d": self.d, "noise": self.noise, "p": self.p, "dt": self.dt, "region": "blue"}
 

@@ -64,6 +64,7 @@ class NetworkKernel(Kernel):
         "histogram",
         "active_histogram",
     )
+    joint: ClassVar[tuple[str, ...]] = ("seed_distance",)
 
     lanes: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)

@@ -4,15 +4,18 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from sgdsim.checks import positive
 from sgdsim.contracts import Problem, Simulator, Start, Theory
 from sgdsim.errors import ArgumentError
 
 
 def check_problem(problem: Any) -> None:
-    """**Raises:** ArgumentError unless this is a problem."""
+    """**Raises:** ArgumentError unless this is a problem, whose steps take time."""
     if not isinstance(problem, Problem):
         remedy = "Make one, e.g. sgdsim.committee.Committee(d=1000, p=4, k=4, gamma=4.0)."
         raise ArgumentError("problem", "be a problem of one of the systems", problem, remedy)
+    positive(f"{type(problem).__name__}.dt", problem.dt)
+    positive(f"{type(problem).__name__}.samples_per_step", problem.samples_per_step)
 
 
 def check_parts(problem: Any, start: Any, simulator: Any = None, theory: Any = None) -> None:

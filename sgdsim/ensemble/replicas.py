@@ -16,15 +16,19 @@ from sgdsim.cost import KERNEL, UNROLLED, Once, StepCost
 from sgdsim.ensemble.batch import Piece
 from sgdsim.ensemble.bundle import Bundle
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
-from sgdsim.ensemble.parts import check_parts
+from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, check_solved
+from sgdsim.ensemble.parts import check_parts, check_problem
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
-from sgdsim.ensemble.shapes import bytes_observed, signature
+from sgdsim.ensemble.shapes import bytes_of, signature, tile_shapes
 from sgdsim.ensemble.stack import form_of, own_bytes
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.ensemble.times import check_save_times
+
+COPIES = 4
+"""Of a kernel's state, where its simulator does not know better: before and after a step, and what is between."""
 
 
 def silent(replica_steps: int) -> None:
@@ -59,6 +63,7 @@ class Ensemble:
     unit: ClassVar[str] = "steps"
 
     def __post_init__(self) -> None:
+        check_problem(self.problem)
         check_save_times(self.problem, self.times)
         for name, least, value in (("replicas", 1, self.replicas), ("seed", 0, self.seed), ("batch", 1, self.batch)):
             if name != "batch" or value is not None:
@@ -67,13 +72,18 @@ class Ensemble:
 
     @cached_property
     def kernel(self) -> Kernel:
-        """The simulator bound to the problem."""
-        return self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
+        """The simulator bound to the problem, checked at the door."""
+        kernel = self.simulator.bind(self.problem, self.replicas, float(self.realised_times[-1]))
+        check_kernel(kernel, self.simulator, self.lanes)
+        check_observed(tile_shapes(*signature(kernel, self._first_start))[1], kernel, self.problem)
+        return kernel
 
     @cached_property
     def outline(self) -> Kernel:
         """The kernel as far as sizes need it: nothing is solved for it."""
-        return self.simulator.outline(self.problem, self.replicas, float(self.realised_times[-1]))
+        outline = self.simulator.outline(self.problem, self.replicas, float(self.realised_times[-1]))
+        check_kernel(outline, self.simulator)
+        return outline
 
     @property
     def lanes(self) -> int:
@@ -106,7 +116,7 @@ class Ensemble:
 
     def check_memory(self) -> None:
         """Raises ArgumentError where a device cannot hold one tile, or the theory."""
-        check_memory(self.simulator.bytes_per_replica(self.problem), self.lanes)
+        check_memory(self._state_bytes, self.lanes)
         if self.theory is not None:
             check_theory_memory(self.theory.name, self.theory.memory(self.problem, self.realised_times))
 
@@ -164,14 +174,29 @@ class Ensemble:
     @cached_property
     def program(self) -> tuple[Any, Any]:
         """Equal for cells whose kernels are of one shape: see `shapes.signature`."""
-        return signature(self.outline, self._start_of(0))
+        return signature(self.outline, self._first_start)
+
+    @cached_property
+    def _observed(self) -> Observables:
+        """Shapes and types of the observables of a tile, checked at the door."""
+        seen = tile_shapes(*self.program)[1]
+        check_observed(seen, self.outline, self.problem)
+        return seen
+
+    @cached_property
+    def _state_bytes(self) -> int:
+        """Bytes that a replica holds while it runs, beside its observables."""
+        state = tile_shapes(*self.program)[0]
+        return self.simulator.bytes_per_replica(self.problem) or COPIES * bytes_of(state) // self.lanes
 
     @cached_property
     def theory_curve(self) -> Observables | None:
         """The theory of a shared start, time axis first; None without a theory or where every replica has its own."""
         if self.theory is None or self.start.per_replica:
             return None
-        return solve_theory(self.problem, self.start, self.realised_times, self.theory)
+        solved = solve_theory(self.problem, self.start, self.realised_times, self.theory)
+        check_solved(solved, self.theory, self.problem, len(self.times), self._observed)
+        return solved
 
     @cached_property
     def form(self) -> Hashable:
@@ -183,13 +208,19 @@ class Ensemble:
         in it may differ, e.g. the step size, the noise, d of the exact chain, and the number of steps.
         """
         theory = self.theory and (self.theory.name, form_of(self._own_curve))
-        start = (self.start.per_replica, form_of(self._start_of(0)))
+        start = (self.start.per_replica, form_of(self._first_start))
         return form_of(self.kernel), start, theory, len(self.times), self.problem.order_parameters
 
     @cached_property
     def _own_curve(self) -> Curve | None:
         """The theory where every replica has a start of its own."""
-        return self.theory.bind(self.problem) if self.theory is not None and self.start.per_replica else None
+        if self.theory is None or not self.start.per_replica:
+            return None
+        curve = self.theory.bind(self.problem)
+        initial = jax.tree.map(lambda part: part[0], self._first_start)
+        solved = jax.eval_shape(curve, initial, jax.ShapeDtypeStruct((len(self.times),), np.float64))
+        check_solved(solved, self.theory, self.problem, len(self.times), self._observed)
+        return curve
 
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
@@ -205,7 +236,7 @@ class Ensemble:
         keys = replica_keys(self.seed, self._stream, first, count).reshape(2, len(tiles), self.lanes)
         return Piece(
             kernel=self.kernel,
-            initials=self._own_starts(tiles) if own else self._start_of(0),
+            initials=self._own_starts(tiles) if own else self._first_start,
             own=own,
             keys=np.moveaxis(keys, 0, 1),
             valid=np.array([self.replicas_of(range(tile, tile + 1)) for tile in tiles]),
@@ -221,6 +252,13 @@ class Ensemble:
     def _stream(self) -> int:
         """The cell whose random numbers this one has."""
         return 0 if self.simulator.paired else self.cell
+
+    @cached_property
+    def _first_start(self) -> Initial:
+        """The start of the first replica or, where they share one, of all; with a leading axis of 1."""
+        initial = self._start_of(0)
+        check_drawn(self.start, initial)
+        return initial
 
     def _start_of(self, replica: int) -> Initial:
         """The start of one replica, with a leading axis of 1."""
@@ -250,5 +288,5 @@ class Ensemble:
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, float64 observables at every save time, and a tile's copy of what differs from cell to cell."""
-        per_tile = 2 * bytes_observed(*self.program) * len(self.times) + own_bytes(self.outline)
-        return self.simulator.bytes_per_replica(self.problem) + per_tile // self.lanes
+        per_tile = 2 * bytes_of(self._observed) * len(self.times) + own_bytes(self.outline)
+        return self._state_bytes + per_tile // self.lanes

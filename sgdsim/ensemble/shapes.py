@@ -1,4 +1,4 @@
-"""Sizes of what a kernel observes, from shapes alone: nothing is computed, and equal shapes are looked at once."""
+"""Shapes of what a kernel observes, from shapes alone: nothing is computed, and equal shapes are looked at once."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.contracts import Initial, Kernel, Observables
+from sgdsim.contracts import Initial, Kernel
 
 Shape = tuple[tuple[int, ...], np.dtype]
 
@@ -22,12 +22,17 @@ def signature(kernel: Kernel, initial: Initial) -> tuple[Any, tuple[Shape, ...]]
 
 
 @lru_cache(maxsize=256)
-def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
-    """Bytes of the observables of a tile at one save time, for a kernel and a start of this `signature`."""
+def tile_shapes(structure: Any, shapes: tuple[Shape, ...]) -> tuple[Any, Any]:
+    """Shapes and types of a tile's state and of its observables, for a kernel and a start of this `signature`."""
     arguments = structure.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
-    seen = jax.eval_shape(_observed, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(seen))
+    return jax.eval_shape(_started, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
 
 
-def _observed(kernel: Kernel, initial: Initial, keys: jax.Array) -> Observables:
-    return kernel.observe(kernel.init(initial, keys))
+def bytes_of(shapes: Any) -> int:
+    """Bytes of arrays of these shapes and types."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+
+
+def _started(kernel: Kernel, initial: Initial, keys: jax.Array) -> tuple[Any, Any]:
+    state = kernel.init(initial, keys)
+    return state, kernel.observe(state)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from sgdsim.contracts import Problem, Spread, Start, Theory
 from sgdsim.ensemble.backend import beside
+from sgdsim.ensemble.doors import check_drawn, check_solved
 from sgdsim.ensemble.parts import check_parts
 from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError
@@ -41,9 +42,12 @@ def solve_unchecked(
         raise ArgumentError("times", "be finite, >= 0 and increasing", times.tolist())
     if start.per_replica:
         raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
-    initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+    drawn = start.draw(problem, np.random.default_rng(0), 1)
+    check_drawn(start, drawn)
     with _place(theory):
-        return theory.bind(problem).solve(initial, times)
+        solved = theory.bind(problem).solve(jax.tree.map(lambda part: part[0], drawn), times)
+    check_solved(solved, theory, problem, len(times))
+    return solved
 
 
 def predicted_spread(

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from sgdsim.contracts import Problem, Start, Theory
 from sgdsim.cost import STORING, Once
 from sgdsim.ensemble.devices import check_theory_memory
-from sgdsim.ensemble.parts import check_parts
+from sgdsim.ensemble.parts import check_parts, check_problem
 from sgdsim.ensemble.replicas import silent
 from sgdsim.ensemble.theory import solve_unchecked
 from sgdsim.ensemble.tiles import Tiles
@@ -39,6 +39,7 @@ class TheoryAlone:
     replica_seconds: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
+        check_problem(self.problem)
         check_save_times(self.problem, self.times)
         check_parts(self.problem, self.start, theory=self.theory)
         if self.start.per_replica:

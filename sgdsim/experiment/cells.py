@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pydantic import BaseModel
 
 from sgdsim.contracts import Problem, Scalar, Simulator, Start, System, Theory
+from sgdsim.ensemble.parts import check_problem
 from sgdsim.errors import ArgumentError
 from sgdsim.experiment.complaints import Complaints
 from sgdsim.experiment.grid import Grid
@@ -101,7 +102,9 @@ class CellBuilder:
         section: Any = self._section(axes)
         if section is not None:
             with self._blaming("problem", axes):
-                return section.build()
+                problem = section.build()
+                check_problem(problem)
+                return problem
         return None
 
     def _section(self, axes: dict[str, Scalar]) -> BaseModel | None:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sgdsim.contracts import System
+from sgdsim.errors import ArgumentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
 from sgdsim.experiment.fit_checks import check_fits, check_points, complain_unknown
@@ -27,7 +28,8 @@ from sgdsim.experiment.schema import (
 from sgdsim.experiment.source import read_source
 from sgdsim.experiment.wording import closest, show
 from sgdsim.laws.quantities import Fit
-from sgdsim.systems import SYSTEMS, load_system
+from sgdsim.plugins import plugins
+from sgdsim.systems import is_known, known_systems, load_system
 
 _SECTIONS: dict[str, type[BaseModel]] = {"times": TimesSection, "ensemble": EnsembleSection, "report": ReportSection}
 _PARTS = ("simulator", "theory", "start", "times")
@@ -137,10 +139,14 @@ def _read_points(report: Any, complaints: Complaints) -> list[AgainstSection | N
 def _find_system(name: object, complaints: Complaints) -> System | None:
     if not isinstance(name, str):
         return None  # missing, or no string: the check of the document says so
-    if name not in SYSTEMS:
-        complain_unknown("system", ("system",), name, SYSTEMS, complaints)
+    if not is_known(name):
+        complain_unknown("system", ("system",), name, known_systems(), complaints)
         return None
-    return load_system(name)
+    try:
+        return load_system(name)
+    except ArgumentError as error:  # of a package whose system cannot be had
+        complaints.add_argument(("system",), error, {})
+        return None
 
 
 def _own_sections(system: System | None) -> dict[str, type[BaseModel]]:
@@ -160,7 +166,7 @@ def _check_figures(system: System, report: Any, complaints: Complaints) -> None:
     """Complains about figures that there are not, or not of this system."""
     known = (*COMMON_FIGURES, *system.figures)
     for index, name in enumerate([] if report is None else report.figures):
-        if name not in known:
+        if name not in known and name not in plugins("sgdsim.figures"):
             close = closest(name, known)
             remedy = f"did you mean {show(close)}?" if close else f"there are {', '.join(known)}"
             text = f"must be a figure of the system {system.name}"

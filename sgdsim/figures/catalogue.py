@@ -23,6 +23,7 @@ from sgdsim.figures.recovery.bias import BiasFigure
 from sgdsim.figures.recovery.stability import StabilityFigure
 from sgdsim.figures.recovery.threshold import ThresholdFigure
 from sgdsim.figures.recovery.threshold_start import ThresholdStartFigure
+from sgdsim.plugins import Catalogue
 
 _KINDS = (
     ScalingFigure(),
@@ -49,5 +50,5 @@ _KINDS = (
     AgainstFigure(),
 )
 
-FIGURES: dict[str, FigureKind] = {kind.name: kind for kind in _KINDS}
-"""A new figure is a new class and one more entry here; the page and the files follow."""
+FIGURES = Catalogue({kind.name: kind for kind in _KINDS}, "sgdsim.figures", FigureKind)
+"""A new figure is a new class and one more entry here, or an entry point of a package; page and files follow."""

@@ -7,7 +7,7 @@ there is room, and drawn again from its key at every step where there is not; th
 a matrix product is shared out among the cores of the machine, and rounds differently with another number of them.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -54,6 +54,8 @@ class DescentState(eqx.Module):
 
 class DescentKernel(Kernel):
     """SGD of one problem on a tile of replicas with common data, `rows` data to a block."""
+
+    leads: ClassVar[bool] = True
 
     lanes: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)

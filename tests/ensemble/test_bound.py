@@ -13,7 +13,7 @@ from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import LARGEST, divergence_bound, tile_statistics
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.helpers import finish, run
-from tests.toy import SYSTEM, Origin, Walk, Walker, make_experiment
+from tests.toy import Origin, Walk, Walker, make_experiment
 
 TIMES = np.array([0.5, 1.0])
 WILD = Walk(d=20, p=2, noise=2e13)
@@ -42,8 +42,7 @@ def test_a_walk_beyond_a_million_is_in_no_mean():
     assert set(np.flatnonzero(np.isnan(tiles.kept["x"][:, 0]))) >= set(np.flatnonzero(~within))
 
 
-def test_the_bound_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(api, "load_system", lambda name: SYSTEM)
+def test_the_bound_is_told(tmp_path):
     data = api.simulate(WILD, Origin(), TIMES, replicas=8, compare=False)
     assert float(data["divergence_bound"]) == 1e6
     summary = finish(make_experiment(d=(20,), noise=(1.0, 2e13)), tmp_path)

@@ -12,7 +12,7 @@ from sgdsim.contracts import Spread, Start
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from tests.helpers import finish
-from tests.toy import SYSTEM, DecayTheory, Origin, Walk, Walker, make_experiment
+from tests.toy import DecayTheory, Origin, Walk, Walker, make_experiment
 
 PROBLEM = Walk(d=3, noise=0.0)
 ASKED = np.array([0.1, 0.55, 1.1, 2.4])
@@ -67,9 +67,8 @@ def test_of_a_theory_alone():
     np.testing.assert_allclose(tiles.theory["x"][0, :, 0], np.exp(-REALISED), rtol=1e-12)
 
 
-def test_of_what_is_predicted_of_the_scatter(monkeypatch, tmp_path):
+def test_of_what_is_predicted_of_the_scatter(tmp_path):
     """From Python and in a sweep; `solve` alone takes times as they are."""
-    monkeypatch.setattr(api, "load_system", lambda name: SYSTEM)
     data = api.simulate(PROBLEM, Origin(), ASKED, replicas=4, theory=Told())
     experiment = make_experiment(d=(3,), replicas=4)
     cells = tuple(dataclasses.replace(cell, theory=Told(), times=ASKED) for cell in experiment.cells)

@@ -15,7 +15,7 @@ from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, LimitODE
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
-from sgdsim.errors import ExperimentError
+from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import Fit, load_experiment
 from sgdsim.experiment.grid import MAX_CELLS
 from sgdsim.experiment.schema import COMMON_FIGURES
@@ -351,7 +351,7 @@ def test_figures_are_those_of_the_report(load):
 
 def test_systems():
     assert [load_system(name).name for name in SYSTEMS] == list(SYSTEMS)
-    with pytest.raises(KeyError):
+    with pytest.raises(ArgumentError, match=r"`system` must be one of committee, .*, but got 'os'"):
         load_system("os")
 
 

@@ -5,12 +5,13 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from types import NoneType, UnionType
-from typing import Any, Literal, SupportsFloat, SupportsIndex, Union, get_args, get_origin
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 from jaxtyping import Array, Float, Num
 
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, declared, split
 
 Integer = SupportsIndex
 """What is taken for an integer: Python's or NumPy's; `integer` makes it Python's."""
@@ -43,7 +44,11 @@ def integer(argument: str, value: object, least: int | None = None) -> int:
 
 
 def number(
-    argument: str, value: object, must: str = "be finite", good: Callable[[float], bool] = math.isfinite
+    argument: str,
+    value: object,
+    must: str = "be finite",
+    good: Callable[[float], bool] = math.isfinite,
+    remedy: str = "",
 ) -> float:
     """A real number for which `good` holds, as Python's float; `must` says in words what `good` asks for.
 
@@ -53,7 +58,7 @@ def number(
     if array.ndim or array.dtype.kind not in "iuf":
         raise ArgumentError(argument, "be a number", value)
     if not good(float(array)):
-        raise ArgumentError(argument, must, value)
+        raise ArgumentError(argument, must, value, remedy)
     return float(array)
 
 
@@ -95,30 +100,56 @@ def choice(argument: str, value: object, known: tuple[object, ...], remedy: str 
         )
 
 
-def check_fields(part: Any) -> None:
-    """Checks the fields of a frozen dataclass that are annotated with a Literal, bool, int or float, or None beside it.
+Class = TypeVar("Class", bound=type)
 
-    Numbers of NumPy become Python's. What range they must be in is the class's own business.
+
+def lenient(owner: Class) -> Class:
+    """Of a class that makes its fields Python's own: the constructor takes what it converts, NumPy's numbers and lists.
+
+    To type checkers of source a parameter is of its field's type; to one at run time, as the tests have, of any.
+    """
+    for one in declared(owner):
+        owner.__init__.__annotations__[one.name] = Any
+    return owner
+
+
+def check_fields(part: Any) -> None:
+    """Checks the fields of a dataclass that are annotated with a Literal, bool, int or float, or None beside it.
+
+    A field that declares a `Parameter` has to be in its range. Numbers of NumPy become Python's.
 
     **Raises:** ArgumentError naming the field.
     """
     for field in fields(part):
         value = getattr(part, field.name)
-        kinds = get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
+        annotation, parameter = split(field.type)
+        kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
         if not (value is None and NoneType in kinds):
             for kind in kinds:
-                object.__setattr__(part, field.name, _as_kind(field.name, value, kind))
+                object.__setattr__(part, field.name, _as_kind(field.name, value, kind, parameter))
 
 
-def _as_kind(argument: str, value: Any, kind: Any) -> Any:
+def _as_kind(argument: str, value: Any, kind: Any, parameter: Parameter | None) -> Any:
     """The value as one of a kind that is known here; of another kind as it is."""
     if get_origin(kind) is Literal:
-        choice(argument, value, get_args(kind))
+        known = get_args(kind)
+        value = integer(argument, value) if type(known[0]) is int else value
+        choice(argument, value, known)
     elif kind is bool:
         value = bool(value) if isinstance(value, np.bool_) else value
         choice(argument, value, (True, False))
     elif kind is int:
-        return integer(argument, value)
+        least = None if parameter is None or parameter.least is None else int(parameter.least)
+        return integer(argument, value, least)
     elif kind is float:
-        return number(argument, value, "be a number, not nan", lambda x: not math.isnan(x))
+        return real(argument, value, parameter)
     return value
+
+
+def real(argument: str, value: Any, parameter: Parameter | None) -> float:
+    """A number in the range of its parameter; without one, any but nan. **Raises:** ArgumentError for anything else."""
+    remedy = "" if parameter is None else f"It must {parameter.asks}."
+    found = number(argument, value, "be a number, not nan", lambda x: not math.isnan(x), remedy)
+    if parameter is not None and not (math.isfinite(found) and parameter.holds(found)):
+        raise ArgumentError(argument, parameter.asks, value)
+    return found

@@ -1,9 +1,12 @@
-"""The common base of all tables of an experiment file."""
+"""The tables of an experiment file: their common base, and those that are made from the parameters of a class."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import MISSING
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from sgdsim.parameters import Declared, declared
 
 
 class Section(BaseModel):
@@ -21,6 +24,91 @@ class Section(BaseModel):
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     words: ClassVar[Mapping[str, str]] = {}
     otherwise: ClassVar[Mapping[str, str]] = {}
+
+
+def _listed(value: object) -> object:
+    """One number as a list of one, so that a mistake in it is told once."""
+    return value if isinstance(value, list) else [value]
+
+
+OneOrMore = Annotated[list[float], BeforeValidator(_listed)]
+"""One number, or a list of them."""
+
+
+class PartSection(Section):
+    """A table whose keys are parameters of a class, of which it builds an object."""
+
+    owner: ClassVar[type]
+
+    def of(self, owner: type) -> dict[str, Any]:
+        """The keys of one class that are given."""
+        keys = {one.name: getattr(self, one.name) for one in declared(owner) if one.parameter.in_files}
+        return {name: value for name, value in keys.items() if value is not None}
+
+    def build(self) -> Any:
+        """The object. **Raises:** ArgumentError where the keys do not fit together."""
+        return self.owner(**self.of(self.owner))
+
+
+class KindSection(PartSection):
+    """A table whose `kind` chooses the class, or none."""
+
+    kinds: ClassVar[Mapping[str, type | None]]
+
+    def build(self) -> Any:
+        """The object, or None. **Raises:** ArgumentError where the keys do not fit together."""
+        owner = self.kinds[getattr(self, "kind")]  # noqa: B009  (pyright does not know of keys made from parameters)
+        return None if owner is None else owner(**self.of(owner))
+
+
+AnyPart = TypeVar("AnyPart", bound=PartSection)
+
+
+def section_of(
+    *owners: type,
+    own: Mapping[str, Any] | None = None,
+    optional: Collection[str] = (),
+    order: Sequence[str] = (),
+    base: type[AnyPart] = PartSection,
+) -> type[AnyPart]:
+    """The table whose keys are the parameters of these classes; it builds the first.
+
+    - `own`: keys of the table itself, as pydantic's pairs of a type and a field or default.
+    - `optional`: parameters that may be left out although the class has no default, or must be where others are given.
+    - `order`: the first keys in the order of the table; the others follow in that of the classes.
+    """
+    keys = {one.name: _key(one, one.name in optional) for owner in owners for one in declared(owner)}
+    keys = {name: key for name, key in keys.items() if key is not None} | dict(own or {})
+    first = [name for name in order if name in keys]
+    ordered = {name: keys[name] for name in [*first, *(name for name in keys if name not in first)]}
+    section = create_model("Keys", __base__=base, **ordered)
+    if owners:
+        section.owner = owners[0]
+    return section
+
+
+def section_of_kinds(kinds: Mapping[str, type | None]) -> type[KindSection]:
+    """The table whose `kind` chooses a class, by default the first, and whose other keys are parameters of them."""
+    owners = [owner for owner in kinds.values() if owner is not None]
+    kind = (Literal[tuple(kinds)], next(iter(kinds)))  # type: ignore[valid-type]
+    section = section_of(*owners, own={"kind": kind}, order=("kind",), base=KindSection)
+    section.kinds = kinds
+    return section
+
+
+def _key(one: Declared, optional: bool) -> Any:
+    """A parameter as pydantic's pair of a type and a field; None where files have no key of it."""
+    parameter = one.parameter
+    if not parameter.in_files:
+        return None
+    kind = parameter.written or one.kind
+    examples = None if parameter.example is None else [parameter.example]
+    if optional:
+        return (Annotated[kind | None, parameter], Field(default=None, examples=examples))
+    if one.default is MISSING or examples is not None:
+        return (Annotated[kind, parameter], Field(examples=examples))
+    default = list(one.default) if isinstance(one.default, tuple) else one.default
+    return (Annotated[kind, parameter], Field(default=default))
 
 
 _FINAL = "`final` in [times]"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sgdsim.checks import Integer, Real, integer, number
+from sgdsim.checks import Integer, Real, integer, real
 from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
 from sgdsim.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, declared
 from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
@@ -28,6 +29,13 @@ _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
 STAGE = 0.8
 """Seconds that compiling the program of one stage takes."""
+TOLERANCE = Parameter(
+    "",
+    "distance from the signal at which the solution is no longer followed",
+    least=0,
+    below=1,
+    must="be at least 0 and below 1",
+)
 _PAUSE = 0.25
 """Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
 
@@ -69,16 +77,16 @@ def integrate(
     below `tolerance` (0: never), or is no longer a finite number. On a CPU elements are solved one after another and
     do not depend on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
 
-    **Raises:** ArgumentError for parameters that are no finite numbers, outside alpha > 0, eta > 0, 0 < b <= 1 and
-    m0^2 <= C00, or do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
+    **Raises:** ArgumentError for parameters that are no finite numbers, outside the ranges of `Recovery`, or
+    do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
     """
-    steps, tolerance = integer("steps", steps, 0), _check_tolerance(tolerance)
+    steps, tolerance = integer("steps", steps, 0), real("tolerance", tolerance, TOLERANCE)
     given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
-    _check(*given)
-    flat = np.stack([value.reshape(-1) for value in given])
+    _check(given)
+    flat = np.stack([value.reshape(-1) for value in given.values()])
     groups = np.split(flat, flat.shape[1], axis=1) if on_cpu() else [flat]
     parts = [_host(solve(*group, steps=steps, tolerance=tolerance), steps) for group in groups]
-    shape = given[0].shape
+    shape = given["alpha"].shape
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
     return Solution(
         **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
@@ -87,11 +95,7 @@ def integrate(
     )
 
 
-def _check_tolerance(tolerance: Real) -> float:
-    return number("tolerance", tolerance, "be at least 0 and below 1", lambda x: 0 <= x < 1)
-
-
-def _broadcast(**parameters: Values) -> list[np.ndarray]:
+def _broadcast(**parameters: Values) -> dict[str, np.ndarray]:
     """The parameters as float64 arrays of one shape. **Raises:** ArgumentError naming one that is no array of it."""
     arrays = {name: np.asarray(value) for name, value in parameters.items()}
     shape: tuple[int, ...] = ()
@@ -102,20 +106,17 @@ def _broadcast(**parameters: Values) -> list[np.ndarray]:
             shape = np.broadcast_shapes(shape, array.shape)
         except ValueError:
             raise ArgumentError(name, f"broadcast against the shape {shape} of those before", array.shape) from None
-    return [np.broadcast_to(array.astype(np.float64), shape) for array in arrays.values()]
+    return {name: np.broadcast_to(array.astype(np.float64), shape) for name, array in arrays.items()}
 
 
-def _check(alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray) -> None:
-    rules = (
-        ("alpha", "be finite and > 0", alpha, np.isfinite(alpha) & (alpha > 0)),
-        ("eta", "be finite and > 0", eta, np.isfinite(eta) & (eta > 0)),
-        ("b", "be above 0 and at most 1", b, (b > 0) & (b <= 1)),
-        ("C00", "be finite", C00, np.isfinite(C00)),
-        ("m0", "have m0^2 <= C00", m0, m0**2 <= C00),
-    )
-    for name, must, value, good in rules:
-        if not good.all():
-            raise ArgumentError(name, must, value[~good].ravel()[0].item())
+def _check(given: dict[str, np.ndarray]) -> None:
+    """**Raises:** ArgumentError for values outside the ranges that `Recovery` declares."""
+    for one in declared(Recovery):
+        for value in given.get(one.name, np.empty(0)).ravel().tolist():
+            real(one.name, value, one.parameter)
+    m0, good = given["m0"], given["m0"] ** 2 <= given["C00"]
+    if not good.all():
+        raise ArgumentError("m0", "have m0^2 <= C00", m0[~good].ravel()[0].item())
 
 
 def _host(known: Kernels, steps: int) -> Kernels:
@@ -244,14 +245,10 @@ class Dmft(Theory):
     followed until the distance from the signal is below `tolerance`, and constant from there.
     """
 
-    tolerance: float = 1e-12
+    tolerance: Annotated[float, TOLERANCE] = 1e-12
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "dmft"
     on_accelerator: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_tolerance(self.tolerance)
 
     def exists(self, problem: Recovery) -> bool:
         """For the quadratic problem."""

@@ -57,7 +57,7 @@ class Parameter(annotated_types.GroupedMetadata):
         elif (most := self.limit if self.most is None else self.most) is not None:
             yield annotated_types.Le(most)
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: int | float) -> bool:
         """Whether a finite number is in the range."""
         return (
             (self.least is None or value >= self.least)

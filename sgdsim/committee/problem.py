@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import KW_ONLY, replace
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 
-from sgdsim.checks import Integer, Real, check_fields, integer, lenient, positive
+from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, real
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.stability import LARGE, largest_ratio
@@ -17,7 +17,8 @@ from sgdsim.parameters import Parameter, given
 MAX_DIMENSION = 10**15
 """The largest input dimension: below 2^53, so that it is a number of every precision that counts it."""
 MAX_WIDTH, MAX_BATCH = 100_000, 10**6
-"""Of experiment files."""
+"""The largest in experiment files."""
+STEPS_PER_TIME = Parameter("", "steps of a unit of time, in place of d", above=0)
 
 
 @lenient
@@ -85,21 +86,21 @@ class Committee(Problem):
         choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
         where b0 defaults to 1 and mu to 0. The exponents that p and batch realise are in `parameters()`.
         """
-        exponents: dict[str, Any] = {"kappa": kappa, "delta": delta, "mu": 0.0 if mu is None else mu, "rho": rho}
-        prefactors: dict[str, Any] = {"p0": p0, "gamma0": p0 if gamma0 is None else gamma0}
-        scaling = Scaling(**exponents, **prefactors, b0=cast(float, 1.0 if b0 is None else b0))
+        laws: dict[str, Any] = {"kappa": kappa, "delta": delta, "mu": 0.0 if mu is None else mu, "rho": rho}
+        laws |= {"p0": p0, "gamma0": p0 if gamma0 is None else gamma0, "b0": 1.0 if b0 is None else b0}
+        scaling = Scaling(**laws)
         d = _choose_dimension(d, steps_per_time, scaling)
         p = round(scaling.p0 * float(d) ** scaling.kappa)
         if p < 1:
             raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
         if b0 is None and mu is None:
-            batch = 1 if batch is None else integer("batch", batch, 1)
-            scaling = replace(scaling, b0=float(batch))
+            realised = as_declared(cls, "batch", 1 if batch is None else batch)
+            scaling = replace(scaling, b0=float(realised))
         else:
-            batch = _scaled_batch(d, batch, scaling)
-        gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(batch) ** scaling.rho
+            realised = _scaled_batch(d, batch, scaling)
+        gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
-        return cls(d=d, p=p, gamma=gamma, batch=batch, scaling=scaling, **parts)
+        return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     @property
     def dt(self) -> float:
@@ -182,10 +183,10 @@ def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: S
     if steps_per_time is None:
         if d is None:
             raise ArgumentError("d", "be given", None, "Add d = 1000, or steps_per_time = 1000 in its place.")
-        return integer("d", d, 2)
+        return as_declared(Committee, "d", d)
     if d is not None:
         raise ArgumentError("steps_per_time", "not be given beside d", steps_per_time, "Keep one of the two.")
-    found = scaling.dimension(positive("steps_per_time", steps_per_time))
+    found = scaling.dimension(real("steps_per_time", steps_per_time, STEPS_PER_TIME))
     if not 2 <= found <= MAX_DIMENSION * (1 + 1e-9):  # 1000^5 is a power that rounding may leave above 1e15
         remedy = f"At theta = {scaling.theta:g} a unit of time takes d^{scaling.steps_exponent:g} steps."
         must = f"give a dimension between 2 and {MAX_DIMENSION:g}, but that is {found:.3g} here"

@@ -9,7 +9,7 @@ from sgdsim.checks import check_fields, lenient
 from sgdsim.parameters import Parameter
 
 MAX_PREFACTOR, MAX_EXPONENT = 1e12, 10
-"""Of experiment files."""
+"""The largest in experiment files, in size."""
 BOUNDARY_TOLERANCE = 1e-9
 """theta this close to a boundary is on it: 0.1 + 0.2 - 0.3 is 5.6e-17, and blue."""
 

@@ -9,7 +9,7 @@ from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, Committee
+from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
@@ -23,7 +23,6 @@ PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
 BATCH = ("b0", "mu")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
-STEPS_PER_TIME = Parameter("", "steps of a unit of time, in place of d", above=0)
 ACTIVATION = Parameter(r"\sigma", "activation of teacher and student")
 
 _Keys = section_of(
@@ -79,15 +78,15 @@ class ProblemSection(_Keys):
     def build(self) -> Committee:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
-        rest = self._given(("d", "steps_per_time", "k", "noise", "batch"))
+        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation"))
         _check_one_way(plain, scaling)
         if "d" not in rest and (plain or "steps_per_time" not in rest):
             raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")
         if plain and "steps_per_time" in rest:
             remedy = "Remove it, or give p0 in place of p and gamma."
             raise ArgumentError("steps_per_time", "not be given beside p and gamma", rest["steps_per_time"], remedy)
-        make = Committee if plain else Committee.from_scaling
-        problem = make(activation=ACTIVATIONS[getattr(self, "activation")](), **plain, **scaling, **rest)  # noqa: B009
+        rest["activation"] = ACTIVATIONS[rest["activation"]]()
+        problem = (Committee if plain else Committee.from_scaling)(**plain, **scaling, **rest)
         for name, value, most in (("p", problem.p, MAX_WIDTH), ("batch", problem.batch, MAX_BATCH)):
             if value > most:
                 raise ArgumentError(name, f"be at most {most}", value)

@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sgdsim.checks import Integer, Real, integer, real
+from sgdsim.checks import Integer, Real, as_declared, integer
 from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
 from sgdsim.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
-from sgdsim.parameters import Parameter, declared
+from sgdsim.parameters import Parameter
 from sgdsim.recovery.dmft_step import TILE, Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
@@ -29,13 +29,6 @@ _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
 STAGE = 0.8
 """Seconds that compiling the program of one stage takes."""
-TOLERANCE = Parameter(
-    "",
-    "distance from the signal at which the solution is no longer followed",
-    least=0,
-    below=1,
-    must="be at least 0 and below 1",
-)
 _PAUSE = 0.25
 """Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
 
@@ -80,12 +73,12 @@ def integrate(
     **Raises:** ArgumentError for parameters that are no finite numbers, outside the ranges of `Recovery`, or
     do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
     """
-    steps, tolerance = integer("steps", steps, 0), real("tolerance", tolerance, TOLERANCE)
+    steps, least = integer("steps", steps, 0), as_declared(Dmft, "tolerance", tolerance)
     given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
     _check(given)
     flat = np.stack([value.reshape(-1) for value in given.values()])
     groups = np.split(flat, flat.shape[1], axis=1) if on_cpu() else [flat]
-    parts = [_host(solve(*group, steps=steps, tolerance=tolerance), steps) for group in groups]
+    parts = [_host(solve(*group, steps=steps, tolerance=least), steps) for group in groups]
     shape = given["alpha"].shape
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
     return Solution(
@@ -111,9 +104,9 @@ def _broadcast(**parameters: Values) -> dict[str, np.ndarray]:
 
 def _check(given: dict[str, np.ndarray]) -> None:
     """**Raises:** ArgumentError for values outside the ranges that `Recovery` declares."""
-    for one in declared(Recovery):
-        for value in given.get(one.name, np.empty(0)).ravel().tolist():
-            real(one.name, value, one.parameter)
+    for name, values in given.items():
+        for value in values.ravel().tolist():
+            as_declared(Recovery, name, value)
     m0, good = given["m0"], given["m0"] ** 2 <= given["C00"]
     if not good.all():
         raise ArgumentError("m0", "have m0^2 <= C00", m0[~good].ravel()[0].item())
@@ -245,7 +238,16 @@ class Dmft(Theory):
     followed until the distance from the signal is below `tolerance`, and constant from there.
     """
 
-    tolerance: Annotated[float, TOLERANCE] = 1e-12
+    tolerance: Annotated[
+        float,
+        Parameter(
+            "",
+            "distance from the signal at which the solution is no longer followed",
+            least=0,
+            below=1,
+            must="be at least 0 and below 1",
+        ),
+    ] = 1e-12
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "dmft"
     on_accelerator: ClassVar[bool] = True

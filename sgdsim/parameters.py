@@ -88,7 +88,9 @@ class Parameter(annotated_types.GroupedMetadata):
         return f"be {low} and {high}" if low else f"be {high}"
 
 
-Precision = Annotated[Literal["float32", "float64"], Parameter("", "of the loop; what is observed is float64")]
+Precision = Annotated[
+    Literal["float32", "float64"], Parameter("", "precision of the loop; what is observed is float64")
+]
 """The precision of a simulator."""
 
 

@@ -54,19 +54,21 @@ class Classification(Problem):
         static=True, default=DIGITS
     )
     N: Annotated[int, Parameter("N", "hidden units", least=1, limit=10_000_000, example=1000)] = eqx.field(static=True)
-    gamma: Annotated[float, Parameter(r"\gamma", "of the learning rate gamma N^beta", above=0, limit=1e6, example=1.0)]
+    gamma: Annotated[
+        float, Parameter(r"\gamma", "prefactor of the learning rate gamma N^beta", above=0, limit=1e6, example=1.0)
+    ]
     beta: Annotated[
         float, Parameter(r"\beta", "exponent of the learning rate gamma N^beta", least=0, most=1, example=0.75)
     ]
     batch: Annotated[int, Parameter("", "images of a step", least=1)] = eqx.field(static=True, default=100)
-    init: Annotated[Init, Parameter("", "law of the start: torch, or fixed, which does not depend on N")] = eqx.field(
-        static=True, default="torch"
+    init: Annotated[Init, Parameter("", "law of the weights at t = 0: torch, or fixed, which does not depend on N")] = (
+        eqx.field(static=True, default="torch")
     )
     bins: Annotated[
         int,
-        Parameter("", "of the histograms of weights of the first layer", least=1, limit=10_000, in_results=False),
+        Parameter("", "bins of the histograms of weights of the first layer", least=1, limit=10_000, in_results=False),
     ] = eqx.field(static=True, default=60)
-    window: Annotated[tuple[float, float], Parameter("", "of the histograms", written=list[float])] = eqx.field(
+    window: Annotated[tuple[float, float], Parameter("", "ends of the histograms", written=list[float])] = eqx.field(
         static=True, default=(-0.6, 0.6)
     )
     digest: str = eqx.field(static=True, init=False)

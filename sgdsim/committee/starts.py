@@ -16,7 +16,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 
 Matrix = list[list[float]]
-Seed = Annotated[int, Parameter("", "of the draw that all replicas share, or of all their draws", least=0)]
+Seed = Annotated[int, Parameter("", "seed of the draw that all replicas share, or of all their draws", least=0)]
 PerReplica = Annotated[bool, Parameter("", "whether every replica has a start of its own")]
 
 
@@ -123,7 +123,7 @@ class OverlapStart(DrawnStart):
 
     overlap: Annotated[
         float,
-        Parameter("", "of a unit with the teacher", least=-1, most=1, must="be between -1 and 1", example=0.5),
+        Parameter("", "overlap of a unit with the teacher", least=-1, most=1, must="be between -1 and 1", example=0.5),
     ] = 0.5
     seed: Seed = 1
     per_replica: PerReplica = False

@@ -40,7 +40,9 @@ class MeanField(Problem):
     _: KW_ONLY
     model: Model
     N: Annotated[int, Parameter("N", "particles", least=2, limit=10_000_000, example=1000)] = eqx.field(static=True)
-    gamma: Annotated[float, Parameter(r"\gamma", "of the learning rate gamma N^beta", above=0, limit=1e6, example=0.1)]
+    gamma: Annotated[
+        float, Parameter(r"\gamma", "prefactor of the learning rate gamma N^beta", above=0, limit=1e6, example=0.1)
+    ]
     beta: Annotated[
         float, Parameter(r"\beta", "exponent of the learning rate gamma N^beta", least=0, most=1, example=0.5)
     ]
@@ -48,10 +50,10 @@ class MeanField(Problem):
     dynamics: Dynamics = eqx.field(static=True, default=Sgd())
     bins: Annotated[
         int,
-        Parameter("", "of the histogram of particles, 0 for none", least=0, limit=10_000, in_results=False),
+        Parameter("", "bins of the histogram of particles, 0 for none", least=0, limit=10_000, in_results=False),
     ] = eqx.field(static=True, default=0)
     window: Annotated[
-        tuple[float, float], Parameter("", "of the histogram; the model's if left out", written=list[float] | None)
+        tuple[float, float], Parameter("", "ends of the histogram; the model's if left out", written=list[float] | None)
     ] = eqx.field(static=True, default=None)
 
     def __post_init__(self) -> None:

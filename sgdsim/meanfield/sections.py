@@ -8,7 +8,7 @@ from sgdsim.contracts import Start
 from sgdsim.ensemble.section import section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
-from sgdsim.meanfield.model import Model
+from sgdsim.meanfield.model import MOST_WEIGHTS, Model
 from sgdsim.meanfield.models import LossName, output_model, radial_model, tanh_model
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
@@ -28,7 +28,7 @@ _ACTIVATIONS: dict[str, Literal["tanh", "erf", "relu"]] = {
 
 MODEL = Parameter("", "feature function, data and law of the start")
 LOSS = Parameter("", "loss of a prediction")
-INPUTS = Parameter("d", "inputs of the model radial, 40 if left out", least=2, limit=128)
+INPUTS = Parameter("d", "inputs of the model radial, 40 if left out", least=2, limit=MOST_WEIGHTS)
 DYNAMICS = Parameter("", "SGD or its SDE")
 NOISE = Parameter("", "common to all particles, or independent: every particle draws its own")
 

@@ -118,6 +118,7 @@ def test_from_python_without_a_theory():
         ('"digits"', '"nowhere/at/all"', "problem.data: must be"),
         ('"digits"', '"FOLDER"', f"problem.data: must have as many labels as images, and at least one, in {FILES[0]}"),
         ("beta = 1.0", "beta = 2.0", "problem.beta: must be"),
+        ("gamma = ", "gamma0 = ", "problem.gamma0: unknown key; did you mean `gamma`: the rate is gamma N^beta?"),
         ("count = 2", 'count = 2\n[theory]\nkind = "exact"', "theory.kind: must be"),
     ],
 )

@@ -15,7 +15,7 @@ from benchmarks.textbook import (
     vmapped_weights,
 )
 from benchmarks.timing import seconds
-from sgdsim.classification import Classification, Network, RandomWeights
+from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.contracts import Simulator
 from sgdsim.ensemble.devices import over_tiles, tile_mesh
@@ -27,7 +27,7 @@ from sgdsim.meanfield.dynamics import Dynamics
 from sgdsim.meanfield.models import tanh_model
 from sgdsim.meanfield.particles import Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from sgdsim.recovery import Descent, Dmft, ExactStart, Recovery
 
 
@@ -87,7 +87,7 @@ def particle_rate(N: int, dynamics: Dynamics, replicas: int, steps: int) -> floa
     """Particles of a wide network."""
     problem = particles(N, dynamics)
     times = np.array([steps * problem.dt])
-    ensemble = Ensemble(problem, FromLaw(), Particles(), None, times, replicas, 0)
+    ensemble = Ensemble(problem, LawStart(), Particles(), None, times, replicas, 0)
     return replicas * steps / seconds(ensemble.run)
 
 
@@ -98,15 +98,15 @@ def numpy_particle_rate(N: int, dynamics: Dynamics, steps: int) -> float:
 
 def network_rate(N: int, replicas: int, steps: int) -> float:
     """Relu networks on the small digits."""
-    problem = Classification(N=N, gamma0=0.5, beta=0.75)
+    problem = Classification(N=N, gamma=0.5, beta=0.75)
     times = np.array([steps * problem.dt])
-    ensemble = Ensemble(problem, RandomWeights(), Network(), None, times, replicas, 0)
+    ensemble = Ensemble(problem, RandomStart(), Network(), None, times, replicas, 0)
     return replicas * steps / seconds(ensemble.run)
 
 
 def numpy_network_rate(N: int, steps: int) -> float:
     """One of them in NumPy."""
-    return steps / seconds(numpy_network(Classification(N=N, gamma0=0.5, beta=0.75), steps))
+    return steps / seconds(numpy_network(Classification(N=N, gamma=0.5, beta=0.75), steps))
 
 
 def numpy_rate(d: int, p: int, steps: int) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.forms import committee, particles
 from benchmarks.textbook import vmapped_chain, vmapped_weights
-from sgdsim.classification import Classification, Network, RandomWeights
+from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, OverlapStart, Weights
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.contracts import Kernel, Problem, Start
@@ -25,7 +25,7 @@ from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.models import output_model
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_products import WholeProducts
@@ -58,9 +58,9 @@ def cases() -> Iterator[Case]:
     yield from _descents()
     yield Case("mean-field theory of signal recovery, T = 1000", *_theory(1024), AT_ONCE)
     yield from _wide_networks()
-    problem = Classification(N=1000, gamma0=0.5, beta=0.75)
+    problem = Classification(N=1000, gamma=0.5, beta=0.75)
     tile = Network().bind(problem, 8, 1.0)
-    yield Case("network, N = 1000, digits", *_all_tiles(tile, problem, RandomWeights(), 4), AT_ONCE)
+    yield Case("network, N = 1000, digits", *_all_tiles(tile, problem, RandomStart(), 4), AT_ONCE)
     for name, job in (("chain", vmapped_chain), ("weights", vmapped_weights)):
         for p in (4, 32):
             yield Case(f"textbook {name}, p = {p}", job(committee(1000, p), 1024, _TEXTBOOK_STEPS), (), 1)
@@ -105,7 +105,7 @@ def _wide_networks() -> Iterator[Case]:
     lazy = MeanField(model=output_model(), N=10**4, gamma=0.1, beta=0.75, a=0.75)
     for simulator, name, problem in (*wide, (Linearised(), "SGD", lazy)):
         tile = simulator.bind(problem, 64, 5.0)
-        yield Case(f"{simulator.name}, {name}, N = 10^4", *_all_tiles(tile, problem, FromLaw(), 4), AT_ONCE)
+        yield Case(f"{simulator.name}, {name}, N = 10^4", *_all_tiles(tile, problem, LawStart(), 4), AT_ONCE)
 
 
 def _one_tile(kernel: Kernel, problem: Problem, start: Start) -> tuple[Callable[..., Any], tuple[Any, ...]]:

@@ -5,13 +5,13 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from types import NoneType, UnionType
-from typing import Any, Literal, SupportsFloat, SupportsIndex, Union, get_args, get_origin
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 from jaxtyping import Array, Float, Num
 
 from sgdsim.errors import ArgumentError
-from sgdsim.parameters import Parameter, split
+from sgdsim.parameters import Parameter, declared, split
 
 Integer = SupportsIndex
 """What is taken for an integer: Python's or NumPy's; `integer` makes it Python's."""
@@ -100,6 +100,20 @@ def choice(argument: str, value: object, known: tuple[object, ...], remedy: str 
         )
 
 
+Class = TypeVar("Class", bound=type)
+Number = TypeVar("Number", int, float)
+
+
+def lenient(owner: Class) -> Class:
+    """Of a class that makes its fields Python's own: the constructor takes what it converts, NumPy's numbers and lists.
+
+    To type checkers of source a parameter is of its field's type; to one at run time, as the tests have, of any.
+    """
+    for one in declared(owner):
+        owner.__init__.__annotations__[one.name] = Any
+    return owner
+
+
 def check_fields(part: Any) -> None:
     """Checks the fields of a dataclass that are annotated with a Literal, bool, int or float, or None beside it.
 
@@ -116,6 +130,15 @@ def check_fields(part: Any) -> None:
                 object.__setattr__(part, field.name, _as_kind(field.name, value, kind, parameter))
 
 
+def as_declared(owner: type, name: str, value: object) -> Any:
+    """A value as the parameter of this name of a class, where there is no object yet.
+
+    **Raises:** ArgumentError where it is of another type or out of range.
+    """
+    (one,) = (one for one in declared(owner) if one.name == name)
+    return _as_kind(name, value, one.kind, one.parameter)
+
+
 def _as_kind(argument: str, value: Any, kind: Any, parameter: Parameter | None) -> Any:
     """The value as one of a kind that is known here; of another kind as it is."""
     if get_origin(kind) is Literal:
@@ -127,16 +150,21 @@ def _as_kind(argument: str, value: Any, kind: Any, parameter: Parameter | None) 
         choice(argument, value, (True, False))
     elif kind is int:
         least = None if parameter is None or parameter.least is None else int(parameter.least)
-        return integer(argument, value, least)
+        found = integer(argument, value, least)
+        return found if parameter is None else _in_range(argument, found, parameter)
     elif kind is float:
-        return _real(argument, value, parameter)
+        return real(argument, value, parameter)
     return value
 
 
-def _real(argument: str, value: Any, parameter: Parameter | None) -> float:
-    """A number in the range of its parameter; without one, any but nan."""
+def real(argument: str, value: Any, parameter: Parameter | None) -> float:
+    """A number in the range of its parameter; without one, any but nan. **Raises:** ArgumentError for anything else."""
     remedy = "" if parameter is None else f"It must {parameter.asks}."
     found = number(argument, value, "be a number, not nan", lambda x: not math.isnan(x), remedy)
-    if parameter is not None and not (math.isfinite(found) and parameter.holds(found)):
+    return found if parameter is None else _in_range(argument, found, parameter)
+
+
+def _in_range(argument: str, value: Number, parameter: Parameter) -> Number:
+    if not (math.isfinite(value) and parameter.holds(value)):
         raise ArgumentError(argument, parameter.asks, value)
-    return found
+    return value

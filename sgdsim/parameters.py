@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import annotated_types
 
@@ -57,7 +57,7 @@ class Parameter(annotated_types.GroupedMetadata):
         elif (most := self.limit if self.most is None else self.most) is not None:
             yield annotated_types.Le(most)
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: int | float) -> bool:
         """Whether a finite number is in the range."""
         return (
             (self.least is None or value >= self.least)
@@ -65,6 +65,14 @@ class Parameter(annotated_types.GroupedMetadata):
             and (self.most is None or value <= self.most)
             and (self.below is None or value < self.below)
         )
+
+    @property
+    def range(self) -> str:
+        """The range in words, that of experiment files too, e.g. "> 0, in a file <= 1e+06"."""
+        ends = ((">=", self.least), (">", self.above), ("<=", self.most), ("<", self.below))
+        words = " and ".join(f"{sign} {end:g}" for sign, end in ends if end is not None)
+        limit = "" if self.limit is None else f"in a file {'<=' if words else 'up to'} {self.limit:g}"
+        return ", ".join(filter(None, [words, limit])) + (" in size" if limit and not words else "")
 
     @property
     def asks(self) -> str:
@@ -78,6 +86,12 @@ class Parameter(annotated_types.GroupedMetadata):
             return f"be from {self.least:g} to {self.most:g}"
         high = f"at most {self.most:g}" if self.most is not None else f"< {self.below:g}"
         return f"be {low} and {high}" if low else f"be {high}"
+
+
+Precision = Annotated[
+    Literal["float32", "float64"], Parameter("", "precision of the loop; what is observed is float64")
+]
+"""The precision of a simulator."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def test_problems_take_numbers_of_numpy():
     assert Committee.from_scaling(d=np.int64(100), k=np.int8(2), p0=np.int64(3)).p == 3
     plain = Recovery(alpha=2.0, eta=0.5, N=10, waiting=[1.0])
     assert Recovery(alpha=np.int64(2), eta=np.float32(0.5), N=np.int64(10), waiting=np.array([1])) == plain
-    images = Classification(N=np.int64(5), gamma0=1, beta=np.float32(0.5), batch=np.int64(7), window=np.array([0, 1]))
+    images = Classification(N=np.int64(5), gamma=1, beta=np.float32(0.5), batch=np.int64(7), window=np.array([0, 1]))
     assert (images.N, images.batch, images.window) == (5, 7, (0.0, 1.0))
 
 

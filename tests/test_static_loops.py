@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.classification import Classification, RandomWeights, shuffle
+from sgdsim.classification import Classification, RandomStart, shuffle
 from sgdsim.classification.network import NetworkKernel
 from sgdsim.committee import Committee, OverlapStart
 from sgdsim.committee.chain_blocks import ChainBlocks
@@ -25,7 +25,7 @@ from sgdsim.meanfield.kernels.pair import PairKernel
 from sgdsim.meanfield.kernels.particle import ParticleKernel
 from sgdsim.meanfield.models import output_model, tanh_model
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from sgdsim.recovery import ExactStart, Recovery
 from sgdsim.recovery.descent_kernel import DescentKernel
 from sgdsim.recovery.dmft import advance as dmft_advance
@@ -40,18 +40,18 @@ WIDE = MeanField(model=tanh_model(), N=6, gamma=0.1, beta=0.75, dynamics=Sde("co
 RANDOM = MeanField(model=tanh_model(), N=6, gamma=0.1, beta=1.0, dynamics=Sgd())
 LAZY = MeanField(model=output_model(), N=6, gamma=0.1, beta=0.5, a=0.75, dynamics=Sgd())
 RECOVERY = Recovery(alpha=1.5, eta=0.1, b=0.5, N=12, waiting=(0.5,))
-DIGITS = Classification(N=5, gamma0=1.0, beta=0.75)
+DIGITS = Classification(N=5, gamma=1.0, beta=0.75)
 
 KERNELS = {
     "chain": (lambda: ChainLanes.of(COMMITTEE, "float64", 2), COMMITTEE, OVERLAPS),
     "chain in blocks": (lambda: ChainBlocks.of(BATCHES, "float64", 2, 4), BATCHES, OVERLAPS),
     "weights": (lambda: WeightsKernel.of(COMMITTEE, "float64", 2, 4), COMMITTEE, OVERLAPS),
-    "particles": (lambda: ParticleKernel.of(WIDE, "float64", 2), WIDE, FromLaw()),
-    "pair": (lambda: PairKernel.of(WIDE, "float64", 2, 5.0), WIDE, FromLaw()),
-    "pair, random limit": (lambda: PairKernel.of(RANDOM, "float64", 2, 5.0), RANDOM, FromLaw()),
-    "linearised": (lambda: LinearisedKernel.of(LAZY, "float64", 2), LAZY, FromLaw()),
+    "particles": (lambda: ParticleKernel.of(WIDE, "float64", 2), WIDE, LawStart()),
+    "pair": (lambda: PairKernel.of(WIDE, "float64", 2, 5.0), WIDE, LawStart()),
+    "pair, random limit": (lambda: PairKernel.of(RANDOM, "float64", 2, 5.0), RANDOM, LawStart()),
+    "linearised": (lambda: LinearisedKernel.of(LAZY, "float64", 2), LAZY, LawStart()),
     "descent": (lambda: DescentKernel.of(RECOVERY, "float64", 2, True, True, rows=10), RECOVERY, ExactStart()),
-    "network": (lambda: NetworkKernel.of(DIGITS, "float64", 2), DIGITS, RandomWeights()),
+    "network": (lambda: NetworkKernel.of(DIGITS, "float64", 2), DIGITS, RandomStart()),
 }
 STEPS = 75
 

@@ -41,7 +41,7 @@ def cases() -> dict[str, tuple[Callable[[], Any], str, str]]:
         base = {
             Committee: {"d": 20, "p": 2, "k": 2, "gamma": 2.0},
             Recovery: {"alpha": 2.0, "eta": 0.1},
-            Classification: {"N": 10, "gamma0": 1.0, "beta": 0.5},
+            Classification: {"N": 10, "gamma": 1.0, "beta": 0.5},
         }
         return lambda: kind(**(base.get(kind, {}) | arguments))
 
@@ -71,7 +71,7 @@ def cases() -> dict[str, tuple[Callable[[], Any], str, str]]:
         "start of recovery in meanfield": (
             solve(meanfield.MeanField(model=meanfield.tanh_model(), N=10, gamma=0.1, beta=0.5), exact),
             "start",
-            "FromLaw",
+            "LawStart",
         ),
         "theory: a class": (solve(theory=committee.ExactODE), "theory", "Write sgdsim.committee.ExactODE()."),
         "theory: a class in simulate": (

@@ -24,7 +24,7 @@ from sgdsim.committee import Chain, Committee, Weights
 from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.particles import Particles
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from sgdsim.recovery import Descent, ExactStart, Recovery
 
 WIDTHS = (4, 8, 2)
@@ -171,7 +171,7 @@ def _cases(small: bool) -> Iterator[Case]:
     start = sgdsim.committee.overlap_start(wide, 0.5, seed=1)
     yield _case("chain, p = 32", wide, start, Chain(), 64)
     yield _case("weights, p = 4", chain, overlap, Weights(), 64)
-    yield _case("particles, SGD", particles(10**4, Sgd()), FromLaw(), Particles(), 256)
+    yield _case("particles, SGD", particles(10**4, Sgd()), LawStart(), Particles(), 256)
     recovery = Recovery(alpha=2.5, eta=0.1, b=0.5, N=100)
     yield _case("descent, N = 100", recovery, ExactStart(), Descent(), 128)
 

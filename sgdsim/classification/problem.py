@@ -1,16 +1,18 @@
-"""The problem: a two-layer network that learns to tell images apart, at a learning rate gamma0 N^beta."""
+"""The problem: a two-layer network that learns to tell images apart, at a learning rate gamma N^beta."""
 
+from dataclasses import KW_ONLY
 from os import PathLike, fspath
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.checks import Integer, Real, Row, choice, integer, interval, number, positive
+from sgdsim.checks import check_fields, interval, lenient
 from sgdsim.classification.images import DIGITS, Images, load_images
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, given
 
 Init = Literal["torch", "fixed"]
 
@@ -25,26 +27,21 @@ MANY_STEPS = 20_000
 """Steps per unit of time from which on a user is told."""
 
 
+@lenient
 class Classification(Problem):
     """SGD of a relu network on images (De Bortoli, Durmus, Fontaine & Simsekli, arXiv:2007.06352, section 4).
 
         out(x) = (1/N) sum_k W2_k relu(W1_k . x)                          no biases; W1_k in R^d, W2_k in R^classes
         loss = mean over a batch of -log softmax(out)_label
-        W <- W - gamma0 N^beta grad_W loss = W - eps (N grad_W loss),     eps = gamma0 N^(beta - 1),  t = n eps
+        W <- W - gamma N^beta grad_W loss = W - eps (N grad_W loss),     eps = gamma N^(beta - 1),  t = n eps
 
     N grad_W loss is the gradient without the 1/N of the output: a hidden unit is a particle that moves by eps in a
     step. Every epoch goes through the training images in a new random order; what is left when no full batch can be
     made is dropped until the next.
 
-    **Arguments:**
-
-    - `data`: "digits", "mnist5k", or a folder of IDX files. Pixels are standardised over the training images.
-    - `N`: hidden units.
-    - `gamma0`, `beta`: the learning rate gamma0 N^beta, 0 <= beta <= 1.
-    - `batch`: images of a step.
-    - `init`: "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N), 1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1)
-      whatever N, which is torch's law at N = 100.
-    - `bins`, `window`: of the histograms of weights of the first layer.
+    `data` is "digits", "mnist5k", or a folder of IDX files; pixels are standardised over the training images. `init` is
+    "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N), 1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1) whatever N,
+    which is torch's law at N = 100.
 
     **Raises:** ArgumentError where a value is out of range or there are no such data.
     """
@@ -52,39 +49,39 @@ class Classification(Problem):
     system: ClassVar[str] = "classification"
     order_parameters: ClassVar[tuple[str, ...]] = ("test_loss",)
 
-    gamma0: float
-    beta: float
-    N: int = eqx.field(static=True)
-    data: str = eqx.field(static=True)
-    digest: str = eqx.field(static=True)
-    batch: int = eqx.field(static=True)
-    init: str = eqx.field(static=True)
-    bins: int = eqx.field(static=True)
-    window: tuple[float, float] = eqx.field(static=True)
+    _: KW_ONLY
+    data: Annotated[str, Parameter("", "digits, mnist5k, or a folder of IDX files")] = eqx.field(
+        static=True, default=DIGITS
+    )
+    N: Annotated[int, Parameter("N", "hidden units", least=1, limit=10_000_000, example=1000)] = eqx.field(static=True)
+    gamma: Annotated[
+        float, Parameter(r"\gamma", "prefactor of the learning rate gamma N^beta", above=0, limit=1e6, example=1.0)
+    ]
+    beta: Annotated[
+        float, Parameter(r"\beta", "exponent of the learning rate gamma N^beta", least=0, most=1, example=0.75)
+    ]
+    batch: Annotated[int, Parameter("", "images of a step", least=1)] = eqx.field(static=True, default=100)
+    init: Annotated[Init, Parameter("", "law of the weights at t = 0: torch, or fixed, which does not depend on N")] = (
+        eqx.field(static=True, default="torch")
+    )
+    bins: Annotated[
+        int,
+        Parameter("", "bins of the histograms of weights of the first layer", least=1, limit=10_000, in_results=False),
+    ] = eqx.field(static=True, default=60)
+    window: Annotated[tuple[float, float], Parameter("", "ends of the histograms", written=list[float])] = eqx.field(
+        static=True, default=(-0.6, 0.6)
+    )
+    digest: str = eqx.field(static=True, init=False)
 
-    def __init__(
-        self,
-        *,
-        N: Integer,
-        gamma0: Real,
-        beta: Real,
-        data: str | PathLike[str] = DIGITS,
-        batch: Integer = 100,
-        init: str = "torch",
-        bins: Integer = 60,
-        window: Row = (-0.6, 0.6),
-    ) -> None:
-        self.N, self.batch, self.bins = integer("N", N, 1), integer("batch", batch, 1), integer("bins", bins, 1)
-        self.gamma0 = positive("gamma0", gamma0)
-        self.beta = number("beta", beta, "be from 0 to 1", lambda x: 0 <= x <= 1)
-        choice("init", init, get_args(Init))
-        self.init, self.window = init, interval("window", window)
-        if not isinstance(data, str | PathLike):
-            raise ArgumentError("data", "be the name of a data set or the path of a folder", data)
-        self.data = fspath(data)
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, str | PathLike):
+            raise ArgumentError("data", "be the name of a data set or the path of a folder", self.data)
+        self.data = fspath(self.data)
         self.digest = load_images(self.data).digest
+        check_fields(self)
+        self.window = interval("window", self.window)
         if self.batch > len(self.images.train):
-            raise ArgumentError("batch", f"be at most the {len(self.images.train)} training images", batch)
+            raise ArgumentError("batch", f"be at most the {len(self.images.train)} training images", self.batch)
 
     @property
     def images(self) -> Images:
@@ -104,8 +101,8 @@ class Classification(Problem):
 
     @property
     def eps(self) -> float:
-        """gamma0 N^(beta - 1), by which a hidden unit moves in a step."""
-        return self.gamma0 * self.N ** (self.beta - 1)
+        """gamma N^(beta - 1), by which a hidden unit moves in a step."""
+        return self.gamma * self.N ** (self.beta - 1)
 
     @property
     def dt(self) -> float:
@@ -131,7 +128,7 @@ class Classification(Problem):
     def cautions(self) -> list[str]:
         """A line where the step is near the edge of stability, and one where there are very many steps."""
         found = []
-        where = f"N = {self.N}, beta = {self.beta:g}, gamma0 = {self.gamma0:g}"
+        where = f"N = {self.N}, beta = {self.beta:g}, gamma = {self.gamma:g}"
         inputs = self.images.pixels
         if self.eps * inputs > EDGE:
             found.append(
@@ -146,12 +143,7 @@ class Classification(Problem):
         """Constants and derived numbers by name."""
         images = self.images
         return {
-            "data": self.data,
-            "N": self.N,
-            "beta": self.beta,
-            "gamma0": self.gamma0,
-            "batch": self.batch,
-            "init": self.init,
+            **given(self),
             "inputs": images.pixels,
             "classes": images.classes,
             "train_images": len(images.train),

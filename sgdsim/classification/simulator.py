@@ -1,7 +1,7 @@
 """The choice of the simulator: SGD of networks, all weights of them."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -10,6 +10,7 @@ from sgdsim.classification.problem import Classification
 from sgdsim.contracts import Problem, Simulator
 from sgdsim.cost import StepCost
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Precision
 
 LANES = 4
 """Networks of a tile, at most; two where they are large."""
@@ -23,10 +24,10 @@ SMALLEST_STEP = 1e-4
 class Network(Simulator):
     """SGD of all weights of a network; replicas are seeds, which share the data and nothing else.
 
-    - `precision`: of the weights and the products; observables are float64 sums.
+    Observables are float64 sums.
     """
 
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = "float32"
 
     takes: ClassVar[type[Problem]] = Classification
     name: ClassVar[str] = "network"

@@ -17,7 +17,7 @@ INITIAL = 2**40
 
 
 @dataclass(frozen=True)
-class RandomWeights(Start):
+class RandomStart(Start):
     """Independent uniform weights, by the problem's `init`; every replica draws its own."""
 
     takes: ClassVar[type[Problem]] = Classification

@@ -3,9 +3,7 @@
 from sgdsim.ensemble.section import TIME_WORDS
 
 PROBLEM_WORDS = TIME_WORDS | {
-    **dict.fromkeys(
-        ("learning_rate", "lr", "eta", "gamma", "rate", "step_size"), "`gamma0`: the rate is gamma0 N^beta"
-    ),
+    **dict.fromkeys(("learning_rate", "lr", "eta", "gamma0", "rate", "step_size"), "`gamma`: the rate is gamma N^beta"),
     **dict.fromkeys(("hidden", "width", "hidden_units", "hidden_dim", "neurons", "units", "p"), "`N`"),
     **dict.fromkeys(("batch_size", "minibatch", "mini_batch", "B"), "`batch`"),
     **dict.fromkeys(("dataset", "data_set", "path", "folder", "images"), "`data`"),

@@ -1,18 +1,19 @@
 """The exact low-dimensional chain: the simulator whose cost per step does not depend on d."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 
 from sgdsim.committee.chain_blocks import ChainBlocks
-from sgdsim.committee.chain_forms import KernelChoice, check_fused, choose_form, fused_speedup
+from sgdsim.committee.chain_forms import KERNEL, KernelChoice, check_fused, choose_form, fused_speedup
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
 from sgdsim.contracts import Kernel, Problem, Simulator
 from sgdsim.cost import StepCost
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Precision
 
 WIDEST_LANES = 16
 """Largest p (and k) of the unrolled form: at p = 16 both forms are about equally fast (measured)."""
@@ -26,13 +27,13 @@ _LONGEST_BLOCK = 64
 class Chain(Simulator):
     """The law of (Omega^0, Omega^1, ...) itself, without weights: exact for Gaussian inputs and d >= k + p + batch.
 
-    - `precision`: of the loop. States are float64 between segments, so that float32 loses no increment at any d.
-    - `kernel`: the form of the unrolled loop, of the same law and the same random numbers, which agree to rounding:
-      "xla" as XLA compiles it, "fused" with the state in registers, "auto" fused where that can be had.
+    States are float64 between segments, so that float32 loses no increment at any d. The forms of the unrolled loop
+    have the same law and the same random numbers, and agree to rounding: `kernel` is "xla" as XLA compiles it, "fused"
+    with the state in registers, "auto" fused where that can be had.
     """
 
-    precision: Literal["float32", "float64"] = "float32"
-    kernel: KernelChoice = "auto"
+    precision: Precision = "float32"
+    kernel: Annotated[KernelChoice, KERNEL] = "auto"
 
     takes: ClassVar[type[Problem]] = Committee
     name: ClassVar[str] = "chain"

@@ -16,9 +16,11 @@ from sgdsim.native.emit import emit_function
 from sgdsim.native.form import NativeForm
 from sgdsim.native.primitives import Unsupported
 from sgdsim.notices import notice
+from sgdsim.parameters import Parameter
 
 KernelChoice = Literal["auto", "xla", "fused"]
 """`fused`: a form that keeps a trajectory in registers. `auto`: that where it can be had, else as XLA compiles it."""
+KERNEL = Parameter("", "form of the loop, or of its inputs; the forms agree to rounding")
 
 
 def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneForm:

@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sgdsim.checks import Real, number
+from sgdsim.checks import Real, lenient, number
 from sgdsim.committee.equal_units import EqualUnits
 from sgdsim.committee.overlaps import TOLERANCE, Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.contracts import Problem, Start
+from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter
 
 
+@lenient
 @dataclass(frozen=True)
 class EqualStart(Start):
     """Equal units: overlaps that are the same for all units and pairs of units, for any p and k.
@@ -26,16 +29,16 @@ class EqualStart(Start):
     share nothing but the teacher, as those of W0 = M0 W* + orthogonal parts, have off_diagonal = sum_r M0_r^2, which
     is possible for every p as long as diagonal is not below it.
 
-    - `M0`: the overlap with every teacher, or one number for each of the k teachers.
-    - `diagonal`, `off_diagonal`: squared length of a unit, and overlap of two different units.
-
     **Raises:** ArgumentError where a value is no finite number; `check` also where Omega is not positive semidefinite
     for the problem's p.
     """
 
-    M0: Real | Sequence[Real] | ArrayLike
-    diagonal: float | int
-    off_diagonal: float | int
+    M0: Annotated[
+        Real | Sequence[Real] | ArrayLike,
+        Parameter("M_0", "overlap with every teacher, or one number for each of them", written=OneOrMore, example=0.5),
+    ]
+    diagonal: Annotated[float, Parameter("", "squared length of a unit", example=1.0)]
+    off_diagonal: Annotated[float, Parameter("", "overlap of two different units", example=0.25)]
     takes: ClassVar[type[Problem]] = Committee
     per_replica: bool = field(default=False, init=False)
 

@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, TypeGuard
+from typing import Annotated, ClassVar, TypeGuard
 
 import equinox as eqx
 import jax
@@ -24,6 +24,7 @@ from sgdsim.committee.solver import MOST_TIMES, integrate
 from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter
 
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
@@ -32,6 +33,10 @@ SOLVED, ROUGH, SAMPLED, ALIKE, COMPILED, LINEARISED = 0.05, 1.75, 0.8, 4.0, 3.0,
 """Seconds, for a plan: of a solution; where averages are sums over points, for each unit and unit of time (relu, p = 2
 and 4); of predicted fluctuations, and those of equal units; of compiling the ODE, and its linearisation."""
 
+RTOL, ATOL = (
+    Parameter("", f"{kind} error of a step of the solver", above=0, below=1, must="be between 0 and 1", in_files=False)
+    for kind in ("relative", "absolute")
+)
 OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
 
@@ -165,16 +170,10 @@ class OverlapODE(Theory):
     `fluctuations` asks for the spread of replicas about it too, predicted along the ODE at the actual d.
     """
 
-    rtol: float = 1e-10
-    atol: float = 1e-13
-    fluctuations: bool = False
+    rtol: Annotated[float, RTOL] = 1e-10
+    atol: Annotated[float, ATOL] = 1e-13
+    fluctuations: Annotated[bool, Parameter("", "whether the spread of the replicas is predicted too")] = False
     takes: ClassVar[type[Problem]] = Committee
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, tolerance in (("rtol", self.rtol), ("atol", self.atol)):
-            if not 0 < tolerance < 1:
-                raise ArgumentError(name, "be between 0 and 1", tolerance)
 
     @abc.abstractmethod
     def coefficients(self, problem: Committee) -> tuple[float, float]:

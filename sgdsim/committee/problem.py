@@ -1,21 +1,27 @@
 """The teacher-student problem: one-pass SGD of a two-layer network with p hidden units, taught by one with k."""
 
 import math
-from typing import ClassVar
+from dataclasses import KW_ONLY, replace
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 
-from sgdsim.checks import Integer, Real, integer, number, positive
+from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, real
 from sgdsim.committee.activations import Activation, Erf, check_activation
-from sgdsim.committee.scaling import Region, Scaling
+from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, given
 
 MAX_DIMENSION = 10**15
 """The largest input dimension: below 2^53, so that it is a number of every precision that counts it."""
+MAX_WIDTH, MAX_BATCH = 100_000, 10**6
+"""The largest in experiment files."""
+STEPS_PER_TIME = Parameter("", "steps of a unit of time, in place of d", above=0)
 
 
+@lenient
 class Committee(Problem):
     """One-pass SGD in a teacher-student problem (Saad & Solla 1995; Veiga et al. 2022, section 2).
 
@@ -24,16 +30,7 @@ class Committee(Problem):
         y = (1/k) sum_r sigma(lambda*_r) + sqrt(noise) zeta,    f = (1/p) sum_i sigma(lambda_i),    e = y - f
         w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
 
-    **Arguments:**
-
-    - `d`: input dimension.
-    - `p`: width of the student.
-    - `k`: width of the teacher.
-    - `gamma`: learning rate.
-    - `noise`: variance Delta of the label noise.
-    - `activation`: sigma, of teacher and student.
-    - `batch`: fresh samples per step.
-    - `scaling`: how p, gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    `scaling` says how p, gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -41,37 +38,28 @@ class Committee(Problem):
     system: ClassVar[str] = "committee"
     order_parameters: ClassVar[tuple[str, ...]] = ("M", "Q")
 
-    d: int
-    gamma: float
-    noise: float
-    p: int = eqx.field(static=True)
-    k: int = eqx.field(static=True)
-    batch: int = eqx.field(static=True)
-    activation: Activation
-    scaling: Scaling
+    _: KW_ONLY
+    d: Annotated[int, Parameter("d", "input dimension", least=2, limit=MAX_DIMENSION, example=1000)]
+    p: Annotated[int, Parameter("p", "width of the student", least=1, limit=MAX_WIDTH)] = eqx.field(static=True)
+    k: Annotated[int, Parameter("k", "width of the teacher", least=1, limit=MAX_WIDTH, example=4)] = eqx.field(
+        static=True
+    )
+    gamma: Annotated[float, Parameter(r"\gamma", "learning rate", above=0, limit=MAX_PREFACTOR)]
+    noise: Annotated[float, Parameter(r"\Delta", "variance of the label noise", least=0)] = 0.0
+    batch: Annotated[int, Parameter("", "fresh samples per step", least=1, limit=MAX_BATCH)] = eqx.field(
+        static=True, default=1
+    )
+    activation: Activation = Erf()
+    scaling: Scaling = eqx.field(default=None)
 
-    def __init__(
-        self,
-        *,
-        d: Integer,
-        p: Integer,
-        k: Integer,
-        gamma: Real,
-        noise: Real = 0.0,
-        activation: Activation | None = None,
-        batch: Integer = 1,
-        scaling: Scaling | None = None,
-    ) -> None:
-        self.d, self.p, self.k = integer("d", d, 2), integer("p", p, 1), integer("k", k, 1)
-        self.batch, self.gamma = integer("batch", batch, 1), positive("gamma", gamma)
-        self.noise = number("noise", noise, "be finite and >= 0", lambda x: math.isfinite(x) and x >= 0)
-        self.activation = Erf() if activation is None else activation
+    def __post_init__(self) -> None:
+        check_fields(self)
         check_activation(self.activation)
-        if not isinstance(scaling, Scaling | None):
+        if not isinstance(self.scaling, Scaling | None):
             remedy = "Write Scaling(...), or Committee.from_scaling(...) for p and gamma that follow from it."
-            raise ArgumentError("scaling", "be a Scaling", scaling, remedy)
-        plain = Scaling(0.0, 0.0, p0=float(self.p), gamma0=self.gamma, b0=float(self.batch))
-        self.scaling = plain if scaling is None else scaling
+            raise ArgumentError("scaling", "be a Scaling", self.scaling, remedy)
+        if self.scaling is None:
+            self.scaling = Scaling(0.0, 0.0, p0=float(self.p), gamma0=self.gamma, b0=float(self.batch))
 
     @classmethod
     def from_scaling(
@@ -98,23 +86,21 @@ class Committee(Problem):
         choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
         where b0 defaults to 1 and mu to 0. The exponents that p and batch realise are in `parameters()`.
         """
-        kappa, delta, rho = number("kappa", kappa), number("delta", delta), number("rho", rho)
-        p0, gamma0 = positive("p0", p0), positive("gamma0", p0 if gamma0 is None else gamma0)
-        d = _choose_dimension(d, steps_per_time, Scaling(kappa, delta, p0, gamma0, mu=float(mu or 0.0), rho=rho))
-        p = round(p0 * float(d) ** kappa)
+        laws: dict[str, Any] = {"kappa": kappa, "delta": delta, "mu": 0.0 if mu is None else mu, "rho": rho}
+        laws |= {"p0": p0, "gamma0": p0 if gamma0 is None else gamma0, "b0": 1.0 if b0 is None else b0}
+        scaling = Scaling(**laws)
+        d = _choose_dimension(d, steps_per_time, scaling)
+        p = round(scaling.p0 * float(d) ** scaling.kappa)
         if p < 1:
             raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
-        batch, b0, mu = _scale_batch(d, batch, b0, mu)
-        return cls(
-            d=d,
-            p=p,
-            k=k,
-            gamma=gamma0 * float(d) ** -delta * float(batch) ** rho,
-            noise=noise,
-            activation=activation,
-            batch=batch,
-            scaling=Scaling(kappa=kappa, delta=delta, p0=p0, gamma0=gamma0, b0=b0, mu=mu, rho=rho),
-        )
+        if b0 is None and mu is None:
+            realised = as_declared(cls, "batch", 1 if batch is None else batch)
+            scaling = replace(scaling, b0=float(realised))
+        else:
+            realised = _scaled_batch(d, batch, scaling)
+        gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
+        parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
+        return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     @property
     def dt(self) -> float:
@@ -177,22 +163,13 @@ class Committee(Problem):
         the theorem's factor beside sqrt(dt).
         """
         scaling = self.scaling
+        # theta stands beside the exponents that it is the sum of.
+        exponents = {"kappa": scaling.kappa, "delta": scaling.delta, "theta": scaling.theta}
         return {
-            "d": self.d,
-            "p": self.p,
-            "k": self.k,
-            "gamma": self.gamma,
-            "noise": self.noise,
-            "batch": self.batch,
+            **given(self),
             "activation": self.activation.name,
-            "kappa": scaling.kappa,
-            "delta": scaling.delta,
-            "theta": scaling.theta,
-            "p0": scaling.p0,
-            "gamma0": scaling.gamma0,
-            "b0": scaling.b0,
-            "mu": scaling.mu,
-            "rho": scaling.rho,
+            **exponents,
+            **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),
             "kappa_realised": math.log(self.p / scaling.p0) / math.log(self.d),
             "log_p": math.log(self.p),
@@ -206,10 +183,10 @@ def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: S
     if steps_per_time is None:
         if d is None:
             raise ArgumentError("d", "be given", None, "Add d = 1000, or steps_per_time = 1000 in its place.")
-        return integer("d", d, 2)
+        return as_declared(Committee, "d", d)
     if d is not None:
         raise ArgumentError("steps_per_time", "not be given beside d", steps_per_time, "Keep one of the two.")
-    found = scaling.dimension(positive("steps_per_time", steps_per_time))
+    found = scaling.dimension(real("steps_per_time", steps_per_time, STEPS_PER_TIME))
     if not 2 <= found <= MAX_DIMENSION * (1 + 1e-9):  # 1000^5 is a power that rounding may leave above 1e15
         remedy = f"At theta = {scaling.theta:g} a unit of time takes d^{scaling.steps_exponent:g} steps."
         must = f"give a dimension between 2 and {MAX_DIMENSION:g}, but that is {found:.3g} here"
@@ -217,17 +194,11 @@ def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: S
     return min(round(found), MAX_DIMENSION)
 
 
-def _scale_batch(d: int, batch: Integer | None, b0: Real | None, mu: Real | None) -> tuple[int, float, float]:
-    """The realised batch, b0 and mu, from a fixed batch or from b0 and mu."""
-    if b0 is None and mu is None:
-        batch = 1 if batch is None else integer("batch", batch, 1)
-        return batch, float(batch), 0.0
+def _scaled_batch(d: int, batch: Integer | None, scaling: Scaling) -> int:
+    """The batch at dimension d of a scaling of it, beside which none may be fixed."""
     if batch is not None:
         raise ArgumentError("batch", "not be given beside b0 or mu", batch, "Keep either batch, or b0 and mu.")
-    b0, mu = positive("b0", 1.0 if b0 is None else b0), number("mu", 0.0 if mu is None else mu)
-    if mu < 0:
-        raise ArgumentError("mu", "be finite and >= 0", mu, "No batch falls below one sample as d grows.")
-    realised = round(b0 * float(d) ** mu)
+    realised = round(scaling.b0 * float(d) ** scaling.mu)
     if realised < 1:
-        raise ArgumentError("b0", "give a batch of at least one sample, batch = round(b0 d^mu) >= 1", b0)
-    return realised, b0, mu
+        raise ArgumentError("b0", "give a batch of at least one sample, batch = round(b0 d^mu) >= 1", scaling.b0)
+    return realised

@@ -1,9 +1,15 @@
 """High-dimensional scaling of SGD: width p0 d^kappa, rate gamma0 d^-delta, batch b0 d^mu, and the four regions."""
 
 import enum
+from typing import Annotated
 
 import equinox as eqx
 
+from sgdsim.checks import check_fields, lenient
+from sgdsim.parameters import Parameter
+
+MAX_PREFACTOR, MAX_EXPONENT = 1e12, 10
+"""The largest in experiment files, in size."""
 BOUNDARY_TOLERANCE = 1e-9
 """theta this close to a boundary is on it: 0.1 + 0.2 - 0.3 is 5.6e-17, and blue."""
 
@@ -17,6 +23,7 @@ class Region(enum.StrEnum):
     RED = "red"
 
 
+@lenient
 class Scaling(eqx.Module):
     """p = p0 d^kappa, gamma = gamma0 d^-delta batch^rho (Veiga et al. 2022, eq. 6) and batch = b0 d^mu, mu >= 0.
 
@@ -37,13 +44,18 @@ class Scaling(eqx.Module):
     rho = 1 the blue line is where it was, kappa + delta = 0: a step does the work of a batch of steps, as dt says.
     """
 
-    kappa: float
-    delta: float
-    p0: float
-    gamma0: float
-    b0: float = 1.0
-    mu: float = 0.0
-    rho: float = 0.0
+    kappa: Annotated[float, Parameter(r"\kappa", "exponent of the width", limit=MAX_EXPONENT)]
+    delta: Annotated[float, Parameter(r"\delta", "exponent of the learning rate", limit=MAX_EXPONENT)]
+    p0: Annotated[float, Parameter("p_0", "prefactor of the width", above=0, limit=MAX_PREFACTOR)]
+    gamma0: Annotated[float, Parameter(r"\gamma_0", "prefactor of the learning rate", above=0, limit=MAX_PREFACTOR)]
+    b0: Annotated[float, Parameter("b_0", "prefactor of the batch", above=0, limit=MAX_PREFACTOR)] = 1.0
+    mu: Annotated[
+        float, Parameter(r"\mu", "exponent of the batch, which never falls as d grows", least=0, limit=MAX_EXPONENT)
+    ] = 0.0
+    rho: Annotated[float, Parameter(r"\rho", "exponent of the batch in the learning rate", limit=MAX_EXPONENT)] = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def boundaries(self) -> tuple[float, float]:

@@ -3,35 +3,41 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, RootModel, model_validator
+from pydantic import Field, RootModel, model_validator
 
 from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.chain_forms import KernelChoice
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.problem import MAX_DIMENSION, Committee
+from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
+from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
-from sgdsim.contracts import Simulator, Start, Theory
-from sgdsim.ensemble.section import Section
+from sgdsim.contracts import Start, Theory
+from sgdsim.ensemble.section import PartSection, section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter
 
 PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
 BATCH = ("b0", "mu")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
+ACTIVATION = Parameter(r"\sigma", "activation of teacher and student")
 
-MAX_WIDTH, MAX_BATCH = 100_000, 10**6
-Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
-Prefactor = Annotated[float, Field(gt=0, le=1e12)]
-Exponent = Annotated[float, Field(ge=-10, le=10)]
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Matrix = list[list[float]]
+_Keys = section_of(
+    Committee,
+    Scaling,
+    own={
+        "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
+        "activation": (Annotated[Literal[tuple(ACTIVATIONS)], ACTIVATION], "erf"),  # type: ignore[valid-type]
+    },
+    optional=("d", *PLAIN, *SCALING, "batch"),
+    order=("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
+)
 
 
-class ProblemSection(Section):
+class ProblemSection(_Keys):
     """[problem]: d, k, noise, activation, and either p and gamma, or p0, gamma0, kappa and delta.
 
     Beside p0, `steps_per_time` may stand in place of d, which then follows from it in every region.
@@ -39,22 +45,6 @@ class ProblemSection(Section):
     Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
     beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho.
     """
-
-    d: int | None = Field(default=None, ge=2, le=MAX_DIMENSION, examples=[1000])
-    steps_per_time: float | None = Field(default=None, gt=0, examples=[1000])
-    k: Width = Field(examples=[4])
-    p: Width | None = None
-    gamma: Prefactor | None = None
-    p0: Prefactor | None = None
-    gamma0: Prefactor | None = None
-    kappa: Exponent | None = None
-    delta: Exponent | None = None
-    b0: Prefactor | None = None
-    mu: Annotated[float, Field(ge=0, le=10)] | None = None
-    rho: Exponent | None = None
-    noise: float = Field(default=0.0, ge=0)
-    activation: Literal["erf", "relu", "linear", "quadratic"] = "erf"
-    batch: int | None = Field(default=None, ge=1, le=MAX_BATCH)
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "p": ("p0", "kappa"),
@@ -69,13 +59,17 @@ class ProblemSection(Section):
     @model_validator(mode="after")
     def _fill(self) -> "ProblemSection":
         """Writes out the defaults of a scaling; what does not fit together is left for `build` to refuse."""
-        if self.p0 is not None and not self._given(PLAIN):
-            self.gamma0 = self.p0 if self.gamma0 is None else self.gamma0
-            self.kappa, self.delta = self.kappa or 0.0, self.delta or 0.0
-        if self._given(BATCH) and not self._given(PLAIN):
-            self.b0, self.mu = 1.0 if self.b0 is None else self.b0, self.mu or 0.0
-        elif self.batch is None and not self._given(BATCH):
-            self.batch = 1
+        plain, scaling = self._given(PLAIN), self._given(SCALING)
+        defaults: dict[str, Any] = {}
+        if "p0" in scaling and not plain:
+            defaults |= {"gamma0": scaling["p0"], "kappa": 0.0, "delta": 0.0}
+        if not self._given(BATCH):
+            defaults["batch"] = 1
+        elif not plain:
+            defaults |= {"b0": 1.0, "mu": 0.0}
+        for name, value in defaults.items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
         return self
 
     def _given(self, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -84,21 +78,15 @@ class ProblemSection(Section):
     def build(self) -> Committee:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
+        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation"))
         _check_one_way(plain, scaling)
-        if self.d is None and (plain or self.steps_per_time is None):
+        if "d" not in rest and (plain or "steps_per_time" not in rest):
             raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")
-        if plain and self.steps_per_time is not None:
+        if plain and "steps_per_time" in rest:
             remedy = "Remove it, or give p0 in place of p and gamma."
-            raise ArgumentError("steps_per_time", "not be given beside p and gamma", self.steps_per_time, remedy)
-        problem = (Committee if plain else Committee.from_scaling)(
-            k=self.k,
-            noise=self.noise,
-            activation=ACTIVATIONS[self.activation](),
-            **self._given(("d", "steps_per_time")),
-            **plain,
-            **scaling,
-            **self._given(("batch",)),
-        )
+            raise ArgumentError("steps_per_time", "not be given beside p and gamma", rest["steps_per_time"], remedy)
+        rest["activation"] = ACTIVATIONS[rest["activation"]]()
+        problem = (Committee if plain else Committee.from_scaling)(**plain, **scaling, **rest)
         for name, value, most in (("p", problem.p, MAX_WIDTH), ("batch", problem.batch, MAX_BATCH)):
             if value > most:
                 raise ArgumentError(name, f"be at most {most}", value)
@@ -118,82 +106,33 @@ def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:
         raise ArgumentError("p0", "be given, for the student's width p = p0 d^kappa", None, "Or give p and gamma.")
 
 
-class _RandomStart(Section):
-    seed: Seed = 1
-    per_replica: bool = False
+def _start(kind: str, start: type[Start]) -> type[PartSection]:
+    own = {"kind": (Literal[kind], ...)}  # type: ignore[valid-type]
+    return section_of(start, own=own, order=("seed", "per_replica", "kind"))
 
 
-class OverlapSection(_RandomStart):
+class OverlapSection(_start("overlap", OverlapStart)):
     """A student that overlaps with the teacher by a given amount."""
 
-    kind: Literal["overlap"]
-    overlap: float = Field(ge=-1, le=1, examples=[0.5])
 
-    def build(self) -> Start:
-        """The start."""
-        return OverlapStart(self.overlap, seed=self.seed, per_replica=self.per_replica)
-
-
-class SphereSection(_RandomStart):
-    """Teacher and student random on the sphere |w|^2 = d."""
-
-    kind: Literal["sphere"]
-
-    def build(self) -> Start:
-        """The start."""
-        return SphereStart(seed=self.seed, per_replica=self.per_replica)
-
-
-class GaussianSection(_RandomStart):
-    """Teacher and student with standard normal weights."""
-
-    kind: Literal["gaussian"]
-
-    def build(self) -> Start:
-        """The start."""
-        return GaussianStart(seed=self.seed, per_replica=self.per_replica)
-
-
-class CombinationSection(_RandomStart):
-    """A student W0 = A W* of linear combinations of the teacher's units; random ones without A."""
-
-    kind: Literal["combination"]
-    A: Matrix | None = None
-
-    def build(self) -> Start:
-        """The start. **Raises:** ArgumentError for what is no matrix."""
-        return CombinationStart(self.A, seed=self.seed, per_replica=self.per_replica)
-
-
-class ExplicitSection(Section):
-    """Given order parameters."""
-
-    kind: Literal["explicit"]
-    P: Matrix = Field(examples=["[[1.0]]"])
-    M0: Matrix = Field(examples=["[[0.5]]"])
-    Q0: Matrix = Field(examples=["[[1.0]]"])
-
-    def build(self) -> Start:
-        """The start. **Raises:** ArgumentError for what is no matrix."""
-        return ExplicitStart(self.P, self.M0, self.Q0)
-
-
-def _listed(value: object) -> object:
-    """One number as a list of one, so that a mistake in it is told once."""
-    return value if isinstance(value, list) else [value]
-
-
-class EqualSection(Section):
+class EqualSection(_start("equal", EqualStart)):
     """Equal units, for any p: M0 (one number, or one for each teacher), diagonal and off-diagonal entry of Q0."""
 
-    kind: Literal["equal"]
-    M0: Annotated[list[float], BeforeValidator(_listed)] = Field(examples=[0.5])
-    diagonal: float = Field(examples=[1.0])
-    off_diagonal: float = Field(examples=[0.25])
 
-    def build(self) -> Start:
-        """The start."""
-        return EqualStart(self.M0, self.diagonal, self.off_diagonal)
+class ExplicitSection(_start("explicit", ExplicitStart)):
+    """Given order parameters."""
+
+
+class SphereSection(_start("sphere", SphereStart)):
+    """Teacher and student random on the sphere |w|^2 = d."""
+
+
+class GaussianSection(_start("gaussian", GaussianStart)):
+    """Teacher and student with standard normal weights."""
+
+
+class CombinationSection(_start("combination", CombinationStart)):
+    """A student W0 = A W* of linear combinations of the teacher's units; random ones without A."""
 
 
 AnyStart = Annotated[
@@ -210,33 +149,22 @@ class StartSection(RootModel[AnyStart]):
         return self.root.build()
 
 
-class TheorySection(Section):
+_THEORIES = {"exact": ExactODE, "limit": LimitODE, "gradient_flow": GradientFlow, "none": None}
+
+
+class TheorySection(section_of_kinds(_THEORIES)):
     """[theory]: the ODE at the actual d (`exact`), its leading part (`limit`), that of gamma -> 0, or none.
 
     `fluctuations` adds the predicted spread of the replicas about it.
     """
 
-    kind: Literal["exact", "limit", "gradient_flow", "none"] = "exact"
-    fluctuations: bool = False
-
     def build(self) -> Theory | None:
         """The theory, if any. **Raises:** ArgumentError for fluctuations about none."""
-        if self.kind == "none":
-            if self.fluctuations:
-                raise ArgumentError("fluctuations", "be false without a theory", True, "Choose a kind of theory.")
-            return None
-        kinds = {"exact": ExactODE, "limit": LimitODE, "gradient_flow": GradientFlow}
-        return kinds[self.kind](fluctuations=self.fluctuations)
+        theory = super().build()
+        if theory is None and self.of(ExactODE)["fluctuations"]:
+            raise ArgumentError("fluctuations", "be false without a theory", True, "Choose a kind of theory.")
+        return theory
 
 
-class SimulatorSection(Section):
+class SimulatorSection(section_of_kinds({"chain": Chain, "weights": Weights, "none": None})):
     """[simulator]: the exact low-dimensional chain, the full weights, or none: theory alone."""
-
-    kind: Literal["chain", "weights", "none"] = "chain"
-    precision: Literal["float32", "float64"] = "float32"
-    kernel: KernelChoice = "auto"
-
-    def build(self) -> Simulator | None:
-        """The simulator, if any."""
-        kinds = {"chain": Chain, "weights": Weights}
-        return None if self.kind == "none" else kinds[self.kind](precision=self.precision, kernel=self.kernel)

@@ -2,18 +2,22 @@
 
 import abc
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sgdsim.checks import integer
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter
+
+Matrix = list[list[float]]
+Seed = Annotated[int, Parameter("", "seed of the draw that all replicas share, or of all their draws", least=0)]
+PerReplica = Annotated[bool, Parameter("", "whether every replica has a start of its own")]
 
 
 def _repeat(overlaps: Overlaps, size: int) -> Overlaps:
@@ -48,9 +52,9 @@ class ExplicitStart(Start):
     **Raises:** ArgumentError unless Omega is symmetric and positive semidefinite with a regular P.
     """
 
-    P: ArrayLike
-    M0: ArrayLike
-    Q0: ArrayLike
+    P: Annotated[ArrayLike, Parameter("P", "overlaps of the teacher, (k, k)", written=Matrix, example="[[1.0]]")]
+    M0: Annotated[ArrayLike, Parameter("M_0", "student and teacher, (p, k)", written=Matrix, example="[[0.5]]")]
+    Q0: Annotated[ArrayLike, Parameter("Q_0", "overlaps of the student, (p, p)", written=Matrix, example="[[1.0]]")]
     takes: ClassVar[type[Problem]] = Committee
     per_replica: bool = field(default=False, init=False)
 
@@ -87,16 +91,15 @@ class DrawnStart(Start):
     """
 
     takes: ClassVar[type[Problem]] = Committee
-    seed: int
-    per_replica: bool
+    seed: Seed
+    per_replica: PerReplica
 
     @abc.abstractmethod
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError where the seed is not an integer >= 0, or d leaves no room for the start."""
-        integer("seed", self.seed, 0)
+        """Raises ArgumentError where d leaves no room for the start."""
         if problem.d < problem.k:
             raise ArgumentError("d", f"be >= k = {problem.k}, or teacher units depend on one another", problem.d)
         self.sample(problem, np.random.default_rng(self.seed)).check_room(problem.d)
@@ -118,15 +121,12 @@ class OverlapStart(DrawnStart):
     where the rows of A (p, k) are uniform on the unit sphere: the first normals of numpy.random.default_rng(seed).
     """
 
-    overlap: float = 0.5
-    seed: int = 1
-    per_replica: bool = False
-
-    def check(self, problem: Committee) -> None:
-        """Raises ArgumentError unless -1 <= overlap <= 1 and the start fits in d."""
-        if not -1 <= self.overlap <= 1:
-            raise ArgumentError("overlap", "be between -1 and 1", self.overlap)
-        super().check(problem)
+    overlap: Annotated[
+        float,
+        Parameter("", "overlap of a unit with the teacher", least=-1, most=1, must="be between -1 and 1", example=0.5),
+    ] = 0.5
+    seed: Seed = 1
+    per_replica: PerReplica = False
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
@@ -150,8 +150,8 @@ def _gaussian_rows(rng: np.random.Generator, n: int, d: int) -> Float[np.ndarray
 class SphereStart(DrawnStart):
     """Teacher and student units independent and uniform on the sphere |w|^2 = d."""
 
-    seed: int = 1
-    per_replica: bool = False
+    seed: Seed = 1
+    per_replica: PerReplica = False
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
@@ -163,8 +163,8 @@ class SphereStart(DrawnStart):
 class GaussianStart(DrawnStart):
     """Teacher and student units independent, w ~ N(0, I_d)."""
 
-    seed: int = 1
-    per_replica: bool = False
+    seed: Seed = 1
+    per_replica: PerReplica = False
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
@@ -179,9 +179,11 @@ class CombinationStart(DrawnStart):
     `A` (p, k) is taken as it is; without it, its rows are uniform on the unit sphere, drawn as in `OverlapStart`.
     """
 
-    A: ArrayLike | None = None
-    seed: int = 1
-    per_replica: bool = False
+    A: Annotated[ArrayLike | None, Parameter("A", "W0 = A W*, (p, k); drawn where left out", written=Matrix | None)] = (
+        None
+    )
+    seed: Seed = 1
+    per_replica: PerReplica = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

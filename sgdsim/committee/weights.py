@@ -5,15 +5,14 @@ update are matrix products, so that drawing the inputs is nearly all of the cost
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
-from sgdsim.checks import integer
 from sgdsim.committee.activations import Activation
-from sgdsim.committee.chain_forms import KernelChoice
+from sgdsim.committee.chain_forms import KERNEL, KernelChoice
 from sgdsim.committee.observables import observables
 from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
@@ -25,6 +24,7 @@ from sgdsim.ensemble.inputs import InputsForm, xla_inputs
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.segments import run_blocks
+from sgdsim.parameters import Parameter, Precision
 
 
 class WeightsState(eqx.Module):
@@ -118,22 +118,19 @@ class WeightsKernel(Kernel):
 class Weights(Simulator):
     """SGD on the full p x d weights: the choice where p + k > d, and the check on the chain elsewhere.
 
-    - `precision`: of the weights and the loop.
-    - `block`: samples drawn at once; it changes results by rounding only.
-    - `kernel`: the form of the inputs and their products, of the same random numbers, which agree to rounding: "xla" as
-      XLA compiles it, "fused" in one pass, "auto" fused where that can be had and is faster.
+    The forms of the inputs and their products have the same random numbers, and agree to rounding: `kernel` is "xla" as
+    XLA compiles it, "fused" in one pass, "auto" fused where that can be had and is faster.
     """
 
-    precision: Literal["float32", "float64"] = "float32"
-    block: int = 16
-    kernel: KernelChoice = "auto"
+    precision: Precision = "float32"
+    block: Annotated[
+        int,
+        Parameter("", "samples drawn at once; it changes results by rounding only", least=1, in_files=False),
+    ] = 16
+    kernel: Annotated[KernelChoice, KERNEL] = "auto"
 
     takes: ClassVar[type[Problem]] = Committee
     name: ClassVar[str] = "weights"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        integer("block", self.block, 1)
 
     def check(self, problem: Committee) -> None:
         """Any problem will do. Raises ArgumentError where the kernel cannot be had."""

@@ -55,9 +55,11 @@ class KindSection(PartSection):
 
     kinds: ClassVar[Mapping[str, type | None]]
 
+    kind: str
+
     def build(self) -> Any:
         """The object, or None. **Raises:** ArgumentError where the keys do not fit together."""
-        owner = self.kinds[getattr(self, "kind")]  # noqa: B009  (pyright does not know of keys made from parameters)
+        owner = self.kinds[self.kind]
         return None if owner is None else owner(**self.of(owner))
 
 
@@ -91,7 +93,7 @@ def section_of_kinds(kinds: Mapping[str, type | None]) -> type[KindSection]:
     """The table whose `kind` chooses a class, by default the first, and whose other keys are parameters of them."""
     owners = [owner for owner in kinds.values() if owner is not None]
     kind = (Literal[tuple(kinds)], next(iter(kinds)))  # type: ignore[valid-type]
-    section = section_of(*owners, own={"kind": kind}, order=("kind",), base=KindSection)
+    section = section_of(*owners, own={"kind": kind}, base=KindSection)
     section.kinds = kinds
     return section
 

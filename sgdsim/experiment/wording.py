@@ -18,6 +18,7 @@ _MUST = {
     "greater_than": "must be > {gt:g}",
     "greater_than_equal": "must be >= {ge:g}",
     "int_type": "must be an integer",
+    "less_than": "must be < {lt:g}",
     "less_than_equal": "must be <= {le:g}",
     "list_type": "must be a list",
     "literal_error": "must be {expected}",

@@ -21,7 +21,7 @@ from sgdsim.meanfield.particles import Linearised as Linearised
 from sgdsim.meanfield.particles import Pair as Pair
 from sgdsim.meanfield.particles import Particles as Particles
 from sgdsim.meanfield.problem import MeanField as MeanField
-from sgdsim.meanfield.starts import Explicit as Explicit
-from sgdsim.meanfield.starts import FromLaw as FromLaw
+from sgdsim.meanfield.starts import ExplicitStart as ExplicitStart
+from sgdsim.meanfield.starts import LawStart as LawStart
 from sgdsim.meanfield.theory import MeanFieldLimit as MeanFieldLimit
 from sgdsim.meanfield.theory import NtkLimit as NtkLimit

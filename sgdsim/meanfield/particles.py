@@ -1,7 +1,7 @@
 """The simulators: particles on their own, beside their limit, and beside the linearised network."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -15,6 +15,7 @@ from sgdsim.meanfield.kernels.particle import ParticleKernel
 from sgdsim.meanfield.limits.limit import limit_cost
 from sgdsim.meanfield.observables import UNROLLED
 from sgdsim.meanfield.problem import MeanField
+from sgdsim.parameters import Precision
 
 SMALLEST_STEP = 1e-4
 """Steps below this lose their increments in float32: W + eps H is rounded to 1e-7 of W."""
@@ -27,12 +28,9 @@ _MOST_LANES = 256
 
 @dataclass(frozen=True)
 class Particles(Simulator):
-    """N particles per replica.
+    """N particles per replica. SGD with steps below 1e-4 needs float64."""
 
-    - `precision`: of the loop. SGD with steps below 1e-4 needs float64.
-    """
-
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = "float32"
 
     takes: ClassVar[type[Problem]] = MeanField
     name: ClassVar[str] = "particles"

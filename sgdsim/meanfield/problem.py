@@ -1,23 +1,25 @@
 """The problem: N particles, and a learning rate gamma N^beta that decides how much noise is left when N grows."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, ClassVar
 
 import equinox as eqx
 import numpy as np
 
-from sgdsim.checks import Integer, Real, integer, interval, number, positive
+from sgdsim.checks import check_fields, interval, lenient
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.model_checks import check_kind
+from sgdsim.parameters import Parameter, given
 
 MANY_STEPS = 20_000
 """Steps per unit of time from which on a user is told."""
 
 
+@lenient
 class MeanField(Problem):
     """A wide two-layer network (De Bortoli, Durmus, Fontaine & Simsekli, arXiv:2007.06352).
 
@@ -28,15 +30,6 @@ class MeanField(Problem):
 
     a = 1 is the mean-field scaling; for a < 1 the particles hardly move and the network becomes linear in them (lazy).
 
-    **Arguments:**
-
-    - `model`: feature function, loss, data and initial law.
-    - `N`: particles.
-    - `gamma`, `beta`: the learning rate gamma N^beta, 0 <= beta <= 1.
-    - `a`: exponent of the output scale, 1/2 <= a <= 1.
-    - `dynamics`: SGD or its SDE, and which noise.
-    - `bins`: bins of the histogram of particles over `window` (default: the model's), 0 for none.
-
     **Raises:** ArgumentError where a value is out of range, where a step eps >= 1 is unstable, and where the dynamics
     need averages over data that only a sampler gives.
     """
@@ -44,36 +37,32 @@ class MeanField(Problem):
     system: ClassVar[str] = "meanfield"
     order_parameters: ClassVar[tuple[str, ...]] = ("m",)
 
+    _: KW_ONLY
     model: Model
-    gamma: float
-    beta: float
-    a: float
-    N: int = eqx.field(static=True)
-    dynamics: Dynamics = eqx.field(static=True)
-    bins: int = eqx.field(static=True)
-    window: tuple[float, float] = eqx.field(static=True)
+    N: Annotated[int, Parameter("N", "particles", least=2, limit=10_000_000, example=1000)] = eqx.field(static=True)
+    gamma: Annotated[
+        float, Parameter(r"\gamma", "prefactor of the learning rate gamma N^beta", above=0, limit=1e6, example=0.1)
+    ]
+    beta: Annotated[
+        float, Parameter(r"\beta", "exponent of the learning rate gamma N^beta", least=0, most=1, example=0.5)
+    ]
+    a: Annotated[float, Parameter("a", "exponent of the output scale N^-a", least=0.5, most=1)] = 1.0
+    dynamics: Dynamics = eqx.field(static=True, default=Sgd())
+    bins: Annotated[
+        int,
+        Parameter("", "bins of the histogram of particles, 0 for none", least=0, limit=10_000, in_results=False),
+    ] = eqx.field(static=True, default=0)
+    window: Annotated[
+        tuple[float, float], Parameter("", "ends of the histogram; the model's if left out", written=list[float] | None)
+    ] = eqx.field(static=True, default=None)
 
-    def __init__(
-        self,
-        *,
-        model: Model,
-        N: Integer,
-        gamma: Real,
-        beta: Real,
-        a: Real = 1.0,
-        dynamics: Dynamics = Sgd(),  # noqa: B008  (frozen)
-        bins: Integer = 0,
-        window: Sequence[Real] | None = None,
-    ) -> None:
-        check_kind("model", model, Model, "Take tanh_model(), output_model(), radial_model(), or a Model of your own.")
-        if not isinstance(dynamics, Sgd | Sde):
-            raise ArgumentError("dynamics", "be an Sgd or an Sde", dynamics, "Write Sgd(), or Sde().")
-        self.model, self.dynamics = model, dynamics
-        self.N, self.bins = integer("N", N, 2), integer("bins", bins, 0)
-        self.gamma = positive("gamma", gamma)
-        self.beta = number("beta", beta, "be from 0 to 1", lambda beta: 0 <= beta <= 1)
-        self.a = number("a", a, "be from 0.5 to 1", lambda a: 0.5 <= a <= 1)
-        self.window = interval("window", model.window if window is None else window)
+    def __post_init__(self) -> None:
+        remedy = "Take tanh_model(), output_model(), radial_model(), or a Model of your own."
+        check_kind("model", self.model, Model, remedy)
+        if not isinstance(self.dynamics, Sgd | Sde):
+            raise ArgumentError("dynamics", "be an Sgd or an Sde", self.dynamics, "Write Sgd(), or Sde().")
+        check_fields(self)
+        self.window = interval("window", self.model.window if self.window is None else self.window)
         self._check_dynamics()
 
     def _check_dynamics(self) -> None:
@@ -134,10 +123,7 @@ class MeanField(Problem):
         """Constants and derived numbers by name."""
         return {
             "model": self.model.name,
-            "N": self.N,
-            "gamma": self.gamma,
-            "beta": self.beta,
-            "a": self.a,
+            **given(self),
             "dynamics": self.dynamics.name,
             "noise": "common" if self.dynamics.common else "independent",
             "batch": self.dynamics.batch,

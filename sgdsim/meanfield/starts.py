@@ -1,7 +1,7 @@
 """The start: independent particles from the model's law, or given ones."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.problem import MeanField
+from sgdsim.parameters import Parameter
 
 INITIAL = 0
 """What a replica's key is folded with to draw its start."""
@@ -25,7 +26,7 @@ class Given(eqx.Module):
 
 
 @dataclass(frozen=True)
-class FromLaw(Start):
+class LawStart(Start):
     """Every replica draws N independent particles from the model's law."""
 
     takes: ClassVar[type[Problem]] = MeanField
@@ -40,13 +41,12 @@ class FromLaw(Start):
 
 
 @dataclass(frozen=True)
-class Explicit(Start):
-    """The same given particles in every replica.
+class ExplicitStart(Start):
+    """The same given particles in every replica."""
 
-    - `particles`: N rows of dim weights.
-    """
-
-    particles: tuple[tuple[float, ...], ...]
+    particles: Annotated[
+        tuple[tuple[float, ...], ...], Parameter("W_0", "N rows of dim weights", written=list[list[float]])
+    ]
     takes: ClassVar[type[Problem]] = MeanField
     per_replica: bool = field(default=False, init=False)
 

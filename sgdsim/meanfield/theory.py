@@ -17,7 +17,7 @@ from sgdsim.meanfield.limits.limit import check_limit, limit_cost, solution
 from sgdsim.meanfield.limits.ntk import check_ntk, solve_ntk
 from sgdsim.meanfield.limits.radial import is_radial, risk
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw, Given
+from sgdsim.meanfield.starts import Given, LawStart
 
 _POINTS_LOG2 = 16
 """Sobol points of a law that stays, as a power of 2."""
@@ -87,7 +87,7 @@ def _excess_risk(problem: MeanField, m: Float[Array, "times J"]) -> Float[Array,
 
 
 def _check_start(theory: Theory, start: Start) -> None:
-    if not isinstance(start, FromLaw):
+    if not isinstance(start, LawStart):
         remedy = "The limit is that of independent particles from the model's law."
         raise ArgumentError("start", f"be the model's law for the theory {theory.name!r}", start, remedy)
 

@@ -1,16 +1,16 @@
 """GD and SGD at finite N: the choice of how many replicas share their data, and of what is kept in memory."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 
-from sgdsim.checks import integer
 from sgdsim.contracts import Problem, Simulator
 from sgdsim.cost import StepCost
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, Precision
 from sgdsim.recovery.descent_kernel import DescentKernel, block_rows
 from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
@@ -32,27 +32,36 @@ class Descent(Simulator):
     c is 1 to 4 and grows with time, as the spectrum of J decides what is left of the distance: there every replica has
     data of its own, which cost little.
 
-    - `precision`: of the loop and the data.
-    - `response`: whether R(t, 0) is measured too, by the linearised dynamics of a push at the first step. It doubles
-      the work.
-    - `stored`: whether J is kept; None keeps it where five copies of it fit in half of the memory of a device, on a CPU
-      up to 256 MB. Drawing it anew takes 1.3 to 2 times as long as reading it (32 replicas, two CPU cores).
-    - `lanes`: replicas that share J, a power of two; None for the number above.
+    Drawing J anew takes 1.3 to 2 times as long as reading it (32 replicas, two CPU cores).
     """
 
-    precision: Literal["float32", "float64"] = "float32"
-    response: bool = False
-    stored: bool | None = None
-    lanes: int | None = None
+    precision: Precision = "float32"
+    response: Annotated[
+        bool,
+        Parameter("", "whether R(t, 0) is measured too, by a push at the first step; it doubles the work"),
+    ] = False
+    stored: Annotated[
+        bool | None,
+        Parameter(
+            "",
+            "whether J is kept; None keeps it where five copies of it fit in half of the memory of a device, on a CPU "
+            "up to 256 MB",
+            in_files=False,
+        ),
+    ] = None
+    lanes: Annotated[
+        int | None,
+        Parameter(
+            "",
+            "replicas that share J, a power of two; None for 32 or N/3 at most, of degree 1 for 1",
+            least=1,
+            in_files=False,
+        ),
+    ] = None
 
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "descent"
     paired: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.lanes is not None:
-            integer("lanes", self.lanes, 1)
 
     def check(self, problem: Recovery) -> None:
         """Raises ArgumentError for lanes that are no power of two, and where N leaves no room for the probe."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sgdsim.checks import Integer, Real, integer, number
+from sgdsim.checks import Integer, Real, as_declared, integer
 from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
 from sgdsim.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.backend import on_cpu
@@ -20,6 +20,7 @@ from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
 from sgdsim.native.build import find_compiler
+from sgdsim.parameters import Parameter
 from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
@@ -73,16 +74,16 @@ def integrate(
     below `tolerance` (0: never), or is no longer a finite number. On a CPU elements are solved one after another and
     do not depend on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
 
-    **Raises:** ArgumentError for parameters that are no finite numbers, outside alpha > 0, eta > 0, 0 < b <= 1 and
-    m0^2 <= C00, or do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
+    **Raises:** ArgumentError for parameters that are no finite numbers, outside the ranges of `Recovery`, or
+    do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
     """
-    steps, tolerance = integer("steps", steps, 0), _check_tolerance(tolerance)
+    steps, least = integer("steps", steps, 0), as_declared(Dmft, "tolerance", tolerance)
     given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
-    _check(*given)
-    flat = np.stack([value.reshape(-1) for value in given])
+    _check(given)
+    flat = np.stack([value.reshape(-1) for value in given.values()])
     groups = np.split(flat, flat.shape[1], axis=1) if on_cpu() else [flat]
-    parts = [_host(solve(*group, steps=steps, tolerance=tolerance), steps) for group in groups]
-    shape = given[0].shape
+    parts = [_host(solve(*group, steps=steps, tolerance=least), steps) for group in groups]
+    shape = given["alpha"].shape
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
     return Solution(
         **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
@@ -91,11 +92,7 @@ def integrate(
     )
 
 
-def _check_tolerance(tolerance: Real) -> float:
-    return number("tolerance", tolerance, "be at least 0 and below 1", lambda x: 0 <= x < 1)
-
-
-def _broadcast(**parameters: Values) -> list[np.ndarray]:
+def _broadcast(**parameters: Values) -> dict[str, np.ndarray]:
     """The parameters as float64 arrays of one shape. **Raises:** ArgumentError naming one that is no array of it."""
     arrays = {name: np.asarray(value) for name, value in parameters.items()}
     shape: tuple[int, ...] = ()
@@ -106,20 +103,17 @@ def _broadcast(**parameters: Values) -> list[np.ndarray]:
             shape = np.broadcast_shapes(shape, array.shape)
         except ValueError:
             raise ArgumentError(name, f"broadcast against the shape {shape} of those before", array.shape) from None
-    return [np.broadcast_to(array.astype(np.float64), shape) for array in arrays.values()]
+    return {name: np.broadcast_to(array.astype(np.float64), shape) for name, array in arrays.items()}
 
 
-def _check(alpha: np.ndarray, eta: np.ndarray, b: np.ndarray, m0: np.ndarray, C00: np.ndarray) -> None:
-    rules = (
-        ("alpha", "be finite and > 0", alpha, np.isfinite(alpha) & (alpha > 0)),
-        ("eta", "be finite and > 0", eta, np.isfinite(eta) & (eta > 0)),
-        ("b", "be above 0 and at most 1", b, (b > 0) & (b <= 1)),
-        ("C00", "be finite", C00, np.isfinite(C00)),
-        ("m0", "have m0^2 <= C00", m0, m0**2 <= C00),
-    )
-    for name, must, value, good in rules:
-        if not good.all():
-            raise ArgumentError(name, must, value[~good].ravel()[0].item())
+def _check(given: dict[str, np.ndarray]) -> None:
+    """**Raises:** ArgumentError for values outside the ranges that `Recovery` declares."""
+    for name, values in given.items():
+        for value in values.ravel().tolist():
+            as_declared(Recovery, name, value)
+    m0, good = given["m0"], given["m0"] ** 2 <= given["C00"]
+    if not good.all():
+        raise ArgumentError("m0", "have m0^2 <= C00", m0[~good].ravel()[0].item())
 
 
 def _host(known: Kernels, steps: int) -> Kernels:
@@ -248,14 +242,19 @@ class Dmft(Theory):
     followed until the distance from the signal is below `tolerance`, and constant from there.
     """
 
-    tolerance: float = 1e-12
+    tolerance: Annotated[
+        float,
+        Parameter(
+            "",
+            "distance from the signal at which the solution is no longer followed",
+            least=0,
+            below=1,
+            must="be at least 0 and below 1",
+        ),
+    ] = 1e-12
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "dmft"
     on_accelerator: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_tolerance(self.tolerance)
 
     def exists(self, problem: Recovery) -> bool:
         """For the quadratic problem."""

@@ -9,8 +9,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from sgdsim.checks import choice, integer
+from sgdsim.checks import as_declared
 from sgdsim.errors import ArgumentError
+from sgdsim.recovery.problem import Recovery
 
 
 class Features(eqx.Module):
@@ -20,8 +21,8 @@ class Features(eqx.Module):
     degree: int = eqx.field(static=True)
 
     def __check_init__(self) -> None:
-        integer("N", self.N, 2)
-        choice("degree", self.degree, (1, 2))
+        as_declared(Recovery, "N", self.N)
+        as_declared(Recovery, "degree", self.degree)
 
     @property
     def count(self) -> int:

@@ -1,16 +1,19 @@
 """The problem: a hidden signal, random data about it, and gradient descent on the squared error."""
 
 import math
-from typing import ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, ClassVar, Literal
 
 import equinox as eqx
 import numpy as np
 
-from sgdsim.checks import Integer, Real, Row, choice, integer, number, positive, row
+from sgdsim.checks import Row, check_fields, lenient, row
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter, given
 
 
+@lenient
 class Recovery(Problem):
     """GD and SGD for a hidden signal x* in R^N, |x*|^2 = N (Kamali & Urbani, arXiv:2309.04788 and 2306.06420).
 
@@ -24,52 +27,40 @@ class Recovery(Problem):
     b = 1 is gradient descent. x(0) has exactly the overlaps m(0) = x.x*/N = m0 and C(0, 0) = |x|^2/N = C00. Time is
     t = nu eta after nu steps.
 
-    **Arguments:**
-
-    - `alpha`: data per dimension.
-    - `eta`: step size.
-    - `b`: part of the data that a step uses.
-    - `m0`, `C00`: overlaps of the start.
-    - `N`: dimension; the theory, N -> infinity, does not depend on it.
-    - `degree`: 2 or 1.
-    - `waiting`: times t_w for which C(t, t_w) is observed, increasing; realised as round(t_w/eta) steps.
-
     **Raises:** ArgumentError where a value is out of range.
     """
 
     system: ClassVar[str] = "recovery"
     order_parameters: ClassVar[tuple[str, ...]] = ("m", "C")
 
-    alpha: float
-    eta: float
-    b: float
-    m0: float
-    C00: float
-    N: int = eqx.field(static=True)
-    degree: int = eqx.field(static=True)
-    waiting: tuple[float, ...] = eqx.field(static=True)
+    _: KW_ONLY
+    alpha: Annotated[float, Parameter(r"\alpha", "data per dimension", above=0, limit=1e6, example=2.5)]
+    eta: Annotated[float, Parameter(r"\eta", "step size", above=0, limit=1e3, example=0.1)]
+    b: Annotated[float, Parameter("b", "part of the data that a step uses", above=0, most=1)] = 1.0
+    m0: Annotated[float, Parameter("m_0", "overlap m(0) with the signal, at most sqrt(C00) in size")] = 0.2
+    C00: Annotated[float, Parameter("C_0", "squared length per dimension, C(0, 0)", above=0)] = 1.0
+    N: Annotated[
+        int, Parameter("N", "dimension; the theory, N to infinity, does not depend on it", least=2, limit=100_000)
+    ] = eqx.field(static=True, default=200)
+    degree: Annotated[Literal[1, 2], Parameter("", "2: the quadratic signal; 1: linear regression")] = eqx.field(
+        static=True, default=2
+    )
+    waiting: Annotated[
+        tuple[float, ...],
+        Parameter(
+            "t_w",
+            "times for which C(t, t_w) is observed, increasing and > 0, realised as round(t_w/eta) steps",
+            written=list[float],
+        ),
+    ] = eqx.field(static=True, default=())
 
-    def __init__(
-        self,
-        *,
-        alpha: Real,
-        eta: Real,
-        b: Real = 1.0,
-        m0: Real = 0.2,
-        C00: Real = 1.0,
-        N: Integer = 200,
-        degree: Integer = 2,
-        waiting: Row = (),
-    ) -> None:
-        self.N, self.degree = integer("N", N, 2), integer("degree", degree)
-        choice("degree", self.degree, (1, 2))
-        self.alpha, self.eta, self.C00 = positive("alpha", alpha), positive("eta", eta), positive("C00", C00)
+    def __post_init__(self) -> None:
+        check_fields(self)
         if round(self.alpha * self.N) < 1:
-            raise ArgumentError("alpha", f"give at least one datum at N = {N}, round(alpha N) >= 1", alpha)
-        self.b = number("b", b, "be > 0 and at most 1", lambda x: 0 < x <= 1)
-        size = f"be at most sqrt(C00) = {self.C00**0.5:.6g} in size"
-        self.m0 = number("m0", m0, size, lambda x: x * x <= self.C00)
-        self.waiting = _increasing("waiting", waiting)
+            raise ArgumentError("alpha", f"give at least one datum at N = {self.N}, round(alpha N) >= 1", self.alpha)
+        if self.m0 * self.m0 > self.C00:
+            raise ArgumentError("m0", f"be at most sqrt(C00) = {self.C00**0.5:.6g} in size", self.m0)
+        self.waiting = _increasing("waiting", self.waiting)
 
     @property
     def dt(self) -> float:
@@ -132,18 +123,7 @@ class Recovery(Problem):
 
     def parameters(self) -> dict[str, Scalar]:
         """Constants and derived numbers by name; `eta_over_b` sets the strength of the noise of SGD."""
-        return {
-            "alpha": self.alpha,
-            "eta": self.eta,
-            "b": self.b,
-            "m0": self.m0,
-            "C00": self.C00,
-            "N": self.N,
-            "M": self.data,
-            "degree": self.degree,
-            "eta_over_b": self.eta / self.b,
-            "dt": self.dt,
-        }
+        return given(self) | {"M": self.data, "eta_over_b": self.eta / self.b, "dt": self.dt}
 
 
 def _increasing(argument: str, times: Row) -> tuple[float, ...]:

@@ -41,7 +41,7 @@ def test_seeds_agree_in_the_limit_below_beta_1_and_not_at_it(tmp_path):
 
 
 def test_the_limit_at_beta_1_becomes_that_below_for_small_steps(tmp_path):
-    grid = "grid={zip=[{beta=[0.5,1.0,1.0,1.0],gamma0=[1.0,1.0,0.5,0.2]}]}"
+    grid = "grid={zip=[{beta=[0.5,1.0,1.0,1.0],gamma=[1.0,1.0,0.5,0.2]}]}"
     stored = run("small_gamma", tmp_path, grid, "problem.N=1000")
     means = [distances(stored, "histogram", cell).mean() for cell in (1, 2, 3)]
     assert means[0] > 3 * means[1] > 9 * means[2]

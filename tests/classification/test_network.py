@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.classification import Network, RandomWeights, network
+from sgdsim.classification import Network, RandomStart, network
 from sgdsim.classification.problem import Classification
 from sgdsim.ensemble.replicas import Ensemble
 from tests.classification.by_hand import advance, begin, chosen, losses, observe, outputs, started, step_by_hand
 from tests.helpers import run
 
-PROBLEM = Classification(N=12, gamma0=1.0, beta=0.75, bins=20)
+PROBLEM = Classification(N=12, gamma=1.0, beta=0.75, bins=20)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_step_is_the_learning_rate_times_the_gradient_of_the_loss(trained):
 
     gradient = jax.grad(loss)((state.W1[0], state.W2[0]))
     later = advance(kernel, state, 1)
-    rate = PROBLEM.gamma0 * PROBLEM.N**PROBLEM.beta
+    rate = PROBLEM.gamma * PROBLEM.N**PROBLEM.beta
     np.testing.assert_allclose(later.W1[0], state.W1[0] - rate * gradient[0], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(later.W2[0], state.W2[0] - rate * gradient[1], rtol=1e-9, atol=1e-12)
 
@@ -115,9 +115,9 @@ def test_images_are_measured_in_parts(trained, monkeypatch):
 
 
 def test_the_start_is_uniform():
-    _, state = started(Classification(N=400, gamma0=1, beta=1))
-    _, fixed = started(Classification(N=400, gamma0=1, beta=1, init="fixed"))
-    _, narrow = started(Classification(N=100, gamma0=1, beta=1))
+    _, state = started(Classification(N=400, gamma=1, beta=1))
+    _, fixed = started(Classification(N=400, gamma=1, beta=1, init="fixed"))
+    _, narrow = started(Classification(N=100, gamma=1, beta=1))
     for weights, width in ((state.W1, 1 / 8), (state.W2, 1 / 20), (fixed.W2, 0.1), (narrow.W2, 0.1)):
         values = np.sort(np.asarray(weights).ravel()) / width
         uniform = np.linspace(-1, 1, len(values))
@@ -140,7 +140,7 @@ def test_seeds_are_compared_with_their_neighbours():
 
 def test_batch_and_division_change_no_bit():
     """Three tiles of four: at once, one by one, and in two parts; and a run divided in the midst of an epoch."""
-    task = (PROBLEM, RandomWeights(), Network())
+    task = (PROBLEM, RandomStart(), Network())
     whole = run(*task, [1.0, 20.0], 10, 5)
     assert whole.count.tolist() == [4, 4, 2]
     ensemble = Ensemble(*task, None, np.array([1.0, 20.0]), 10, 5)

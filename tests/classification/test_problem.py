@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import sgdsim
 from sgdsim import cli
-from sgdsim.classification import Classification, Network, RandomWeights
+from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.classification.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.errors import ArgumentError
 from sgdsim.systems import load_system
@@ -19,7 +19,7 @@ system = "classification"
 [problem]
 data = "digits"
 N = 8
-gamma0 = 0.5
+gamma = 0.5
 beta = 1.0
 [times]
 final = 3.0
@@ -30,14 +30,14 @@ replicas = 2
 
 
 def test_constants_and_derived_numbers():
-    problem = Classification(N=1000, gamma0=0.3, beta=0.75)
+    problem = Classification(N=1000, gamma=0.3, beta=0.75)
     assert problem.dt == problem.eps == pytest.approx(0.3 * 1000**-0.25, rel=1e-14)
     assert problem.scales == pytest.approx((1 / 8, 1000**-0.5))
-    assert Classification(N=1000, gamma0=0.3, beta=0.75, init="fixed").scales[1] == 0.1
+    assert Classification(N=1000, gamma=0.3, beta=0.75, init="fixed").scales[1] == 0.1
     assert problem.steps(np.array([60.0])) == round(60 * 1000**0.25 / 0.3) == 1125
     assert len(problem.bin_edges) == problem.bins + 1
-    assert Classification(N=8, gamma0=0.3, beta=0.75, batch=7).samples_per_step == 7
-    given = {"data": "digits", "N": 1000, "gamma0": 0.3, "beta": 0.75, "batch": 100, "init": "torch"}
+    assert Classification(N=8, gamma=0.3, beta=0.75, batch=7).samples_per_step == 7
+    given = {"data": "digits", "N": 1000, "gamma": 0.3, "beta": 0.75, "batch": 100, "init": "torch"}
     derived = {"inputs": 64, "classes": 10, "train_images": 1297, "test_images": 500}
     assert (given | derived).items() <= problem.parameters().items()
 
@@ -50,8 +50,8 @@ def test_constants_and_derived_numbers():
         ({"batch": 0}, "batch"),
         ({"batch": 1298}, "batch"),
         ({"bins": 0}, "bins"),
-        ({"gamma0": 0.0}, "gamma0"),
-        ({"gamma0": math.nan}, "gamma0"),
+        ({"gamma": 0.0}, "gamma"),
+        ({"gamma": math.nan}, "gamma"),
         ({"beta": -0.1}, "beta"),
         ({"beta": 1.1}, "beta"),
         ({"init": "keras"}, "init"),
@@ -62,29 +62,29 @@ def test_constants_and_derived_numbers():
 )
 def test_values_out_of_range_are_refused_by_name(change, argument):
     with pytest.raises(ArgumentError) as caught:
-        Classification(**({"N": 10, "gamma0": 1.0, "beta": 0.5} | change))
+        Classification(**({"N": 10, "gamma": 1.0, "beta": 0.5} | change))
     assert caught.value.argument == argument
 
 
 def test_what_a_user_should_know():
-    assert Classification(N=1000, gamma0=0.5, beta=1).cautions() == []
-    (line,) = Classification(N=100, gamma0=6, beta=1).cautions()
-    assert "|x|^2 = 64 at N = 100, beta = 1, gamma0 = 6: near the edge of stability" in line
-    (line,) = Classification(N=10_000, gamma0=0.1, beta=0).cautions()
+    assert Classification(N=1000, gamma=0.5, beta=1).cautions() == []
+    (line,) = Classification(N=100, gamma=6, beta=1).cautions()
+    assert "|x|^2 = 64 at N = 100, beta = 1, gamma = 6: near the edge of stability" in line
+    (line,) = Classification(N=10_000, gamma=0.1, beta=0).cautions()
     assert "1e+05 steps per unit of time" in line
 
 
 def test_float32_is_refused_where_it_would_lose_the_steps():
-    small = Classification(N=10_000, gamma0=0.5, beta=0)
+    small = Classification(N=10_000, gamma=0.5, beta=0)
     with pytest.raises(ArgumentError, match=r"eps < 0\.0001, here 5e-05") as caught:
         Network().check(small)
     assert caught.value.argument == "precision"
     Network(precision="float64").check(small)
-    Network().check(Classification(N=10_000, gamma0=1, beta=0.5))
+    Network().check(Classification(N=10_000, gamma=1, beta=0.5))
 
 
 def test_tiles_are_small_and_no_larger_than_needed():
-    small, large = (Classification(N=N, gamma0=1, beta=1) for N in (100, 20_000))
+    small, large = (Classification(N=N, gamma=1, beta=1) for N in (100, 20_000))
     lanes = [Network().bind(problem, replicas, 1.0).lanes for problem, replicas in ((small, 1), (small, 3), (large, 9))]
     assert lanes == [1, 4, 2]
     assert Network().bytes_per_replica(large) > 2 * 4 * 20_000 * 74
@@ -92,23 +92,23 @@ def test_tiles_are_small_and_no_larger_than_needed():
 
 
 def test_sections_build_what_they_say():
-    table = {"data": "digits", "N": 50, "gamma0": 0.5, "beta": 1.0, "batch": 10, "init": "fixed", "window": [-1.0, 2.0]}
+    table = {"data": "digits", "N": 50, "gamma": 0.5, "beta": 1.0, "batch": 10, "init": "fixed", "window": [-1.0, 2.0]}
     problem = ProblemSection.model_validate(table).build()
     assert {key: getattr(problem, key) for key in table} == table | {"window": (-1.0, 2.0)}
-    assert StartSection().build() == RandomWeights()
+    assert StartSection().build() == RandomStart()
     assert TheorySection().build() is None
     assert SimulatorSection.model_validate({"precision": "float64"}).build() == Network(precision="float64")
     assert load_system("classification").default_theory is None
 
 
 def test_from_python_without_a_theory():
-    problem = Classification(N=12, gamma0=0.5, beta=1, bins=20)  # the compiled programs of test_network.py
-    data = sgdsim.simulate(problem, RandomWeights(), np.array([1.0, 3.0]), replicas=4)
+    problem = Classification(N=12, gamma=0.5, beta=1, bins=20)  # the compiled programs of test_network.py
+    data = sgdsim.simulate(problem, RandomStart(), np.array([1.0, 3.0]), replicas=4)
     assert float(data["n_diverged"]) == 0
     assert data["histogram"].dims == ("time", "bin")
     assert not [name for name in data if str(name).endswith("_theory")]
     with pytest.raises(ArgumentError, match="a system that has a theory, but got 'classification'"):
-        sgdsim.solve(problem, RandomWeights(), np.array([1.0]))
+        sgdsim.solve(problem, RandomStart(), np.array([1.0]))
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,7 @@ def test_from_python_without_a_theory():
         ('"digits"', '"nowhere/at/all"', "problem.data: must be"),
         ('"digits"', '"FOLDER"', f"problem.data: must have as many labels as images, and at least one, in {FILES[0]}"),
         ("beta = 1.0", "beta = 2.0", "problem.beta: must be"),
+        ("gamma = ", "gamma0 = ", "problem.gamma0: unknown key; did you mean `gamma`: the rate is gamma N^beta?"),
         ("count = 2", 'count = 2\n[theory]\nkind = "exact"', "theory.kind: must be"),
     ],
 )

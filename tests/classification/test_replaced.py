@@ -19,7 +19,7 @@ system = "classification"
 [problem]
 data = "FOLDER"
 N = 4
-gamma0 = 0.5
+gamma = 0.5
 beta = 1.0
 batch = 3
 bins = 2
@@ -114,12 +114,12 @@ def test_other_images_in_the_folder_are_refused(command, begun, tmp_path):
 
 def test_a_problem_does_not_change_its_images_underway(tmp_path):
     write_folder(tmp_path)
-    problem = Classification(N=4, gamma0=0.5, beta=1, data=str(tmp_path), batch=3)
+    problem = Classification(N=4, gamma=0.5, beta=1, data=str(tmp_path), batch=3)
     assert problem.images.pixels == 4
     replace_images(tmp_path)
     with pytest.raises(ArgumentError, match=f"`data` must hold the images that it held, of digest {problem.digest}"):
         problem.images  # noqa: B018
-    assert Classification(N=4, gamma0=0.5, beta=1, data=str(tmp_path), batch=3).digest != problem.digest
+    assert Classification(N=4, gamma=0.5, beta=1, data=str(tmp_path), batch=3).digest != problem.digest
 
 
 def test_several_data_sets_of_a_grid_all_have_their_digest(tmp_path):

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from sgdsim.classification import Classification, Network, RandomWeights
+from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, Relu, SphereStart, Weights
 from sgdsim.committee.chain_blocks import ChainBlocks
 from sgdsim.ensemble.bundle import Bundle
@@ -15,7 +15,7 @@ from sgdsim.ensemble.propagate import make_propagator, make_starter
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import make_summary
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield import FromLaw, Linearised, MeanField, Pair, Particles, Sde, Sgd
+from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.meanfield.by_hand import MODEL
 from tests.meanfield.test_reproducible import THREE
@@ -41,7 +41,7 @@ def particles(dynamics, model=MODEL, **options):
 
 
 def networks():
-    return [Classification(N=12, gamma0=gamma0, beta=0.75, bins=8) for gamma0 in (1.0, 0.3)]
+    return [Classification(N=12, gamma=gamma, beta=0.75, bins=8) for gamma in (1.0, 0.3)]
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ CASES = {
     "chain, own starts": Case(committees(), SphereStart(1, per_replica=True), Chain(), ExactODE(), times=(0.05, 0.2)),
     "blocked chain": Case(committees(batch=2), START, BlockedChain()),
     "weights": Case(committees(d=9), START, Weights(block=4)),
-    "sgd": Case(particles(Sgd(batch=2)), FromLaw(), Particles(), replicas=300),
-    "sde": Case(particles(Sde(), model=THREE), FromLaw(), Particles(), replicas=300),
-    "pair": Case(particles(Sgd(), N=4, beta=0.5), FromLaw(), Pair(), replicas=300, times=(0.25, 0.5, 1.0), stretch=0),
-    "pair, random limit": Case(particles(Sgd()), FromLaw(), Pair(), replicas=300),
-    "linearised": Case(particles(Sgd(), a=0.75), FromLaw(), Linearised(), replicas=300),
+    "sgd": Case(particles(Sgd(batch=2)), LawStart(), Particles(), replicas=300),
+    "sde": Case(particles(Sde(), model=THREE), LawStart(), Particles(), replicas=300),
+    "pair": Case(particles(Sgd(), N=4, beta=0.5), LawStart(), Pair(), replicas=300, times=(0.25, 0.5, 1.0), stretch=0),
+    "pair, random limit": Case(particles(Sgd()), LawStart(), Pair(), replicas=300),
+    "linearised": Case(particles(Sgd(), a=0.75), LawStart(), Linearised(), replicas=300),
     "descent": Case(RECOVERY, ExactStart(), Descent(response=True), replicas=11),
-    "network": Case(networks(), RandomWeights(), Network(), replicas=6, times=(0.5, 3.0)),
+    "network": Case(networks(), RandomStart(), Network(), replicas=6, times=(0.5, 3.0)),
 }
 
 

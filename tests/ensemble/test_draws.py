@@ -15,14 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.classification import Classification, Network, RandomWeights
+from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.committee.chain_blocks import ChainBlocks
 from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.weights import WeightsKernel
 from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.meanfield import FromLaw, Linearised, MeanField, Pair, Particles, Sde, Sgd
+from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.meanfield.models import radial_model
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.meanfield.by_hand import MODEL
@@ -78,7 +78,7 @@ def committee(**options):
 
 def particles(dynamics, simulator=None, model=MODEL, read=of_particles, **options):
     problem = MeanField(model=model, dynamics=dynamics, **{"N": 6, "gamma": 0.5, "beta": 1.0} | options)
-    return Case(problem, FromLaw(), simulator or Particles("float64"), read)
+    return Case(problem, LawStart(), simulator or Particles("float64"), read)
 
 
 START = OverlapStart(0.5, 1)
@@ -95,7 +95,7 @@ CASES = {
     "descent, data drawn anew": Case(Recovery(**RECOVERY), ExactStart(), Descent("float64", stored=False), of_descent),
     # Eight batches to an epoch, so that steps 2^j apart are at the same place of theirs.
     "network": Case(
-        Classification(N=12, gamma0=1.0, beta=0.75, batch=160), RandomWeights(), Network("float64"), of_network
+        Classification(N=12, gamma=1.0, beta=0.75, batch=160), RandomStart(), Network("float64"), of_network
     ),
     "sgd": particles(Sgd(batch=2)),
     "sgd of a sampler": particles(Sgd(), model=radial_model(4)),

@@ -16,7 +16,7 @@ from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import tile_statistics, tree_sum
 from sgdsim.ensemble.times import linear_times
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield import FromLaw, MeanField, Pair, Sde
+from sgdsim.meanfield import LawStart, MeanField, Pair, Sde
 from tests.helpers import run
 from tests.meanfield.test_reproducible import THREE
 
@@ -52,7 +52,7 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas
 def digests():
     """Number of devices, and a digest of every number of two ensembles, the last tile of which is not full."""
     committee = (PROBLEM, OverlapStart(0.5, 1))
-    wide = (MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde()), FromLaw())
+    wide = (MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde()), LawStart())
     found = []
     for task, simulator in ((committee, Weights(block=4)), (wide, Pair())):
         tiles = run(*task, simulator, TIMES, 1020, 3)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import sgdsim
-from sgdsim.classification import Classification, RandomWeights
+from sgdsim.classification import Classification, RandomStart
 from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, Weights
-from sgdsim.meanfield import FromLaw, MeanField, Sde
+from sgdsim.meanfield import LawStart, MeanField, Sde
 from sgdsim.recovery import ExactStart, Recovery
 from tests.meanfield.test_reproducible import THREE
 
@@ -54,15 +54,15 @@ def test_recovery_is_at_its_overlaps():
 
 def test_particles_are_drawn_from_their_law():
     problem = MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde())
-    data = sgdsim.simulate(problem, FromLaw(), np.array([0.0, 0.1]), replicas=64)
+    data = sgdsim.simulate(problem, LawStart(), np.array([0.0, 0.1]), replicas=64)
     mean, theory, std, sem = at_start(data, "m")
     assert (std > 0).all()
     assert (abs(mean - theory) < 5 * sem).all()
 
 
 def test_networks_know_nothing_yet():
-    problem = Classification(N=12, gamma0=0.5, beta=1, bins=20)
-    data = sgdsim.simulate(problem, RandomWeights(), np.array([0.0, 3.0]), replicas=4)
+    problem = Classification(N=12, gamma=0.5, beta=1, bins=20)
+    data = sgdsim.simulate(problem, RandomStart(), np.array([0.0, 3.0]), replicas=4)
     assert data["step"].values.tolist() == [0, 6]
     assert float(data["train_loss"][0]) == pytest.approx(np.log(10), abs=0.05)
     assert float(data["histogram"][0].sum()) == pytest.approx(1)

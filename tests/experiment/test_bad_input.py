@@ -10,6 +10,8 @@ from sgdsim.experiment.experiment import load_experiment
 from sgdsim.experiment.wording import must
 from tests.experiment.bad_configs import BAD, GOOD, Bad
 
+CONFIGS = Path(__file__).parents[2] / "configs"
+
 
 def listing(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
@@ -54,6 +56,12 @@ def test_one_line_for_a_thousand_cells(tmp_path, monkeypatch):
     (line,) = problems_of(Bad("", content=text.encode()), tmp_path, monkeypatch)
     assert line.startswith("experiment.toml:9: grid.d: must be >= k + p + batch = 703")
     assert "(got 50 at k = 700, and alike in 499 more cells)" in line
+
+
+def test_an_end_that_a_key_must_stay_below_is_told(tmp_path):
+    (tmp_path / "dmft.toml").write_text((CONFIGS / "recovery" / "dmft.toml").read_text())
+    (line,) = refusal(tmp_path / "dmft.toml", "theory.tolerance=1.0")
+    assert line.endswith("theory.tolerance: must be < 1 (got 1.0)")
 
 
 def test_no_words_of_pydantic():

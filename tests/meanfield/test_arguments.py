@@ -8,7 +8,7 @@ import pytest
 import sgdsim
 from sgdsim.errors import ArgumentError, CautionWarning
 from sgdsim.meanfield.dynamics import Sgd
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from sgdsim.meanfield.theory import MeanFieldLimit
 from tests.helpers import printed_by
 from tests.meanfield.wrong_parts import REFUSED, TAKEN, model, problem
@@ -43,11 +43,11 @@ def test_sgd_at_beta_1_is_simulated_without_the_theory_that_does_not_exist():
     """The headline case of docs/meanfield.md: the default theory is left out, and said so; one asked for is refused."""
     sgd = problem(beta=1.0, dynamics=Sgd())
     with pytest.warns(CautionWarning) as told:
-        found = sgdsim.simulate(sgd, FromLaw(), np.array([0.5]), replicas=2)
+        found = sgdsim.simulate(sgd, LawStart(), np.array([0.5]), replicas=2)
     assert sum("no theory 'limit'" in str(one.message) for one in told) == 1
     assert "m" in found
     assert not [name for name in found if str(name).endswith("_theory")]
     with pytest.raises(ArgumentError, match="random"):
-        sgdsim.simulate(sgd, FromLaw(), np.array([0.5]), replicas=2, theory=MeanFieldLimit())
+        sgdsim.simulate(sgd, LawStart(), np.array([0.5]), replicas=2, theory=MeanFieldLimit())
     with pytest.raises(ArgumentError, match="random"):
-        sgdsim.solve(sgd, FromLaw(), np.array([0.5]))
+        sgdsim.solve(sgd, LawStart(), np.array([0.5]))

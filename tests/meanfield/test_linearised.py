@@ -12,7 +12,7 @@ from sgdsim.meanfield.model import GaussianLaw, Model
 from sgdsim.meanfield.models import output_model
 from sgdsim.meanfield.particles import Linearised
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from tests.helpers import run
 from tests.meanfield.by_hand import MODEL
 
@@ -34,14 +34,14 @@ def test_a_linear_feature_is_its_own_linearisation(dynamics):
     law = GaussianLaw(np.zeros(1), np.ones(1))
     linear = Model(name="linear", feature=lambda w, x: w[0] * x[0], loss=Squared(), data=MODEL.data, law=law)
     problem = MeanField(model=linear, N=16, gamma=0.3, beta=0.5, a=0.7, dynamics=dynamics)
-    tiles = run(problem, FromLaw(), Linearised(precision="float64"), [1.0], 4)
+    tiles = run(problem, LawStart(), Linearised(precision="float64"), [1.0], 4)
     assert tiles.kept["gap"].max() < 1e-13
     assert tiles.kept["displacement"].min() > 1e-4
 
 
 def lazy(a: float, N: int) -> dict[str, np.ndarray]:
     problem = MeanField(model=OUTPUT, N=N, gamma=0.1, beta=0.5, a=a)
-    return run(problem, FromLaw(), Linearised(), [2.0], 64).kept
+    return run(problem, LawStart(), Linearised(), [2.0], 64).kept
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from sgdsim.meanfield.kernels.pair import pair_product
 from sgdsim.meanfield.limits.limit import solve_limit
 from sgdsim.meanfield.particles import Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw, Given
+from sgdsim.meanfield.starts import Given, LawStart
 from tests.helpers import run
 from tests.meanfield.by_hand import MODEL, drift_and_variance
 
@@ -51,7 +51,7 @@ def test_limits_by_hand():
 def pair(dynamics: Dynamics, N: int, beta: float, replicas: int) -> Tiles:
     problem = MeanField(model=MODEL, N=N, gamma=0.1, beta=beta, dynamics=dynamics)
     # As many at once as in the smallest ensemble: of each kind and width one compiled program.
-    return run(problem, FromLaw(), Pair(), [2.5, 5.0], replicas, batch=512)
+    return run(problem, LawStart(), Pair(), [2.5, 5.0], replicas, batch=512)
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -86,7 +86,7 @@ def test_noise_is_felt_in_the_law_as_by_sgd():
         dynamics: np.var(
             run(
                 MeanField(model=MODEL, N=64, gamma=0.1, beta=0.75, dynamics=dynamics),
-                FromLaw(),
+                LawStart(),
                 Particles(),
                 [5.0],
                 2048,
@@ -133,7 +133,7 @@ def test_common_noise_has_a_random_limit_and_a_rate_given_the_noise(dynamics):
 @pytest.mark.slow
 def test_independent_noise_at_beta_one_is_fokker_plancks():
     problem = MeanField(model=MODEL, N=4096, gamma=0.1, beta=1.0, dynamics=Sde(dt=0.01))
-    tiles = run(problem, FromLaw(), Particles(), [5.0], 64)
+    tiles = run(problem, LawStart(), Particles(), [5.0], 64)
     mean, error = mean_and_error(tiles.kept["mean"][:, 0])
     assert abs(mean - 0.47413) < 3 * error + 5e-4
     variance, spread = mean_and_error(tiles.kept["variance"][:, 0])

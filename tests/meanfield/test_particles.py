@@ -15,7 +15,7 @@ from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.models import output_model, radial_model
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import Explicit, FromLaw, Given
+from sgdsim.meanfield.starts import ExplicitStart, Given, LawStart
 from tests.meanfield.by_hand import MODEL, G, X, sgd
 
 N, LANES = 6, 4
@@ -38,7 +38,7 @@ def after(kernel: ParticleKernel, start: Given, *steps: int) -> tuple:
 
 def together(dynamics: Dynamics, steps: int = 20) -> np.ndarray:
     """W (N, lanes) of particles that start at one point."""
-    start = Explicit(((0.4,),) * N).draw(problem(), np.random.default_rng(0), 1)
+    start = ExplicitStart(((0.4,),) * N).draw(problem(), np.random.default_rng(0), 1)
     return np.asarray(after(ParticleKernel.of(problem(dynamics), "float64", LANES), start, steps)[0])
 
 
@@ -99,11 +99,11 @@ def test_starts_have_the_models_law():
 
 
 def test_given_particles_must_fit():
-    Explicit(((0.4,),) * N).check(problem())
+    ExplicitStart(((0.4,),) * N).check(problem())
     for particles in (((0.4,),), ((0.4, 1.0),) * N):
         with pytest.raises(ArgumentError, match="shape"):
-            Explicit(particles).check(problem())
-    FromLaw().check(problem())
+            ExplicitStart(particles).check(problem())
+    LawStart().check(problem())
 
 
 def test_small_steps_need_float64():

@@ -10,7 +10,7 @@ from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.models import output_model
 from sgdsim.meanfield.particles import Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from tests.meanfield.by_hand import MODEL
 
 OUTPUT = output_model()
@@ -27,7 +27,7 @@ def test_batch_and_division_into_blocks_change_no_bit(dynamics, model, simulator
     problem = MeanField(model=model, N=4000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)
 
     def ensemble(batch: int | None) -> Ensemble:
-        return Ensemble(problem, FromLaw(), simulator, None, np.array([0.2, 0.5]), 30, 3, batch=batch)
+        return Ensemble(problem, LawStart(), simulator, None, np.array([0.2, 0.5]), 30, 3, batch=batch)
 
     whole = ensemble(None)
     tiles = whole.run()

@@ -6,7 +6,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
-from sgdsim.meanfield.starts import Explicit, FromLaw
+from sgdsim.meanfield.starts import ExplicitStart, LawStart
 from sgdsim.meanfield.system import SYSTEM, expected_slope
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 
@@ -57,9 +57,9 @@ def test_keys_that_do_not_fit_together(keys, argument):
 
 
 def test_starts():
-    assert StartSection().build() == FromLaw()
+    assert StartSection().build() == LawStart()
     given = StartSection(kind="explicit", particles=[[0.0], [1.0]]).build()
-    assert given == Explicit(((0.0,), (1.0,)))
+    assert given == ExplicitStart(((0.0,), (1.0,)))
     for wrong in ({"kind": "explicit"}, {"particles": [[0.0]]}):
         with pytest.raises(ArgumentError, match="particles"):
             StartSection.model_validate(wrong).build()

@@ -9,7 +9,7 @@ from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.models import output_model, radial_model
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import Explicit, FromLaw, Given
+from sgdsim.meanfield.starts import ExplicitStart, Given, LawStart
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 from tests.meanfield.by_hand import MODEL
 
@@ -21,7 +21,7 @@ def problem(beta: float = 0.5, a: float = 1.0, model=MODEL, **keys) -> MeanField
 
 
 def test_curve_of_the_limit():
-    found = solve_theory(problem(bins=10), FromLaw(), TIMES, MeanFieldLimit())
+    found = solve_theory(problem(bins=10), LawStart(), TIMES, MeanFieldLimit())
     shapes = {name: value.shape for name, value in found.items()}
     assert shapes == {"excess_risk": (2,), "m": (2, 8), "mean": (2, 1), "variance": (2, 1), "histogram": (2, 10)}
     np.testing.assert_allclose(found["excess_risk"][1], 0.0103964, atol=6e-8)
@@ -32,7 +32,7 @@ def test_lazy_curve_is_the_matrix_exponential():
     from sgdsim.meanfield.limits.ntk import law_nodes, tangent_kernel
 
     model = output_model()
-    found = solve_theory(problem(a=0.75, model=model, bins=4), FromLaw(), TIMES, NtkLimit())
+    found = solve_theory(problem(a=0.75, model=model, bins=4), LawStart(), TIMES, NtkLimit())
     # A sum over a fine grid of (b, c), with E a^2 = 1: exact to rounding for a smooth integrand.
     grid = np.arange(-8, 8.01, 0.08)
     b, c = (part.ravel()[:, None] for part in np.meshgrid(grid, grid))
@@ -73,6 +73,6 @@ def test_refusals(theory, given, words):
 
 def test_given_particles_have_no_limit():
     with pytest.raises(ArgumentError, match="model's law"):
-        MeanFieldLimit().check_start(problem(), Explicit(((0.0,),) * 20))
+        MeanFieldLimit().check_start(problem(), ExplicitStart(((0.0,),) * 20))
     with pytest.raises(ArgumentError, match="shared"):
         MeanFieldLimit().bind(problem())(Given(None), jnp.asarray(TIMES))

@@ -19,7 +19,7 @@ from sgdsim.meanfield.losses import CallableLoss, CrossEntropy, Logistic, Square
 from sgdsim.meanfield.model import GaussianLaw, Law, Model
 from sgdsim.meanfield.models import output_model, radial_model, tanh_model
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import Explicit
+from sgdsim.meanfield.starts import ExplicitStart
 
 ONE_X, TWO = [[0.5], [1.0]], [[0.5, 0.0], [0.25, 0.25]]
 
@@ -114,8 +114,8 @@ REFUSED = [
     (lambda: problem(dynamics="sgd"), "dynamics", "Sgd()"),
     (lambda: problem(dynamics=Sgd), "dynamics", "Sgd()"),
     (lambda: problem(window=(0.0, 1.0, 2.0)), "window", "two increasing"),
-    (lambda: Explicit(((0.4,),) * 5 + ((np.nan,),)).check(problem()), "particles", "finite"),
-    (lambda: Explicit(((0.4,), (0.4, 0.1))).check(problem()), "particles", "as many numbers"),
+    (lambda: ExplicitStart(((0.4,),) * 5 + ((np.nan,),)).check(problem()), "particles", "finite"),
+    (lambda: ExplicitStart(((0.4,), (0.4, 0.1))).check(problem()), "particles", "as many numbers"),
     (lambda: solution(problem(), 0.0), "final", "> 0"),
     (lambda: linear_noise(tanh_model(), -1.0), "t", "> 0"),
     (lambda: pair_covariance(np.ones((4, 1)), np.ones((4, 1)), 5), "mean, variance", "one weight"),

@@ -19,8 +19,8 @@ def _masses(mean):
 
 
 def shift(axes, seed):
-    """By how much a seed's histogram is shifted: by gamma0/4 at beta = 1, with a sign of its own; else hardly."""
-    return (0.25 * axes["gamma0"] if axes["beta"] == 1 else 0.001) * (-1) ** seed
+    """By how much a seed's histogram is shifted: by gamma/4 at beta = 1, with a sign of its own; else hardly."""
+    return (0.25 * axes["gamma"] if axes["beta"] == 1 else 0.001) * (-1) ** seed
 
 
 def _final(name, axes):
@@ -35,11 +35,11 @@ def _final(name, axes):
 
 
 def classification(cells, keys, lost=(), bins=BINS):
-    """A finished run of cells with the given parameters (N, beta, gamma0), of which `keys` are axes of the grid.
+    """A finished run of cells with the given parameters (N, beta, gamma), of which `keys` are axes of the grid.
 
     In the cells `lost` all replicas have diverged; the first replica has in all.
     """
-    cells = [{"N": 100, "gamma0": 1.0} | cell for cell in cells]
+    cells = [{"N": 100, "gamma": 1.0} | cell for cell in cells]
     humps = np.array([[_masses(shift(axes, seed)) for seed in range(SEEDS)] for axes in cells])
     humps[:, 0], humps[list(lost)] = np.nan, np.nan
     data = {f"{name}_final": (("cell", "replica", "bin"), humps) for name in ("histogram", "active_histogram")}

@@ -1,4 +1,4 @@
-"""The figures of a classification: histograms seed by seed, their distances against gamma0, and accuracies."""
+"""The figures of a classification: histograms seed by seed, their distances against gamma, and accuracies."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sgdsim.store.stored import Stored
 from tests.report.classifications import BINS, SEEDS, WINDOW, classification, shift
 
 PLANE = [{"N": N, "beta": beta} for beta in (0.5, 1.0) for N in (100, 1000, 10_000)]
-GAMMAS = [{"beta": 0.5, "gamma0": 1.0}, *({"beta": 1.0, "gamma0": gamma0} for gamma0 in (0.2, 1.0, 0.4))]
+GAMMAS = [{"beta": 0.5, "gamma": 1.0}, *({"beta": 1.0, "gamma": gamma} for gamma in (0.2, 1.0, 0.4))]
 BETAS = [{"beta": beta} for beta in (1.0, 0.5, 0.75)]
 
 
@@ -55,22 +55,22 @@ def test_a_lost_cell_says_so():
     assert len(steps(figure.axes[4])) == 0
 
 
-def test_distances_shrink_with_gamma0():
-    run = classification(GAMMAS, ("beta", "gamma0"))
+def test_distances_shrink_with_gamma():
+    run = classification(GAMMAS, ("beta", "gamma"))
     figure = draw("small_gamma", run)
     *histograms, below = figure.axes
     assert [axes.get_title().split("= ")[-1] for axes in histograms] == ["1", "0.4", "0.2"]
     assert all(len(steps(axes)) == SEEDS for axes in histograms)
-    for cell, gamma0 in ((1, 0.2), (2, 1.0), (3, 0.4)):
+    for cell, gamma in ((1, 0.2), (2, 1.0), (3, 0.4)):
         expected = [abs(shift(GAMMAS[cell], seed) - 0.0) for seed in range(1, SEEDS)]
         assert distances(run, "histogram", cell) == pytest.approx(expected, abs=0.002)
-        assert expected[0] == gamma0 / 4
+        assert expected[0] == gamma / 4
     # At beta < 1, the seeds are compared with the others: of two pairs, at -0.001 and at 0.001.
     assert distances(run, "histogram", 0) == pytest.approx([0.002 * 2 / 3] * 4, rel=0.05)
     assert {"log"} == {below.get_xscale(), below.get_yscale()}
     labels = [text.get_text() for text in below.get_legend().get_texts()]
     assert labels == ["corner pixel", "all pixels that vary", r"seeds at $\beta$ = 0.5"]
-    assert "beta = 0.5, gamma0 = 1 (dashed)" in FIGURES["small_gamma"].caption(run)
+    assert "beta = 0.5, gamma = 1 (dashed)" in FIGURES["small_gamma"].caption(run)
 
 
 def test_accuracy_and_loss_with_their_errors():
@@ -99,19 +99,19 @@ def test_a_beta_that_was_lost_is_left_out():
 
 def test_figures_say_what_they_need():
     plane, gammas, betas = (
-        classification(*cut) for cut in ((PLANE, ("N", "beta")), (GAMMAS, ("beta", "gamma0")), (BETAS, ("beta",)))
+        classification(*cut) for cut in ((PLANE, ("N", "beta")), (GAMMAS, ("beta", "gamma")), (BETAS, ("beta",)))
     )
     everything_lost = classification(BETAS, ("beta",), lost=(0, 1, 2))
     bare = Stored(betas.results.drop_vars("histogram_final"), betas.summary, {}, betas.experiment)
     blind = Stored(betas.results.drop_vars("test_loss"), betas.summary, {}, betas.experiment)
     for name, run, says in (
-        ("weight_histograms", gammas, "over N and beta only, and not over gamma0"),
+        ("weight_histograms", gammas, "over N and beta only, and not over gamma"),
         ("weight_histograms", bare, "histograms of weights of every replica"),
         ("weight_histograms", classification(PLANE, ("N", "beta"), bins=0), "the same bins and window"),
         ("weight_histograms", everything_lost, "stayed finite"),
-        ("small_gamma", plane, "a grid over beta and gamma0 only"),
+        ("small_gamma", plane, "a grid over beta and gamma only"),
         ("small_gamma", bare, "histograms of weights of every replica"),
-        ("small_gamma", betas, "two or more values of gamma0 at beta = 1, and one cell at beta < 1"),
+        ("small_gamma", betas, "two or more values of gamma at beta = 1, and one cell at beta < 1"),
         ("regularisation", gammas, "a grid over beta"),
         ("regularisation", blind, "the observables test_loss"),
         ("regularisation", everything_lost, "stayed finite at two values"),

@@ -19,7 +19,7 @@ from sgdsim.meanfield.limits import limit
 from sgdsim.meanfield.models import tanh_model
 from sgdsim.meanfield.particles import Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import FromLaw
+from sgdsim.meanfield.starts import LawStart
 from sgdsim.native.build import find_compiler
 from sgdsim.recovery.descent import Descent
 from sgdsim.recovery.problem import Recovery
@@ -144,7 +144,7 @@ COSTS = {
     "weights, p = 32": (Committee(d=1000, p=32, k=4, gamma=1.0), Weights(kernel="xla"), 8, 2 / 3.01e5),
     "particles, SGD": (PARTICLES, Particles(), 16, 2 / 1.58e5),
     "descent, N = 100": (Recovery(alpha=2.5, eta=0.1, N=100), Descent(stored=True), 32, 2 / 1.81e4),
-    "networks": (Classification(N=1000, gamma0=1, beta=1), Network(), 4, 2 / 3.66e3),
+    "networks": (Classification(N=1000, gamma=1, beta=1), Network(), 4, 2 / 3.66e3),
 }
 """Seconds of a core for a step of one replica, as `make bench` has found them for two cores."""
 
@@ -197,6 +197,6 @@ def test_an_outline_has_the_sizes_of_the_kernel(beta):
     problem = MeanField(model=tanh_model(), dynamics=Sgd(), N=50, gamma=0.5, beta=beta, a=1.0, bins=7)
     outline, kernel = Pair().outline(problem, 40, 0.1), Pair().bind(problem, 40, 0.1)
     assert outline.lanes == kernel.lanes
-    start = FromLaw().draw(problem, np.random.default_rng(0), 1)
+    start = LawStart().draw(problem, np.random.default_rng(0), 1)
     sizes = [bytes_observed(*signature(one, start)) for one in (outline, kernel)]
     assert sizes[0] == sizes[1] > 8 * outline.lanes * (7 + 8)

@@ -1,4 +1,4 @@
-"""The random limit at beta = 1 becomes that of beta < 1 as gamma0 goes to 0: histograms, and their distance."""
+"""The random limit at beta = 1 becomes that of beta < 1 as gamma goes to 0: histograms, and their distance."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,32 +17,32 @@ from sgdsim.figures.style import CATEGORIES, INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
 PANELS = 4
-"""Values of gamma0 whose histograms are drawn, at most."""
+"""Values of gamma whose histograms are drawn, at most."""
 NAMES = {ONE: "corner pixel", ACTIVE: "all pixels that vary"}
 MARKS = {ONE: "o", ACTIVE: "s"}
 
 
 @dataclass(frozen=True)
 class SmallGammaFigure(FigureKind):
-    """Histograms at beta = 1 for several gamma0, over the mean of those at beta < 1, and distances against gamma0."""
+    """Histograms at beta = 1 for several gamma, over the mean of those at beta < 1, and distances against gamma."""
 
     name: ClassVar[str] = "small_gamma"
 
     def lacks(self, run: Stored) -> str:
-        """Two values of gamma0 at beta = 1, and one cell at beta < 1."""
+        """Two values of gamma at beta = 1, and one cell at beta < 1."""
         missing = lacks_histograms(run)
         if missing:
             return missing
-        if not set(run.varying) <= {"beta", "gamma0"}:
-            return "a grid over beta and gamma0 only"
+        if not set(run.varying) <= {"beta", "gamma"}:
+            return "a grid over beta and gamma only"
         if len(_noisy(run)) < 2 or len(_references(run)) != 1:
-            return "two or more values of gamma0 at beta = 1, and one cell at beta < 1 to compare with"
+            return "two or more values of gamma at beta = 1, and one cell at beta < 1 to compare with"
         return ""
 
     def caption(self, run: Stored) -> str:
         """Lines, points and the floor."""
-        reference = place_label(run.summary["cells"][_references(run)[0]]["axes"], ("beta", "gamma0"))
-        reference = reference.replace("$", "").replace("\\", "").replace("gamma_0", "gamma0")
+        reference = place_label(run.summary["cells"][_references(run)[0]]["axes"], ("beta", "gamma"))
+        reference = reference.replace("$", "").replace("\\", "")
         return (
             "Above: densities of the weights from the corner pixel at beta = 1, a line for each seed, over the mean of "
             f"those at {reference} (dashed). Below: Wasserstein distance of each seed's histogram from that mean, with "
@@ -66,10 +66,10 @@ class SmallGammaFigure(FigureKind):
 
 
 def _noisy(run: Stored) -> list[int]:
-    """Cells at beta = 1, from the largest gamma0 to the smallest."""
+    """Cells at beta = 1, from the largest gamma to the smallest."""
     rows = run.summary["cells"]
     found = [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] == 1]
-    return sorted(found, key=lambda cell: -rows[cell]["parameters"]["gamma0"])
+    return sorted(found, key=lambda cell: -rows[cell]["parameters"]["gamma"])
 
 
 def _references(run: Stored) -> list[int]:
@@ -95,7 +95,7 @@ def _draw_histograms(axes: Axes, run: Stored, cell: int, colour: str) -> None:
     mean = seeds(run, ONE, _references(run)[0]).mean(axis=0)
     axes.stairs(mean / bins.width, bins.edges, color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
     parameters = run.summary["cells"][cell]["parameters"]
-    axes.set(title=place_label(parameters, ("beta", "gamma0")), xlabel="$w$")
+    axes.set(title=place_label(parameters, ("beta", "gamma")), xlabel="$w$")
     axes.set_ylim(bottom=0)
 
 
@@ -104,7 +104,7 @@ def _draw_distances(axes: Axes, run: Stored) -> None:
     rows, floor_cell = run.summary["cells"], _references(run)[0]
     handles = []
     for name, colour in zip(NAMES, CATEGORIES, strict=False):
-        means, errors, places = [], [], [rows[cell]["parameters"]["gamma0"] for cell in _noisy(run)]
+        means, errors, places = [], [], [rows[cell]["parameters"]["gamma"] for cell in _noisy(run)]
         for cell, place in zip(_noisy(run), places, strict=True):
             values = distances(run, name, cell)
             axes.plot([place] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)
@@ -117,6 +117,6 @@ def _draw_distances(axes: Axes, run: Stored) -> None:
     beta = plain(rows[floor_cell]["parameters"]["beta"])
     between = rf"seeds at $\beta$ = {beta}"
     handles.append(Line2D([], [], color="#888888", linewidth=1.0, linestyle=(0, (1, 2)), label=between))
-    axes.set(xscale="log", yscale="log", xlabel=r"$\gamma_0$ at $\beta$ = 1")
+    axes.set(xscale="log", yscale="log", xlabel=r"$\gamma$ at $\beta$ = 1")
     axes.set_ylabel(rf"$W_1$ from the histogram of $\beta$ = {beta}")
     axes.legend(handles=handles, loc="upper left")

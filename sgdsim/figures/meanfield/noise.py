@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.bootstrap import with_error
+from sgdsim.analysis.endings import KEPT
 from sgdsim.analysis.numbers import plain
+from sgdsim.analysis.pairs import pair_covariance
 from sgdsim.figures.common.curves import THEORY, alive
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import (
@@ -23,7 +25,6 @@ from sgdsim.figures.meanfield.particles import (
     logarithmic_sizes,
     marked,
     point_style,
-    with_error,
 )
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
@@ -108,21 +109,15 @@ def _size(run: Stored, cell: int) -> int:
 def _variance_of_prediction(run: Stored, cell: int) -> tuple[float, float]:
     """The variance between runs of m at the middle input."""
     m = finals(run, "m", cell)
-    return with_error(lambda values: float(np.var(values, ddof=1)), m[:, (m.shape[1] - 1) // 2])
+    variance, error = with_error(lambda values: np.var(values, ddof=1), m[:, (m.shape[1] - 1) // 2])
+    return float(variance), float(error)
 
 
 def _correlation(run: Stored, cell: int) -> tuple[float, float]:
-    """The intraclass correlation of the first weight.
-
-    With the variance v within a run (divisor N), a pair of its particles has E D_k D_l = (mean - mu)^2 - v/(N - 1).
-    """
-    N = _size(run, cell)
-
-    def statistic(mean: Float[np.ndarray, " runs"], within: Float[np.ndarray, " runs"]) -> float:
-        between = np.var(mean, ddof=1)
-        return float((between - within.mean() / (N - 1)) / (between + within.mean()))
-
-    return with_error(statistic, *(finals(run, name, cell)[:, 0] for name in ("mean", "variance")))
+    """The intraclass correlation of the first weight."""
+    mean, variance = (finals(run, name, cell)[:, 0] for name in ("mean", "variance"))
+    found = pair_covariance(mean, variance, _size(run, cell))
+    return found.correlation, found.correlation_error
 
 
 def _draw_series(axes: Axes, run: Stored, cells: list[int], index: int, measure: Measure) -> None:

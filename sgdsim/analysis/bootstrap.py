@@ -1,6 +1,7 @@
 """Standard errors of any statistic of the replicas, by drawing the replicas again."""
 
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +11,7 @@ RESAMPLES = 400
 
 
 def with_error(
-    statistic: Callable[..., float | tuple[float, ...]],
+    statistic: Callable[..., SupportsFloat | tuple[float, ...]],
     *samples: Float[np.ndarray, "replicas ..."],
     resamples: int = RESAMPLES,
     seed: int = 0,

@@ -50,7 +50,9 @@ def pair_covariance(
         raise ArgumentError("mean", "hold at least three finite runs", len(mean))
     if N < 2:
         raise ArgumentError("N", "be at least 2", N)
-    found, errors = with_error(lambda *runs: _estimate(*runs, N), mean, variance, resamples=resamples, seed=seed)
+    found, errors = with_error(
+        lambda means, variances: _estimate(means, variances, N), mean, variance, resamples=resamples, seed=seed
+    )
     return PairCovariance(float(found[0]), float(errors[0]), float(found[1]), float(errors[1]))
 
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.style import REGION_COLOURS, WIDTH, math_name
+from sgdsim.figures.style import NAMED_COLOURS, WIDTH, math_name
 from sgdsim.store.blocks import describe
 from sgdsim.store.stored import DEVIATIONS, Stored
 
@@ -252,12 +252,12 @@ def _draw_regions(axes: Axes, plane: Map) -> None:
     across = np.array([left, right])
     blue, red = (plane.boundaries[name] - across for name in ("blue", "red"))
     shade = partial(axes.fill_between, across, alpha=0.3, linewidth=0, zorder=0)
-    shade(blue, np.maximum(top, blue), color=REGION_COLOURS["green"])
-    shade(red, blue, color=REGION_COLOURS["orange"])
-    shade(np.minimum(bottom, red), red, color=REGION_COLOURS["red"])
+    shade(blue, np.maximum(top, blue), color=NAMED_COLOURS["green"])
+    shade(red, blue, color=NAMED_COLOURS["orange"])
+    shade(np.minimum(bottom, red), red, color=NAMED_COLOURS["red"])
     for name, line in (("blue", blue), ("red", red)):
         style = "-" if name == "blue" else (0, (5, 2))
-        axes.plot(across, line, color=REGION_COLOURS[name], linewidth=2.2, linestyle=style, zorder=3)
+        axes.plot(across, line, color=NAMED_COLOURS[name], linewidth=2.2, linestyle=style, zorder=3)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.grid(visible=False)
     for values, axis in zip(zip(*plane.cells, strict=True), (axes.xaxis, axes.yaxis), strict=True):
@@ -310,9 +310,9 @@ def _mark_diverged(axes: Axes, plane: Map, place: Place, legible: bool) -> None:
     if legible:
         part = f"{100 * cell['n_diverged'] / cell['n_replicas']:.2g} %"
         box = {"facecolor": "white", "linewidth": 0, "pad": 0.6}
-        axes.text(*corner, part, ha="right", va="bottom", fontsize=6, color=REGION_COLOURS["red"], bbox=box, zorder=5)
+        axes.text(*corner, part, ha="right", va="bottom", fontsize=6, color=NAMED_COLOURS["red"], bbox=box, zorder=5)
     else:
-        axes.plot(*corner, marker="x", markersize=3, color=REGION_COLOURS["red"], clip_on=False, zorder=5)
+        axes.plot(*corner, marker="x", markersize=3, color=NAMED_COLOURS["red"], clip_on=False, zorder=5)
 
 
 def _draw_legend(figure: Figure, plane: Map) -> None:
@@ -324,9 +324,9 @@ def _draw_legend(figure: Figure, plane: Map) -> None:
         "red": rf"red, $\kappa + \delta \leq {red}$: no ODE",
     }
     handles = [
-        Line2D([], [], color=REGION_COLOURS[name], linewidth=2.2)
+        Line2D([], [], color=NAMED_COLOURS[name], linewidth=2.2)
         if name == "blue"
-        else Patch(facecolor=REGION_COLOURS[name], alpha=0.3, linewidth=0)
+        else Patch(facecolor=NAMED_COLOURS[name], alpha=0.3, linewidth=0)
         for name in meaning
     ]
     figure.legend(handles, meaning.values(), loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)

@@ -1,5 +1,6 @@
 """The learning curves: mean risk against time on logarithmic axes, with error bands, over the curve of theory."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,12 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.plateau import FLAT
+from sgdsim.errors import ArgumentError
 from sgdsim.figures.common.curves import (
     BANDS,
     THEORY,
     alive,
     bounded,
     by_columns,
+    cell_label,
+    curve_label,
     draw_band,
     logarithmic_times,
     lone_label,
@@ -23,13 +27,15 @@ from sgdsim.figures.common.curves import (
     place_label,
 )
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.style import MARKERS, REGION_COLOURS, REGION_MARKERS, WIDTH, series_colours
+from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.style import MARKERS, NAMED_COLOURS, NAMED_MARKERS, WIDTH, series_colours
+from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
 COLUMNS = 3
 OPACITIES = {"std": 0.14, "sem": 0.4}
 SHADES = (-0.3, 0.45)
-"""Of several curves in one region: from mixed with black to mixed with white."""
+"""Of several curves in one colour: from mixed with black to mixed with white."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,27 @@ class Layout:
     """
 
     panels: tuple[tuple[str, dict[int, str]], ...]
-    regions: bool
-    """Whether the grid reaches over several regions, so that colours stand for them."""
+    classes: tuple[str | None, ...]
+    """Of every cell, the value of the parameter that is named by colours; None where there is no such parameter."""
+
+    @property
+    def classed(self) -> bool:
+        """Whether cells are of several classes, so that colours stand for these."""
+        return len(set(self.classes)) > 1
+
+    def mixed(self, cells: Iterable[int]) -> bool:
+        """Whether these cells are of several classes."""
+        return len({self.classes[cell] for cell in cells}) > 1
+
+    @property
+    def labels(self) -> list[str]:
+        """What tells the cells of a panel apart, of all panels."""
+        return list(dict.fromkeys(label for _, panel in self.panels for label in panel.values()))
 
 
 @dataclass(frozen=True)
 class RiskFigure(FigureKind):
-    """Every cell's risk, by region where the grid has several and by the axis of the grid otherwise."""
+    """Every cell's risk, in the colours that its cells are named by, and along the axis of the grid otherwise."""
 
     name: ClassVar[str] = "risk"
 
@@ -68,9 +88,9 @@ class RiskFigure(FigureKind):
         why = "as every replica diverged" if run.simulated else "as theory has no finite value"
         gone = f" Not drawn, {why}: {dead} of the cells." if dead else ""
         if not run.simulated:
-            return f"The {run.words(run.scalars[0])} by theory; nothing was simulated.{bars}{listed}{gone}"
+            return f"The {run.words(run.risk)} by theory; nothing was simulated.{bars}{listed}{gone}"
         return (
-            f"Mean {run.words(run.scalars[0])} over the replicas with its standard error (dark band) and the standard "
+            f"Mean {run.words(run.risk)} over the replicas with its standard error (dark band) and the standard "
             f"deviation of one replica (light band).{theory}{bars}{listed}{gone}"
         )
 
@@ -81,41 +101,79 @@ class RiskFigure(FigureKind):
         columns = 2 if len(panels) == 4 or len(run.abscissae) == 2 else min(COLUMNS, len(panels))
         rows = -(-len(panels) // columns)
         width = 4.6 if columns == 1 else WIDTH
-        shared = not layout.regions or len(layout.panels) == 1
+        shared = not layout.classed or len(layout.panels) == 1
         figure = Figure(figsize=(width, (3.3 if columns == 1 else 2.5) * rows + 0.5), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
-        for panel, (title, cells, abscissa) in zip(axes.flat, panels, strict=False):
-            colours = _colours(run, layout, cells)
-            _draw_panel(panel, run, cells, colours, abscissa)
-            panel.set_title(_title(run, layout, title, cells))
+        for axis, (title, cells, abscissa) in zip(axes.flat, panels, strict=False):
+            _draw_panel(axis, run, run.risk, layout, cells, abscissa)
+            axis.set_title(_title(layout, title, cells))
             if not shared and len(cells) > 1:
-                panel.legend(handles=_keys(run, cells, colours), loc="lower left", fontsize=7)
-        if not layout.regions:
-            lows, highs = zip(*(panel.get_ylim() for panel in axes.flat[: len(panels)]), strict=True)
-            for panel in axes.flat[: len(panels)]:
-                panel.set_ylim(min(lows), max(highs))
-        for panel in axes.flat[len(panels) :]:
-            panel.remove()
-        for panel in axes[:, 0]:
-            panel.set_ylabel(f"{run.words(run.scalars[0])}, ${run.symbol(run.scalars[0])}$")
+                axis.legend(handles=_keys(run, layout, cells), loc="lower left", fontsize=7)
+        if not layout.classed:
+            lows, highs = zip(*(axis.get_ylim() for axis in axes.flat[: len(panels)]), strict=True)
+            for axis in axes.flat[: len(panels)]:
+                axis.set_ylim(min(lows), max(highs))
+        for axis in axes.flat[len(panels) :]:
+            axis.remove()
+        for axis in axes[:, 0]:
+            axis.set_ylabel(f"{run.words(run.risk)}, ${run.symbol(run.risk)}$")
         _draw_legend(figure, run, layout, shared)
         return figure
 
 
-def _layout(run: Stored) -> Layout:
+def draw_risk(
+    run: Curves,
+    name: str | None = None,
+    cells: Sequence[int] | None = None,
+    abscissa: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """The learning curves: a positive scalar on logarithmic axes, its mean with both bands and, dashed, theory.
+
+    - `name`: of the observable V; by default the system's risk, its first scalar.
+    - `cells`: a curve for each, labelled by its place in the grid; by default all with finite values.
+    - `abscissa`: "t", "step" or "samples" (per dimension, where there is one); by default what the run asks for.
+
+    Needs the abscissa, `t`, and V with V_sem and V_std, or V_theory alone. Where a parameter's values are names of
+    colours, the curves have them. Bars are the ends of a plateau of the risk.
+
+    **Raises:** ArgumentError where there is no such scalar or abscissa, or no cell with finite values.
+    """
+    name = pick({one: one for one in run.scalars}, name, "an observable that is a single number")
+    cells = alive(run) if cells is None else cells
+    pick({str(cell): cell for cell in cells}, None, "a cell with a replica that stayed finite")
+    abscissa = run.abscissae[0] if abscissa is None else abscissa
+    if abscissa not in run.results:
+        raise ArgumentError("abscissa", 'be "t", "step" or "samples", and counted in the run', abscissa)
+    labels = {cell: cell_label(run, cell) for cell in cells}
+    axes, layout = panel(ax), Layout((("", labels),), _classes(run))
+    _draw_panel(axes, run, name, layout, labels, abscissa)
+    axes.set_ylabel(f"{run.words(name)}, ${run.symbol(name)}$")
+    return axes
+
+
+def _classes(run: Curves) -> tuple[str | None, ...]:
+    """Of every cell, the parameter all of whose values are names of colours."""
+    rows = run.parameters
+    for name in rows[0] if rows else ():
+        if all(row.get(name) in NAMED_COLOURS for row in rows):
+            return tuple(row[name] for row in rows)
+    return (None,) * len(rows)
+
+
+def _layout(run: Curves) -> Layout:
     """Panels and labels; cells without a finite replica are left out."""
-    axes = [cell["axes"] for cell in run.summary["cells"]]
+    axes = run.axes
     factors = _factors(axes, run.varying)
     inner = max(factors, key=lambda names: ("d" in names, len(_values(axes, names))), default=())
     outer = [name for names in factors if names != inner for name in names]
     panels: dict[str, dict[int, str]] = {}
     for cell in alive(run):
         panels.setdefault(place_label(axes[cell], outer), {})[cell] = place_label(axes[cell], inner)
-    regions = {cell.get("region") for cell in run.summary["cells"]}
-    return Layout(tuple(panels.items()), len(regions) > 1 and regions <= REGION_COLOURS.keys())
+    return Layout(tuple(panels.items()), _classes(run))
 
 
-def _factors(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The axes, with those that run together (a zip group) as one."""
     factors: list[tuple[str, ...]] = []
     for name in names:
@@ -129,25 +187,24 @@ def _factors(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[s
     return factors
 
 
-def _values(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+def _values(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
     return list(dict.fromkeys(tuple(cell[name] for name in names) for cell in axes))
 
 
-def _title(run: Stored, layout: Layout, title: str, cells: dict[int, str]) -> str:
-    """The panel's own axes, and its region where the grid has several and the panel one."""
-    regions = {_region(run, cell) for cell in cells}
-    return f"{title} ({regions.pop()})" if layout.regions and title and len(regions) == 1 else title
+def _title(layout: Layout, title: str, cells: Iterable[int]) -> str:
+    """The panel's own axes, and its class where the grid has several and the panel one."""
+    classes = {layout.classes[cell] for cell in cells}
+    return f"{title} ({classes.pop()})" if layout.classed and title and len(classes) == 1 else title
 
 
-def _colours(run: Stored, layout: Layout, cells: dict[int, str]) -> dict[int, str]:
-    """A colour for every cell of a panel: shades of its region's, or a place on the ordered palette."""
-    if not layout.regions:
-        labels = list(dict.fromkeys(label for _, panel in layout.panels for label in panel.values()))
-        palette = dict(zip(labels, series_colours(len(labels)), strict=True))
+def _colours(layout: Layout, cells: Mapping[int, str]) -> dict[int, str]:
+    """A colour for every cell of a panel: shades of its class's, or a place on the ordered palette."""
+    if not layout.classed:
+        palette = dict(zip(layout.labels, series_colours(len(layout.labels)), strict=True))
         return {cell: palette[label] for cell, label in cells.items()}
     colours = {}
-    for region, base in REGION_COLOURS.items():
-        members = [cell for cell in cells if _region(run, cell) == region]
+    for name, base in NAMED_COLOURS.items():
+        members = [cell for cell in cells if layout.classes[cell] == name]
         mixes = np.linspace(*SHADES, len(members)) if len(members) > 1 else [0.0]
         colours |= {cell: _mixed(base, mix) for cell, mix in zip(members, mixes, strict=False)}
     return colours
@@ -160,60 +217,72 @@ def _mixed(colour: str, mix: float) -> str:
     return to_hex((red, green, blue))
 
 
-def _region(run: Stored, cell: int) -> str | None:
-    """The region of the phase diagram; None for a system without."""
-    return run.summary["cells"][cell]["region"]
-
-
-def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[int, str], abscissa: str) -> None:
-    name = run.scalars[0]
+def _draw_panel(axes: Axes, run: Curves, name: str, layout: Layout, cells: Mapping[int, str], abscissa: str) -> None:
+    """The curves of some cells, with their plateaus, and limits that the bands do not move."""
     drawn: list[np.ndarray] = []
+    colours = _colours(layout, cells)
     for index, cell in enumerate(cells):
-        x, stretch = _abscissa(run, cell, abscissa)
-        rows = run.results.isel(cell=cell)
-        mean = bounded(rows[run.column(name)].to_numpy())
-        for part in BANDS if run.simulated else ():
-            width = rows[f"{name}_{part}"].to_numpy()
-            low = np.maximum(mean - width, 1e-3 * mean)
-            draw_band(axes, x, low, mean + width, colours[cell], OPACITIES[part])
-        axes.plot(x, mean, color=colours[cell], linewidth=1.5, **_marks(run, cells, cell, index))
-        drawn.append(mean)
-        if run.simulated and f"{name}_theory" in rows:
-            axes.plot(x, rows[f"{name}_theory"].to_numpy(), **THEORY, zorder=3)
-            drawn.append(rows[f"{name}_theory"].to_numpy())
-        plateau = run.summary["cells"][cell].get("plateau")
-        if plateau:
-            ends = np.array([plateau["begin"], plateau["end"]])
-            heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
-            axes.plot(ends * stretch, heights, "|", color=colours[cell], markersize=9, markeredgewidth=1.6, zorder=4)
+        x, style = _abscissa(run, cell, abscissa), _marks(layout, cells, cell, index)
+        curves = _draw_curve(
+            axes, run, name, cell, x, style | {"color": colours[cell], "label": curve_label(run, cell)}
+        )
+        drawn += curves
+        if name == run.risk:
+            _draw_plateau(axes, run, cell, x, curves[0], colours[cell])
     logarithmic_times(axes)
     axes.set_yscale("log")
     axes.set_ylim(*_limits(drawn))
     axes.set_xlabel(_x_label(run, list(cells), abscissa))
 
 
-def _marks(run: Stored, cells: dict[int, str], cell: int, index: int) -> dict[str, Any]:
-    """A few marks along the curve: those of its region if the panel's cells lie in several, else of its order."""
-    several = len({_region(run, other) for other in cells}) > 1
-    marker = REGION_MARKERS[_region(run, cell) or ""] if several else MARKERS[index % len(MARKERS)]
-    return {"marker": marker, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}
+def _draw_curve(
+    axes: Axes, run: Curves, name: str, cell: int, x: np.ndarray, style: Mapping[str, Any]
+) -> list[np.ndarray]:
+    """One cell with its bands and theory; returns the curves that it drew."""
+    rows = run.results.isel(cell=cell)
+    mean = bounded(rows[run.column(name)].to_numpy())
+    for part in BANDS if run.simulated else ():
+        width = rows[f"{name}_{part}"].to_numpy()
+        low = np.maximum(mean - width, 1e-3 * mean)
+        draw_band(axes, x, low, mean + width, style["color"], OPACITIES[part])
+    axes.plot(x, mean, linewidth=1.5, **style)
+    if not run.knows(name):
+        return [mean]
+    theory = rows[f"{name}_theory"].to_numpy()
+    axes.plot(x, theory, **THEORY, zorder=3)
+    return [mean, theory]
 
 
-def _abscissa(run: Stored, cell: int, abscissa: str) -> tuple[np.ndarray, float]:
-    """Realised save times, steps or samples (per dimension, where there is one), and their ratio to the times."""
-    times, x = run.times(cell), run.results[abscissa].isel(cell=cell).to_numpy().astype(np.float64)
-    if abscissa == "samples" and run.per_dimension:
-        x = x / run.summary["cells"][cell]["parameters"]["d"]
-    return x, float(x[-1] / times[-1])
+def _draw_plateau(axes: Axes, run: Curves, cell: int, x: np.ndarray, mean: np.ndarray, colour: str) -> None:
+    """Bars where the plateau of a curve begins and ends; they are known in t, and drawn at the x of that time."""
+    ends = run.plateau(cell)
+    if ends is None:
+        return
+    stretch = float(x[-1] / run.times(cell)[-1])
+    heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
+    places = np.array(ends) * stretch
+    axes.plot(places, heights, "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=4)
 
 
-def _x_label(run: Stored, cells: list[int], abscissa: str) -> str:
+def _marks(layout: Layout, cells: Mapping[int, str], cell: int, index: int) -> dict[str, Any]:
+    """A few marks along the curve: those of its class if the panel's cells are of several, else of its order."""
+    named = NAMED_MARKERS[layout.classes[cell] or ""] if layout.mixed(cells) else MARKERS[index % len(MARKERS)]
+    return {"marker": named, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}
+
+
+def _abscissa(run: Curves, cell: int, abscissa: str) -> np.ndarray:
+    """Realised save times, steps or samples (per dimension, where there is one)."""
+    x = run.results[abscissa].isel(cell=cell).to_numpy().astype(np.float64)
+    return x / run.parameters[cell]["d"] if abscissa == "samples" and run.per_dimension else x
+
+
+def _x_label(run: Curves, cells: Iterable[int], abscissa: str) -> str:
     if abscissa == "samples":
         return r"samples per dimension, batch $\times\, \nu / d$" if run.per_dimension else "samples used"
     if abscissa == "step":
         return r"steps, $\nu$"
-    red = {_region(run, cell) == "red" for cell in cells}
-    return r"steps, $t = \nu$" if red == {True} else r"time, $t = \nu\, dt$"
+    counted = all(run.dt(cell) == 1 for cell in cells)
+    return r"steps, $t = \nu$" if counted else r"time, $t = \nu\, dt$"
 
 
 def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
@@ -223,22 +292,21 @@ def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
     return float(values.min()) / 2, float(values.max()) * 2
 
 
-def _keys(run: Stored, cells: dict[int, str], colours: dict[int, str]) -> list[Line2D]:
+def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]:
     """The cells of a panel in a legend."""
-    several = len({_region(run, cell) for cell in cells}) > 1
-    keys = []
+    keys, colours = [], _colours(layout, cells)
     for index, (cell, label) in enumerate(cells.items()):
-        marks = _marks(run, cells, cell, index)
-        marks.pop("markevery", None)
-        name = f"{label} ({_region(run, cell)})" if several else label or lone_label(run)
-        keys.append(Line2D([], [], color=colours[cell], linewidth=1.5, label=name, **marks))
+        style = _marks(layout, cells, cell, index)
+        style.pop("markevery", None)
+        name = f"{label} ({layout.classes[cell]})" if layout.mixed(cells) else label or lone_label(run)
+        keys.append(Line2D([], [], color=colours[cell], linewidth=1.5, label=name, **style))
     return keys
 
 
-def _draw_legend(figure: Figure, run: Stored, layout: Layout, shared: bool) -> None:
+def _draw_legend(figure: Figure, run: Curves, layout: Layout, shared: bool) -> None:
     """Cells in the first rows, where all panels have the same; then what lines and bands mean."""
     _, cells = max(layout.panels, key=lambda panel: len(panel[1]))
-    keys = _keys(run, cells, _colours(run, layout, cells)) if shared else []
+    keys = _keys(run, layout, cells) if shared else []
     means = marks(run, OPACITIES)
     longest = max((len(str(key.get_label())) for key in keys), default=0)
     most = 4 if figure.get_figwidth() > 5 or (longest < 12 and not run.simulated) else 3 if longest < 22 else 1

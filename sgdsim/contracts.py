@@ -66,7 +66,10 @@ class Problem(eqx.Module):
 
     @abc.abstractmethod
     def parameters(self) -> dict[str, Scalar]:
-        """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""
+        """Every constant and derived number worth a column in a table of results (d, p, dt, ...).
+
+        Cells are drawn in the colours of a parameter whose values are green, blue, orange or red, e.g. of a region.
+        """
 
     def steps(self, times: Float[np.ndarray, " times"]) -> Int[np.ndarray, " times"]:
         """The number of steps nu = round(t / dt) at each save time. The realised save times are nu dt."""
@@ -347,6 +350,8 @@ class System:
     default_simulator: Simulator
     default_theory: Theory | None
     """None where the system has no theory at all."""
+    telling: tuple[str, ...] = ()
+    """Derived parameters that a plan shows of every cell, where they are no axis of the grid."""
     figures: tuple[str, ...] = ()
     """Figures of the report that are drawn for this system only."""
     expected_slope: Any = None

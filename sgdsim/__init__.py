@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sgdsim import classification as classification
     from sgdsim import committee as committee
     from sgdsim import meanfield as meanfield
+    from sgdsim import plot as plot
     from sgdsim import recovery as recovery
     from sgdsim.api import simulate as simulate
     from sgdsim.api import solve as solve
@@ -31,7 +32,7 @@ _HOMES = {
     "CautionWarning": "sgdsim.errors",
     "ExperimentError": "sgdsim.errors",
 }
-_ROOMS = ("classification", "committee", "meanfield", "recovery")
+_ROOMS = ("classification", "committee", "meanfield", "plot", "recovery")
 
 __all__ = [
     "ArgumentError",
@@ -43,6 +44,7 @@ __all__ = [
     "linear_times",
     "log_times",
     "meanfield",
+    "plot",
     "recovery",
     "simulate",
     "solve",

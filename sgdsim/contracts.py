@@ -74,7 +74,10 @@ class Problem(eqx.Module):
         """
 
     def parameters(self) -> dict[str, Scalar]:
-        """Every constant and derived number worth a column in a table of results (d, p, dt, region, ...)."""
+        """Every constant and derived number worth a column in a table of results (d, p, dt, ...).
+
+        Cells are drawn in the colours of a parameter whose values are green, blue, orange or red, e.g. of a region.
+        """
         return given(self) | {"dt": self.dt}
 
     def own_system(self) -> "System | None":
@@ -398,6 +401,8 @@ class System:
     default_simulator: Simulator
     default_theory: Theory | None
     """None where the system has no theory at all."""
+    telling: tuple[str, ...] = ()
+    """Derived parameters that a plan shows of every cell, where they are no axis of the grid."""
     figures: tuple[str, ...] = ()
     """Figures of the report that are drawn for this system only."""
     expected_slope: Any = None

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
+from sgdsim.analysis.endings import KEPT, PREDICTED, PREDICTED_STD
 from sgdsim.analysis.moments import Moments
 from sgdsim.contracts import Problem, Scalar, Spread, System, Variable
 from sgdsim.ensemble.statistics import DEVIATION
@@ -23,10 +24,6 @@ MAX_DEVIATION = "max_deviation"
 """max_t E |Omega - Omega_bar|_inf, the theorem's: the largest `deviation`, a mean over replicas, of all save times."""
 DEVIATIONS = {MAX_DEVIATION: "maximum over the save times of the mean of |Omega - Omega_bar|_inf"} | EACH_DEVIATION
 """All numbers that say how far a cell is from theory. max_deviation <= the mean of sup_deviation."""
-PREDICTED_STD, PREDICTED = "_predicted_std", "_predicted"
-"""Endings of an observable's predicted spread, and of a predicted mean deviation."""
-KEPT = "_final"
-"""Ending of the values that are kept for every replica, at the last save time."""
 
 
 def to_dataset(

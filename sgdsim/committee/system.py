@@ -83,6 +83,7 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Chain(),
     default_theory=ExactODE(),
+    telling=("p", "region"),
     figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations"),
     expected_slope=expected_slope,
     prediction=WiderStudent(),

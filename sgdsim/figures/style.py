@@ -14,10 +14,11 @@ from sgdsim.store.files import atomic
 
 INK = "#1b1b1d"
 """Text, axes and theory. In a page it becomes the colour of the page's own text, light or dark."""
-REGION_COLOURS = {"green": "#009e73", "blue": "#2f7fc1", "orange": "#e08a00", "red": "#d1495b"}
-"""The colours that a phase diagram names, in variants that stay apart for colour-blind readers (after Okabe & Ito)."""
-REGION_MARKERS = {"green": "o", "blue": "s", "orange": "^", "red": "X"}
-"""Marks of the regions along a curve, so that a figure printed in grey still tells them apart."""
+NAMED_COLOURS = {"green": "#009e73", "blue": "#2f7fc1", "orange": "#e08a00", "red": "#d1495b"}
+"""Colours that a parameter of the cells may be named by, in variants that stay apart for colour-blind readers (after
+Okabe & Ito): a parameter all of whose values are among these names is drawn in them, e.g. the regions of a diagram."""
+NAMED_MARKERS = {"green": "o", "blue": "s", "orange": "^", "red": "X"}
+"""Their marks along a curve, so that a figure printed in grey still tells them apart."""
 CATEGORIES = ("#2f7fc1", "#e08a00", "#009e73", "#c45fa0", "#d1495b", "#7d7d86")
 """For series without an order."""
 ORDERED = LinearSegmentedColormap.from_list("ordered", ["#3b8ad9", "#8c6fd0", "#c9589c", "#e0663a", "#d79a00"])

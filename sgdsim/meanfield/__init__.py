@@ -1,6 +1,6 @@
 """Wide two-layer networks: SGD with gamma_N = gamma N^beta, propagation of chaos and McKean-Vlasov limits."""
 
-from sgdsim.meanfield.chaos import pair_covariance as pair_covariance
+from sgdsim.analysis.pairs import pair_covariance as pair_covariance
 from sgdsim.meanfield.data import Atoms as Atoms
 from sgdsim.meanfield.data import TwoGaussians as TwoGaussians
 from sgdsim.meanfield.dynamics import Sde as Sde

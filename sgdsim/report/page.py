@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sgdsim.errors import ExperimentError
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.common.quality import WIDENED
-from sgdsim.figures.style import REGION_COLOURS, inline_svg, save, styled
+from sgdsim.figures.style import NAMED_COLOURS, inline_svg, save, styled
 from sgdsim.report import law_tables, tables
 from sgdsim.store.files import write_text
 from sgdsim.store.stored import Stored
@@ -85,7 +85,7 @@ def _render(run: Stored, sections: list[Section]) -> str:
         cells=tables.cells(run),
         constants=tables.constants(run),
         simulated=run.simulated,
-        regions=REGION_COLOURS,
+        colours=NAMED_COLOURS,
         provenance=tables.provenance(run),
         experiment=run.experiment,
     )

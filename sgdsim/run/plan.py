@@ -18,8 +18,6 @@ from sgdsim.run.machine import slowness
 
 SHOWN = 6
 """Cells named in a caution at most."""
-COLUMNS = ("p", "region")
-"""Parameters that are shown where a system has them and the grid does not."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAl
     parameters = cell.problem.parameters()
     return CellPlan(
         axes=cell.axes,
-        parameters={name: parameters[name] for name in COLUMNS if name in parameters and name not in cell.axes},
+        parameters={name: parameters[name] for name in experiment.system.telling if name not in cell.axes},
         dt=cell.problem.dt,
         theory="none" if cell.theory is None else cell.theory.name,
         steps=ensemble.total_steps,

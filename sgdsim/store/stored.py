@@ -2,24 +2,17 @@
 
 import json
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
+from sgdsim.store.curves import DEVIATIONS, Curves
 
-DEVIATIONS = {
-    "max_deviation": ("deviation", r"$\max_t\,\mathrm{E}\, |\Omega - \bar\Omega|_\infty$"),
-    "sup_deviation": ("largest deviation", r"$\mathrm{E}\,\max_t\, |\Omega - \bar\Omega|_\infty$"),
-    "final_deviation": ("final deviation", r"$\mathrm{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
-}
-"""The distances of a replica from theory that every system has, in words and as mathematics."""
-DEVIATION = "deviation"
-"""|Omega - Omega_bar|_inf at every save time, averaged over the replicas: an average that is no observable."""
 REACHED = {
     "samples_to_level": "samples",
     "steps_to_level": r"steps $\nu$",
@@ -38,10 +31,9 @@ NUMBERS = {
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A finished run: `results` has a leading `cell` axis, the rest is as in the files of the same names."""
+class Stored(Curves):
+    """A finished run: its curves, and the rest as in the files of the same names."""
 
-    results: xr.Dataset
     summary: dict[str, Any]
     provenance: dict[str, Any]
     experiment: str
@@ -78,44 +70,32 @@ class Stored:
         return tuple(asked) or ("t",)
 
     @property
-    def per_dimension(self) -> bool:
-        """Whether every cell has an input dimension d, for samples to be counted by."""
-        return all("d" in cell["parameters"] for cell in self.summary["cells"])
+    def axes(self) -> Sequence[Mapping[str, Any]]:
+        """The coordinates of every cell in the grid."""
+        return [cell["axes"] for cell in self.summary["cells"]]
+
+    @property
+    def parameters(self) -> Sequence[Mapping[str, Any]]:
+        """The parameters of the problem of every cell."""
+        return [cell["parameters"] for cell in self.summary["cells"]]
+
+    def dt(self, cell: int) -> float:
+        """The time of one step of SGD in a cell."""
+        return self.summary["cells"][cell]["dt"]
+
+    def plateau(self, cell: int) -> tuple[float, float] | None:
+        """Begin and end of the plateau of a cell's risk; None where there is none."""
+        found = self.summary["cells"][cell].get("plateau")
+        return None if found is None else (found["begin"], found["end"])
+
+    @property
+    def _first(self) -> Sequence[str]:
+        """The system's own order, its risk first."""
+        return list(self.summary["cells"][0].get("final", {})) if self.summary["cells"] else []
 
     @property
     def _report(self) -> dict[str, Any]:
         return tomllib.loads(self.experiment).get("report", {})
-
-    @property
-    def simulated(self) -> bool:
-        """Whether there are replicas; otherwise the run holds theory alone."""
-        return any(str(name).endswith("_sem") for name in self.results.data_vars)
-
-    def column(self, name: str) -> str:
-        """The variable of `results` that has an observable's curve: the mean, or theory where nothing was simulated."""
-        return name if name in self.results else f"{name}_theory"
-
-    @property
-    def observables(self) -> tuple[str, ...]:
-        """Names of the variables that have a mean and a standard error at every save time, scalars first.
-
-        Where nothing was simulated, those that theory has.
-        """
-        averages = [str(name) for name in self.results.data_vars if f"{name}_sem" in self.results]
-        names = [name for name in averages if name != DEVIATION and name not in DEVIATIONS]
-        if not names:
-            theory = [str(name) for name in self.results.data_vars if str(name).endswith("_theory")]
-            names = [name.removesuffix("_theory") for name in theory]
-        first = list(self.summary["cells"][0].get("final", {})) if self.summary["cells"] else []
-        ranks = {name: rank for rank, name in enumerate(first)}  # the system's own order, its risk first
-        return tuple(
-            sorted(names, key=lambda name: (self.results[self.column(name)].ndim > 2, ranks.get(name, len(ranks))))
-        )
-
-    @property
-    def scalars(self) -> tuple[str, ...]:
-        """Names of the observables that are single numbers; the first is the system's risk."""
-        return tuple(name for name in self.observables if self.results[self.column(name)].dims == ("cell", "time"))
 
     @property
     def fits(self) -> dict[str, dict[str, Any]]:
@@ -133,33 +113,6 @@ class Stored:
         of_kind = {name: fit for name, fit in fits.items() if fit.get("law", "power") == kind}
         return {name: fit for name, fit in of_kind.items() if fit.get(NUMBERS[kind]) is not None}
 
-    @property
-    def has_theory(self) -> bool:
-        """Whether there is a theory beside a simulation."""
-        return any(self.knows(name) for name in self.observables)
-
-    def knows(self, name: str) -> bool:
-        """Whether theory has this observable, beside a simulation."""
-        return self.simulated and f"{name}_theory" in self.results
-
-    @property
-    def has_predictions(self) -> bool:
-        """Whether theory predicts the standard deviation of an observable."""
-        return bool(self.predicted)
-
-    @property
-    def predicted(self) -> tuple[str, ...]:
-        """Names of the observables whose standard deviation theory predicts."""
-        return tuple(name for name in self.observables if f"{name}_predicted_std" in self.results)
-
-    def words(self, name: str) -> str:
-        """A quantity in words."""
-        if name in DEVIATIONS:
-            return DEVIATIONS[name][0]
-        if name in self.observables:
-            return self.results[self.column(name)].attrs["long_name"].removesuffix(", theory")
-        return name.replace("_", " ")
-
     def fitted(self, fit: dict[str, Any]) -> str:
         """The fitted quantity of a law in words, e.g. "samples to level 0.001"."""
         level = "" if fit.get("level") is None else f" {plain(fit['level'])}"
@@ -170,19 +123,5 @@ class Stored:
         if quantity in DEVIATIONS:
             return DEVIATIONS[quantity][1]
         if quantity in REACHED and level is not None:
-            return f"{REACHED[quantity]} to ${self.symbol(self.scalars[0])} = {plain(level)}$"
+            return f"{REACHED[quantity]} to ${self.symbol(self.risk)} = {plain(level)}$"
         return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"
-
-    def symbol(self, name: str) -> str:
-        """An observable as mathematics, without the dollars."""
-        return self.results[self.column(name)].attrs["symbol"].strip("$")
-
-    @property
-    def varying(self) -> tuple[str, ...]:
-        """Names of the grid axes that take more than one value."""
-        cells = [cell["axes"] for cell in self.summary["cells"]]
-        return tuple(name for name in cells[0] if len({cell[name] for cell in cells}) > 1) if cells else ()
-
-    def times(self, cell: int) -> np.ndarray:
-        """The realised save times of a cell, shape (times,)."""
-        return self.results["t"].isel(cell=cell).to_numpy()

@@ -10,7 +10,7 @@ import sys
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.meanfield.chaos import pair_covariance
+from sgdsim.analysis.pairs import pair_covariance
 from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.limits.limit import solution

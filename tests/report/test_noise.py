@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sgdsim.analysis.bootstrap import with_error
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.figures.meanfield.particles import with_error
 from sgdsim.figures.style import styled
 from sgdsim.store.stored import Stored
 from tests.report.wide import BINS, EDGES, KINDS, LIMIT, SIZES, noise_run, wide

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.committee.scaling import Region, Scaling
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.figures.style import REGION_COLOURS, styled
+from sgdsim.figures.style import NAMED_COLOURS, styled
 from sgdsim.report import write_report
 
 FIGURE = FIGURES["phase_diagram"]
@@ -67,7 +67,7 @@ def test_the_lines_are_where_the_regions_meet(run, mu, rho, told):
     assert f"kappa + delta = {told})" in FIGURE.caption(run)
     for axes in panels(run):
         (blue, red) = [line for line in axes.lines if len(line.get_xdata()) == 2]
-        assert [to_hex(line.get_color()) for line in (blue, red)] == [REGION_COLOURS[name] for name in ("blue", "red")]
+        assert [to_hex(line.get_color()) for line in (blue, red)] == [NAMED_COLOURS[name] for name in ("blue", "red")]
         for line, above, on, below in (
             (blue, Region.GREEN, Region.BLUE, Region.ORANGE),
             (red, Region.ORANGE, Region.RED, Region.RED),
@@ -91,7 +91,7 @@ def test_the_background_has_the_colour_of_the_region_everywhere(run):
     seen = set()
     for delta, kappa in rng.uniform((left, bottom), (right, top), (200, 2)):
         inside = [fill for fill in fills if any(path.contains_point((delta, kappa)) for path in fill.get_paths())]
-        assert [to_hex(fill.get_facecolor()[0]) for fill in inside] == [REGION_COLOURS[region(delta, kappa)]]
+        assert [to_hex(fill.get_facecolor()[0]) for fill in inside] == [NAMED_COLOURS[region(delta, kappa)]]
         seen.add(region(delta, kappa))
     assert seen == {Region.GREEN, Region.ORANGE, Region.RED}
 

@@ -7,7 +7,7 @@ import pytest
 import tomli_w
 
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.figures.style import REGION_COLOURS, styled
+from sgdsim.figures.style import NAMED_COLOURS, styled
 from sgdsim.report.tables import cells
 from sgdsim.store.stored import Stored
 from tests.report.conftest import write_run
@@ -30,6 +30,11 @@ def run(tmp_path):
 def change_cells(run, changes):
     for cell, change in zip(run.summary["cells"], changes, strict=True):
         cell.update(json.loads(json.dumps(change)))
+
+
+def change_regions(run, regions):
+    for cell, region in zip(run.summary["cells"], regions, strict=True):
+        cell["parameters"]["region"] = region
 
 
 def test_a_panel_for_each_noise_and_a_colour_for_each_d(run):
@@ -56,14 +61,19 @@ def test_bands_are_one_standard_error_and_one_standard_deviation_wide(run):
 
 
 def test_several_regions_give_their_colours(run):
-    change_cells(run, [{"region": region} for region in ("green", "green", "blue", "blue")])
+    change_regions(run, ("green", "green", "blue", "blue"))
     figure = draw(run)
     assert [axes.get_title() for axes in figure.axes] == ["noise = 0.001 (green)", "noise = 0.01 (blue)"]
     colours = {line.get_color() for axes in figure.axes for line in lines(axes)}
     assert len(colours) == 4
-    change_cells(run, [{"region": region} for region in ("green", "blue", "orange", "red")])
+    change_regions(run, ("green", "blue", "orange", "red"))
     drawn = [line.get_color() for axes in draw(run).axes for line in lines(axes)]
-    assert drawn == [REGION_COLOURS[region] for region in ("green", "blue", "orange", "red")]
+    assert drawn == [NAMED_COLOURS[region] for region in ("green", "blue", "orange", "red")]
+
+
+def test_a_parameter_with_another_value_is_no_colour(run):
+    change_regions(run, ("green", "blue", "orange", "mauve"))
+    assert [axes.get_title() for axes in draw(run).axes] == ["noise = 0.001", "noise = 0.01"]
 
 
 def test_axes_that_run_together_are_one(run):

@@ -1,1 +1,12 @@
 """Figures of networks on images."""
+
+from sgdsim.figures.classification.regularisation import RegularisationFigure
+from sgdsim.figures.classification.small_gamma import SmallGammaFigure
+from sgdsim.figures.classification.weight_histograms import WeightHistogramsFigure
+from sgdsim.figures.kinds import FigureKind
+
+KINDS: tuple[FigureKind, ...] = (
+    WeightHistogramsFigure(),
+    SmallGammaFigure(),
+    RegularisationFigure(),
+)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, WIDTH, math_name
 from sgdsim.store.stored import Stored
 
@@ -26,12 +27,7 @@ class RegularisationFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Accuracies and losses at two values of beta."""
-        missing = [name for name in COLUMNS if name not in run.scalars]
-        if missing:
-            return f"the observables {', '.join(missing)}, as the system classification has them"
-        if run.varying != (AXIS,):
-            return "a grid over beta, with at least two values, and over nothing else"
-        return "" if len(_cells(run)) > 1 else "a replica that stayed finite at two values of beta"
+        return _lacking(run)
 
     def caption(self, run: Stored) -> str:
         """Error bars, and what to compare."""
@@ -48,8 +44,8 @@ class RegularisationFigure(FigureKind):
         rows = _cells(run)
         figure = Figure(figsize=(WIDTH, 3.2 + 0.19 * (len(rows) + 1)), layout="constrained")
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.0, 0.3 + 0.19 * (len(rows) + 1)))[:, 0]
-        for panel, measure in zip(above.subplots(1, 2), MEASURES, strict=True):
-            _draw_panel(panel, rows, measure)
+        for axis, measure in zip(above.subplots(1, 2), MEASURES, strict=True):
+            draw_regularisation(run, measure, axis).legend(loc="best")
         _draw_table(below.subplots(), run, rows)
         return figure
 
@@ -60,7 +56,25 @@ def _cells(run: Stored) -> list[dict[str, Any]]:
     return sorted(found, key=lambda cell: cell["parameters"][AXIS])
 
 
-def _draw_panel(axes: Axes, rows: list[dict[str, Any]], measure: str) -> None:
+def _lacking(run: Stored) -> str:
+    """What is missing; empty where nothing is."""
+    missing = [name for name in COLUMNS if name not in run.scalars]
+    if missing:
+        return f"the observables {', '.join(missing)}, as the system classification has them"
+    if run.varying != (AXIS,):
+        return "a grid over beta, with at least two values, and over nothing else"
+    return "" if len(_cells(run)) > 1 else "a replica that stayed finite at two values of beta"
+
+
+def draw_regularisation(run: Stored, measure: str = "accuracy", ax: Axes | None = None) -> Axes:
+    """The accuracy or the loss on training and test images against beta, means over seeds with errors, labelled.
+
+    - `measure`: "accuracy" or "loss".
+
+    **Raises:** ArgumentError for another measure, and where the run has not both at two values of beta alone.
+    """
+    measure = pick({} if _lacking(run) else {one: one for one in MEASURES}, measure, _lacking(run))
+    axes, rows = panel(ax), _cells(run)
     places = [cell["parameters"][AXIS] for cell in rows]
     for part, (label, colour, marker) in PARTS.items():
         finals = [cell["final"][f"{part}_{measure}"] for cell in rows]
@@ -68,7 +82,7 @@ def _draw_panel(axes: Axes, rows: list[dict[str, Any]], measure: str) -> None:
         style = {"color": colour, "marker": marker, "markersize": 4.5, "capsize": 2.5, "linewidth": 1.3}
         axes.errorbar(places, means, np.nan_to_num(errors), label=label, **style)
     axes.set(xlabel=math_name(AXIS), ylabel=measure)
-    axes.legend(loc="best")
+    return axes
 
 
 def _draw_table(axes: Axes, run: Stored, rows: list[dict[str, Any]]) -> None:

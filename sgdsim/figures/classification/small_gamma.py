@@ -13,6 +13,7 @@ from sgdsim.analysis.numbers import plain
 from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, cells, central, lacks_histograms, seeds
 from sgdsim.figures.common.curves import evenly, place_label
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
@@ -30,19 +31,12 @@ class SmallGammaFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Two values of gamma at beta = 1, and one cell at beta < 1."""
-        missing = lacks_histograms(run)
-        if missing:
-            return missing
-        if not set(run.varying) <= {"beta", "gamma"}:
-            return "a grid over beta and gamma only"
-        if len(_noisy(run)) < 2 or len(_references(run)) != 1:
-            return "two or more values of gamma at beta = 1, and one cell at beta < 1 to compare with"
-        return ""
+        return _lacking(run)
 
     def caption(self, run: Stored) -> str:
         """Lines, points and the floor."""
         reference = place_label(run.summary["cells"][_references(run)[0]]["axes"], ("beta", "gamma"))
-        reference = reference.replace("$", "").replace("\\", "")
+        reference = reference.replace("$", "").replace("\\", "").replace("gamma_0", "gamma")
         return (
             "Above: densities of the weights from the corner pixel at beta = 1, a line for each seed, over the mean of "
             f"those at {reference} (dashed). Below: Wasserstein distance of each seed's histogram from that mean, with "
@@ -56,13 +50,25 @@ class SmallGammaFigure(FigureKind):
         shown = evenly(_noisy(run), PANELS)
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.5))[:, 0]
         panels = above.subplots(1, len(shown), squeeze=False, sharex=True)[0]
-        for panel, cell, colour in zip(panels, shown, series_colours(len(shown)), strict=True):
-            _draw_histograms(panel, run, cell, colour)
+        for axis, cell, colour in zip(panels, shown, series_colours(len(shown)), strict=True):
+            _draw_histograms(axis, run, cell, colour)
         every = np.concatenate([seeds(run, ONE, cell) for cell in cells(run)])
         panels[0].set_xlim(*central(every, bins_of(run).edges))
         panels[0].set_ylabel("density of $w_{\\cdot,0}$")
-        _draw_distances(below.subplots(), run)
+        draw_small_gamma(run, below.subplots()).legend(handles=_keys(run), loc="upper left")
         return figure
+
+
+def _lacking(run: Stored) -> str:
+    """What is missing; empty where nothing is."""
+    missing = lacks_histograms(run)
+    if missing:
+        return missing
+    if not set(run.varying) <= {"beta", "gamma"}:
+        return "a grid over beta and gamma only"
+    if len(_noisy(run)) < 2 or len(_references(run)) != 1:
+        return "two or more values of gamma at beta = 1, and one cell at beta < 1 to compare with"
+    return ""
 
 
 def _noisy(run: Stored) -> list[int]:
@@ -99,10 +105,13 @@ def _draw_histograms(axes: Axes, run: Stored, cell: int, colour: str) -> None:
     axes.set_ylim(bottom=0)
 
 
-def _draw_distances(axes: Axes, run: Stored) -> None:
-    """Every seed as a faint point, their mean with its error, and the floor."""
-    rows, floor_cell = run.summary["cells"], _references(run)[0]
-    handles = []
+def draw_small_gamma(run: Stored, ax: Axes | None = None) -> Axes:
+    """W_1 of the histograms at beta = 1 from that of beta < 1, against gamma: every seed, the mean, and the floor.
+
+    **Raises:** ArgumentError where the run has no histograms at two gamma and beta = 1, and at one beta < 1.
+    """
+    pick({} if _lacking(run) else {"run": run}, None, _lacking(run))
+    axes, rows, floor_cell = panel(ax), run.summary["cells"], _references(run)[0]
     for name, colour in zip(NAMES, CATEGORIES, strict=False):
         means, errors, places = [], [], [rows[cell]["parameters"]["gamma"] for cell in _noisy(run)]
         for cell, place in zip(_noisy(run), places, strict=True):
@@ -111,12 +120,23 @@ def _draw_distances(axes: Axes, run: Stored) -> None:
             means.append(values.mean())
             errors.append(values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan)
         style = {"color": colour, "marker": MARKS[name], "markersize": 4.5, "capsize": 2.5, "linewidth": 1.3}
-        axes.errorbar(places, means, errors, **style)
+        axes.errorbar(places, means, errors, label=NAMES[name], **style)
         axes.axhline(distances(run, name, floor_cell).mean(), color=colour, linewidth=1.0, linestyle=(0, (1, 2)))
-        handles.append(Line2D([], [], color=colour, marker=MARKS[name], markersize=4.5, label=NAMES[name]))
-    beta = plain(rows[floor_cell]["parameters"]["beta"])
-    between = rf"seeds at $\beta$ = {beta}"
-    handles.append(Line2D([], [], color="#888888", linewidth=1.0, linestyle=(0, (1, 2)), label=between))
     axes.set(xscale="log", yscale="log", xlabel=r"$\gamma$ at $\beta$ = 1")
-    axes.set_ylabel(rf"$W_1$ from the histogram of $\beta$ = {beta}")
-    axes.legend(handles=handles, loc="upper left")
+    axes.set_ylabel(rf"$W_1$ from the histogram of $\beta$ = {_beta(run)}")
+    return axes
+
+
+def _beta(run: Stored) -> str:
+    """The value of beta < 1."""
+    return plain(run.parameters[_references(run)[0]]["beta"])
+
+
+def _keys(run: Stored) -> list[Line2D]:
+    """The two histograms, and the floor."""
+    keys = [
+        Line2D([], [], color=colour, marker=MARKS[name], markersize=4.5, label=NAMES[name])
+        for name, colour in zip(NAMES, CATEGORIES, strict=False)
+    ]
+    between = rf"seeds at $\beta$ = {_beta(run)}"
+    return [*keys, Line2D([], [], color="#888888", linewidth=1.0, linestyle=(0, (1, 2)), label=between)]

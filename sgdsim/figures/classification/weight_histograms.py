@@ -12,6 +12,7 @@ from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, central, lacks_histograms, seeds
 from sgdsim.figures.common.curves import place_label
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, WIDTH
 from sgdsim.store.stored import Stored
 
@@ -65,28 +66,37 @@ def _draw_block(block: SubFigure, run: Stored, name: str, places: dict[str, list
     axes = block.subplots(len(places[DOWN]), len(places[ACROSS]), squeeze=False, sharex=True, sharey="row")
     edges = bins_of(run).edges
     every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary["cells"]))])
-    for panel in axes.flat:
-        panel.set_visible(False)
+    for axis in axes.flat:
+        axis.set_visible(False)
     for index, cell in enumerate(run.summary["cells"]):
         row, column = (places[key].index(cell["parameters"][key]) for key in (DOWN, ACROSS))
-        _draw_panel(axes[row, column], run, name, index)
+        axes[row, column].set_visible(True)
+        draw_weight_histograms(run, name, index, axes[row, column])
         axes[row, column].set_title(place_label(cell["parameters"], (ACROSS, DOWN)), pad=3)
     axes[0, 0].set_xlim(*central(every, edges))
-    for panel in axes[:, 0]:
-        panel.set_ylabel("density")
-        panel.set_ylim(bottom=0)
-    for panel in axes[-1]:
-        panel.set_xlabel("$w$")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("density")
+        axis.set_ylim(bottom=0)
+    for axis in axes[-1]:
+        axis.set_xlabel("$w$")
 
 
-def _draw_panel(axes: Axes, run: Stored, name: str, cell: int) -> None:
-    """A step line for each seed, and how far apart they are."""
-    bins = bins_of(run)
-    densities = seeds(run, name, cell)
-    axes.set_visible(True)
+def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes | None = None) -> Axes:
+    """Densities of the weights of a cell at the final time: a line for each seed, and their mean (dashed).
+
+    - `name`: "histogram" of the weights from the corner pixel, with the distance W_1 between two seeds where it is
+      measured, or "active_histogram" of those from all pixels that vary.
+    - `cell`: its number in the grid; "diverged" is written where no seed stayed finite.
+
+    **Raises:** ArgumentError for another name or cell, and where the run has no histograms of every seed.
+    """
+    lacks = lacks_histograms(run)
+    name = pick({} if lacks else {one: one for one in TITLES}, name, lacks)
+    cell = pick({str(one): one for one in range(run.results.sizes["cell"])}, str(cell), "cells")
+    axes, bins, densities = panel(ax), bins_of(run), seeds(run, name, cell)
     if not len(densities):
         axes.text(0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", fontsize=8)
-        return
+        return axes
     for density in densities:
         axes.stairs(density / bins.width, bins.edges, **SEED)
     axes.stairs(densities.mean(axis=0) / bins.width, bins.edges, **MEAN)
@@ -94,6 +104,7 @@ def _draw_panel(axes: Axes, run: Stored, name: str, cell: int) -> None:
     if name == ONE and apart is not None:
         text = f"$W_1$ = {_distance(apart)}"
         axes.text(0.98, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=7)
+    return axes
 
 
 def _distance(apart: dict[str, float | None]) -> str:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.analysis.endings import KEPT
 from sgdsim.store.stored import Stored
 
 ONE, ACTIVE = "histogram", "active_histogram"
 """Histograms of the weights from the corner pixel, and from all pixels that vary."""
-SEEDS = "_final"
-"""Behind the name of an observable: its values at the last save time, for every replica."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def bins_of(run: Stored) -> Bins:
 
 def lacks_histograms(run: Stored) -> str:
     """What a figure of them would need; empty where nothing is missing."""
-    if f"{ONE}{SEEDS}" not in run.results or f"{ACTIVE}{SEEDS}" not in run.results:
+    if f"{ONE}{KEPT}" not in run.results or f"{ACTIVE}{KEPT}" not in run.results:
         return "histograms of weights of every replica, as the system classification has them"
     if not {"bins", "window"} <= tomllib.loads(run.experiment).get("problem", {}).keys():
         return "the same bins and window in all cells"
@@ -49,7 +48,7 @@ def cells(run: Stored) -> list[int]:
 
 def seeds(run: Stored, name: str, cell: int) -> Float[np.ndarray, "seeds bins"]:
     """The histograms of the seeds of a cell that stayed finite."""
-    values = run.results[f"{name}{SEEDS}"].isel(cell=cell).to_numpy()
+    values = run.results[f"{name}{KEPT}"].isel(cell=cell).to_numpy()
     return values[np.isfinite(values).all(axis=1)]
 
 

@@ -1,1 +1,14 @@
 """Figures of the committee."""
+
+from sgdsim.figures.committee.fluctuations import FluctuationsFigure
+from sgdsim.figures.committee.law_in_dt import LawInDtFigure
+from sgdsim.figures.committee.law_in_p import LawInPFigure
+from sgdsim.figures.committee.phase_diagram import PhaseDiagramFigure
+from sgdsim.figures.kinds import FigureKind
+
+KINDS: tuple[FigureKind, ...] = (
+    PhaseDiagramFigure(),
+    LawInPFigure(),
+    LawInDtFigure(),
+    FluctuationsFigure(),
+)

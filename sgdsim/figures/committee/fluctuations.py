@@ -1,6 +1,7 @@
 """Fluctuations: the standard deviation of a replica over the predicted one, against time and against d."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,7 +23,9 @@ from sgdsim.figures.common.curves import (
     logarithmic_times,
 )
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH
+from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
 CELLS = 5
@@ -30,6 +33,8 @@ CELLS = 5
 COLUMNS = 2
 TITLE = 40
 """Characters of a title that fit over a panel."""
+PREDICTIONS = "predicted fluctuations: set theory.fluctuations = true"
+REPLICAS = "a cell with at least two replicas that stayed finite"
 ERROR = 0.18
 """Opacity of the band of two standard errors."""
 
@@ -43,8 +48,8 @@ class FluctuationsFigure(FigureKind):
     def lacks(self, run: Stored) -> str:
         """Predicted standard deviations, and a cell with replicas to hold against them."""
         if not run.has_predictions:
-            return "predicted fluctuations: set theory.fluctuations = true"
-        return "" if _alive(run) else "a cell with at least two replicas that stayed finite"
+            return PREDICTIONS
+        return "" if _alive(run) else REPLICAS
 
     def caption(self, run: Stored) -> str:
         """What is divided by what, and the error of it."""
@@ -68,30 +73,30 @@ class FluctuationsFigure(FigureKind):
         figure = Figure(figsize=(max(3.8, WIDTH * columns / COLUMNS), 2.3 * rows + 0.4), layout="constrained")
         axes = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axis, name in zip(axes, names, strict=False):
-            _draw_against_time(axis, run, name, colours)
+            draw_fluctuations(run, name, cells, axis)
         if _has_d(run):
-            _draw_against_d(axes[len(names)], run)
+            draw_final_fluctuations(run, axes[len(names)]).legend(ncols=len(names), loc="best")
         for axis in axes[panels:]:
             axis.remove()
         _draw_legend(figure, run, colours)
         return figure
 
 
-def _alive(run: Stored) -> list[int]:
+def _alive(run: Curves) -> list[int]:
     """Cells with two finite replicas and a prediction."""
     known = finite_somewhere(run.results[f"{run.predicted[0]}_predicted_std"].to_numpy())
     return [cell for cell in alive(run, least=2) if known[cell]]
 
 
-def _chosen(run: Stored) -> list[int]:
+def _chosen(run: Curves) -> list[int]:
     return evenly(_alive(run), CELLS)
 
 
-def _has_d(run: Stored) -> bool:
+def _has_d(run: Curves) -> bool:
     return "d" in run.varying
 
 
-def _ratios(run: Stored, name: str, cell: int) -> tuple[Float[np.ndarray, " times"], Float[np.ndarray, "times all"]]:
+def _ratios(run: Curves, name: str, cell: int) -> tuple[Float[np.ndarray, " times"], Float[np.ndarray, "times all"]]:
     """Measured over predicted spread of a cell: root mean square over the elements, and of every element."""
     measured, predicted = (
         run.results[f"{name}_{kind}"].isel(cell=cell).to_numpy().reshape(run.results.sizes["time"], -1)
@@ -103,31 +108,63 @@ def _ratios(run: Stored, name: str, cell: int) -> tuple[Float[np.ndarray, " time
     return whole, measured / predicted
 
 
-def _error(run: Stored, cell: int) -> float:
+def _error(run: Curves, cell: int) -> float:
     """Relative standard error of the standard deviation of a Gaussian quantity."""
     cells = run.results.isel(cell=cell)
     return float(1 / np.sqrt(2 * (cells["n_replicas"] - cells["n_diverged"] - 1)))
 
 
-def _draw_against_time(axes: Axes, run: Stored, name: str, colours: dict[int, str]) -> None:
-    for cell, colour in colours.items():
-        times = run.times(cell)
-        whole, each = _ratios(run, name, cell)
-        error = 2 * _error(run, cell)
-        draw_band(axes, times, whole - error, whole + error, colour, ERROR)
-        axes.plot(times, whole, color=colour, linewidth=1.5)
-        if each.shape[1] > 1:
-            for edge in (each.min(axis=1), each.max(axis=1)):
-                axes.plot(times, edge, color=colour, linewidth=0.6)
+def draw_fluctuations(
+    run: Curves, name: str | None = None, cells: Sequence[int] | None = None, ax: Axes | None = None
+) -> Axes:
+    """The standard deviation of one replica, measured over predicted, against time, with a band of two errors.
+
+    Of a matrix the root mean square over its elements; thin lines are the largest and smallest ratio of one element.
+
+    - `name`: of the observable V; by default the first that theory predicts.
+    - `cells`: a curve for each, labelled by its place in the grid; by default at most five, picked evenly.
+
+    Needs `t`, V_std, V_predicted_std, n_replicas and n_diverged.
+
+    **Raises:** ArgumentError where nothing is predicted, or no cell has two finite replicas.
+    """
+    name = pick({one: one for one in run.predicted}, name, PREDICTIONS)
+    some = _chosen(run) if cells is None else cells
+    pick({str(cell): cell for cell in some}, None, REPLICAS)
+    axes = panel(ax)
+    for cell, colour in cell_colours(some).items():
+        _draw_ratio(axes, run, name, cell, colour)
     axes.set_title(textwrap.fill(f"{run.words(name)}, ${run.symbol(name)}$", TITLE))
-    if is_logarithmic(run.times(next(iter(colours)))):
+    if is_logarithmic(run.times(some[0])):
         logarithmic_times(axes)
     _finish(axes, "$t$")
+    return axes
 
 
-def _draw_against_d(axes: Axes, run: Stored) -> None:
+def _draw_ratio(axes: Axes, run: Curves, name: str, cell: int, colour: str) -> None:
+    """One cell: the ratio with its band, and the range over the elements of a matrix."""
+    times = run.times(cell)
+    whole, each = _ratios(run, name, cell)
+    error = 2 * _error(run, cell)
+    draw_band(axes, times, whole - error, whole + error, colour, ERROR)
+    axes.plot(times, whole, color=colour, linewidth=1.5, label=cell_label(run, cell) or "simulation")
+    if each.shape[1] > 1:
+        for edge in (each.min(axis=1), each.max(axis=1)):
+            axes.plot(times, edge, color=colour, linewidth=0.6)
+
+
+def draw_final_fluctuations(run: Curves, ax: Axes | None = None) -> Axes:
+    """The ratio of `draw_fluctuations` at the final time against the dimension d, a labelled series per observable.
+
+    Bars are two standard errors of the ratio of one element.
+
+    **Raises:** ArgumentError where nothing is predicted, no cell has two finite replicas, or d does not vary.
+    """
+    pick({one: one for one in run.predicted}, None, PREDICTIONS)
     cells = _alive(run)
-    d = np.array([run.summary["cells"][cell]["axes"]["d"] for cell in cells], np.float64)
+    pick({str(cell): cell for cell in cells if _has_d(run)}, None, f"{REPLICAS}, of a grid over d")
+    axes = panel(ax)
+    d = np.array([run.axes[cell]["d"] for cell in cells], np.float64)
     error = [2 * _error(run, cell) for cell in cells]
     for index, name in enumerate(run.predicted):
         final = np.array([_ratios(run, name, cell)[0][-1] for cell in cells])
@@ -136,8 +173,8 @@ def _draw_against_d(axes: Axes, run: Stored) -> None:
         axes.errorbar(aside, final, error, fmt=MARKERS[index], label=f"${run.symbol(name)}$", **style)
     axes.set_title("at the final time")
     axes.set_xscale("log")
-    axes.legend(ncols=len(run.predicted), loc="best")
     _finish(axes, "$d$")
+    return axes
 
 
 def _finish(axes: Axes, label: str) -> None:

@@ -1,19 +1,24 @@
 """The power of dt: a deviation over a + b log(p) against dt, in which all widths fall on one line."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.figures.committee.log_power import LAW, Collapsed, draw_columns
+from sgdsim.figures.committee.log_power import LAW, RATIO, Collapsed, draw_columns, quantity_label
+from sgdsim.figures.common.fits import Law
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, math_name
 from sgdsim.store.stored import Stored
+
+LACKS = f'a fit with law = "{LAW}" whose exponent is fitted, along an axis that changes dt'
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class LawInDtFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """A law of this kind whose exponent was fitted."""
-        return "" if _fits(run) else f'a fit with law = "{LAW}" whose exponent is fitted, along an axis that changes dt'
+        return "" if _fits(run) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, line, ratio, predictions."""
@@ -39,28 +44,58 @@ class LawInDtFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """A column for each law."""
-        return draw_columns(run, _fits(run), _draw)
+        return draw_columns(run, _named(run), draw_law_in_dt, draw_law_in_dt_ratio)
 
 
-def _fits(run: Stored) -> list[dict[str, Any]]:
-    """The laws whose points differ in x."""
-    return [fit for fit in run.laws(LAW).values() if len({point[0] for point in fit["points"]}) > 1]
+def _named(run: Stored) -> dict[str, Law]:
+    """The laws whose points differ in x, by name."""
+    return {name: fit for name, fit in run.laws(LAW).items() if len({point[0] for point in fit["points"]}) > 1}
 
 
-def _draw(upper: Axes, lower: Axes, points: Collapsed, quantity: str) -> None:
-    growth, power = points.growth(points.v), points.power
-    points.draw(upper, points.x, growth)
-    points.draw(lower, points.x, growth * points.x**power, labelled=False)
-    span = np.geomspace(points.x.min() / 1.3, points.x.max() * 1.3, 64)
-    fit = points.fit
-    slope = rounded(power, fit["exponent_error"])
-    quality = label(fit, ", ", ", does not hold")
+def _fits(run: Stored) -> list[Law]:
+    return list(_named(run).values())
+
+
+def draw_law_in_dt(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """A quantity over a + b log(v) against x = dt, where the points of all widths v = p fall on one line x^s.
+
+    Crosses are what theory predicts of every point; series, line and predictions are labelled.
+
+    - `name`: of the fit, with its group; by default the first.
+
+    **Raises:** ArgumentError where the run has no such law whose exponent was fitted.
+    """
+    fit = pick(_named(run), name, LACKS)
+    axes, points = panel(ax), Collapsed.of(run, fit)
+    points.draw(axes, points.x, points.growth(points.v))
     predicted = "" if fit["theory_exponent"] is None else f", theory's {plain(fit['theory_exponent'], digits=4)}"
-    upper.plot(span, span**power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")
-    lower.axhline(1.0, color=INK, linewidth=0.8)
-    upper.set(xscale="log", yscale="log")
+    slope, quality = rounded(points.power, fit["exponent_error"]), label(fit, ", ", ", does not hold")
+    span = _span(points)
+    axes.plot(span, span**points.power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")
+    axes.set(xscale="log", yscale="log", xlabel=math_name(fit["against"]))
+    variable = math_name(fit["second"]).strip("$")
+    axes.set_ylabel(rf"{quantity_label(run, fit)} / $(a + b\,\log {variable})$")
+    return axes
+
+
+def draw_law_in_dt_ratio(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The points of `draw_law_in_dt`, divided by the line.
+
+    - `name`: as there.
+
+    **Raises:** ArgumentError where the run has no such law whose exponent was fitted.
+    """
+    fit = pick(_named(run), name, LACKS)
+    axes, points = panel(ax), Collapsed.of(run, fit)
+    points.draw(axes, points.x, points.growth(points.v) * points.x**points.power, labelled=False)
+    axes.axhline(1.0, color=INK, linewidth=0.8)
+    axes.set(xscale="log", xlabel=math_name(fit["against"]), ylabel=RATIO)
+    span = _span(points)
     if span[-1] > 10 * span[0]:  # a power of ten has its label; others would overlap
-        lower.xaxis.set_minor_formatter(NullFormatter())
-    upper.set_ylabel(rf"{quantity} / $(a + b\,\log {math_name(fit['second']).strip('$')})$")
-    lower.set_xlabel(math_name(fit["against"]))
-    upper.legend(loc="upper left", fontsize=7)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    return axes
+
+
+def _span(points: Collapsed) -> Float[np.ndarray, " span"]:
+    """Where the line is drawn: a little beyond its points."""
+    return np.geomspace(points.x.min() / 1.3, points.x.max() * 1.3, 64)

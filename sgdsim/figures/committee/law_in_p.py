@@ -4,16 +4,31 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdsim.analysis.log_power import verdict
 from sgdsim.analysis.numbers import rounded
-from sgdsim.figures.committee.log_power import LAW, RIVAL, Collapsed, draw_columns, mark_widths, power_of
+from sgdsim.figures.committee.log_power import (
+    LAW,
+    RATIO,
+    RIVAL,
+    Collapsed,
+    draw_columns,
+    mark_widths,
+    power_of,
+    quantity_label,
+)
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, math_name
 from sgdsim.store.stored import Stored
+
+LACKS = f'a fit with law = "{LAW}"'
+DASHED: dict[str, Any] = {"color": CATEGORIES[-1], "linestyle": RIVAL, "zorder": 1}
+THIN: dict[str, Any] = {"color": CATEGORIES[4], "linewidth": 0.9, "zorder": 2}
 
 
 @dataclass(frozen=True)
@@ -24,7 +39,7 @@ class LawInPFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """A law of this kind that could be fitted."""
-        return "" if run.laws(LAW) else f'a fit with law = "{LAW}"'
+        return "" if run.laws(LAW) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, both forms, which is excluded, predictions."""
@@ -48,36 +63,74 @@ class LawInPFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """A column for each law."""
-        return draw_columns(run, list(run.laws(LAW).values()), _draw)
+        return draw_columns(run, run.laws(LAW), draw_law_in_p, draw_law_in_p_ratio)
 
 
-def _draw(upper: Axes, lower: Axes, points: Collapsed, quantity: str) -> None:
-    scale = points.x**points.power
-    law = points.growth(points.v)
-    points.draw(upper, points.v, scale)
-    points.draw(lower, points.v, scale * law, labelled=False)
-    end = max(points.v.max(), points.curve[0].max(initial=1.0))
-    span = np.geomspace(points.v.min() / 1.15 if points.v.min() > 1.15 else 1.0, end * 1.1, 128)
-    upper.plot(span, points.growth(span), color=INK, label=_form(points.fit, points.fit, r"\log"), zorder=1)
-    rival = points.fit.get("rival")
+def draw_law_in_p(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """A quantity over x^s, x = dt, against the width v = p on a logarithmic axis, where a + b log(v) is straight.
+
+    Dashed is the rival a + b sqrt(log v), thin the prediction at other widths; crosses are what theory predicts of the
+    points. All are labelled.
+
+    - `name`: of the fit, with its group; by default the first.
+
+    **Raises:** ArgumentError where the run has no such law.
+    """
+    fit = pick(run.laws(LAW), name, LACKS)
+    axes, points = panel(ax), Collapsed.of(run, fit)
+    points.draw(axes, points.v, points.x**points.power)
+    span, rival = _span(points), fit.get("rival")
+    axes.plot(span, points.growth(span), color=INK, label=_form(fit, fit, r"\log"), zorder=1)
     if rival:
-        dashed: dict[str, Any] = {"color": CATEGORIES[-1], "linestyle": RIVAL, "zorder": 1}
-        # Its own exponent differs by a hair from the law's, by which the points are divided: the middle point agrees.
-        shift = float(np.exp(np.mean(np.log(points.x)))) ** (rival["exponent"] - points.power)
-        upper.plot(span, shift * points.growth(span, rival), label=_form(points.fit, rival, r"\sqrt{\log}"), **dashed)
-        lower.plot(span, shift * points.growth(span, rival) / points.growth(span), **dashed)
+        axes.plot(span, _rival(points, span), label=_form(fit, rival, r"\sqrt{\log}"), **DASHED)
     if points.curve.size:
         v, x, predicted = points.curve
-        thin: dict[str, Any] = {"color": CATEGORIES[4], "linewidth": 0.9, "zorder": 2}
-        upper.plot(v, predicted / x**points.power, label="predicted curve", **thin)
-        lower.plot(v, predicted / x**points.power / points.growth(v), **thin)
-    lower.axhline(1.0, color=INK, linewidth=0.8)
-    lower.set(xscale="log")
-    decades = 10.0 ** np.arange(2, np.log10(end) + 1e-9)
-    mark_widths(lower, np.append(points.v, decades[decades > 2 * points.v.max()]))
-    upper.set_ylabel(f"{quantity} / ${power_of(points.fit['against'], points.power)}$")
-    lower.set_xlabel(math_name(points.fit["second"]))
-    upper.legend(loc="upper left", fontsize=7)
+        axes.plot(v, predicted / x**points.power, label="predicted curve", **THIN)
+    axes.set(xscale="log", xlabel=math_name(fit["second"]))
+    axes.set_ylabel(f"{quantity_label(run, fit)} / ${power_of(fit['against'], points.power)}$")
+    return axes
+
+
+def draw_law_in_p_ratio(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """Points, rival and predictions of `draw_law_in_p`, divided by the straight line.
+
+    - `name`: as there.
+
+    **Raises:** ArgumentError where the run has no such law.
+    """
+    fit = pick(run.laws(LAW), name, LACKS)
+    axes, points = panel(ax), Collapsed.of(run, fit)
+    points.draw(axes, points.v, points.x**points.power * points.growth(points.v), labelled=False)
+    span = _span(points)
+    if fit.get("rival"):
+        axes.plot(span, _rival(points, span) / points.growth(span), **DASHED)
+    if points.curve.size:
+        v, x, predicted = points.curve
+        axes.plot(v, predicted / x**points.power / points.growth(v), **THIN)
+    axes.axhline(1.0, color=INK, linewidth=0.8)
+    axes.set(xscale="log", xlabel=math_name(fit["second"]), ylabel=RATIO)
+    decades = 10.0 ** np.arange(2, np.log10(_end(points)) + 1e-9)
+    mark_widths(axes, np.append(points.v, decades[decades > 2 * points.v.max()]))
+    return axes
+
+
+def _end(points: Collapsed) -> float:
+    """The largest width that is measured or predicted."""
+    return max(points.v.max(), points.curve[0].max(initial=1.0))
+
+
+def _span(points: Collapsed) -> Float[np.ndarray, " span"]:
+    """Widths that a form is drawn at, a little beyond the points and >= 1."""
+    return np.geomspace(points.v.min() / 1.15 if points.v.min() > 1.15 else 1.0, _end(points) * 1.1, 128)
+
+
+def _rival(points: Collapsed, span: Float[np.ndarray, " span"]) -> Float[np.ndarray, " span"]:
+    """The form with sqrt(log v), as it is drawn over the points divided by the law's own power of x.
+
+    The rival's exponent differs by a hair from it: the middle point agrees.
+    """
+    rival = points.fit["rival"]
+    return float(np.exp(np.mean(np.log(points.x)))) ** (rival["exponent"] - points.power) * points.growth(span, rival)
 
 
 def _form(fit: dict[str, Any], numbers: dict[str, Any], growth: str) -> str:

@@ -1,6 +1,6 @@
 """What the figures of the law quantity = (a + b log v) x^s share: points, curves, and the series they fall in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sgdsim.figures.style import CATEGORIES, INK, MARKERS, math_name
 from sgdsim.store.stored import DEVIATIONS, Stored
 
 LAW = "log_power"
+RATIO = "ratio to the law"
 PANEL = 5.2
 """Width of one column, inches."""
 SIZE = "d"
@@ -24,6 +25,8 @@ PREDICTED: dict[str, Any] = {"color": INK, "marker": "x", "markersize": 5, "line
 """Of what theory says of a point."""
 RIVAL = (0, (5, 3))
 """Dashes of the form with sqrt(log v)."""
+
+Drawing = Callable[[Stored, str, Axes], Axes]
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,18 @@ def _series(run: Stored, fit: dict[str, Any]) -> dict[str, list[int]]:
     return found
 
 
-def draw_columns(
-    run: Stored, fits: Sequence[dict[str, Any]], draw: Callable[[Axes, Axes, Collapsed, str], None]
-) -> Figure:
-    """A column for each law: `draw` fills the panel of the law and that of the ratio below, and names their axes."""
-    figure = Figure(figsize=(PANEL * len(fits), 4.9), layout="constrained")
-    axes = figure.subplots(2, len(fits), squeeze=False, sharex="col", height_ratios=(5, 2))
-    for (upper, lower), fit in zip(axes.T, fits, strict=True):
-        draw(upper, lower, Collapsed.of(run, fit), quantity_label(run, fit))
-    axes[1, 0].set_ylabel("ratio to the law")
+def draw_columns(run: Stored, names: Iterable[str], upper: Drawing, lower: Drawing) -> Figure:
+    """A column for each law: the panel of the law, and that of the ratio to it below."""
+    names = list(names)
+    figure = Figure(figsize=(PANEL * len(names), 4.9), layout="constrained")
+    axes = figure.subplots(2, len(names), squeeze=False, sharex="col", height_ratios=(5, 2))
+    for column, name in zip(axes.T, names, strict=True):
+        upper(run, name, column[0])
+        lower(run, name, column[1])
+        column[0].set_xlabel("")
+        column[0].legend(loc="upper left", fontsize=7)
+    for axis in axes[1, 1:]:
+        axis.set_ylabel("")
     return figure
 
 

@@ -13,8 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.errors import ArgumentError
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.style import REGION_COLOURS, WIDTH, math_name
+from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.style import NAMED_COLOURS, WIDTH, math_name
 from sgdsim.store.blocks import describe
 from sgdsim.store.stored import DEVIATIONS, Stored
 
@@ -24,6 +26,7 @@ STEPS = "steps_per_time"
 """The axis that may stand in place of the dimension."""
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f7f7f7", "#2b2b2e"])
 """Of measured values: greys, which no region has."""
+LACKS = "a scalar observable, or a fit of a deviation against d"
 FILL = 0.8
 """Part of a cell's height and width that its measured value covers; the rest shows the region."""
 TICKS = 4
@@ -94,19 +97,12 @@ class PhaseDiagramFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """A grid over delta and kappa, at one or several d."""
-        if not {HORIZONTAL, VERTICAL} <= set(run.varying):
-            return f"a grid over {HORIZONTAL} and {VERTICAL}, with at least two values of each"
-        others = set(run.varying) - {HORIZONTAL, VERTICAL, SIZE, STEPS}
-        if others:
-            return f"a grid over {HORIZONTAL}, {VERTICAL} and {SIZE} only, and not over {', '.join(sorted(others))}"
-        if any(cell["parameters"].get("mu", 0.0) >= 1 for cell in run.summary["cells"]):
-            return "a batch that grows more slowly than d, mu < 1: beyond, there is no blue line"
-        return "" if _panels(run, Map.of(run)) else "a scalar observable, or a fit of a deviation against d"
+        return _lacks_plane(run) or ("" if _panels(run, Map.of(run)) else LACKS)
 
     def caption(self, run: Stored) -> str:
         """Regions, lines, and what the cells show."""
         plane = Map.of(run)
-        titles = [panel.title for panel in _panels(run, plane)]
+        titles = [one.title for one in _panels(run, plane).values()]
         blue, red = (_fraction(plane.boundaries[name]) for name in ("blue", "red"))
         lost = " A percentage is the part of the replicas that diverged." if run.summary["n_diverged"] else ""
         return (
@@ -125,13 +121,46 @@ class PhaseDiagramFigure(FigureKind):
         figure = Figure(figsize=(WIDTH, height * len(panels) + 0.8), layout="constrained")
         axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
         legible = 0.8 * WIDTH / columns >= LEAST_WIDTH
-        for panel, axis in zip(panels, axes, strict=True):
-            _draw_regions(axis, plane)
-            _draw_panel(figure, axis, plane, panel, legible)
-            axis.set_ylabel(math_name(VERTICAL))
-        axes[-1].set_xlabel(math_name(HORIZONTAL))
+        for name, axis in zip(panels, axes, strict=True):
+            draw_phase_diagram(run, name, axis, legible=legible)
+        for axis in axes[:-1]:
+            axis.set_xlabel("")
         _draw_legend(figure, plane)
         return figure
+
+
+def draw_phase_diagram(
+    run: Stored, quantity: str | None = None, ax: Axes | None = None, *, legible: bool = True
+) -> Axes:
+    """The regions of the (delta, kappa) plane, and in every cell of the grid what was measured at the largest d.
+
+    - `quantity`: "risk" at the final time, "exponent" of a deviation against d, or "plateau", its length; by default
+      the first of them that the run has.
+    - `legible`: whether cells are wide enough for their numbers to be written into them.
+
+    **Raises:** ArgumentError where the run has no grid over delta and kappa, or not this quantity.
+    """
+    if _lacks_plane(run):
+        raise ArgumentError("run", "have a phase diagram", "none", f"It lacks {_lacks_plane(run)}.")
+    plane = Map.of(run)
+    one = pick(_panels(run, plane), quantity, LACKS)
+    axes = panel(ax)
+    _draw_regions(axes, plane)
+    _draw_panel(axes, plane, one, legible)
+    axes.set(xlabel=math_name(HORIZONTAL), ylabel=math_name(VERTICAL))
+    return axes
+
+
+def _lacks_plane(run: Stored) -> str:
+    """What is missing for the cells to lie in the plane; empty where nothing is."""
+    if not {HORIZONTAL, VERTICAL} <= set(run.varying):
+        return f"a grid over {HORIZONTAL} and {VERTICAL}, with at least two values of each"
+    others = set(run.varying) - {HORIZONTAL, VERTICAL, SIZE, STEPS}
+    if others:
+        return f"a grid over {HORIZONTAL}, {VERTICAL} and {SIZE} only, and not over {', '.join(sorted(others))}"
+    if any(cell.get("mu", 0.0) >= 1 for cell in run.parameters):
+        return "a batch that grows more slowly than d, mu < 1: beyond, there is no blue line"
+    return ""
 
 
 def _fraction(number: float) -> str:
@@ -143,10 +172,10 @@ def _place(cell: dict[str, Any]) -> Place:
     return cell["parameters"][HORIZONTAL], cell["parameters"][VERTICAL]
 
 
-def _panels(run: Stored, plane: Map) -> list[Panel]:
+def _panels(run: Stored, plane: Map) -> dict[str, Panel]:
     """What can be drawn of this run."""
-    found = [_risk(run, plane), _exponent(run, plane), _plateau(plane)]
-    return [panel for panel in found if any(panel.values.values())]
+    found = {"risk": _risk(run, plane), "exponent": _exponent(run, plane), "plateau": _plateau(plane)}
+    return {name: one for name, one in found.items() if any(one.values.values())}
 
 
 def _risk(run: Stored, plane: Map) -> Panel:
@@ -252,12 +281,12 @@ def _draw_regions(axes: Axes, plane: Map) -> None:
     across = np.array([left, right])
     blue, red = (plane.boundaries[name] - across for name in ("blue", "red"))
     shade = partial(axes.fill_between, across, alpha=0.3, linewidth=0, zorder=0)
-    shade(blue, np.maximum(top, blue), color=REGION_COLOURS["green"])
-    shade(red, blue, color=REGION_COLOURS["orange"])
-    shade(np.minimum(bottom, red), red, color=REGION_COLOURS["red"])
+    shade(blue, np.maximum(top, blue), color=NAMED_COLOURS["green"])
+    shade(red, blue, color=NAMED_COLOURS["orange"])
+    shade(np.minimum(bottom, red), red, color=NAMED_COLOURS["red"])
     for name, line in (("blue", blue), ("red", red)):
         style = "-" if name == "blue" else (0, (5, 2))
-        axes.plot(across, line, color=REGION_COLOURS[name], linewidth=2.2, linestyle=style, zorder=3)
+        axes.plot(across, line, color=NAMED_COLOURS[name], linewidth=2.2, linestyle=style, zorder=3)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.grid(visible=False)
     for values, axis in zip(zip(*plane.cells, strict=True), (axes.xaxis, axes.yaxis), strict=True):
@@ -265,14 +294,14 @@ def _draw_regions(axes: Axes, plane: Map) -> None:
         axis.set_ticks(ticks[:: -(-len(ticks) // 9)])
 
 
-def _draw_panel(figure: Figure, axes: Axes, plane: Map, panel: Panel, legible: bool) -> None:
+def _draw_panel(axes: Axes, plane: Map, one: Panel, legible: bool) -> None:
     """One square for each value, its number in it where there is room, and the colour scale."""
-    numbers = [value for parts in panel.values.values() for value, _ in parts]
+    numbers = [value for parts in one.values.values() for value, _ in parts]
     low, high = min(numbers), max(numbers)
     if low == high:
-        low, high = (low / 2, high * 2) if panel.norm is LogNorm else (low - 0.5, high + 0.5)
-    colours = ScalarMappable(panel.norm(low, high), SHADES)
-    for place, parts in panel.values.items():
+        low, high = (low / 2, high * 2) if one.norm is LogNorm else (low - 0.5, high + 0.5)
+    colours = ScalarMappable(one.norm(low, high), SHADES)
+    for place, parts in one.values.items():
         width, height = (FILL * side for side in plane.step)
         corner = (place[0] - width / 2, place[1] + height / 2)
         for index, (value, text) in enumerate(parts):
@@ -282,15 +311,17 @@ def _draw_panel(figure: Figure, axes: Axes, plane: Map, panel: Panel, legible: b
             if legible:
                 _write(axes, (place[0], low_corner[1] + side / 2), text, colour)
         if not parts and legible:
-            missing = "no theory" if panel.of_theory and plane.cells[place].get("theory") is None else panel.missing
+            missing = "no theory" if one.of_theory and plane.cells[place].get("theory") is None else one.missing
             axes.text(*place, missing, ha="center", va="center", fontsize=6.5)
         _mark_diverged(axes, plane, place, legible)
-    axes.set_title(panel.title, loc="left")
+    axes.set_title(one.title, loc="left")
+    figure = axes.get_figure(root=True)
+    assert figure is not None
     bar = figure.colorbar(colours, ax=axes, pad=0.01, aspect=14)
     ticks = [float(tick) for tick in cast(Normalize, colours.norm).inverse(np.linspace(0, 1, TICKS))]
     bar.set_ticks(ticks, labels=[plain(tick, digits=2).replace("-", "\N{MINUS SIGN}") for tick in ticks])
     bar.minorticks_off()
-    bar.set_label(panel.unit)
+    bar.set_label(one.unit)
 
 
 def _write(axes: Axes, place: Place, text: str, colour: tuple[float, ...]) -> None:
@@ -310,9 +341,9 @@ def _mark_diverged(axes: Axes, plane: Map, place: Place, legible: bool) -> None:
     if legible:
         part = f"{100 * cell['n_diverged'] / cell['n_replicas']:.2g} %"
         box = {"facecolor": "white", "linewidth": 0, "pad": 0.6}
-        axes.text(*corner, part, ha="right", va="bottom", fontsize=6, color=REGION_COLOURS["red"], bbox=box, zorder=5)
+        axes.text(*corner, part, ha="right", va="bottom", fontsize=6, color=NAMED_COLOURS["red"], bbox=box, zorder=5)
     else:
-        axes.plot(*corner, marker="x", markersize=3, color=REGION_COLOURS["red"], clip_on=False, zorder=5)
+        axes.plot(*corner, marker="x", markersize=3, color=NAMED_COLOURS["red"], clip_on=False, zorder=5)
 
 
 def _draw_legend(figure: Figure, plane: Map) -> None:
@@ -324,9 +355,9 @@ def _draw_legend(figure: Figure, plane: Map) -> None:
         "red": rf"red, $\kappa + \delta \leq {red}$: no ODE",
     }
     handles = [
-        Line2D([], [], color=REGION_COLOURS[name], linewidth=2.2)
+        Line2D([], [], color=NAMED_COLOURS[name], linewidth=2.2)
         if name == "blue"
-        else Patch(facecolor=REGION_COLOURS[name], alpha=0.3, linewidth=0)
+        else Patch(facecolor=NAMED_COLOURS[name], alpha=0.3, linewidth=0)
         for name in meaning
     ]
     figure.legend(handles, meaning.values(), loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)

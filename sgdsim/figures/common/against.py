@@ -15,6 +15,7 @@ from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows, lone_label
 from sgdsim.figures.common.fits import SPREAD, colours, coordinates, group_label, numbers
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, WIDTH, math_name
 from sgdsim.store.stored import Stored
 
@@ -40,7 +41,7 @@ class AgainstFigure(FigureKind):
         """A table with a point."""
         if not run.against:
             return "a table [[report.against]] with a quantity and an axis"
-        return "" if _drawn(run) else f"a value to draw: {'; '.join(_missed(run.against)) or 'there is none'}"
+        return "" if _drawn(run) else _absent(run)
 
     def caption(self, run: Stored) -> str:
         """Points, theory, and what is missing."""
@@ -60,12 +61,30 @@ class AgainstFigure(FigureKind):
         figure = Figure(figsize=(width, height * rows + 0.4), layout="constrained")
         axes = list(figure.subplots(rows, columns, squeeze=False).flat)
         styles = _styles(drawn)
-        for panel, entry in zip(axes, drawn, strict=False):
-            _draw_panel(panel, run, entry, styles)
-        for panel in axes[len(drawn) :]:
-            panel.remove()
+        for axis, entry in zip(axes, drawn, strict=False):
+            _draw_panel(axis, run, entry, styles)
+        for axis in axes[len(drawn) :]:
+            axis.remove()
         _draw_legend(figure, run, styles, any(_has_theory(entry) for entry in drawn))
         return figure
+
+
+def draw_against(run: Stored, number: int = 0, ax: Axes | None = None) -> Axes:
+    """A quantity of the cells against a parameter: means with their errors, labelled by series, and theory dashed.
+
+    - `number`: of the table [[report.against]] in the experiment, counted from 0, of those with a value to draw.
+
+    **Raises:** ArgumentError where the run has no such table.
+    """
+    found = {str(place): entry for place, entry in enumerate(_drawn(run))}
+    entry = pick(found, str(number), _absent(run))
+    axes = panel(ax)
+    _draw_panel(axes, run, entry, _styles([entry]))
+    return axes
+
+
+def _absent(run: Stored) -> str:
+    return f"a value to draw: {'; '.join(_missed(run.against)) or 'there is none'}"
 
 
 def _series(entry: Entry) -> dict[str, Points]:
@@ -115,7 +134,8 @@ def _draw_panel(axes: Axes, run: Stored, entry: Entry, styles: dict[str, dict[st
     series = _series(entry)
     for label, points in series.items():
         x, mean, sem, theory = points.T
-        axes.errorbar(x, mean, np.nan_to_num(sem), capsize=2.5, elinewidth=1.2, **styles[label])
+        name = group_label(coordinates(label), lone_label(run))
+        axes.errorbar(x, mean, np.nan_to_num(sem), capsize=2.5, elinewidth=1.2, label=name, **styles[label])
         if run.simulated:
             axes.plot(x, theory, color=styles[label]["color"], zorder=3, **DASHED)
     every = np.concatenate(list(series.values()))

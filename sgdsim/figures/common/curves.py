@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.style import CATEGORIES, INK, math_name, series_colours
-from sgdsim.store.stored import Stored
+from sgdsim.store.curves import Curves
 
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
 """Of theory over a simulation; where theory stands alone, it has the solid lines and colours of the cells."""
@@ -26,7 +26,7 @@ BANDS = {"std": "standard deviation", "sem": "standard error"}
 """The bands about a mean, light and dark, by the ending of their variable: of one replica, and of the mean."""
 
 
-def alive(run: Stored, least: int = 1) -> list[int]:
+def alive(run: Curves, least: int = 1) -> list[int]:
     """Cells that can be drawn: `least` replicas stayed finite or, of theory alone, its curve is finite somewhere."""
     if run.simulated:
         return np.flatnonzero((run.results["n_replicas"] - run.results["n_diverged"]).to_numpy() >= least).tolist()
@@ -78,7 +78,7 @@ def band_mark(label: str, opacity: float) -> Patch:
     return Patch(color="#888888", alpha=opacity, linewidth=0, label=label)
 
 
-def marks(run: Stored, opacities: Mapping[str, float]) -> list[Any]:
+def marks(run: Curves, opacities: Mapping[str, float]) -> list[Any]:
     """What the dashed line and the bands mean, for a legend; nothing where theory stands alone."""
     if not run.simulated:
         return []
@@ -91,12 +91,17 @@ def place_label(axes: Mapping[str, Any], names: Iterable[str]) -> str:
     return ", ".join(f"{math_name(name)} = {plain(axes[name])}".replace("= -", "= \N{MINUS SIGN}") for name in names)
 
 
-def cell_label(run: Stored, cell: int) -> str:
+def cell_label(run: Curves, cell: int) -> str:
     """What sets a cell apart from the others; empty where there is one only."""
-    return place_label(run.summary["cells"][cell]["axes"], run.varying)
+    return place_label(run.axes[cell], run.varying)
 
 
-def lone_label(run: Stored) -> str:
+def curve_label(run: Curves, cell: int) -> str:
+    """What a curve of a cell is in a legend."""
+    return cell_label(run, cell) or lone_label(run)
+
+
+def lone_label(run: Curves) -> str:
     """What a curve is that no axis of the grid sets apart."""
     return "simulation" if run.simulated else "theory"
 

@@ -82,12 +82,12 @@ def all_along(run: Stored, kind: str) -> dict[str, Along]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def draw_along(run: Stored, kind: str, draw_panel: Callable[[Axes, Along], None]) -> Figure:
+def draw_along(run: Stored, kind: str, draw: Callable[[Stored, str, Axes], Axes]) -> Figure:
     """A panel for each name of the laws of one kind, one below another."""
     found = all_along(run, kind)
     figure = Figure(figsize=(PANEL[0], PANEL[1] * len(found)), layout="constrained")
-    for axes, one in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found.values(), strict=True):
-        draw_panel(axes, one)
+    for axes, name in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found, strict=True):
+        draw(run, name, axes)
     return figure
 
 

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
+from sgdsim.figures.common.fits import Law, panels
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 from sgdsim.store.stored import DEVIATIONS, Stored
 
@@ -18,6 +21,9 @@ PANEL = 3.9
 """Width of one panel, inches."""
 LONG = 12
 """Characters of a group's name from which on its chi2 stands in a line of its own, to stay within a panel."""
+LACKS = "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
+CROSSES: dict[str, Any] = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
+"""What theory predicts of the points."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,11 @@ class ScalingFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """At least one fit with a finite slope."""
-        return "" if _panels(run) else "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
+        return "" if panels(run.fits) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Measured points, laws and the ratio."""
-        fits = [fit for series in _panels(run).values() for fit in series.values()]
+        fits = [fit for series in panels(run.fits).values() for fit in series.values()]
         against = " and ".join(dict.fromkeys(fit["against"].replace("_", " ") for fit in fits))
         slopes = " and ".join(dict.fromkeys(plain(guide[0]) for fit in fits if (guide := _guide(fit))))
         bound = [fit for fit in fits if _guide(fit) == (fit["expected_slope"], "theory")]
@@ -52,19 +58,21 @@ class ScalingFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One column of two panels for each named fit."""
-        panels = _panels(run)
-        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(panels)), 4.9), layout="constrained")
-        axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=(3, 1))
-        for column, series in enumerate(panels.values()):
-            _draw_panel(axes[0, column], axes[1, column], series)
-            first = next(iter(series.values()))
-            axes[0, column].set_ylabel(_axis_label(run, first))
-            axes[1, column].set_xlabel(math_name(first["against"]))
-        axes[1, 0].set_ylabel("measured / fit")
+        found = panels(run.fits)
+        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(found)), 4.9), layout="constrained")
+        axes = figure.subplots(2, len(found), squeeze=False, sharex="col", height_ratios=(3, 1))
+        for (upper, lower), name in zip(axes.T, found, strict=True):
+            draw_scaling(run, name, upper)
+            draw_scaling_ratio(run, name, lower)
+            upper.set_xlabel("")
+            # Above the panel: several laws leave no corner that none of them crosses.
+            upper.legend(*_legend(upper), loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0)
+        for lower in axes[1, 1:]:
+            lower.set_ylabel("")
         return figure
 
 
-def _guide(fit: dict[str, Any]) -> tuple[float, str] | None:
+def _guide(fit: Law) -> tuple[float, str] | None:
     """The exponent to compare with, and what it is.
 
     Where the one expected assumes a bound to be sharp, that of the predicted points is better, if there are any.
@@ -76,62 +84,108 @@ def _guide(fit: dict[str, Any]) -> tuple[float, str] | None:
     return fit["expected_slope"], "theory"
 
 
-def _panels(run: Stored) -> dict[str, dict[str, dict[str, Any]]]:
-    """Fits by name, then by the group of the other axes ("" where there is one group only)."""
-    panels: dict[str, dict[str, dict[str, Any]]] = {}
-    for label, fit in run.fits.items():
-        name, _, group = label.partition("[")
-        panels.setdefault(name, {})[group.rstrip("]")] = fit
-    return panels
-
-
-def _axis_label(run: Stored, fit: dict[str, Any]) -> str:
+def _axis_label(run: Stored, fit: Law) -> str:
     label = run.quantity_label(fit["quantity"], fit.get("level"))
     return f"{label} / ln {math_name(fit['against'])}" if fit.get("log") else label
 
 
-def _draw_panel(upper: Axes, lower: Axes, series: dict[str, dict[str, Any]]) -> None:
+def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """A quantity against a parameter on logarithmic axes: points with their errors, and the power law fitted to them.
+
+    Crosses are what theory predicts of every point, dashed is the exponent of theory; all are labelled.
+
+    - `name`: of the fit in the experiment, without a group; by default the first. Its groups are drawn in one panel.
+
+    **Raises:** ArgumentError where the run has no such fit.
+    """
+    series = pick(panels(run.fits), name, LACKS)
+    axes, first = panel(ax), next(iter(series.values()))
     for index, (group, fit) in enumerate(series.items()):
-        colour, marker = CATEGORIES[index % len(CATEGORIES)], MARKERS[index % len(MARKERS)]
         x, mean, sem = np.array(fit["points"], np.float64).T
-        span = np.geomspace(x.min() / 1.3, x.max() * 1.3, 64)
+        span, style = _span(x), _style(index)
+        axes.errorbar(x, mean, sem, label=_label(group, fit), **style)
+        axes.plot(span, fit["constant"] * span ** fit["slope"], color=style["color"])
+        predicted = _predicted(fit)
+        if predicted is not None:
+            axes.plot(x, predicted, label="predicted, without a fit", **CROSSES)
+        _draw_guide(axes, fit, span, _guide_colour(series, index))
+    axes.set(xscale="log", yscale="log", xlabel=math_name(first["against"]), ylabel=_axis_label(run, first))
+    return axes
+
+
+def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The points, the predictions and the exponent of theory of `draw_scaling`, divided by the fitted law.
+
+    - `name`: as there.
+
+    **Raises:** ArgumentError where the run has no such fit.
+    """
+    series = pick(panels(run.fits), name, LACKS)
+    axes, first = panel(ax), next(iter(series.values()))
+    for index, fit in enumerate(series.values()):
+        x, mean, sem = np.array(fit["points"], np.float64).T
         law = fit["constant"] * x ** fit["slope"]
-        slope = rounded(fit["slope"], fit.get("slope_error"))
-        name = group or "simulation"
-        points = {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
-        chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
-        upper.errorbar(x, mean, sem, label=f"{name}: slope {slope}{chi2}", **points)
-        upper.plot(span, fit["constant"] * span ** fit["slope"], color=colour)
-        lower.errorbar(x, mean / law, sem / law, **points)
-        predicted = np.array(fit.get("theory_points", []), np.float64)
-        if np.isfinite(predicted).any():
-            crosses = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
-            upper.plot(x, predicted, label="predicted, without a fit", **crosses)
-            lower.plot(x, predicted / law, **crosses)
-        guide = _guide(fit)
-        if guide is not None:
-            _draw_guide(upper, lower, fit, guide, span, INK if len(series) == 1 else colour)
-    lower.axhline(1.0, color=INK, linewidth=0.8)
-    upper.set(xscale="log", yscale="log")
-    left, right = upper.get_xlim()
+        axes.errorbar(x, mean / law, sem / law, **_style(index))
+        predicted = _predicted(fit)
+        if predicted is not None:
+            axes.plot(x, predicted / law, **CROSSES)
+        _draw_guide(axes, fit, _span(x), _guide_colour(series, index), divided=True)
+    axes.axhline(1.0, color=INK, linewidth=0.8)
+    axes.set(xscale="log", xlabel=math_name(first["against"]), ylabel="measured / fit")
+    left, right = axes.get_xlim()
     if right > 10 * left:  # a power of ten has its label; others would overlap
-        lower.xaxis.set_minor_formatter(NullFormatter())
-    handles, labels = upper.get_legend_handles_labels()
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    return axes
+
+
+def _span(x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " span"]:
+    """Where a law is drawn: a little beyond its points."""
+    return np.geomspace(x.min() / 1.3, x.max() * 1.3, 64)
+
+
+def _style(index: int) -> dict[str, Any]:
+    """The points of a group."""
+    colour, marker = CATEGORIES[index % len(CATEGORIES)], MARKERS[index % len(MARKERS)]
+    return {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
+
+
+def _guide_colour(series: dict[str, Law], index: int) -> str:
+    """The exponent of theory has the colour of its group, where there are several."""
+    return INK if len(series) == 1 else CATEGORIES[index % len(CATEGORIES)]
+
+
+def _label(group: str, fit: Law) -> str:
+    """A group with its exponent and chi2."""
+    name = group or "simulation"
+    chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
+    return f"{name}: slope {rounded(fit['slope'], fit.get('slope_error'))}{chi2}"
+
+
+def _predicted(fit: Law) -> Float[np.ndarray, " points"] | None:
+    """What theory says of the points, if it says anything."""
+    predicted = np.array(fit.get("theory_points", []), np.float64)
+    return predicted if np.isfinite(predicted).any() else None
+
+
+def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
+    """Handles and labels, each once, what theory says behind what was measured."""
+    handles, labels = axes.get_legend_handles_labels()
     first = dict(zip(labels[::-1], handles[::-1], strict=True))
     order = sorted(dict.fromkeys(labels), key=lambda label: label.startswith(("predicted", "theory")))
-    # Above the panel: several laws leave no corner that none of them crosses.
-    upper.legend([first[label] for label in order], order, loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0)
+    return [first[label] for label in order], order
 
 
-def _draw_guide(
-    upper: Axes, lower: Axes, fit: dict[str, Any], guide: tuple[float, str], span: np.ndarray, colour: str
-) -> None:
-    """The law with the exponent of theory that agrees with the fit in the middle of the points."""
+def _draw_guide(axes: Axes, fit: Law, span: np.ndarray, colour: str, *, divided: bool = False) -> None:
+    """The law with the exponent of theory, if there is one, that agrees with the fit in the middle of the points.
+
+    It is `divided` by the fitted law, or not.
+    """
+    guide = _guide(fit)
+    if guide is None:
+        return
     slope, source = guide
-    excess = slope - fit["slope"]
     middle = np.sqrt(span[0] * span[-1])
-    ratio = (span / middle) ** excess
-    style = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
-    label = f"{source}: slope {plain(slope)}"
-    upper.plot(span, ratio * fit["constant"] * span ** fit["slope"], label=label, **style)
-    lower.plot(span, ratio, **style)
+    ratio = (span / middle) ** (slope - fit["slope"])
+    heights = ratio if divided else ratio * fit["constant"] * span ** fit["slope"]
+    style: dict[str, Any] = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
+    axes.plot(span, heights, label=f"{source}: slope {plain(slope)}", **style)

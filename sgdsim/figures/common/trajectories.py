@@ -1,6 +1,7 @@
 """Observables against time: the simulation's mean with its bands over the curve of theory, and the difference."""
 
 import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sgdsim.errors import ArgumentError
 from sgdsim.figures.common.curves import (
     BANDS,
     THEORY,
@@ -16,17 +18,18 @@ from sgdsim.figures.common.curves import (
     bounded,
     by_columns,
     cell_colours,
-    cell_label,
+    curve_label,
     draw_band,
     evenly,
     in_rows,
     is_logarithmic,
     logarithmic_times,
-    lone_label,
     marks,
 )
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import WIDTH
+from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
 CELLS = 4
@@ -80,63 +83,95 @@ class TrajectoriesFigure(FigureKind):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(rows * storeys, columns, squeeze=False, height_ratios=[5, 3][:storeys] * rows)
         panels = axes.reshape(rows, storeys, columns).swapaxes(1, 2).reshape(rows * columns, storeys)
-        for panel, name in zip(panels, names, strict=False):
-            _draw_observable(panel, run, name, colours)
+        for (upper, *lower), name in zip(panels, names, strict=False):
+            _draw_observable(run, name, cells, upper, lower)
         for axis in panels[len(names) :].flat:
             axis.remove()
         _draw_legend(figure, run, colours)
         return figure
 
 
-def _chosen_cells(run: Stored) -> list[int]:
+def _draw_observable(run: Stored, name: str, cells: list[int], upper: Axes, lower: list[Axes]) -> None:
+    """Curves of one observable and, where theory has it, the difference below, on the same axis of times."""
+    draw_trajectories(run, name, cells, upper)
+    if run.knows(name):
+        draw_differences(run, name, cells, *lower)
+        upper.tick_params(labelbottom=False)
+        upper.set_xlabel("")
+        return
+    for axes in lower:
+        axes.remove()
+
+
+def _chosen_cells(run: Curves) -> list[int]:
     return evenly(alive(run), CELLS)
 
 
-def _chosen_observables(run: Stored) -> list[str]:
+def _chosen_observables(run: Curves) -> list[str]:
     """Those that change in time; a constant needs no panel."""
     values = {name: run.results[run.column(name)].isel(cell=_chosen_cells(run)) for name in run.observables}
     return [name for name, value in values.items() if bool((value.max("time") > value.min("time")).any())]
 
 
-def _draw_observable(panel: np.ndarray, run: Stored, name: str, colours: dict[int, str]) -> None:
-    """Curves of one observable in panel[0] and, where theory has it, the difference in panel[1]."""
-    cells = list(colours)
-    components = _chosen_components(run, name, cells)
+def _colours(run: Curves, cells: Sequence[int] | None) -> dict[int, str]:
+    """The cells that are drawn, in their colours."""
+    some = _chosen_cells(run) if cells is None else cells
+    pick({str(cell): cell for cell in some}, None, "a cell with a replica that stayed finite")
+    return cell_colours(some)
+
+
+def _observable(run: Curves, name: str | None) -> str:
+    """The name of an observable; without one, of the first that changes."""
+    names = run.observables if name is not None else _chosen_observables(run)
+    return pick({one: one for one in names}, name, "an observable that changes between two save times")
+
+
+def draw_trajectories(
+    run: Curves, name: str | None = None, cells: Sequence[int] | None = None, ax: Axes | None = None
+) -> Axes:
+    """An observable against time: its mean over replicas with both bands and, dashed, theory where there is one.
+
+    - `name`: of the observable V; by default the first that changes in time.
+    - `cells`: a curve for each, labelled by its place in the grid; by default at most four, picked evenly.
+
+    Needs `t` and V with V_sem and V_std, or V_theory alone; of a matrix at most three components are drawn.
+
+    **Raises:** ArgumentError where there is no such observable, or no cell with finite values.
+    """
+    axes, name, colours = panel(ax), _observable(run, name), _colours(run, cells)
+    components = _chosen_components(run, name, list(colours))
     for cell, colour in colours.items():
         for component in components:
-            _draw_curve(panel[0], run, name, cell, component, colour)
-    panel[0].set_title(textwrap.fill(run.words(name), TITLE), parse_math=False)
+            label = curve_label(run, cell) if component == components[0] else None
+            _draw_curve(axes, run, name, cell, component, colour, label)
+    axes.set_title(textwrap.fill(run.words(name), TITLE), parse_math=False)
     if components != [()]:
-        _label_components(panel[0], run, name, cells, components)
-    elif _is_positive(run, name, cells):
-        panel[0].set_yscale("log")
-    if run.knows(name):
-        panel[0].tick_params(labelbottom=False)
-        _draw_differences(panel[1], run, name, colours, _loudest(run, name, cells, components))
-    else:
-        for axes in panel[1:]:
-            axes.remove()
-        panel = panel[:1]
-    if is_logarithmic(run.times(cells[0])):
-        for axes in panel:
-            logarithmic_times(axes)
-    panel[-1].set_xlabel("$t$")
+        _label_components(axes, run, name, list(colours), components)
+    elif _is_positive(run, name, list(colours)):
+        axes.set_yscale("log")
+    _finish_times(axes, run, colours)
+    return axes
 
 
-def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str], component: Component) -> None:
-    """Simulation minus theory of one component; of a positive scalar, in units of the theory."""
+def draw_differences(
+    run: Curves, name: str | None = None, cells: Sequence[int] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Simulation minus theory of an observable against time, with the bands of the simulation about it.
+
+    Of a positive scalar in units of the theory, of a matrix the component that fluctuates most; dotted is the standard
+    deviation that theory predicts, if it does. `name` and `cells` as of `draw_trajectories`.
+
+    Needs `t`, V, V_sem, V_std and V_theory.
+
+    **Raises:** ArgumentError where there is no such observable, no theory of it, or no cell with finite values.
+    """
+    name, colours = _observable(run, name), _colours(run, cells)
+    if not run.knows(name):
+        raise ArgumentError("name", "be an observable with a simulation and a theory", name)
+    axes, component = panel(ax), _loudest(run, name, list(colours))
     relative = component == () and _is_positive(run, name, list(colours))
     for cell, colour in colours.items():
-        theory = _series(run, f"{name}_theory", cell, component)
-        scale = 1 / theory if relative else 1.0
-        difference = scale * (_series(run, name, cell, component) - theory)
-        widths = {part: scale * _series(run, f"{name}_{part}", cell, component) for part in BANDS}
-        _draw_bands(axes, run.times(cell), difference, widths, colour)
-        axes.plot(run.times(cell), difference, color=colour, linewidth=1.0)
-        if f"{name}_predicted_std" in run.results:
-            predicted = scale * _series(run, f"{name}_predicted_std", cell, component)
-            for side in (predicted, -predicted):
-                axes.plot(run.times(cell), side, color=colour, **PREDICTED)
+        _draw_difference(axes, run, name, cell, component, colour, relative=relative)
     axes.axhline(0.0, **THEORY, zorder=3)
     axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(7)
@@ -144,20 +179,47 @@ def _draw_differences(axes: Axes, run: Stored, name: str, colours: dict[int, str
     if component:
         label = _component_label(run, name, component)
         axes.annotate(label, (0.04, 0.86), xycoords="axes fraction", fontsize=8, va="center")
+    _finish_times(axes, run, colours)
+    return axes
 
 
-def _is_positive(run: Stored, name: str, cells: list[int]) -> bool:
+def _draw_difference(
+    axes: Axes, run: Curves, name: str, cell: int, component: Component, colour: str, *, relative: bool
+) -> None:
+    """The difference of one cell, in units of the theory if it is `relative`."""
+    times, theory = run.times(cell), _series(run, f"{name}_theory", cell, component)
+    scale = 1 / theory if relative else 1.0
+    difference = scale * (_series(run, name, cell, component) - theory)
+    widths = {part: scale * _series(run, f"{name}_{part}", cell, component) for part in BANDS}
+    _draw_bands(axes, times, difference, widths, colour)
+    axes.plot(times, difference, color=colour, linewidth=1.0, label=curve_label(run, cell))
+    if name in run.predicted:
+        predicted = scale * _series(run, f"{name}_predicted_std", cell, component)
+        for side in (predicted, -predicted):
+            axes.plot(times, side, color=colour, **PREDICTED)
+
+
+def _finish_times(axes: Axes, run: Curves, cells: Iterable[int]) -> None:
+    """The axis of time, logarithmic where the save times are."""
+    if is_logarithmic(run.times(next(iter(cells)))):
+        logarithmic_times(axes)
+    axes.set_xlabel("$t$")
+
+
+def _is_positive(run: Curves, name: str, cells: list[int]) -> bool:
     """Whether simulation and theory stay above 0, so that a logarithmic axis and ratios make sense."""
     parts = [part for part in (name, f"{name}_theory") if part in run.results]
     return not any(bool((run.results[part].isel(cell=cells) <= 0).any()) for part in parts)  # NaN where no theory is
 
 
-def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, component: Component, colour: str) -> None:
+def _draw_curve(
+    axes: Axes, run: Curves, name: str, cell: int, component: Component, colour: str, label: str | None
+) -> None:
     times, mean = run.times(cell), bounded(_series(run, run.column(name), cell, component))
     if run.simulated:
         widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
         _draw_bands(axes, times, mean, widths, colour)
-    axes.plot(times, mean, color=colour, linewidth=1.8)
+    axes.plot(times, mean, color=colour, linewidth=1.8, label=label)
     if run.knows(name):
         axes.plot(times, _series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
 
@@ -167,12 +229,12 @@ def _draw_bands(axes: Axes, times: np.ndarray, centre: np.ndarray, widths: dict[
         draw_band(axes, times, centre - width, centre + width, colour, OPACITIES[part])
 
 
-def _series(run: Stored, variable: str, cell: int, component: Component) -> np.ndarray:
+def _series(run: Curves, variable: str, cell: int, component: Component) -> np.ndarray:
     values = run.results[variable].isel(cell=cell).to_numpy()  # (times, *dims)
     return values[(slice(None), *component)]
 
 
-def _chosen_components(run: Stored, name: str, cells: list[int]) -> list[Component]:
+def _chosen_components(run: Curves, name: str, cells: list[int]) -> list[Component]:
     """At most COMPONENTS indices that every drawn cell has, the mirror images of a symmetric matrix left out."""
     final = run.results[run.column(name)].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
     symmetric = final.ndim == 3 and final.shape[1] == final.shape[2] and _equal(final, final.swapaxes(1, 2))
@@ -190,18 +252,19 @@ def _equal(left: np.ndarray, right: np.ndarray) -> bool:
     return bool(np.allclose(left, right, rtol=1e-12, atol=1e-300, equal_nan=True))
 
 
-def _loudest(run: Stored, name: str, cells: list[int], components: list[Component]) -> Component:
-    """The component that fluctuates most in the first of the cells."""
+def _loudest(run: Curves, name: str, cells: list[int]) -> Component:
+    """The component that fluctuates most in the first of the cells, of those that are drawn."""
+    components = _chosen_components(run, name, cells)
     return max(components, key=lambda component: float(_series(run, f"{name}_std", cells[0], component).sum()))
 
 
-def _component_label(run: Stored, name: str, component: Component) -> str:
+def _component_label(run: Curves, name: str, component: Component) -> str:
     """M_12, or M_{3,12} where an index has two digits; counted from 1 as in the papers."""
     separator = "," if max(component) > 8 else ""
     return f"${run.symbol(name)}_{{{separator.join(str(index + 1) for index in component)}}}$"
 
 
-def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], components: list[Component]) -> None:
+def _label_components(axes: Axes, run: Curves, name: str, cells: list[int], components: list[Component]) -> None:
     """Names of the components at the right end of their curves, pushed apart where they would overlap."""
     bottom, top = axes.get_ylim()
     gap = 0.1 * (top - bottom)
@@ -214,11 +277,9 @@ def _label_components(axes: Axes, run: Stored, name: str, cells: list[int], comp
         axes.annotate(label, place, xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)
 
 
-def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
+def _draw_legend(figure: Figure, run: Curves, colours: dict[int, str]) -> None:
     """Cells in the first rows, what lines and bands mean in the last; one row where there is one cell."""
-    cells = [
-        Line2D([], [], color=colour, label=cell_label(run, cell) or lone_label(run)) for cell, colour in colours.items()
-    ]
+    cells = [Line2D([], [], color=colour, label=curve_label(run, cell)) for cell, colour in colours.items()]
     means = marks(run, OPACITIES)
     if run.has_predictions:
         predicted = Line2D([], [], color="#888888", label="predicted standard deviation", **PREDICTED)

@@ -1,1 +1,18 @@
 """Figures of wide networks."""
+
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.meanfield.density import DensityFigure
+from sgdsim.figures.meanfield.lazy import LazyFigure
+from sgdsim.figures.meanfield.linear_noise import LinearNoiseFigure
+from sgdsim.figures.meanfield.noise import NoiseFigure
+from sgdsim.figures.meanfield.radial import RadialFigure
+from sgdsim.figures.meanfield.rates import RatesFigure
+
+KINDS: tuple[FigureKind, ...] = (
+    RatesFigure(),
+    LinearNoiseFigure(),
+    NoiseFigure(),
+    DensityFigure(),
+    RadialFigure(),
+    LazyFigure(),
+)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.endings import KEPT
 from sgdsim.analysis.histograms import binned_wasserstein
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import THEORY, alive, evenly
@@ -25,10 +25,12 @@ from sgdsim.figures.meanfield.particles import (
     marked,
     point_style,
 )
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
 COLUMNS = 3
+LIMIT = 'a theory of the histogram: [theory] kind = "limit"'
 FILL = "#9db8d2"
 
 
@@ -40,9 +42,7 @@ class DensityFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Histograms of runs and of a limit."""
-        if f"{HISTOGRAM}{KEPT}" not in run.results or bin_edges(run) is None:
-            return "final histograms of every run: set problem.bins and problem.window"
-        return "" if _rows(run) else 'a theory of the histogram: [theory] kind = "limit"'
+        return _lacks_histograms(run) or ("" if _rows(run) else LIMIT)
 
     def caption(self, run: Stored) -> str:
         """Histograms, limit, distances."""
@@ -63,21 +63,60 @@ class DensityFigure(FigureKind):
         axes = above.subplots(len(rows), columns, squeeze=False, sharex=True, sharey=True)
         for line, (beta, cells) in zip(axes, rows.items(), strict=True):
             chosen = evenly(cells, columns)
-            for panel, cell in zip(line, chosen, strict=False):
-                _draw_panel(panel, run, cell)
-            for panel in line[len(chosen) :]:
-                panel.remove()
+            for axis, cell in zip(line, chosen, strict=False):
+                draw_density(run, cell, axis).set(xlabel="", ylabel="")
+            for axis in line[len(chosen) :]:
+                axis.remove()
             line[0].set_ylabel(rf"$\beta$ = {beta:g}")
-        for panel in axes[-1]:
-            panel.set_xlabel("$w$")
+        for axis in axes[-1]:
+            axis.set_xlabel("$w$")
         keys = [
             Patch(color=FILL, label="one run"),
             Line2D([], [], color="#2f7fc1", linewidth=1.0, label="mean over runs"),
             Line2D([], [], **THEORY, label="limit"),
         ]
         above.legend(handles=keys, loc="outside upper center", ncols=3)
-        _draw_distances(below.subplots(1, 1), run, rows)
+        draw_distances(run, below.subplots(1, 1))
         return figure
+
+
+def draw_density(run: Stored, cell: int | None = None, ax: Axes | None = None) -> Axes:
+    """Particles at the final time: one run (filled), the mean over all runs (line), and the limit's density (dashed).
+
+    - `cell`: by default the first with a limit.
+
+    **Raises:** ArgumentError where the run has no final histograms, or no limit of them.
+    """
+    cells = [one for row in _known(run).values() for one in row]
+    cell = pick({str(one): one for one in cells}, None if cell is None else str(cell), LIMIT)
+    axes = panel(ax)
+    _draw_panel(axes, run, cell)
+    axes.set(xlabel="$w$", ylabel="density")
+    return axes
+
+
+def draw_distances(run: Stored, ax: Axes | None = None) -> Axes:
+    """The Wasserstein-1 distance of one run from the limit against N, for every beta, and (open) that of their mean.
+
+    **Raises:** ArgumentError where the run has no final histograms, or no limit of them.
+    """
+    rows = _known(run)
+    axes = panel(ax)
+    _draw_distances(axes, run, rows)
+    return axes
+
+
+def _known(run: Stored) -> dict[float, list[int]]:
+    """The cells with a limit, by beta. **Raises:** ArgumentError where there are none."""
+    rows = {} if _lacks_histograms(run) else _rows(run)
+    pick({str(beta): cells for beta, cells in rows.items()}, None, _lacks_histograms(run) or LIMIT)
+    return rows
+
+
+def _lacks_histograms(run: Stored) -> str:
+    if f"{HISTOGRAM}{KEPT}" not in run.results or bin_edges(run) is None:
+        return "final histograms of every run: set problem.bins and problem.window"
+    return ""
 
 
 def _rows(run: Stored) -> dict[float, list[int]]:
@@ -90,7 +129,7 @@ def _rows(run: Stored) -> dict[float, list[int]]:
 
 
 def _parameter(run: Stored, cell: int, name: str) -> float | int:
-    return run.summary["cells"][cell]["parameters"][name]
+    return run.parameters[cell][name]
 
 
 def _limit(run: Stored, cell: int) -> Float[np.ndarray, " bins"]:

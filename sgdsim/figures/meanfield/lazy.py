@@ -14,6 +14,7 @@ from sgdsim.figures.common.curves import BANDS, THEORY, alive, draw_band, is_log
 from sgdsim.figures.common.fits import Law, coordinates, numbers, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, point_style
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
@@ -39,29 +40,48 @@ class LazyFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """The three panels."""
-        theory = " Dashed: the tangent-kernel limit, where there is one." if run.knows(run.scalars[0]) else ""
+        theory = " Dashed: the tangent-kernel limit, where there is one." if run.knows(run.risk) else ""
         return (
             "Left: mean squared displacement of a particle at the final time. Middle: largest distance of the "
             "predictions from those of the network linearised about its start, driven by the same noise. Means over "
             "runs with standard errors; lines: fitted powers of N. Dashed: theory, N^(2 (a - 1)). Right: "
-            f"{run.words(run.scalars[0])} at the largest N, with its standard error and the standard deviation of "
+            f"{run.words(run.risk)} at the largest N, with its standard error and the standard deviation of "
             f"one run.{theory}{quality.caution(law for name in MEASURES for law in _laws(run, name).values())}"
         )
 
     def draw(self, run: Stored) -> Figure:
         """Three panels, the slopes above the first two."""
-        exponents = list(_laws(run, "displacement"))
-        colours = dict(zip(exponents, series_colours(len(exponents)), strict=False))
-        figure = Figure(figsize=(WIDTH, 3.2 + 0.32 * len(exponents)), layout="constrained")
-        left, middle, right = figure.subplots(1, 3)
-        for axes, (name, label) in zip((left, middle), MEASURES.items(), strict=True):
-            for index, (exponent, law) in enumerate(_laws(run, name).items()):
-                _draw_law(axes, exponent, law, index, colours[exponent])
-            axes.set(yscale="log", ylabel=label)
-            logarithmic_sizes(axes, [point[0] for law in _laws(run, name).values() for point in law["points"]])
-            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=7.5)
-        _draw_risks(right, run, colours)
+        figure = Figure(figsize=(WIDTH, 3.2 + 0.32 * len(_colours(run))), layout="constrained")
+        *laws, right = figure.subplots(1, 3)
+        for axes, name in zip(laws, MEASURES, strict=True):
+            draw_laziness(run, name, axes).legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=7.5)
+        _draw_risks(right, run, _colours(run))
         return figure
+
+
+def draw_laziness(run: Stored, measure: str = "displacement", ax: Axes | None = None) -> Axes:
+    """Displacement of a particle or gap from the linearised network, against N for every a, with the fitted powers.
+
+    Dashed are the exponents 2 (a - 1) of theory; series are labelled by a and their slopes.
+
+    - `measure`: "displacement" or "gap".
+
+    **Raises:** ArgumentError for another measure, and where the run has no power laws of it against N for every a.
+    """
+    measure = pick({name: name for name in MEASURES if _laws(run, name)}, measure, "power laws against N for every a")
+    axes, laws = panel(ax), _laws(run, measure)
+    colours = _colours(run) or dict(zip(laws, series_colours(len(laws)), strict=True))
+    for index, (exponent, law) in enumerate(laws.items()):
+        _draw_law(axes, exponent, law, index, colours[exponent])
+    axes.set(yscale="log", ylabel=MEASURES[measure])
+    logarithmic_sizes(axes, [point[0] for law in laws.values() for point in law["points"]])
+    return axes
+
+
+def _colours(run: Stored) -> dict[float, str]:
+    """The colour of every a, the same in all panels."""
+    exponents = list(_laws(run, "displacement"))
+    return dict(zip(exponents, series_colours(len(exponents)), strict=True))
 
 
 def _laws(run: Stored, quantity: str) -> dict[float, Law]:
@@ -90,7 +110,7 @@ def _draw_law(axes: Axes, exponent: float, law: Law, index: int, colour: str) ->
 
 def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:
     """The risk of the largest N for every a, over theory."""
-    name, keys = run.scalars[0], []
+    name, keys = run.risk, []
     cells = _largest(run)
     for exponent, cell in cells.items():
         times, rows = run.times(cell), run.results.isel(cell=cell)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdsim.analysis.numbers import plain, rounded
@@ -13,10 +14,14 @@ from sgdsim.figures.common.curves import THEORY
 from sgdsim.figures.common.fits import Law
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import point_style
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, series_colours
 from sgdsim.store.stored import Stored
 
 EPS, INVERSE, AXIS = "eps", "inverse_N", "beta"
+
+LACKS = f'a fit with law = "two_term" against "{EPS}" and "{INVERSE}", of several beta'
+NOISE = r"$N \varepsilon = \gamma N^\beta$"
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class LinearNoiseFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """One fit of two terms over several beta."""
-        return "" if _found(run) else f'a fit with law = "two_term" against "{EPS}" and "{INVERSE}", of several beta'
+        return "" if _found(run) else LACKS
 
     def caption(self, run: Stored) -> str:
         """What the line means."""
@@ -42,32 +47,71 @@ class LinearNoiseFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """The line above, the ratio below."""
-        law = _found(run) or {}
         figure = Figure(figsize=(4.6, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        first, second = law["first_coefficient"], law["second_coefficient"]
-        groups = _points(run, law)
-        colours = series_colours(len(groups))
-        for index, (beta, points) in enumerate(groups.items()):
-            (x, y, error), style = points.T, point_style(index, colours[index])
-            upper.errorbar(x, y, error, linestyle="none", label=rf"$\beta$ = {beta:g}", **style)
-            lower.errorbar(x, *(values / (first * x + second) for values in (y, error)), linestyle="none", **style)
-        every = np.concatenate(list(groups.values()))[:, 0]
-        span = np.geomspace(every.min() / 1.3, every.max() * 1.3, 128)
-        c, b = (rounded(law[f"{term}_coefficient"], law.get(f"{term}_error")) for term in ("first", "second"))
-        label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}" + quality.label(law, "\n", ", law does not hold")
-        upper.plot(span, first * span + second, color=INK, linewidth=1.0, label=label, zorder=1)
-        expected = _expected(law)
-        if expected is not None:
-            c, b = expected
-            label = rf"linear theory: $c$ = {plain(c)}, $b$ = {plain(b)}"
-            upper.plot(span, c * span + b, label=label, **THEORY)
-            lower.plot(span, (c * span + b) / (first * span + second), **THEORY)
-        upper.set(xscale="log", yscale="log", ylabel=rf"$N\ \times$ {run.words(law['quantity'])}")
-        upper.legend(loc="upper left")
-        lower.axhline(1.0, color=INK, linewidth=0.8)
-        lower.set(xlabel=r"$N \varepsilon = \gamma N^\beta$", ylabel="measured / line")
+        draw_linear_noise(run, upper).legend(loc="upper left")
+        upper.set_xlabel("")
+        draw_linear_noise_ratio(run, lower)
         return figure
+
+
+def draw_linear_noise(run: Stored, ax: Axes | None = None) -> Axes:
+    """N E |W^N - W^*|^2 against N eps for every beta, with the line c N eps + b of the fit and, dashed, linear theory.
+
+    Points and lines are labelled.
+
+    **Raises:** ArgumentError where the run has no law of two terms, in eps and 1/N, over several beta.
+    """
+    law = _law(run)
+    axes, groups, span = panel(ax), _points(run, law), _span(run, law)
+    for index, (beta, colour) in enumerate(zip(groups, series_colours(len(groups)), strict=True)):
+        x, y, error = groups[beta].T
+        axes.errorbar(x, y, error, linestyle="none", label=rf"$\beta$ = {beta:g}", **point_style(index, colour))
+    c, b = (rounded(law[f"{term}_coefficient"], law.get(f"{term}_error")) for term in ("first", "second"))
+    label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}" + quality.label(law, "\n", ", law does not hold")
+    axes.plot(span, _line(law, span), color=INK, linewidth=1.0, label=label, zorder=1)
+    expected = _expected(law)
+    if expected is not None:
+        c, b = expected
+        label = rf"linear theory: $c$ = {plain(c)}, $b$ = {plain(b)}"
+        axes.plot(span, c * span + b, label=label, **THEORY)
+    axes.set(xscale="log", yscale="log", xlabel=NOISE, ylabel=rf"$N\ \times$ {run.words(law['quantity'])}")
+    return axes
+
+
+def draw_linear_noise_ratio(run: Stored, ax: Axes | None = None) -> Axes:
+    """The points and the linear theory of `draw_linear_noise`, divided by the line of the fit.
+
+    **Raises:** ArgumentError where the run has no law of two terms, in eps and 1/N, over several beta.
+    """
+    law = _law(run)
+    axes, groups, span = panel(ax), _points(run, law), _span(run, law)
+    for index, (points, colour) in enumerate(zip(groups.values(), series_colours(len(groups)), strict=True)):
+        x, y, error = points.T
+        line = _line(law, x)
+        axes.errorbar(x, y / line, error / line, linestyle="none", **point_style(index, colour))
+    expected = _expected(law)
+    if expected is not None:
+        axes.plot(span, (expected[0] * span + expected[1]) / _line(law, span), **THEORY)
+    axes.axhline(1.0, color=INK, linewidth=0.8)
+    axes.set(xscale="log", xlabel=NOISE, ylabel="measured / line")
+    return axes
+
+
+def _law(run: Stored) -> Law:
+    """The law. **Raises:** ArgumentError where there is none."""
+    found = _found(run)
+    return pick({} if found is None else {"law": found}, None, LACKS)
+
+
+def _line(law: Law, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+    return law["first_coefficient"] * x + law["second_coefficient"]
+
+
+def _span(run: Stored, law: Law) -> Float[np.ndarray, " span"]:
+    """Where lines are drawn: a little beyond the points."""
+    every = np.concatenate(list(_points(run, law).values()))[:, 0]
+    return np.geomspace(every.min() / 1.3, every.max() * 1.3, 128)
 
 
 def _expected(law: Law) -> tuple[float, float] | None:

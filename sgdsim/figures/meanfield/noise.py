@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.bootstrap import with_error
+from sgdsim.analysis.endings import KEPT
 from sgdsim.analysis.numbers import plain
+from sgdsim.analysis.pairs import pair_covariance
 from sgdsim.figures.common.curves import THEORY, alive
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import (
@@ -23,8 +25,8 @@ from sgdsim.figures.meanfield.particles import (
     logarithmic_sizes,
     marked,
     point_style,
-    with_error,
 )
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
@@ -38,6 +40,7 @@ NAMES = {
 """The dynamics, by the parameters `dynamics` and `noise`."""
 RUNS = 6
 """Runs of which the densities are drawn."""
+HISTOGRAMS = "final histograms of every run: set problem.bins and problem.window"
 _NEEDED = tuple(f"{name}{KEPT}" for name in ("m", "mean", "variance", HISTOGRAM))
 
 
@@ -55,7 +58,7 @@ class NoiseFigure(FigureKind):
     def lacks(self, run: Stored) -> str:
         """Final values of every run, a histogram, and two kinds of noise."""
         if any(name not in run.results for name in _NEEDED) or bin_edges(run) is None:
-            return "final histograms of every run: set problem.bins and problem.window"
+            return HISTOGRAMS
         return "" if len(_series(run)) > 1 else "two kinds of noise, from the keys `dynamics` and `noise`"
 
     def caption(self, run: Stored) -> str:
@@ -75,14 +78,8 @@ class NoiseFigure(FigureKind):
         found = _series(run)
         figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
         (left, right), below = figure.subplots(2, 2)
-        for index, (kind, cells) in enumerate(found.items()):
-            _draw_series(left, run, cells, index, _variance_of_prediction)
-            _draw_series(right, run, cells, index, _correlation)
-            if kind == OWN:
-                _draw_guide(left, index)
-        for axes, label in ((left, "variance of $m$ between runs"), (right, "|correlation| of two particles")):
-            axes.set(yscale="log", ylabel=label)
-            logarithmic_sizes(axes, [_size(run, cell) for cells in found.values() for cell in cells])
+        draw_variance_between_runs(run, left)
+        draw_pair_correlation(run, right)
         shown = [kind for kind in (SHARED, OWN) if kind in found]
         for axes, kind in zip(below, shown or list(found)[:2], strict=False):
             _draw_densities(axes, run, found, kind)
@@ -90,6 +87,49 @@ class NoiseFigure(FigureKind):
             axes.remove()
         _draw_legend(figure, found)
         return figure
+
+
+def draw_variance_between_runs(run: Stored, ax: Axes | None = None) -> Axes:
+    """The variance between runs of the prediction at the middle input and the final time, against N, with 1/N dashed.
+
+    A labelled series for each dynamics and noise; errors by bootstrap over the runs.
+
+    **Raises:** ArgumentError where the run does not keep final predictions of every run.
+    """
+    found = _kept(run, "m")
+    axes = panel(ax)
+    for index, (kind, cells) in enumerate(found.items()):
+        _draw_series(axes, run, kind, cells, index, _variance_of_prediction)
+        if kind == OWN:
+            _draw_guide(axes, index)
+    return _finish(axes, run, found, "variance of $m$ between runs")
+
+
+def draw_pair_correlation(run: Stored, ax: Axes | None = None) -> Axes:
+    """The correlation of two particles of one run at the final time against N, open marks for negative values.
+
+    A labelled series for each dynamics and noise; see `analysis.pairs.pair_covariance`.
+
+    **Raises:** ArgumentError where the run does not keep final means and variances of every run.
+    """
+    found = _kept(run, "mean", "variance")
+    axes = panel(ax)
+    for index, (kind, cells) in enumerate(found.items()):
+        _draw_series(axes, run, kind, cells, index, _correlation)
+    return _finish(axes, run, found, "|correlation| of two particles")
+
+
+def _kept(run: Stored, *names: str) -> dict[Kind, list[int]]:
+    """Cells of every dynamics with the final values of these observables. **Raises:** ArgumentError without."""
+    found = _series(run) if all(f"{name}{KEPT}" in run.results for name in names) else {}
+    pick({NAMES[kind]: cells for kind, cells in found.items()}, None, f"{' and '.join(names)} of every run at the end")
+    return found
+
+
+def _finish(axes: Axes, run: Stored, found: dict[Kind, list[int]], label: str) -> Axes:
+    axes.set(yscale="log", ylabel=label)
+    logarithmic_sizes(axes, [_size(run, cell) for cells in found.values() for cell in cells])
+    return axes
 
 
 def _series(run: Stored) -> dict[Kind, list[int]]:
@@ -108,29 +148,23 @@ def _size(run: Stored, cell: int) -> int:
 def _variance_of_prediction(run: Stored, cell: int) -> tuple[float, float]:
     """The variance between runs of m at the middle input."""
     m = finals(run, "m", cell)
-    return with_error(lambda values: float(np.var(values, ddof=1)), m[:, (m.shape[1] - 1) // 2])
+    variance, error = with_error(lambda values: np.var(values, ddof=1), m[:, (m.shape[1] - 1) // 2])
+    return float(variance), float(error)
 
 
 def _correlation(run: Stored, cell: int) -> tuple[float, float]:
-    """The intraclass correlation of the first weight.
-
-    With the variance v within a run (divisor N), a pair of its particles has E D_k D_l = (mean - mu)^2 - v/(N - 1).
-    """
-    N = _size(run, cell)
-
-    def statistic(mean: Float[np.ndarray, " runs"], within: Float[np.ndarray, " runs"]) -> float:
-        between = np.var(mean, ddof=1)
-        return float((between - within.mean() / (N - 1)) / (between + within.mean()))
-
-    return with_error(statistic, *(finals(run, name, cell)[:, 0] for name in ("mean", "variance")))
+    """The intraclass correlation of the first weight."""
+    mean, variance = (finals(run, name, cell)[:, 0] for name in ("mean", "variance"))
+    found = pair_covariance(mean, variance, _size(run, cell))
+    return found.correlation, found.correlation_error
 
 
-def _draw_series(axes: Axes, run: Stored, cells: list[int], index: int, measure: Measure) -> None:
+def _draw_series(axes: Axes, run: Stored, kind: Kind, cells: list[int], index: int, measure: Measure) -> None:
     points = np.array([(_size(run, cell), *measure(run, cell)) for cell in cells])
     N, size, error, negative = points[:, 0], np.abs(points[:, 1]), points[:, 2], points[:, 1] < 0
     low = np.minimum(error, 0.9 * size)  # a bar that reaches 0 has no end on a logarithmic axis
     style = point_style(index)
-    axes.errorbar(N, size, [low, error], linewidth=1.1, **style)
+    axes.errorbar(N, size, [low, error], linewidth=1.1, label=NAMES[kind], **style)
     axes.plot(N[negative], size[negative], linewidth=0, markerfacecolor="white", zorder=4, **marked(style))
 
 

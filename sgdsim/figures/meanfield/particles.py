@@ -1,7 +1,7 @@
-"""What the figures of wide networks share: values of every run at the last time, their histograms, and errors."""
+"""What the figures of wide networks share: values of every run at the last time, and their histograms."""
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from sgdsim.analysis.dataset import KEPT
+from sgdsim.analysis.endings import KEPT
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import evenly
 from sgdsim.figures.style import CATEGORIES, MARKERS
@@ -17,7 +17,7 @@ from sgdsim.store.stored import Stored
 
 HISTOGRAM = "histogram"
 """The observable of shares of bins."""
-RESAMPLES, TICKS = 400, 4
+TICKS = 4
 GUIDE: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (5, 3))}
 """The line of an exponent of theory."""
 
@@ -40,15 +40,6 @@ def bin_edges(run: Stored) -> Float[np.ndarray, " edges"] | None:
 def density(fractions: Float[np.ndarray, "*runs bins"], edges: Float[np.ndarray, " edges"]) -> np.ndarray:
     """The density of which the share of every bin is given."""
     return fractions / (edges[1] - edges[0])
-
-
-def with_error(statistic: Callable[..., float], *samples: Float[np.ndarray, "replicas ..."]) -> tuple[float, float]:
-    """A statistic of replicas and its standard error, by drawing them again: the same for the same data."""
-    rng = np.random.default_rng(0)
-    count = len(samples[0])
-    picks = rng.integers(count, size=(RESAMPLES, count))
-    spread = np.std([statistic(*(sample[pick] for sample in samples)) for pick in picks], ddof=1)
-    return float(statistic(*samples)), float(spread)
 
 
 def point_style(index: int, colour: str | None = None) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class RadialFigure(FigureKind):
         figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
         risk, classes, law = figure.subplots(1, 3)
         for cell in cells:
-            _draw_curve(risk, run, run.scalars[0], cell, (), colours[cell])
+            _draw_curve(risk, run, run.risk, cell, (), colours[cell])
             for index in range(2):
                 _draw_curve(classes, run, "m", cell, (index,), colours[cell])
             _draw_law(law, run, cell, colours[cell])

@@ -13,10 +13,12 @@ from sgdsim.figures.common import quality
 from sgdsim.figures.common.fits import Law, coordinates, numbers, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, marked, point_style
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
 QUANTITY, AGAINST, AXIS = "coupling", "N", "beta"
+LACKS = 'a power law of "coupling" against "N", and beta in the grid'
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -43,7 +45,7 @@ class RatesFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Power laws of the coupling against N, for each beta."""
-        return "" if _series(run) else 'a power law of "coupling" against "N", and beta in the grid'
+        return "" if _series(run) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, lines, theory."""
@@ -59,15 +61,11 @@ class RatesFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """Two panels with one legend above them."""
-        found = _series(run)
         figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-        for index, one in enumerate(found):
-            _draw_law(left, one, index)
-        left.set(yscale="log", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
-        logarithmic_sizes(left, [point[0] for one in found for point in one.power["points"]])
-        _draw_slopes(right, found)
-        _draw_legend(figure, found)
+        draw_rates(run, left)
+        draw_slopes(run, right)
+        _draw_legend(figure, _series(run))
         return figure
 
 
@@ -99,9 +97,31 @@ def _by_beta(laws: dict[str, Law]) -> dict[float, Law]:
     return {}
 
 
+def draw_rates(run: Stored, ax: Axes | None = None) -> Axes:
+    """E sup_t |W^N - W^*|^2 against N for every beta, with the fitted laws and, dashed, the exponents of theory.
+
+    **Raises:** ArgumentError where the run has no power law of the coupling against N for every beta.
+    """
+    found = _found(run)
+    axes = panel(ax)
+    for index, one in enumerate(found):
+        _draw_law(axes, one, index)
+    axes.set(yscale="log", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
+    logarithmic_sizes(axes, [point[0] for one in found for point in one.power["points"]])
+    return axes
+
+
+def _found(run: Stored) -> list[Series]:
+    """The laws. **Raises:** ArgumentError where there are none."""
+    found = _series(run)
+    pick({f"{one.beta:g}": one for one in found}, None, LACKS)
+    return found
+
+
 def _draw_law(axes: Axes, one: Series, index: int) -> None:
     N, mean, sem = numbers(one.power["points"]).T
-    axes.errorbar(N, mean, sem, linestyle="none", **point_style(index, one.colour))
+    label = rf"$\beta$ = {one.beta:g}"
+    axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, one.colour))
     span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
     fitted = one.power["constant"] * span ** one.power["slope"] if one.two is None else _two_terms(one.two, span)
     axes.plot(span, fitted, color=one.colour, linewidth=1.3)
@@ -117,7 +137,13 @@ def _two_terms(law: Law, N: np.ndarray) -> np.ndarray:
     return law["first_coefficient"] * np.exp(offset) * N**-slope + law["second_coefficient"] / N
 
 
-def _draw_slopes(axes: Axes, found: list[Series]) -> None:
+def draw_slopes(run: Stored, ax: Axes | None = None) -> Axes:
+    """The fitted slopes in N against beta with their errors, over the two theorems: -(1 - beta), and -1 at beta = 1.
+
+    **Raises:** ArgumentError where the run has no power law of the coupling against N for every beta.
+    """
+    found = _found(run)
+    axes = panel(ax)
     axes.plot([0, 1], [-1, 0], color=INK, **GUIDE)
     axes.plot(1, 0, "o", color=INK, markersize=7, markerfacecolor="white", markeredgewidth=0.9)
     axes.plot(1, -1, "o", color=INK, markersize=9, markerfacecolor="none", markeredgewidth=0.9)
@@ -129,6 +155,7 @@ def _draw_slopes(axes: Axes, found: list[Series]) -> None:
     axes.set_ylim(min(low, -1.12), max(high, 0.08))
     axes.annotate(r"$-(1 - \beta)$", (0.45, -0.55), xytext=(-6, 4), textcoords="offset points", ha="right")
     axes.annotate(r"$\beta = 1$: $-1$", (1, -1), xytext=(-9, 5), textcoords="offset points", ha="right")
+    return axes
 
 
 def _draw_legend(figure: Figure, found: list[Series]) -> None:

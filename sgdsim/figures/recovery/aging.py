@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import BANDS, THEORY, alive, by_columns, cell_label, draw_band, evenly, marks
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import WIDTH, series_colours
 from sgdsim.store.stored import Stored
 
@@ -20,6 +21,7 @@ WAITING = "waiting"
 CELLS = 6
 """Cells drawn at most; of more, these many are picked evenly."""
 COLUMNS = 2
+CORRELATIONS, VALUES = "correlations with earlier times: set problem.waiting", "a cell with finite values"
 OPACITIES = {"std": 0.16, "sem": 0.45}
 
 
@@ -32,8 +34,8 @@ class AgingFigure(FigureKind):
     def lacks(self, run: Stored) -> str:
         """An observable with waiting times, and a cell with values."""
         if not _names(run) or not _waiting(run):
-            return "correlations with earlier times: set problem.waiting"
-        return "" if alive(run) else "a cell with finite values"
+            return CORRELATIONS
+        return "" if alive(run) else VALUES
 
     def caption(self, run: Stored) -> str:
         """Curves, bands, theory, and what was left out."""
@@ -56,13 +58,12 @@ class AgingFigure(FigureKind):
         rows = -(-len(cells) // columns)
         figure = Figure(figsize=(4.4 if columns == 1 else WIDTH, 2.6 * rows + 0.5), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-        for panel, cell in zip(axes.flat, cells, strict=False):
-            _draw_panel(panel, run, cell)
-        for panel in axes.flat[len(cells) :]:
-            panel.remove()
-        symbol = run.symbol(_names(run)[0])
-        for panel in axes[:, 0]:
-            panel.set_ylabel(f"${symbol}$")
+        for axis, cell in zip(axes.flat, cells, strict=False):
+            draw_aging(run, cell, axis)
+        for axis in axes.flat[len(cells) :]:
+            axis.remove()
+        for axis in axes[:, 1:].flat:
+            axis.set_ylabel("")
         _draw_legend(figure, run)
         return figure
 
@@ -76,9 +77,19 @@ def _waiting(run: Stored) -> list[float]:
     return list(tomllib.loads(run.experiment).get("problem", {}).get(WAITING, ()))
 
 
-def _draw_panel(axes: Axes, run: Stored, cell: int) -> None:
-    name, waiting = _names(run)[0], _waiting(run)
-    dt, times = run.summary["cells"][cell]["dt"], run.times(cell)
+def draw_aging(run: Stored, cell: int | None = None, ax: Axes | None = None) -> Axes:
+    """The correlation C(t_w + t, t_w) of a cell against t, a curve for each waiting time t_w, labelled by it.
+
+    The mean over replicas with both bands and, dashed, theory.
+
+    - `cell`: by default the first with finite values.
+
+    **Raises:** ArgumentError where the run has no correlations with waiting times, or no finite values.
+    """
+    name = pick({one: one for one in _names(run) if _waiting(run)}, None, CORRELATIONS)
+    cell = pick({str(one): one for one in alive(run)}, None if cell is None else str(cell), VALUES)
+    axes, waiting = panel(ax), _waiting(run)
+    dt, times = run.dt(cell), run.times(cell)
     for index, colour in enumerate(series_colours(len(waiting))):
         start = np.rint(waiting[index] / dt) * dt
         later = times > start * (1 + 1e-9)  # a logarithmic axis has no place for 0
@@ -88,10 +99,16 @@ def _draw_panel(axes: Axes, run: Stored, cell: int) -> None:
         for part in BANDS if run.simulated else ():
             width = values[f"_{part}"]
             draw_band(axes, since, centre - width, centre + width, colour, OPACITIES[part])
-        axes.plot(since, centre, color=colour, linewidth=1.6)
+        axes.plot(since, centre, color=colour, linewidth=1.6, label=_label(waiting[index]))
         if run.has_theory:
             axes.plot(since, values["_theory"], **THEORY, zorder=3)
-    axes.set(xscale="log", xlabel="$t - t_w$", title=cell_label(run, cell))
+    axes.set(xscale="log", xlabel="$t - t_w$", ylabel=f"${run.symbol(name)}$", title=cell_label(run, cell))
+    return axes
+
+
+def _label(time: float) -> str:
+    """A waiting time in a legend."""
+    return rf"$t_w$ = {plain(time)}"
 
 
 def _parts(run: Stored, name: str) -> list[str]:
@@ -108,7 +125,7 @@ def _draw_legend(figure: Figure, run: Stored) -> None:
     waiting = _waiting(run)
     most = 5 if figure.get_figwidth() > 5 else 3
     keys: list[Any] = [
-        Line2D([], [], color=colour, label=rf"$t_w$ = {plain(time)}")
+        Line2D([], [], color=colour, label=_label(time))
         for time, colour in zip(waiting, series_colours(len(waiting)), strict=True)
     ]
     means = marks(run, OPACITIES)

@@ -10,11 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from sgdsim.analysis.numbers import plain
-from sgdsim.figures.common.fits import Along, all_along, colours, draw_along, numbers
+from sgdsim.figures.common.fits import all_along, colours, draw_along, numbers
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, MARKERS, math_name
 from sgdsim.store.stored import Stored
 
+LACKS = "onsets found at two or more values of another axis"
 DASHES = (0, (4, 3))
 
 
@@ -26,7 +28,7 @@ class StabilityFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Onsets at two values of another axis."""
-        return "" if all_along(run, "onset") else "onsets found at two or more values of another axis"
+        return "" if all_along(run, "onset") else LACKS
 
     def caption(self, run: Stored) -> str:
         """What sets in where, and what was expected."""
@@ -42,10 +44,20 @@ class StabilityFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One panel below another."""
-        return draw_along(run, "onset", _draw_panel)
+        return draw_along(run, "onset", draw_stability)
 
 
-def _draw_panel(axes: Axes, one: Along) -> None:
+def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The onset of a quantity's rise against another axis of the grid; bars reach to the neighbours on the grid.
+
+    Dashed is what the system expects. There is a curve for every combination of the other axes, in a legend.
+
+    - `name`: of the fit in the experiment, without a group; by default the first.
+
+    **Raises:** ArgumentError where the run has no such onsets at two or more values of an axis.
+    """
+    one = pick(all_along(run, "onset"), name, LACKS)
+    axes = panel(ax)
     palette = colours(len(one.curves))
     for index, (label, curve) in enumerate(one.curves.items()):
         x = numbers([value for value, _ in curve])
@@ -72,3 +84,4 @@ def _draw_panel(axes: Axes, one: Along) -> None:
         labels.append("expected")
     if any(labels):
         axes.legend(handles, labels, loc="best")
+    return axes

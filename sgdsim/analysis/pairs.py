@@ -1,10 +1,11 @@
-"""How independent particles are: the covariance of two particles of a run."""
+"""How independent the particles of a run are: the covariance of two of them over runs, and its bootstrap error."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.analysis.bootstrap import RESAMPLES, with_error
 from sgdsim.errors import ArgumentError
 
 
@@ -25,12 +26,15 @@ def pair_covariance(
     mean: Float[np.ndarray, " replicas"],
     variance: Float[np.ndarray, " replicas"],
     N: int,
-    resamples: int = 400,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairCovariance:
     """From the mean and the variance (of divisor N) of the N particles of every run.
 
-        v = E variance + Var_runs(mean),   Cov(W^1, W^2) = (N Var_runs(mean) - v)/(N - 1)
+        v = E variance + Var_runs(mean),   Cov(W^1, W^2) = Var_runs(mean) - E variance/(N - 1)
+
+    The covariance is E (W^k - mu)(W^l - mu) over the N (N - 1) pairs k != l of a run: the N^2 products sum up to
+    N^2 (mean - mu)^2, of which the N squares make N (variance + (mean - mu)^2). The correlation is Cov/v.
 
     Runs, never particles, are drawn again for the error bars: particles of a run are not independent.
 
@@ -46,17 +50,14 @@ def pair_covariance(
         raise ArgumentError("mean", "hold at least three finite runs", len(mean))
     if N < 2:
         raise ArgumentError("N", "be at least 2", N)
-    rng = np.random.default_rng(seed)
-    again = [rng.integers(len(mean), size=len(mean)) for _ in range(resamples)]
-    drawn = np.array([_estimate(mean[chosen], variance[chosen], N) for chosen in again])
-    covariance, correlation = _estimate(mean, variance, N)
-    errors = drawn.std(axis=0, ddof=1)
-    return PairCovariance(covariance, float(errors[0]), correlation, float(errors[1]))
+    found, errors = with_error(
+        lambda means, variances: _estimate(means, variances, N), mean, variance, resamples=resamples, seed=seed
+    )
+    return PairCovariance(float(found[0]), float(errors[0]), float(found[1]), float(errors[1]))
 
 
 def _estimate(mean: np.ndarray, variance: np.ndarray, N: int) -> tuple[float, float]:
     """Covariance and intraclass correlation."""
-    between = float(mean.var(ddof=1))
-    total = float(variance.mean()) + between
-    covariance = (N * between - total) / (N - 1)
+    between, within = float(mean.var(ddof=1)), float(variance.mean())
+    covariance, total = between - within / (N - 1), between + within
     return covariance, covariance / total if total > 0 else 0.0

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.common import quality
 from sgdsim.figures.common.curves import THEORY
-from sgdsim.figures.common.fits import Law, colours, coordinates, group_label, numbers, panels
+from sgdsim.figures.common.fits import colours, coordinates, group_label, numbers, panels
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, WIDTH, math_name
 from sgdsim.store.stored import Stored
 
 COLUMNS = 2
+LACKS = 'a fit with law = "bias": add a table [fits.NAME] to the experiment'
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class BiasFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """At least one fitted bias."""
-        return "" if run.laws("bias") else 'a fit with law = "bias": add a table [fits.NAME] to the experiment'
+        return "" if run.laws("bias") else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, lines, intercepts."""
@@ -46,14 +48,25 @@ class BiasFigure(FigureKind):
         height = 2.3 + 0.17 * max(map(len, found.values()))
         figure = Figure(figsize=(4.2 if columns == 1 else WIDTH, height * rows), layout="constrained")
         axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-        for panel, groups in zip(axes, found.values(), strict=False):
-            _draw_panel(panel, run, groups)
-        for panel in axes[len(found) :]:
-            panel.remove()
+        for axis, name in zip(axes, found, strict=False):
+            draw_bias(run, name, axis)
+            title = axis.get_title()
+            axis.set_title("")
+            axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0.6, title=title)
+        for axis in axes[len(found) :]:
+            axis.remove()
         return figure
 
 
-def _draw_panel(axes: Axes, run: Stored, groups: dict[str, Law]) -> None:
+def draw_bias(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """Simulation minus theory against 1/x with its errors, and the lines c0 + c1/x, labelled by their intercepts.
+
+    - `name`: of the fit in the experiment, without a group; by default the first. Its groups are drawn in one panel.
+
+    **Raises:** ArgumentError where the run has no such bias.
+    """
+    groups = pick(panels(run.laws("bias")), name, LACKS)
+    axes = panel(ax)
     right = max(1 / point[0] for law in groups.values() for point in law["points"])
     span = np.array([0.0, 1.08 * right])
     for index, (group, law, colour) in enumerate(zip(groups, groups.values(), colours(len(groups)), strict=True)):
@@ -72,6 +85,5 @@ def _draw_panel(axes: Axes, run: Stored, groups: dict[str, Law]) -> None:
     axes.set_ylabel("simulation \N{MINUS SIGN} theory")
     axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(7)
-    axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0.6, title=f"{run.words(first['quantity'])}{symbol}"
-    )
+    axes.set_title(f"{run.words(first['quantity'])}{symbol}")
+    return axes

@@ -6,10 +6,13 @@ from typing import ClassVar
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdsim.figures.common.fits import Along, all_along, colours, draw_along, numbers
+from sgdsim.figures.common.fits import all_along, colours, draw_along, numbers
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, math_name
 from sgdsim.store.stored import Stored
+
+LACKS = "thresholds fitted at two or more values of another axis"
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class ThresholdStartFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Thresholds at two values of another axis."""
-        return "" if all_along(run, "threshold") else "thresholds fitted at two or more values of another axis"
+        return "" if all_along(run, "threshold") else LACKS
 
     def caption(self, run: Stored) -> str:
         """What is drawn along which axis."""
@@ -32,10 +35,20 @@ class ThresholdStartFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One panel below another."""
-        return draw_along(run, "threshold", _draw_panel)
+        return draw_along(run, "threshold", draw_threshold_start)
 
 
-def _draw_panel(axes: Axes, one: Along) -> None:
+def draw_threshold_start(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The fitted threshold against another axis of the grid; bars are its range over the fit windows.
+
+    There is a curve for every combination of the other axes, in a legend.
+
+    - `name`: of the fit in the experiment, without a group; by default the first.
+
+    **Raises:** ArgumentError where the run has no such thresholds at two or more values of an axis.
+    """
+    one = pick(all_along(run, "threshold"), name, LACKS)
+    axes = panel(ax)
     palette = colours(len(one.curves))
     for index, (label, curve) in enumerate(one.curves.items()):
         x = [value for value, _ in curve]
@@ -50,3 +63,4 @@ def _draw_panel(axes: Axes, one: Along) -> None:
     axes.set(xscale="log" if one.logarithmic else "linear", xlabel=math_name(one.axis), ylabel=f"${symbol}^*$")
     if any(one.curves):
         axes.legend(loc="best")
+    return axes

@@ -3,14 +3,28 @@
 import numpy as np
 import pytest
 
+from sgdsim.analysis.pairs import pair_covariance
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.chaos import pair_covariance
 
 
 def runs(rng: np.random.Generator, count: int, N: int, covariance: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the particles of every run; particles have variance 1 + covariance."""
     W = rng.normal(size=(count, N)) + covariance**0.5 * rng.normal(size=(count, 1))
     return W.mean(axis=1), W.var(axis=1)
+
+
+def test_all_pairs_by_hand():
+    """Three runs of three particles: the products of their deviations, pair by pair, with an unsymmetric spread."""
+    W = np.array([[1.0, 2.0, 6.0], [0.0, -1.0, 4.0], [2.0, 2.5, 0.5]])
+    runs_mean, N = W.mean(axis=1), 3
+    mu = runs_mean.mean()
+    pairs = [(row[one] - mu) * (row[two] - mu) for row in W for one in range(N) for two in range(N) if one != two]
+    # About the mean of the runs themselves the products are too small, by as much as the variance of divisor R is.
+    expected = sum(pairs) / len(pairs) + runs_mean.var(ddof=1) - runs_mean.var()
+    found = pair_covariance(runs_mean, W.var(axis=1), N)
+    assert found.covariance == pytest.approx(expected, rel=1e-13)
+    total = W.var(axis=1).mean() + runs_mean.var(ddof=1)
+    assert found.correlation == pytest.approx(expected / total, rel=1e-13)
 
 
 def test_covariance_and_coverage():

@@ -1,0 +1,317 @@
+"""The learning curves: mean risk against time on logarithmic axes, with error bands, over the curve of theory."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sgdsim.analysis.plateau import FLAT
+from sgdsim.errors import ArgumentError
+from sgdsim.figures.common.curves import (
+    BANDS,
+    THEORY,
+    alive,
+    bounded,
+    by_columns,
+    cell_label,
+    curve_label,
+    draw_band,
+    logarithmic_times,
+    lone_label,
+    marks,
+    place_label,
+)
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.style import MARKERS, NAMED_COLOURS, NAMED_MARKERS, WIDTH, series_colours
+from sgdsim.store.curves import Curves
+from sgdsim.store.stored import Stored
+
+COLUMNS = 3
+OPACITIES = {"std": 0.14, "sem": 0.4}
+SHADES = (-0.3, 0.45)
+"""Of several curves in one colour: from mixed with black to mixed with white."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which cells share a panel: its title and its cells with their labels, in the order of the grid.
+
+    Cells of a panel differ in one factor of the grid: the dimension d where it varies, else that of most values.
+    """
+
+    panels: tuple[tuple[str, dict[int, str]], ...]
+    classes: tuple[str | None, ...]
+    """Of every cell, the value of the parameter that is named by colours; None where there is no such parameter."""
+
+    @property
+    def classed(self) -> bool:
+        """Whether cells are of several classes, so that colours stand for these."""
+        return len(set(self.classes)) > 1
+
+    def mixed(self, cells: Iterable[int]) -> bool:
+        """Whether these cells are of several classes."""
+        return len({self.classes[cell] for cell in cells}) > 1
+
+    @property
+    def labels(self) -> list[str]:
+        """What tells the cells of a panel apart, of all panels."""
+        return list(dict.fromkeys(label for _, panel in self.panels for label in panel.values()))
+
+
+@dataclass(frozen=True)
+class RiskFigure(FigureKind):
+    """Every cell's risk, in the colours that its cells are named by, and along the axis of the grid otherwise."""
+
+    name: ClassVar[str] = "risk"
+
+    def lacks(self, run: Stored) -> str:
+        """A positive scalar observable, and what it is to be drawn against."""
+        if not run.scalars:
+            return "an observable that is a single number"
+        if not alive(run):
+            return "a cell with a replica that stayed finite"
+        return "" if set(run.abscissae) <= set(run.results) else "a count of samples: continue the run to have it made"
+
+    def caption(self, run: Stored) -> str:
+        """Bands, theory, plateaus and what was left out."""
+        theory = " Dashed: theory." if run.has_theory else ""
+        plateaus = any(cell.get("plateau") for cell in run.summary["cells"])
+        bars = f" Bars: begin and end of the plateau, where the mean falls more slowly than t^-{FLAT:g}; " * plateaus
+        listed = "the table of cells has their heights." * plateaus
+        dead = run.results.sizes["cell"] - len(alive(run))
+        why = "as every replica diverged" if run.simulated else "as theory has no finite value"
+        gone = f" Not drawn, {why}: {dead} of the cells." if dead else ""
+        if not run.simulated:
+            return f"The {run.words(run.risk)} by theory; nothing was simulated.{bars}{listed}{gone}"
+        return (
+            f"Mean {run.words(run.risk)} over the replicas with its standard error (dark band) and the standard "
+            f"deviation of one replica (light band).{theory}{bars}{listed}{gone}"
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """A panel for each combination of the axes that are not told apart by colour, and for each abscissa."""
+        layout = _layout(run)
+        panels = [(*panel, abscissa) for panel in layout.panels for abscissa in run.abscissae]
+        columns = 2 if len(panels) == 4 or len(run.abscissae) == 2 else min(COLUMNS, len(panels))
+        rows = -(-len(panels) // columns)
+        width = 4.6 if columns == 1 else WIDTH
+        shared = not layout.classed or len(layout.panels) == 1
+        figure = Figure(figsize=(width, (3.3 if columns == 1 else 2.5) * rows + 0.5), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for axis, (title, cells, abscissa) in zip(axes.flat, panels, strict=False):
+            _draw_panel(axis, run, run.risk, layout, cells, abscissa)
+            axis.set_title(_title(layout, title, cells))
+            if not shared and len(cells) > 1:
+                axis.legend(handles=_keys(run, layout, cells), loc="lower left", fontsize=7)
+        if not layout.classed:
+            lows, highs = zip(*(axis.get_ylim() for axis in axes.flat[: len(panels)]), strict=True)
+            for axis in axes.flat[: len(panels)]:
+                axis.set_ylim(min(lows), max(highs))
+        for axis in axes.flat[len(panels) :]:
+            axis.remove()
+        for axis in axes[:, 0]:
+            axis.set_ylabel(f"{run.words(run.risk)}, ${run.symbol(run.risk)}$")
+        _draw_legend(figure, run, layout, shared)
+        return figure
+
+
+def draw_risk(
+    run: Curves,
+    name: str | None = None,
+    cells: Sequence[int] | None = None,
+    abscissa: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """The learning curves: a positive scalar on logarithmic axes, its mean with both bands and, dashed, theory.
+
+    - `name`: of the observable V; by default the system's risk, its first scalar.
+    - `cells`: a curve for each, labelled by its place in the grid; by default all with finite values.
+    - `abscissa`: "t", "step" or "samples" (per dimension, where there is one); by default what the run asks for.
+
+    Needs the abscissa, `t`, and V with V_sem and V_std, or V_theory alone. Where a parameter's values are names of
+    colours, the curves have them. Bars are the ends of a plateau of the risk.
+
+    **Raises:** ArgumentError where there is no such scalar or abscissa, or no cell with finite values.
+    """
+    name = pick({one: one for one in run.scalars}, name, "an observable that is a single number")
+    cells = alive(run) if cells is None else cells
+    pick({str(cell): cell for cell in cells}, None, "a cell with a replica that stayed finite")
+    abscissa = run.abscissae[0] if abscissa is None else abscissa
+    if abscissa not in run.results:
+        raise ArgumentError("abscissa", 'be "t", "step" or "samples", and counted in the run', abscissa)
+    labels = {cell: cell_label(run, cell) for cell in cells}
+    axes, layout = panel(ax), Layout((("", labels),), _classes(run))
+    _draw_panel(axes, run, name, layout, labels, abscissa)
+    axes.set_ylabel(f"{run.words(name)}, ${run.symbol(name)}$")
+    return axes
+
+
+def _classes(run: Curves) -> tuple[str | None, ...]:
+    """Of every cell, the parameter all of whose values are names of colours."""
+    rows = run.parameters
+    for name in rows[0] if rows else ():
+        if all(row.get(name) in NAMED_COLOURS for row in rows):
+            return tuple(row[name] for row in rows)
+    return (None,) * len(rows)
+
+
+def _layout(run: Curves) -> Layout:
+    """Panels and labels; cells without a finite replica are left out."""
+    axes = run.axes
+    factors = _factors(axes, run.varying)
+    inner = max(factors, key=lambda names: ("d" in names, len(_values(axes, names))), default=())
+    outer = [name for names in factors if names != inner for name in names]
+    panels: dict[str, dict[int, str]] = {}
+    for cell in alive(run):
+        panels.setdefault(place_label(axes[cell], outer), {})[cell] = place_label(axes[cell], inner)
+    return Layout(tuple(panels.items()), _classes(run))
+
+
+def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The axes, with those that run together (a zip group) as one."""
+    factors: list[tuple[str, ...]] = []
+    for name in names:
+        for index, group in enumerate(factors):
+            both = len(_values(axes, (*group, name)))
+            if both == len(_values(axes, group)) or both == len(_values(axes, (name,))):
+                factors[index] = (*group, name)
+                break
+        else:
+            factors.append((name,))
+    return factors
+
+
+def _values(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    return list(dict.fromkeys(tuple(cell[name] for name in names) for cell in axes))
+
+
+def _title(layout: Layout, title: str, cells: Iterable[int]) -> str:
+    """The panel's own axes, and its class where the grid has several and the panel one."""
+    classes = {layout.classes[cell] for cell in cells}
+    return f"{title} ({classes.pop()})" if layout.classed and title and len(classes) == 1 else title
+
+
+def _colours(layout: Layout, cells: Mapping[int, str]) -> dict[int, str]:
+    """A colour for every cell of a panel: shades of its class's, or a place on the ordered palette."""
+    if not layout.classed:
+        palette = dict(zip(layout.labels, series_colours(len(layout.labels)), strict=True))
+        return {cell: palette[label] for cell, label in cells.items()}
+    colours = {}
+    for name, base in NAMED_COLOURS.items():
+        members = [cell for cell in cells if layout.classes[cell] == name]
+        mixes = np.linspace(*SHADES, len(members)) if len(members) > 1 else [0.0]
+        colours |= {cell: _mixed(base, mix) for cell, mix in zip(members, mixes, strict=False)}
+    return colours
+
+
+def _mixed(colour: str, mix: float) -> str:
+    """The colour mixed with white (mix > 0) or black (mix < 0)."""
+    share = abs(mix)
+    red, green, blue = ((1 - share) * part + share * (mix > 0) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def _draw_panel(axes: Axes, run: Curves, name: str, layout: Layout, cells: Mapping[int, str], abscissa: str) -> None:
+    """The curves of some cells, with their plateaus, and limits that the bands do not move."""
+    drawn: list[np.ndarray] = []
+    colours = _colours(layout, cells)
+    for index, cell in enumerate(cells):
+        x, style = _abscissa(run, cell, abscissa), _marks(layout, cells, cell, index)
+        curves = _draw_curve(
+            axes, run, name, cell, x, style | {"color": colours[cell], "label": curve_label(run, cell)}
+        )
+        drawn += curves
+        if name == run.risk:
+            _draw_plateau(axes, run, cell, x, curves[0], colours[cell])
+    logarithmic_times(axes)
+    axes.set_yscale("log")
+    axes.set_ylim(*_limits(drawn))
+    axes.set_xlabel(_x_label(run, list(cells), abscissa))
+
+
+def _draw_curve(
+    axes: Axes, run: Curves, name: str, cell: int, x: np.ndarray, style: Mapping[str, Any]
+) -> list[np.ndarray]:
+    """One cell with its bands and theory; returns the curves that it drew."""
+    rows = run.results.isel(cell=cell)
+    mean = bounded(rows[run.column(name)].to_numpy())
+    for part in BANDS if run.simulated else ():
+        width = rows[f"{name}_{part}"].to_numpy()
+        low = np.maximum(mean - width, 1e-3 * mean)
+        draw_band(axes, x, low, mean + width, style["color"], OPACITIES[part])
+    axes.plot(x, mean, linewidth=1.5, **style)
+    if not run.knows(name):
+        return [mean]
+    theory = rows[f"{name}_theory"].to_numpy()
+    axes.plot(x, theory, **THEORY, zorder=3)
+    return [mean, theory]
+
+
+def _draw_plateau(axes: Axes, run: Curves, cell: int, x: np.ndarray, mean: np.ndarray, colour: str) -> None:
+    """Bars where the plateau of a curve begins and ends; they are known in t, and drawn at the x of that time."""
+    ends = run.plateau(cell)
+    if ends is None:
+        return
+    stretch = float(x[-1] / run.times(cell)[-1])
+    heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
+    places = np.array(ends) * stretch
+    axes.plot(places, heights, "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=4)
+
+
+def _marks(layout: Layout, cells: Mapping[int, str], cell: int, index: int) -> dict[str, Any]:
+    """A few marks along the curve: those of its class if the panel's cells are of several, else of its order."""
+    named = NAMED_MARKERS[layout.classes[cell] or ""] if layout.mixed(cells) else MARKERS[index % len(MARKERS)]
+    return {"marker": named, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}
+
+
+def _abscissa(run: Curves, cell: int, abscissa: str) -> np.ndarray:
+    """Realised save times, steps or samples (per dimension, where there is one)."""
+    x = run.results[abscissa].isel(cell=cell).to_numpy().astype(np.float64)
+    return x / run.parameters[cell]["d"] if abscissa == "samples" and run.per_dimension else x
+
+
+def _x_label(run: Curves, cells: Iterable[int], abscissa: str) -> str:
+    if abscissa == "samples":
+        return r"samples per dimension, batch $\times\, \nu / d$" if run.per_dimension else "samples used"
+    if abscissa == "step":
+        return r"steps, $\nu$"
+    counted = all(run.dt(cell) == 1 for cell in cells)
+    return r"steps, $t = \nu$" if counted else r"time, $t = \nu\, dt$"
+
+
+def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
+    """Room for the curves, whatever their bands."""
+    values = np.concatenate(curves)
+    values = values[np.isfinite(values) & (values > 0)]
+    return float(values.min()) / 2, float(values.max()) * 2
+
+
+def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]:
+    """The cells of a panel in a legend."""
+    keys, colours = [], _colours(layout, cells)
+    for index, (cell, label) in enumerate(cells.items()):
+        style = _marks(layout, cells, cell, index)
+        style.pop("markevery", None)
+        name = f"{label} ({layout.classes[cell]})" if layout.mixed(cells) else label or lone_label(run)
+        keys.append(Line2D([], [], color=colours[cell], linewidth=1.5, label=name, **style))
+    return keys
+
+
+def _draw_legend(figure: Figure, run: Curves, layout: Layout, shared: bool) -> None:
+    """Cells in the first rows, where all panels have the same; then what lines and bands mean."""
+    _, cells = max(layout.panels, key=lambda panel: len(panel[1]))
+    keys = _keys(run, layout, cells) if shared else []
+    means = marks(run, OPACITIES)
+    longest = max((len(str(key.get_label())) for key in keys), default=0)
+    most = 4 if figure.get_figwidth() > 5 or (longest < 12 and not run.simulated) else 3 if longest < 22 else 1
+    columns = max(1, min(most, max(len(keys), len(means))))
+    rows = [items[first : first + columns] for items in (keys, means) for first in range(0, len(items), columns)]
+    if rows:
+        handles, columns = by_columns(rows)
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=7.5, columnspacing=1.4)

@@ -1,0 +1,148 @@
+"""A threshold: relaxation times that grow as a power of the distance from it, with the fitted law."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.common.fits import Law, colours, coordinates, group_label, numbers, panels
+from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.style import MARKERS, WIDTH, math_name
+from sgdsim.store.stored import Stored
+
+LACKS = 'a fitted threshold: add a fit with law = "threshold"'
+NARROW = 0.01
+"""Ranges narrower than this part of the axis are shaded as wide as it, to be seen at all."""
+
+
+@dataclass(frozen=True)
+class ThresholdFigure(FigureKind):
+    """For each fit a panel of times against the parameter, and one against the distance from the threshold."""
+
+    name: ClassVar[str] = "threshold"
+
+    def lacks(self, run: Stored) -> str:
+        """At least one fitted threshold."""
+        return "" if run.laws("threshold") else LACKS
+
+    def caption(self, run: Stored) -> str:
+        """Points, laws, ranges, and what did not relax."""
+        laws = run.laws("threshold").values()
+        against = " and ".join(dict.fromkeys(law["against"] for law in laws))
+        arrows = " Arrows: not down to the level by the final time." if any(law["missed"] for law in laws) else ""
+        return (
+            f"Time to fall to the level against {against}, and against the distance from the fitted threshold. Lines: "
+            "power laws, of the medians over fit windows; vertical lines and shades: the threshold and its range over "
+            f"the windows, a systematic error.{arrows}"
+        )
+
+    def draw(self, run: Stored) -> Figure:
+        """Two panels for each named fit, with the legend of its groups above them."""
+        found = panels(run.laws("threshold"))
+        heights = [2.9 + 0.19 * len(groups) for groups in found.values()]
+        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+        rows = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, (name, groups) in zip(rows, found.items(), strict=True):
+            left, right = part.subplots(1, 2)
+            draw_threshold(run, name, left)
+            draw_critical_law(run, name, right)
+            handles = left.get_legend_handles_labels()[0]
+            labels = [_label(group, law) for group, law in groups.items()]
+            part.legend(handles, labels, loc="outside upper center")
+        return figure
+
+
+def draw_threshold(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The time to fall to a level against a parameter, with the power law that diverges at the fitted threshold.
+
+    Dashed and shaded are the threshold and its range over the fit windows; arrows are cells that did not get down.
+    Groups are labelled by their number.
+
+    - `name`: of the fit in the experiment, without a group; by default the first.
+
+    **Raises:** ArgumentError where the run has no such threshold.
+    """
+    groups = pick(panels(run.laws("threshold")), name, LACKS)
+    axes, symbol = panel(ax), _symbol(groups)
+    for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):
+        x, tau = numbers(law["points"]).T
+        axes.plot(x, tau, **_style(index, colour))[0].set_label(f"{index}")
+        span = _span(law)
+        axes.plot(law["threshold"] + span, law["prefactor"] * span ** -law["exponent"], color=colour, linewidth=1.1)
+        _draw_range(axes, law, colour)
+        missed = numbers(law["missed"])
+        height = np.full(len(missed), 0.97 - 0.035 * index)
+        place = axes.get_xaxis_transform()
+        axes.plot(missed, height, "^", color=colour, markersize=3.5, fillstyle="none", transform=place)
+    low, high = _limits(groups)
+    arrows = any(law["missed"] for law in groups.values())
+    room = min(0.5, 0.04 + 0.035 * len(groups)) if arrows else 0.0
+    axes.set(yscale="log", ylim=(low, low * (high / low) ** (1 / (1 - room))))
+    level = plain(next(iter(groups.values()))["level"])
+    fall = rf" to ${run.symbol(run.risk)} = {level}$" if run.scalars else ""
+    axes.set(xlabel=f"${symbol}$", ylabel=rf"relaxation time $\tau${fall}")
+    return axes
+
+
+def draw_critical_law(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The same times against the distance from the fitted threshold, on logarithmic axes.
+
+    - `name`: as of `draw_threshold`.
+
+    **Raises:** ArgumentError where the run has no such threshold.
+    """
+    groups = pick(panels(run.laws("threshold")), name, LACKS)
+    axes, symbol = panel(ax), _symbol(groups)
+    for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):
+        x, tau = numbers(law["points"]).T
+        beyond, span = x > law["threshold"], _span(law)
+        axes.plot(x[beyond] - law["threshold"], tau[beyond], **_style(index, colour))
+        axes.plot(span, law["prefactor"] * span ** -law["exponent"], color=colour, linewidth=1.1)
+    axes.set(xscale="log", yscale="log", ylim=_limits(groups), xlabel=rf"${symbol} - {symbol}^*$")
+    return axes
+
+
+def _style(index: int, colour: str) -> dict[str, Any]:
+    return {"color": colour, "marker": MARKERS[index % len(MARKERS)], "markersize": 4, "linewidth": 0}
+
+
+def _span(law: Law) -> Float[np.ndarray, " span"]:
+    """Distances from the threshold over which a law is drawn: from where it is as long as the longest time."""
+    x = numbers(law["points"])[:, 0]
+    away = x[x > law["threshold"]] - law["threshold"]
+    near = min(away.min() / 1.5, (law["longest"] / law["prefactor"]) ** (-1 / law["exponent"]) / 1.5)
+    return np.geomspace(near, 1.1 * away.max(), 128)
+
+
+def _draw_range(axes: Axes, law: Law, colour: str) -> None:
+    """The threshold, and its range over the windows."""
+    width = NARROW / 4 * (numbers(law["points"])[:, 0].max() - law["threshold"])
+    low, high = law["threshold_low"] - width, law["threshold_high"] + width
+    axes.axvspan(low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.axvline(law["threshold"], color=colour, linewidth=1.0, linestyle=(0, (4, 3)))
+
+
+def _limits(groups: dict[str, Law]) -> tuple[float, float]:
+    """Room for the times of all groups."""
+    times = np.concatenate([numbers(law["points"])[:, 1] for law in groups.values()])
+    return times.min() / 1.5, times.max() * 1.5
+
+
+def _symbol(groups: dict[str, Law]) -> str:
+    """The parameter as mathematics, without the dollars."""
+    return math_name(next(iter(groups.values()))["against"]).strip("$")
+
+
+def _label(group: str, law: Law) -> str:
+    """The threshold and the exponent of a group, with their ranges over the windows."""
+    symbol = math_name(law["against"]).strip("$")
+    numbers_of = [
+        rf"${sign}$ = {plain(law[key], 3)} ({plain(law[f'{key}_low'], 3)} to {plain(law[f'{key}_high'], 3)})"
+        for sign, key in ((rf"{symbol}^*", "threshold"), (r"\nu", "exponent"))
+    ]
+    return ": ".join(filter(None, (group_label(coordinates(group)), ",  ".join(numbers_of))))

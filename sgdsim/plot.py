@@ -1,0 +1,155 @@
+"""Figures for a notebook: every function draws one panel into `ax`, or into a new figure, and returns the axes.
+
+    sgdsim.plot.trajectories(sgdsim.simulate(...))
+    sgdsim.plot.scaling("runs/theorem", ax=axes[0])
+
+What is drawn is a Dataset that `simulate` or `solve` returned or that stands in results.nc, or a finished run: its
+folder, or the `Stored` read from it. Laws are drawn of a finished run only, which holds their fits. All functions raise
+ArgumentError where `run` lacks what they draw, and ExperimentError where a folder holds no finished run.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.axes import Axes
+
+from sgdsim.errors import ArgumentError
+from sgdsim.figures.committee.fluctuations import draw_final_fluctuations, draw_fluctuations
+from sgdsim.figures.committee.law_in_dt import draw_law_in_dt
+from sgdsim.figures.committee.law_in_p import draw_law_in_p
+from sgdsim.figures.committee.phase_diagram import draw_phase_diagram
+from sgdsim.figures.common.against import draw_against
+from sgdsim.figures.common.bias import draw_bias
+from sgdsim.figures.common.risk import draw_risk
+from sgdsim.figures.common.scaling import draw_scaling
+from sgdsim.figures.common.stability import draw_stability
+from sgdsim.figures.common.threshold import draw_threshold
+from sgdsim.figures.common.trajectories import draw_differences, draw_trajectories
+from sgdsim.store.curves import Curves
+from sgdsim.store.stored import Stored
+
+Run = xr.Dataset | Stored | str | Path
+"""A Dataset, a finished run, or its folder."""
+Cells = Sequence[int] | None
+
+__all__ = [
+    "against",
+    "bias",
+    "differences",
+    "final_fluctuations",
+    "fluctuations",
+    "law_in_dt",
+    "law_in_p",
+    "phase_diagram",
+    "risk",
+    "scaling",
+    "stability",
+    "threshold",
+    "trajectories",
+]
+
+
+def trajectories(run: Run, name: str | None = None, *, cells: Cells = None, ax: Axes | None = None) -> Axes:
+    """An observable `name` against time: mean, bands and theory; see `draw_trajectories`."""
+    return _named(draw_trajectories(_curves(run), name, cells, ax))
+
+
+def differences(run: Run, name: str | None = None, *, cells: Cells = None, ax: Axes | None = None) -> Axes:
+    """Simulation minus theory of an observable `name` against time; see `draw_differences`."""
+    return _named(draw_differences(_curves(run), name, cells, ax))
+
+
+def risk(
+    run: Run,
+    name: str | None = None,
+    *,
+    cells: Cells = None,
+    abscissa: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """The learning curves, of the system's risk or another scalar `name`, on logarithmic axes; see `draw_risk`."""
+    return _named(draw_risk(_curves(run), name, cells, abscissa, ax))
+
+
+def fluctuations(run: Run, name: str | None = None, *, cells: Cells = None, ax: Axes | None = None) -> Axes:
+    """Measured over predicted spread of an observable `name` against time; see `draw_fluctuations`."""
+    return _named(draw_fluctuations(_curves(run), name, cells, ax))
+
+
+def final_fluctuations(run: Run, *, ax: Axes | None = None) -> Axes:
+    """Measured over predicted spread at the final time against d; see `draw_final_fluctuations`."""
+    return _named(draw_final_fluctuations(_curves(run), ax))
+
+
+def scaling(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """The power laws of the fit `name`, with their points; see `draw_scaling`."""
+    return _named(draw_scaling(_stored(run), name, ax))
+
+
+def law_in_p(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """The growth with p of the law `name` = (a + b log p) dt^s; see `draw_law_in_p`."""
+    return _named(draw_law_in_p(_stored(run), name, ax))
+
+
+def law_in_dt(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """The power of dt of the law `name` = (a + b log p) dt^s; see `draw_law_in_dt`."""
+    return _named(draw_law_in_dt(_stored(run), name, ax))
+
+
+def phase_diagram(run: Run, quantity: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """The regions of the (delta, kappa) plane with a `quantity` in its cells; see `draw_phase_diagram`."""
+    return draw_phase_diagram(_stored(run), quantity, ax)
+
+
+def against(run: Run, number: int = 0, *, ax: Axes | None = None) -> Axes:
+    """The table [[report.against]] of this `number`, points beside theory; see `draw_against`."""
+    return _named(draw_against(_stored(run), number, ax))
+
+
+def bias(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """Simulation minus theory against 1/x, and the line of the fit `name`; see `draw_bias`."""
+    return _named(draw_bias(_stored(run), name, ax))
+
+
+def threshold(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """Relaxation times that diverge at the threshold of the fit `name`; see `draw_threshold`."""
+    return draw_threshold(_stored(run), name, ax)
+
+
+def stability(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """Where an instability of the fit `name` sets in, against another axis of the grid; see `draw_stability`."""
+    return draw_stability(_stored(run), name, ax)
+
+
+def _curves(run: Run) -> Curves:
+    """What a figure of curves needs: a Dataset is enough for it."""
+    return Curves.of(run, _order(run)) if isinstance(run, xr.Dataset) else _stored(run)
+
+
+def _stored(run: Run) -> Stored:
+    """A finished run. **Raises:** ArgumentError for anything else, a Dataset included: it holds no fits."""
+    if isinstance(run, Stored):
+        return run
+    if isinstance(run, str | Path):
+        return Stored.load(Path(run))
+    remedy = "Give the folder of a finished run, which holds its fits beside the curves."
+    raise ArgumentError("run", "be a finished run or its folder", type(run).__name__, remedy)
+
+
+def _order(data: xr.Dataset) -> tuple[str, ...]:
+    """The observables as the system of a Dataset orders them; none of a system that is not known by its name."""
+    # Here and not above: with the systems comes JAX, which a stored run is drawn without.
+    from sgdsim.systems import load_system
+
+    try:
+        return tuple(load_system(data.attrs["system"]).variables)
+    except KeyError:
+        return ()
+
+
+def _named(axes: Axes) -> Axes:
+    """The axes with a legend, where something has a label."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
+    return axes

@@ -225,7 +225,6 @@ def test_what_a_kill_left_over_goes_when_the_extension_is_taken_up(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.cluster
 def test_an_extension_that_is_killed_while_it_writes_ends_with_the_same_bits(nursery, tmp_path):
     folder, size = tmp_path / "run", ("--set", "ensemble.block=512")
     nursery.run(folder, *size).succeed()

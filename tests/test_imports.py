@@ -42,8 +42,8 @@ def house(folder, **files):
             "sgdsim.recovery.dmft:4: sgdsim.committee.ode does not stand below it",
         ),
         (
-            {"committee__ode": "from sgdsim import analysis", "analysis": ""},
-            "sgdsim.committee.ode:1: sgdsim.analysis does not stand below it",
+            {"analysis__fits": "from sgdsim import committee", "committee": ""},
+            "sgdsim.analysis.fits:1: sgdsim.committee does not stand below it",
         ),
         (
             {"run__plan": "if TYPE_CHECKING:\n    from sgdsim.cli import app", "cli__app": "", "cli": ""},

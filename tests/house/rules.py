@@ -7,12 +7,14 @@ from tests.house.source import Import, Module, imports
 SYSTEMS = ("committee", "meanfield", "recovery", "classification")
 FLOORS = (
     ("errors", "amounts", "notices", "_version", "_startup"),
+    ("parameters", "plugins"),
     ("checks", "cost"),
     ("contracts",),
+    ("systems",),
     ("ensemble",),
-    ("native",),
-    (*SYSTEMS, "analysis"),
-    ("laws", "systems"),
+    ("native", "analysis"),
+    SYSTEMS,
+    ("laws",),
     ("store",),
     ("experiment",),
     ("figures",),
@@ -24,7 +26,7 @@ FLOORS = (
 )
 """From the bottom up. A room may import those below it, none beside it. `systems` is the list of systems by name, which
 are loaded when asked for; `sgdsim` is the package's own `__init__`."""
-_RESULTS = {"errors", "amounts", "contracts", "analysis", "laws", "store"}
+_RESULTS = {"errors", "amounts", "plugins", "contracts", "analysis", "laws", "store"}
 READ_ONLY = {"figures": _RESULTS, "report": _RESULTS | {"figures"}, "plot": _RESULTS | {"figures"}}
 """All that the rooms may import that show stored results: nothing that simulates, nothing that reads experiments."""
 FRAMEWORKS = ("jax", "equinox", "diffrax")

@@ -34,7 +34,7 @@ def identical(left, right):
     [
         (Chain(), OverlapStart(0.5, 1), 700),
         (Weights(block=4), OverlapStart(0.5, 1), 180),
-        (Chain(), SphereStart(1, per_replica=True), 700),
+        pytest.param(Chain(), SphereStart(1, per_replica=True), 700, marks=pytest.mark.slow),
     ],
 )
 def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas):

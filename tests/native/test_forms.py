@@ -148,7 +148,11 @@ def test_inputs_in_cpp_are_those_of_xla_to_rounding(dtype, batch, d):
 
 @needs_compiler
 @pytest.mark.parametrize(
-    "simulator", [Chain(kernel="fused"), Weights(kernel="fused", block=4)], ids=["chain", "weights"]
+    "simulator",
+    [
+        pytest.param(Chain(kernel="fused"), id="chain", marks=pytest.mark.slow),
+        pytest.param(Weights(kernel="fused", block=4), id="weights"),
+    ],
 )
 def test_an_ensemble_has_the_same_bits_in_any_batch(simulator):
     """On two devices at once, or a tile at a time."""
@@ -175,6 +179,7 @@ def no_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "nothing-of-this-name")
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_chain_is_that_of_xla_and_one_line_says_so(no_compiler, told):
     problem = Committee(d=100, p=2, k=1, gamma=0.4, noise=0.02)
     for _ in range(2):

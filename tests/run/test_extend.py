@@ -156,6 +156,7 @@ def mortal(patch, count):
     patch.setattr(Path, "unlink", dying(Path.unlink))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["same", "other"])
 @pytest.mark.parametrize("then", ["extend", "run"])
 def test_whatever_the_moment_of_a_kill_the_run_can_be_taken_up(tmp_path, monkeypatch, width, then):

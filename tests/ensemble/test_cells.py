@@ -156,7 +156,7 @@ def all_at_once(monkeypatch):
         maker.cache_clear()
 
 
-@pytest.mark.parametrize("case", ["toy", "chain"])
+@pytest.mark.parametrize("case", ["toy", pytest.param("chain", marks=pytest.mark.slow)])
 def test_all_tiles_at_once_are_masked_and_have_the_bits_of_cells_one_by_one(case, request):
     ensembles = CASES[case].ensembles()
     one_by_one = [ensemble.run() for ensemble in ensembles]

@@ -33,7 +33,7 @@ def identical(left, right):
     ("simulator", "start", "replicas"),
     [
         (Chain(), OverlapStart(0.5, 1), 700),
-        (Weights(block=4), OverlapStart(0.5, 1), 180),
+        pytest.param(Weights(block=4), OverlapStart(0.5, 1), 180, marks=pytest.mark.slow),
         pytest.param(Chain(), SphereStart(1, per_replica=True), 700, marks=pytest.mark.slow),
     ],
 )

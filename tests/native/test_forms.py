@@ -38,6 +38,17 @@ def chain_ends(problem, start, dtype, steps, forms=(xla_form, REQUIRED), lanes=2
     return [whole(state) for state in (begin(kernels[0], initial, keys), *states)]
 
 
+OTHERS = [
+    (1, 1, Erf(), "float32", 100),
+    (2, 3, Linear(), "float32", 100),
+    (3, 2, Quadratic(), "float64", 100),
+    (3, 2, Custom(jnp.tanh), "float32", 100),
+    (2, 2, Custom(lambda x: x * jax.nn.sigmoid(x), "swish"), "float64", 100),
+    (8, 4, Erf(), "float32", 100),
+    (16, 16, Erf(), "float32", 100),
+]
+
+
 def whole(state):
     return np.concatenate([np.asarray(part).reshape(-1, part.shape[-1]) for part in (state.m, state.S)])
 
@@ -46,16 +57,10 @@ def whole(state):
 @pytest.mark.parametrize(
     ("p", "k", "activation", "dtype", "d"),
     [
-        (1, 1, Erf(), "float32", 100),
         (3, 2, Erf(), "float64", 100),
         (3, 2, Erf(), "float32", 20),
         (3, 2, Relu(), "float32", 100),
-        (2, 3, Linear(), "float32", 100),
-        (3, 2, Quadratic(), "float64", 100),
-        (3, 2, Custom(jnp.tanh), "float32", 100),
-        (2, 2, Custom(lambda x: x * jax.nn.sigmoid(x), "swish"), "float64", 100),
-        pytest.param(8, 4, Erf(), "float32", 100, marks=pytest.mark.slow),
-        pytest.param(16, 16, Erf(), "float32", 100, marks=pytest.mark.slow),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )

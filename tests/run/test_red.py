@@ -90,6 +90,7 @@ LOST = ("problem.gamma0=1e12", "theory.kind=none", "fits={ risk = { quantity = '
 """At delta = -10 a step is 10^30 or more."""
 
 
+@pytest.mark.slow
 def test_cells_of_which_nothing_is_left(config):
     summary, results, figures = run(config, "grid.delta=[-10.0, 0.0]", *LOST)
     assert [cell["n_diverged"] for cell in summary["cells"]] == [8, 0, 8, 0]

@@ -3,11 +3,11 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?=
-PYTEST_ARGS ?= -n 2 --dist worksteal
+PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
 DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test test-slurm root-and-apt lint bench gallery clean
+.PHONY: help demo test test-slow test-all test-slurm root-and-apt lint bench gallery clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -16,8 +16,15 @@ help:  ## Show this list
 demo: $(VENV)/.run  ## Measure the finite-size law log(p) sqrt(dt) of one-pass SGD (a minute or two), with figures and a report
 	$(BIN)/sgdsim run configs/committee/theorem.toml --quick -o $(DEMO)
 
-test: $(VENV)/.test  ## Run all tests (PYTEST_ARGS="-m 'not slow'" leaves out the long ones)
-	$(strip $(BIN)/python -m pytest $(PYTEST_ARGS))
+test: $(VENV)/.test  ## Run the tests of every day, and name the ten slowest
+	$(strip $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS))
+
+test-slow: $(VENV)/.test  ## Run the others: long statistics, whole runs, benchmarks, processes that are killed
+	$(strip $(BIN)/python -m pytest -m slow $(PYTEST_ARGS))
+
+test-all:  ## Run all tests, each once
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-slow
 
 test-slurm: root-and-apt $(VENV)/.test  ## Run the scripts of configs/cluster on a Slurm of their own (root, Debian or Ubuntu)
 	SGDSIM_SLURM=1 $(BIN)/python -m pytest tests/cluster/test_slurm.py

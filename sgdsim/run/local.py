@@ -57,7 +57,7 @@ class LocalRun:
         missing = begin(self._sweep, blocks, self._meter)
         while missing and not self._outcome.stopped:
             left = self._once(missing)
-            if len(left) == len(missing):
+            if len(left) == len(missing) and not self._outcome.stopped:
                 self._stop.wait(WAIT_SECONDS)
                 self._outcome.stopped = self._stop.requested
             missing = left

@@ -55,6 +55,7 @@ def test_another_law_far_from_the_threshold_widens_the_range_alone():
     assert law.exponent_low <= law.exponent <= law.exponent_high
 
 
+@pytest.mark.slow
 def test_scatter_moves_the_threshold_by_what_repeated_experiments_show():
     rng = np.random.default_rng(1)
     found = []

@@ -26,6 +26,7 @@ def run(name, folder, *overrides):
     return Stored.load(folder)
 
 
+@pytest.mark.slow
 def test_seeds_agree_in_the_limit_below_beta_1_and_not_at_it(tmp_path):
     """Wasserstein distances between seeds of the physics page, which are means over a few seeds, within their scatter.
 
@@ -40,6 +41,7 @@ def test_seeds_agree_in_the_limit_below_beta_1_and_not_at_it(tmp_path):
         assert 0.03 < cells[N, 1.0] < 0.3
 
 
+@pytest.mark.slow
 def test_the_limit_at_beta_1_becomes_that_below_for_small_steps(tmp_path):
     grid = "grid={zip=[{beta=[0.5,1.0,1.0,1.0],gamma=[1.0,1.0,0.5,0.2]}]}"
     stored = run("small_gamma", tmp_path, grid, "problem.N=1000")
@@ -48,6 +50,7 @@ def test_the_limit_at_beta_1_becomes_that_below_for_small_steps(tmp_path):
     assert means[2] > distances(stored, "histogram", 0).mean()
 
 
+@pytest.mark.slow
 def test_it_learns_at_every_beta(tmp_path):
     stored = run("regularisation", tmp_path, "problem.N=100", "times.final=60")
     assert {path.suffix for path in write_report(tmp_path)} == {".png", ".pdf", ".html"}

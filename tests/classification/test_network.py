@@ -138,6 +138,7 @@ def test_seeds_are_compared_with_their_neighbours():
     )
 
 
+@pytest.mark.slow
 def test_batch_and_division_change_no_bit():
     """Three tiles of four: at once, one by one, and in two parts; and a run divided in the midst of an epoch."""
     task = (PROBLEM, RandomStart(), Network())

@@ -209,6 +209,7 @@ def test_a_folder_of_an_older_version_or_none_at_all_is_told(copy, tmp_path, com
     assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_extend_gives_what_a_fresh_run_gives(copy, seven_hundred):
     old = blocks(copy)
     done = sgdsim("extend", copy, "--replicas", 700)
@@ -225,6 +226,7 @@ def test_extend_gives_what_a_fresh_run_gives(copy, seven_hundred):
     assert "To go on" not in sgdsim("extend", copy, "--replicas", 700, "-q").output
 
 
+@pytest.mark.slow
 def test_extend_trims_a_block_that_ends_in_a_part_of_a_tile(tmp_path):
     fresh = run(tmp_path / "fresh" / "run", "--set", "ensemble.block=1024", "--set", "ensemble.replicas=1400")
     more = run(tmp_path / "more" / "run", "--set", "ensemble.block=1024", "--set", "ensemble.replicas=600")
@@ -233,6 +235,7 @@ def test_extend_trims_a_block_that_ends_in_a_part_of_a_tile(tmp_path):
     assert {name[6:-4] for name in blocks(more.path)} == {"-r0000000-0000512", "-r0000512-0001400"}
 
 
+@pytest.mark.slow
 def test_extend_makes_tiles_of_another_width_anew(tmp_path, seven_hundred):
     less = run(tmp_path / "run", "--set", "ensemble.replicas=200")
     done = sgdsim("extend", less.path, "--replicas", 700)

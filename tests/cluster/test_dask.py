@@ -16,7 +16,7 @@ from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block
 from tests.processes import blocks, made, numbers
 from tests.toy import make_experiment
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+pytestmark = pytest.mark.slow
 
 EXPERIMENT = """\
 title = "Forty blocks of about a quarter of a second"

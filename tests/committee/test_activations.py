@@ -29,6 +29,11 @@ ALL = [Erf(), Linear(), Quadratic(), Relu(), Custom(jnp.tanh), Custom(bump)]
 IDS = [activation.name for activation in ALL]
 
 
+def slow(activation):
+    """One whose program takes the compiler long."""
+    return pytest.param(activation, marks=pytest.mark.slow)
+
+
 def random_overlaps(k, p, seed):
     W = np.random.default_rng(seed).normal(size=(k + p, k + p + 2)) / 3
     return Overlaps.from_gram(W @ W.T, k)
@@ -162,7 +167,7 @@ def test_relu_of_four_fields_by_hand():
     assert float(found[0, 0]) == pytest.approx(0.75 - 1 / np.pi, rel=1e-8)
 
 
-@pytest.mark.parametrize("activation", [*ALL[:4], Custom(bump)], ids=[*IDS[:4], "bump"])
+@pytest.mark.parametrize("activation", [*ALL[:4], slow(Custom(bump))], ids=[*IDS[:4], "bump"])
 def test_drift_is_the_gradient_flow_of_the_risk(activation):
     """dw_i/dt = -A p d(risk)/dw_i: averages of three fields follow from those of two."""
     k, p = 2, 3
@@ -177,7 +182,7 @@ def test_drift_is_the_gradient_flow_of_the_risk(activation):
     np.testing.assert_allclose(drift, step @ W.T, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("activation", ALL[:5], ids=IDS[:5])
+@pytest.mark.parametrize("activation", [*ALL[:3], *map(slow, ALL[3:5])], ids=IDS[:5])
 def test_a_perfect_student_rests_and_everything_has_a_slope(activation):
     """Also where fields are equal (a duplicated unit) or zero (a silent one)."""
     P = random_overlaps(2, 1, 4).P
@@ -222,6 +227,7 @@ def test_a_linear_student_in_full():
     np.testing.assert_allclose(risk, 0.5 * (rest + (1.9 - rest) * np.exp(-rate * times)), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_every_theory_of_a_callable_is_that_of_its_closed_form():
     start, times = OverlapStart(0.5, seed=1), np.array([0.5, 2.0])
     for theory in (ODE(rtol=1e-6, atol=1e-8) for ODE in (ExactODE, LimitODE, GradientFlow)):

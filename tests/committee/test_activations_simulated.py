@@ -46,6 +46,7 @@ def test_chain_and_full_weights_have_the_same_law(activation):
         assert worst(z_of_variances(other, weights)) < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("simulator", "activation"),
     [

@@ -86,7 +86,10 @@ def test_one_step_of_the_unrolled_chain_by_hand():
         np.testing.assert_allclose(after.S[..., lane], new_S, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize(("batch", "block", "steps"), [(3, 8, 5), (1, 40, 37), (2, 21, 20)])
+BLOCKS = [(3, 8, 5), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(1, 40, 37), (2, 21, 20)])]
+
+
+@pytest.mark.parametrize(("batch", "block", "steps"), BLOCKS)
 def test_a_block_of_steps_by_hand(batch, block, steps):
     """A part of one block, within and beyond a panel: the coordinates of the inputs are (Z_t, Z_s, T)."""
     problem = Committee(d=500, p=3, k=2, gamma=0.9, noise=0.05, batch=batch)
@@ -262,6 +265,7 @@ def test_near_perfect_learning_float32_tracks_float64():
     np.testing.assert_allclose(ratio, 1, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_singular_start_stays_finite_and_keeps_its_symmetry():
     """Duplicated neurons see the same gradient: their overlaps stay equal for ever, and nothing divides by zero."""
     Q0 = np.array([[1.0, 1.0, 0.2], [1.0, 1.0, 0.2], [0.2, 0.2, 1.0]])

@@ -51,11 +51,15 @@ def fails(loop, arrays, n_steps, segment):
     raise NotImplementedError("no lowering for a step like this\nand more of it")
 
 
-@pytest.mark.parametrize("activation", [Erf(), Relu(), Linear(), Quadratic(), Custom(jnp.tanh)], ids=lambda a: a.name)
+OTHERS = [pytest.param(one, marks=pytest.mark.slow) for one in (Relu(), Linear(), Quadratic(), Custom(jnp.tanh))]
+
+
+@pytest.mark.parametrize("activation", [Erf(), *OTHERS], ids=lambda a: a.name)
 def test_every_activation_agrees_with_xla(activation):
     assert disagreement(INTERPRETED, LoopShape(1, 2, small=False, activation=activation)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [SHAPE, LoopShape(1, 1, small=True, activation=Linear())], ids=["p = 2", "small d"])
 def test_so_do_wide_students_and_small_d(shape):
     assert disagreement(INTERPRETED, shape) is None
@@ -71,6 +75,7 @@ def test_the_check_notices_what_is_wrong_by_1e5_and_lets_roundings_pass():
     assert disagreement(fails, shape) == said
 
 
+@pytest.mark.slow
 def test_a_program_of_many_tiles_is_that_of_each():
     """As a GPU runs it: tiles spread over devices, at once, from save time to save time, in place."""
     problem, lanes, increments = Committee(d=400, p=2, k=1, gamma=1.0), 16, np.array([90, 0, 41])

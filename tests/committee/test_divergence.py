@@ -36,8 +36,8 @@ def ensemble(problem, simulator):
     ("simulator", "form", "p", "rate"),
     [
         (Chain(), ChainLanes, 2, 5e20),
-        (BlockedChain(), ChainBlocks, 9, 5e20),
-        (Weights(block=4), WeightsKernel, 2, 6e38),
+        pytest.param(BlockedChain(), ChainBlocks, 9, 5e20, marks=pytest.mark.slow),
+        pytest.param(Weights(block=4), WeightsKernel, 2, 6e38, marks=pytest.mark.slow),
     ],
 )
 def test_some_replicas_overflow(simulator, form, p, rate):

@@ -81,6 +81,7 @@ def all_jacobian(curve, P, M, Q):
     return jax.jacfwd(lambda x: independent(*curve.velocity(P, *full(x, p, k))))(independent(M, Q))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "k", "off_diagonal", "activation"), [(8, 2, 0.3, Erf()), (5, 1, 0.4, Relu())])
 def test_the_jacobian_is_that_of_all_units(p, k, off_diagonal, activation):
     given = problem(p, k, activation=activation, gamma=0.8 * p)
@@ -106,7 +107,12 @@ def test_moments_of_the_error_are_those_of_a_sum_over_units():
     np.testing.assert_allclose(step._given_all(known, x, spread)[:, 0], expected, rtol=1e-8)
 
 
-STEPS = [(8, 2, 0.3, Erf(), 1.0), (8, 1, 0.15, Erf(), 1.0), (5, 1, 0.3, Erf(), 3.0), (8, 1, 0.5, Relu(), 0.5)]
+STEPS = [
+    (5, 1, 0.3, Erf(), 3.0),
+    pytest.param(8, 2, 0.3, Erf(), 1.0, marks=pytest.mark.slow),
+    pytest.param(8, 1, 0.15, Erf(), 1.0, marks=pytest.mark.slow),
+    pytest.param(8, 1, 0.5, Relu(), 0.5, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("p", "k", "off_diagonal", "activation", "rate"), STEPS)
@@ -137,6 +143,7 @@ def like(values):
     return np.stack([own / p, (values.sum(axis=(1, 2)) - own) / (p * (p - 1))], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "k", "off_diagonal"), [(8, 2, 0.4), (16, 1, 0.25)])
 def test_the_spread_is_that_of_all_units(p, k, off_diagonal):
     """Means over like entries within 0.6 %, of points here and there; deviations within 1 %, of sampled paths too."""
@@ -239,6 +246,7 @@ def test_the_largest_of_all_entries_against_brute_force(p, case):
         assert std == pytest.approx(covariance[m, m] ** 0.5, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_ten_thousand_units_take_seconds():
     """On the line of the logarithm: each doubling of p adds about as much, and the predictions join at 64 and 65."""
     wide = {p: problem(p, d=10**6, gamma=float(p)) for p in (64, 65, 1000, 10_000)}

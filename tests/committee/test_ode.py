@@ -194,6 +194,7 @@ def test_the_red_region_has_no_ode(kappa, delta):
             theory.check(problem)
 
 
+@pytest.mark.slow
 def test_default_tolerances_reach_small_risks():
     """Without noise the risk falls like exp(-t/22), through ten decades; there it is a difference of numbers near 1."""
     problem, start = Committee(d=1000, p=2, k=2, gamma=2.0), OverlapStart(0.5, seed=1)

@@ -50,6 +50,7 @@ def test_the_start_has_exactly_the_given_overlaps():
     np.testing.assert_allclose(seen["Q"][..., 0], initial.Q[0], atol=1e-13)
 
 
+@pytest.mark.slow
 def test_more_neurons_than_dimensions():
     """p > d, as on the kappa > 1 side of the phase diagram: it runs, stays finite, and Q keeps rank d."""
     problem = Committee(d=6, p=10, k=2, gamma=1.0, noise=1e-3)

@@ -64,6 +64,7 @@ def test_bounds_grow_with_what_may_grow():
     assert divergence_bound(Committee(d=50, k=2, p=2, gamma=1e200), OverlapStart(0.5), 4) == LARGEST
 
 
+@pytest.mark.slow
 def test_a_descent_that_is_about_to_overflow_has_diverged():
     """Steps of linear regression far beyond stability: C grows by a factor of about 200 in each, to 1e9 or so."""
     problem = Recovery(alpha=3, eta=2.0, N=30, degree=1)

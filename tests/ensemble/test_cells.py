@@ -95,7 +95,14 @@ def assert_identical(left, right):
         np.testing.assert_array_equal(value, right[name], err_msg=name)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+EVERY_DAY = ("toy", "chain")
+"""The others are `slow`: their programs take the compiler long."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=name, marks=() if name in EVERY_DAY else pytest.mark.slow) for name, case in CASES.items()],
+)
 def test_cells_at_once_have_the_bits_of_cells_one_by_one(case):
     """All tiles of the last cell but its first, and all of the others; the last tile of a cell is not full."""
     ensembles = case.ensembles()
@@ -149,7 +156,7 @@ def all_at_once(monkeypatch):
         maker.cache_clear()
 
 
-@pytest.mark.parametrize("case", ["toy", "chain"])
+@pytest.mark.parametrize("case", ["toy", pytest.param("chain", marks=pytest.mark.slow)])
 def test_all_tiles_at_once_are_masked_and_have_the_bits_of_cells_one_by_one(case, request):
     ensembles = CASES[case].ensembles()
     one_by_one = [ensemble.run() for ensemble in ensembles]

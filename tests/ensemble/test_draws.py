@@ -115,15 +115,20 @@ def case(request):
     return CASES[request.param]
 
 
-@eqx.filter_jit
 def steps_from(read, kernel, state, keys, steps):
     """What is read of the state after each of these steps, made from it under these keys."""
+    return _steps_from(read, kernel, state, keys, jnp.asarray(steps, jnp.int64))
+
+
+@eqx.filter_jit
+def _steps_from(read, kernel, state, keys, steps):
+    """The same of an array of steps: plain numbers would be static, and every list a compilation."""
 
     def moved(step):
         made = eqx.tree_at(lambda state: (core(state).keys, core(state).step), state, (keys, step))
         return read(kernel.advance(made, jnp.asarray(1)))
 
-    return jax.lax.map(moved, jnp.asarray(steps, jnp.int64))
+    return jax.lax.map(moved, steps)
 
 
 def core(state):

@@ -50,6 +50,7 @@ def test_a_start_does_not_depend_on_where_tiles_end():
     np.testing.assert_array_equal(drawn(400, start, tiles=range(1, 2)), many[256:])
 
 
+@pytest.mark.slow
 def test_more_replicas_keep_the_old_ones_with_starts_of_their_own():
     """The chain too: both draw by the number of the replica; a tile of another width may round otherwise."""
     start = SphereStart(per_replica=True)

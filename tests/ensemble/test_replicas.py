@@ -33,8 +33,8 @@ def identical(left, right):
     ("simulator", "start", "replicas"),
     [
         (Chain(), OverlapStart(0.5, 1), 700),
-        (Weights(block=4), OverlapStart(0.5, 1), 180),
-        (Chain(), SphereStart(1, per_replica=True), 700),
+        pytest.param(Weights(block=4), OverlapStart(0.5, 1), 180, marks=pytest.mark.slow),
+        pytest.param(Chain(), SphereStart(1, per_replica=True), 700, marks=pytest.mark.slow),
     ],
 )
 def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas):

@@ -22,6 +22,7 @@ def run(name, folder, *overrides):
         return results.load(), drawn
 
 
+@pytest.mark.slow
 def test_runs_of_sgd_differ_at_beta_1_and_of_independent_particles_do_not(tmp_path):
     """Variance between runs of m(x = 1) at T = 5, N = 512: 7e-3 with common noise, 2.5e-5 with noise of their own."""
     results, drawn = run("noise", tmp_path, "grid.N=[512]", "grid.dynamics=['sgd']")

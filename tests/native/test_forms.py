@@ -38,6 +38,17 @@ def chain_ends(problem, start, dtype, steps, forms=(xla_form, REQUIRED), lanes=2
     return [whole(state) for state in (begin(kernels[0], initial, keys), *states)]
 
 
+OTHERS = [
+    (1, 1, Erf(), "float32", 100),
+    (2, 3, Linear(), "float32", 100),
+    (3, 2, Quadratic(), "float64", 100),
+    (3, 2, Custom(jnp.tanh), "float32", 100),
+    (2, 2, Custom(lambda x: x * jax.nn.sigmoid(x), "swish"), "float64", 100),
+    (8, 4, Erf(), "float32", 100),
+    (16, 16, Erf(), "float32", 100),
+]
+
+
 def whole(state):
     return np.concatenate([np.asarray(part).reshape(-1, part.shape[-1]) for part in (state.m, state.S)])
 
@@ -46,16 +57,10 @@ def whole(state):
 @pytest.mark.parametrize(
     ("p", "k", "activation", "dtype", "d"),
     [
-        (1, 1, Erf(), "float32", 100),
         (3, 2, Erf(), "float64", 100),
         (3, 2, Erf(), "float32", 20),
         (3, 2, Relu(), "float32", 100),
-        (2, 3, Linear(), "float32", 100),
-        (3, 2, Quadratic(), "float64", 100),
-        (3, 2, Custom(jnp.tanh), "float32", 100),
-        (2, 2, Custom(lambda x: x * jax.nn.sigmoid(x), "swish"), "float64", 100),
-        pytest.param(8, 4, Erf(), "float32", 100, marks=pytest.mark.slow),
-        pytest.param(16, 16, Erf(), "float32", 100, marks=pytest.mark.slow),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -148,7 +153,11 @@ def test_inputs_in_cpp_are_those_of_xla_to_rounding(dtype, batch, d):
 
 @needs_compiler
 @pytest.mark.parametrize(
-    "simulator", [Chain(kernel="fused"), Weights(kernel="fused", block=4)], ids=["chain", "weights"]
+    "simulator",
+    [
+        pytest.param(Chain(kernel="fused"), id="chain", marks=pytest.mark.slow),
+        pytest.param(Weights(kernel="fused", block=4), id="weights"),
+    ],
 )
 def test_an_ensemble_has_the_same_bits_in_any_batch(simulator):
     """On two devices at once, or a tile at a time."""
@@ -175,6 +184,7 @@ def no_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "nothing-of-this-name")
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_chain_is_that_of_xla_and_one_line_says_so(no_compiler, told):
     problem = Committee(d=100, p=2, k=1, gamma=0.4, noise=0.02)
     for _ in range(2):

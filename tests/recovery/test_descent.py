@@ -150,7 +150,7 @@ SHARING = Descent(stored=True, lanes=8, response=True)
 """One compiled program serves all tests with these, three save times and 20 replicas."""
 
 
-@pytest.mark.parametrize(("degree", "stored"), [(1, False), (2, True)])
+@pytest.mark.parametrize(("degree", "stored"), [pytest.param(1, False, marks=pytest.mark.slow), (2, True)])
 def test_batch_and_division_into_blocks_change_no_bit(degree, stored):
     problem = Recovery(**PAIRED, eta=0.1, b=0.5, degree=degree)
     simulator, times = Descent(stored=stored, lanes=8, response=stored), [0.3, 0.5, 1.2]

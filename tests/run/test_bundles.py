@@ -190,8 +190,10 @@ def test_where_time_is_short_fewer_blocks_are_made_together(two_cores, tmp_path)
         run = LocalRun(sweep, Meter(), stop, presence)
         assert len(run._with_time(sweep.blocks)) == 2
         assert run._with_time(sweep.blocks[:1] * 4) == sweep.blocks[:1] * 2
-    with Stop(limit=time.monotonic() + 50) as stop, Slow(sweep.directory.watch.folder) as presence:
+    limit = time.monotonic() + 50
+    with Stop(limit=limit) as stop, Slow(sweep.directory.watch.folder) as presence:
         assert LocalRun(sweep, Meter(), stop, presence).run(sweep.blocks).stopped
+    assert time.monotonic() < limit - 25  # it does not wait for the limit: no time comes by waiting
     assert len(sweep.missing) == 8
 
 

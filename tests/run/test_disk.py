@@ -10,7 +10,7 @@ from tests.helpers import make_blocks
 from tests.processes import BLOCKS, blocks, made, numbers
 from tests.toy import make_experiment
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+pytestmark = pytest.mark.slow
 
 
 def mount(place, *options):

@@ -156,6 +156,7 @@ def mortal(patch, count):
     patch.setattr(Path, "unlink", dying(Path.unlink))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["same", "other"])
 @pytest.mark.parametrize("then", ["extend", "run"])
 def test_whatever_the_moment_of_a_kill_the_run_can_be_taken_up(tmp_path, monkeypatch, width, then):
@@ -225,7 +226,6 @@ def test_what_a_kill_left_over_goes_when_the_extension_is_taken_up(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.cluster
 def test_an_extension_that_is_killed_while_it_writes_ends_with_the_same_bits(nursery, tmp_path):
     folder, size = tmp_path / "run", ("--set", "ensemble.block=512")
     nursery.run(folder, *size).succeed()

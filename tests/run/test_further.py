@@ -20,6 +20,7 @@ def experiment():
     return load_experiment(CONFIG, ["fits.growth.predict_to=16"], quick=True)
 
 
+@pytest.mark.slow
 def test_the_curve_is_what_theory_predicts_at_other_widths(experiment):
     """At gamma/p of the cell and d = 1000 or 100 p, whichever is larger; dt follows d."""
     cell = experiment.cells[0]

@@ -64,6 +64,7 @@ def test_a_theory_that_exists_for_no_cell_is_refused_with_the_remedy(config):
     assert "ask for no theory, or raise kappa or delta until theta > -1/2" in line
 
 
+@pytest.mark.slow
 def test_results_of_a_grid_that_reaches_into_the_red(config):
     summary, results, figures = run(config)
     assert [cell["theory"] for cell in summary["cells"]] == [None] * 4 + ["exact"] * 2
@@ -89,6 +90,7 @@ LOST = ("problem.gamma0=1e12", "theory.kind=none", "fits={ risk = { quantity = '
 """At delta = -10 a step is 10^30 or more."""
 
 
+@pytest.mark.slow
 def test_cells_of_which_nothing_is_left(config):
     summary, results, figures = run(config, "grid.delta=[-10.0, 0.0]", *LOST)
     assert [cell["n_diverged"] for cell in summary["cells"]] == [8, 0, 8, 0]

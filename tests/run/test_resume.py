@@ -12,7 +12,7 @@ import pytest
 
 from tests.processes import BLOCKS, EXPERIMENT, ROOT, blocks, made, numbers
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+pytestmark = pytest.mark.slow
 KILLS = 20
 
 

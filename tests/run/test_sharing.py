@@ -7,7 +7,7 @@ import pytest
 
 from tests.processes import BLOCKS, blocks, made, numbers
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+pytestmark = pytest.mark.slow
 
 
 def test_three_processes_share_the_blocks_of_one_folder(nursery, undisturbed, tmp_path):

@@ -107,6 +107,7 @@ def test_save_times_in_between_change_nothing():
     np.testing.assert_allclose(many.covariances[-1], few.covariances[-1], atol=1e-3 * size)
 
 
+@pytest.mark.slow
 def test_the_constant_of_the_finite_size_law():
     """E|Omega - Omega_bar|_inf at T = 5, d = 1000 is 0.00643; at any d it is a constant times sqrt(dt)."""
     times = linear_times(5.0, 50)

@@ -281,6 +281,7 @@ def test_a_start_that_is_not_finite_spoils_only_itself():
         np.testing.assert_allclose(partly[name][others], sound[name][others], rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_problems_can_be_mapped_too():
     curve = ExactODE().bind(Committee(d=100, p=1, k=1, gamma=1.0))
     initial, times = Overlaps(P=jnp.eye(1), M=jnp.zeros((1, 1)), Q=jnp.eye(1)), np.array([1.0, 2.0])

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.plateau import FLAT
 from sgdsim.errors import ArgumentError
+from sgdsim.figures.common.cell_panels import Layout, classes_of, colours_of, layout_of, marks_of, title_of
 from sgdsim.figures.common.curves import (
     BANDS,
     THEORY,
@@ -24,44 +24,15 @@ from sgdsim.figures.common.curves import (
     logarithmic_times,
     lone_label,
     marks,
-    place_label,
 )
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
-from sgdsim.figures.style import MARKERS, NAMED_COLOURS, NAMED_MARKERS, WIDTH, series_colours
+from sgdsim.figures.style import WIDTH
 from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
 COLUMNS = 3
 OPACITIES = {"std": 0.14, "sem": 0.4}
-SHADES = (-0.3, 0.45)
-"""Of several curves in one colour: from mixed with black to mixed with white."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which cells share a panel: its title and its cells with their labels, in the order of the grid.
-
-    Cells of a panel differ in one factor of the grid: the dimension d where it varies, else that of most values.
-    """
-
-    panels: tuple[tuple[str, dict[int, str]], ...]
-    classes: tuple[str | None, ...]
-    """Of every cell, the value of the parameter that is named by colours; None where there is no such parameter."""
-
-    @property
-    def classed(self) -> bool:
-        """Whether cells are of several classes, so that colours stand for these."""
-        return len(set(self.classes)) > 1
-
-    def mixed(self, cells: Iterable[int]) -> bool:
-        """Whether these cells are of several classes."""
-        return len({self.classes[cell] for cell in cells}) > 1
-
-    @property
-    def labels(self) -> list[str]:
-        """What tells the cells of a panel apart, of all panels."""
-        return list(dict.fromkeys(label for _, panel in self.panels for label in panel.values()))
 
 
 @dataclass(frozen=True)
@@ -96,7 +67,7 @@ class RiskFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """A panel for each combination of the axes that are not told apart by colour, and for each abscissa."""
-        layout = _layout(run)
+        layout = layout_of(run)
         panels = [(*panel, abscissa) for panel in layout.panels for abscissa in run.abscissae]
         columns = 2 if len(panels) == 4 or len(run.abscissae) == 2 else min(COLUMNS, len(panels))
         rows = -(-len(panels) // columns)
@@ -106,7 +77,7 @@ class RiskFigure(FigureKind):
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis, (title, cells, abscissa) in zip(axes.flat, panels, strict=False):
             _draw_panel(axis, run, run.risk, layout, cells, abscissa)
-            axis.set_title(_title(layout, title, cells))
+            axis.set_title(title_of(layout, title, cells))
             if not shared and len(cells) > 1:
                 axis.legend(handles=_keys(run, layout, cells), loc="lower left", fontsize=7)
         if not layout.classed:
@@ -146,83 +117,18 @@ def draw_risk(
     if abscissa not in run.results:
         raise ArgumentError("abscissa", 'be "t", "step" or "samples", and counted in the run', abscissa)
     labels = {cell: cell_label(run, cell) for cell in cells}
-    axes, layout = panel(ax), Layout((("", labels),), _classes(run))
+    axes, layout = panel(ax), Layout((("", labels),), classes_of(run))
     _draw_panel(axes, run, name, layout, labels, abscissa)
     axes.set_ylabel(f"{run.words(name)}, ${run.symbol(name)}$")
     return axes
 
 
-def _classes(run: Curves) -> tuple[str | None, ...]:
-    """Of every cell, the parameter all of whose values are names of colours."""
-    rows = run.parameters
-    for name in rows[0] if rows else ():
-        if all(row.get(name) in NAMED_COLOURS for row in rows):
-            return tuple(row[name] for row in rows)
-    return (None,) * len(rows)
-
-
-def _layout(run: Curves) -> Layout:
-    """Panels and labels; cells without a finite replica are left out."""
-    axes = run.axes
-    factors = _factors(axes, run.varying)
-    inner = max(factors, key=lambda names: ("d" in names, len(_values(axes, names))), default=())
-    outer = [name for names in factors if names != inner for name in names]
-    panels: dict[str, dict[int, str]] = {}
-    for cell in alive(run):
-        panels.setdefault(place_label(axes[cell], outer), {})[cell] = place_label(axes[cell], inner)
-    return Layout(tuple(panels.items()), _classes(run))
-
-
-def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The axes, with those that run together (a zip group) as one."""
-    factors: list[tuple[str, ...]] = []
-    for name in names:
-        for index, group in enumerate(factors):
-            both = len(_values(axes, (*group, name)))
-            if both == len(_values(axes, group)) or both == len(_values(axes, (name,))):
-                factors[index] = (*group, name)
-                break
-        else:
-            factors.append((name,))
-    return factors
-
-
-def _values(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    return list(dict.fromkeys(tuple(cell[name] for name in names) for cell in axes))
-
-
-def _title(layout: Layout, title: str, cells: Iterable[int]) -> str:
-    """The panel's own axes, and its class where the grid has several and the panel one."""
-    classes = {layout.classes[cell] for cell in cells}
-    return f"{title} ({classes.pop()})" if layout.classed and title and len(classes) == 1 else title
-
-
-def _colours(layout: Layout, cells: Mapping[int, str]) -> dict[int, str]:
-    """A colour for every cell of a panel: shades of its class's, or a place on the ordered palette."""
-    if not layout.classed:
-        palette = dict(zip(layout.labels, series_colours(len(layout.labels)), strict=True))
-        return {cell: palette[label] for cell, label in cells.items()}
-    colours = {}
-    for name, base in NAMED_COLOURS.items():
-        members = [cell for cell in cells if layout.classes[cell] == name]
-        mixes = np.linspace(*SHADES, len(members)) if len(members) > 1 else [0.0]
-        colours |= {cell: _mixed(base, mix) for cell, mix in zip(members, mixes, strict=False)}
-    return colours
-
-
-def _mixed(colour: str, mix: float) -> str:
-    """The colour mixed with white (mix > 0) or black (mix < 0)."""
-    share = abs(mix)
-    red, green, blue = ((1 - share) * part + share * (mix > 0) for part in to_rgb(colour))
-    return to_hex((red, green, blue))
-
-
 def _draw_panel(axes: Axes, run: Curves, name: str, layout: Layout, cells: Mapping[int, str], abscissa: str) -> None:
     """The curves of some cells, with their plateaus, and limits that the bands do not move."""
     drawn: list[np.ndarray] = []
-    colours = _colours(layout, cells)
+    colours = colours_of(layout, cells)
     for index, cell in enumerate(cells):
-        x, style = _abscissa(run, cell, abscissa), _marks(layout, cells, cell, index)
+        x, style = _abscissa(run, cell, abscissa), marks_of(layout, cells, cell, index)
         curves = _draw_curve(
             axes, run, name, cell, x, style | {"color": colours[cell], "label": curve_label(run, cell)}
         )
@@ -264,12 +170,6 @@ def _draw_plateau(axes: Axes, run: Curves, cell: int, x: np.ndarray, mean: np.nd
     axes.plot(places, heights, "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=4)
 
 
-def _marks(layout: Layout, cells: Mapping[int, str], cell: int, index: int) -> dict[str, Any]:
-    """A few marks along the curve: those of its class if the panel's cells are of several, else of its order."""
-    named = NAMED_MARKERS[layout.classes[cell] or ""] if layout.mixed(cells) else MARKERS[index % len(MARKERS)]
-    return {"marker": named, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}
-
-
 def _abscissa(run: Curves, cell: int, abscissa: str) -> np.ndarray:
     """Realised save times, steps or samples (per dimension, where there is one)."""
     x = run.results[abscissa].isel(cell=cell).to_numpy().astype(np.float64)
@@ -294,9 +194,9 @@ def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
 
 def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]:
     """The cells of a panel in a legend."""
-    keys, colours = [], _colours(layout, cells)
+    keys, colours = [], colours_of(layout, cells)
     for index, (cell, label) in enumerate(cells.items()):
-        style = _marks(layout, cells, cell, index)
+        style = marks_of(layout, cells, cell, index)
         style.pop("markevery", None)
         name = f"{label} ({layout.classes[cell]})" if layout.mixed(cells) else label or lone_label(run)
         keys.append(Line2D([], [], color=colours[cell], linewidth=1.5, label=name, **style))

@@ -11,6 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.errors import ArgumentError
+from sgdsim.figures.common.components import (
+    COMPONENTS,
+    Component,
+    chosen_components,
+    component_label,
+    label_components,
+    loudest,
+    series,
+)
 from sgdsim.figures.common.curves import (
     BANDS,
     THEORY,
@@ -34,15 +43,11 @@ from sgdsim.store.stored import Stored
 
 CELLS = 4
 """Cells drawn at most; of more, these many are picked evenly."""
-COMPONENTS = 3
-"""Components of a matrix drawn at most, from the largest at the final time to the smallest."""
 COLUMNS = 3
 TITLE = 34
 """Characters of a title that fit over a panel."""
 PREDICTED: dict[str, Any] = {"linewidth": 1.1, "linestyle": (0, (1, 1.3))}
 OPACITIES = {"std": 0.16, "sem": 0.45}
-
-Component = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -139,14 +144,14 @@ def draw_trajectories(
     **Raises:** ArgumentError where there is no such observable, or no cell with finite values.
     """
     axes, name, colours = panel(ax), _observable(run, name), _colours(run, cells)
-    components = _chosen_components(run, name, list(colours))
+    components = chosen_components(run, name, list(colours))
     for cell, colour in colours.items():
         for component in components:
             label = curve_label(run, cell) if component == components[0] else None
             _draw_curve(axes, run, name, cell, component, colour, label)
     axes.set_title(textwrap.fill(run.words(name), TITLE), parse_math=False)
     if components != [()]:
-        _label_components(axes, run, name, list(colours), components)
+        label_components(axes, run, name, list(colours), components)
     elif _is_positive(run, name, list(colours)):
         axes.set_yscale("log")
     _finish_times(axes, run, colours)
@@ -168,7 +173,7 @@ def draw_differences(
     name, colours = _observable(run, name), _colours(run, cells)
     if not run.knows(name):
         raise ArgumentError("name", "be an observable with a simulation and a theory", name)
-    axes, component = panel(ax), _loudest(run, name, list(colours))
+    axes, component = panel(ax), loudest(run, name, list(colours))
     relative = component == () and _is_positive(run, name, list(colours))
     for cell, colour in colours.items():
         _draw_difference(axes, run, name, cell, component, colour, relative=relative)
@@ -177,7 +182,7 @@ def draw_differences(
     axes.yaxis.get_offset_text().set_fontsize(7)
     axes.set_ylabel("relative difference" if relative else "difference", fontsize=8)
     if component:
-        label = _component_label(run, name, component)
+        label = component_label(run, name, component)
         axes.annotate(label, (0.04, 0.86), xycoords="axes fraction", fontsize=8, va="center")
     _finish_times(axes, run, colours)
     return axes
@@ -187,14 +192,14 @@ def _draw_difference(
     axes: Axes, run: Curves, name: str, cell: int, component: Component, colour: str, *, relative: bool
 ) -> None:
     """The difference of one cell, in units of the theory if it is `relative`."""
-    times, theory = run.times(cell), _series(run, f"{name}_theory", cell, component)
+    times, theory = run.times(cell), series(run, f"{name}_theory", cell, component)
     scale = 1 / theory if relative else 1.0
-    difference = scale * (_series(run, name, cell, component) - theory)
-    widths = {part: scale * _series(run, f"{name}_{part}", cell, component) for part in BANDS}
+    difference = scale * (series(run, name, cell, component) - theory)
+    widths = {part: scale * series(run, f"{name}_{part}", cell, component) for part in BANDS}
     _draw_bands(axes, times, difference, widths, colour)
     axes.plot(times, difference, color=colour, linewidth=1.0, label=curve_label(run, cell))
     if name in run.predicted:
-        predicted = scale * _series(run, f"{name}_predicted_std", cell, component)
+        predicted = scale * series(run, f"{name}_predicted_std", cell, component)
         for side in (predicted, -predicted):
             axes.plot(times, side, color=colour, **PREDICTED)
 
@@ -215,66 +220,18 @@ def _is_positive(run: Curves, name: str, cells: list[int]) -> bool:
 def _draw_curve(
     axes: Axes, run: Curves, name: str, cell: int, component: Component, colour: str, label: str | None
 ) -> None:
-    times, mean = run.times(cell), bounded(_series(run, run.column(name), cell, component))
+    times, mean = run.times(cell), bounded(series(run, run.column(name), cell, component))
     if run.simulated:
-        widths = {part: _series(run, f"{name}_{part}", cell, component) for part in BANDS}
+        widths = {part: series(run, f"{name}_{part}", cell, component) for part in BANDS}
         _draw_bands(axes, times, mean, widths, colour)
     axes.plot(times, mean, color=colour, linewidth=1.8, label=label)
     if run.knows(name):
-        axes.plot(times, _series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
+        axes.plot(times, series(run, f"{name}_theory", cell, component), **THEORY, zorder=3)
 
 
 def _draw_bands(axes: Axes, times: np.ndarray, centre: np.ndarray, widths: dict[str, np.ndarray], colour: str) -> None:
     for part, width in widths.items():
         draw_band(axes, times, centre - width, centre + width, colour, OPACITIES[part])
-
-
-def _series(run: Curves, variable: str, cell: int, component: Component) -> np.ndarray:
-    values = run.results[variable].isel(cell=cell).to_numpy()  # (times, *dims)
-    return values[(slice(None), *component)]
-
-
-def _chosen_components(run: Curves, name: str, cells: list[int]) -> list[Component]:
-    """At most COMPONENTS indices that every drawn cell has, the mirror images of a symmetric matrix left out."""
-    final = run.results[run.column(name)].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
-    symmetric = final.ndim == 3 and final.shape[1] == final.shape[2] and _equal(final, final.swapaxes(1, 2))
-    indices = [
-        index
-        for index in np.ndindex(final.shape[1:])
-        if np.isfinite(final[(slice(None), *index)]).all() and not (symmetric and index[0] > index[1])
-    ]
-    indices.sort(key=lambda index: -final[(-1, *index)])
-    picks = np.linspace(0, len(indices) - 1, min(COMPONENTS, len(indices))).round().astype(int)
-    return [indices[pick] for pick in picks]
-
-
-def _equal(left: np.ndarray, right: np.ndarray) -> bool:
-    return bool(np.allclose(left, right, rtol=1e-12, atol=1e-300, equal_nan=True))
-
-
-def _loudest(run: Curves, name: str, cells: list[int]) -> Component:
-    """The component that fluctuates most in the first of the cells, of those that are drawn."""
-    components = _chosen_components(run, name, cells)
-    return max(components, key=lambda component: float(_series(run, f"{name}_std", cells[0], component).sum()))
-
-
-def _component_label(run: Curves, name: str, component: Component) -> str:
-    """M_12, or M_{3,12} where an index has two digits; counted from 1 as in the papers."""
-    separator = "," if max(component) > 8 else ""
-    return f"${run.symbol(name)}_{{{separator.join(str(index + 1) for index in component)}}}$"
-
-
-def _label_components(axes: Axes, run: Curves, name: str, cells: list[int], components: list[Component]) -> None:
-    """Names of the components at the right end of their curves, pushed apart where they would overlap."""
-    bottom, top = axes.get_ylim()
-    gap = 0.1 * (top - bottom)
-    ceiling = np.inf
-    for component in components:  # largest first
-        height = min(_series(run, run.column(name), cells[-1], component)[-1], ceiling)
-        ceiling = height - gap
-        place = (run.times(cells[-1])[-1], height)
-        label = _component_label(run, name, component)
-        axes.annotate(label, place, xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)
 
 
 def _draw_legend(figure: Figure, run: Curves, colours: dict[int, str]) -> None:

@@ -20,7 +20,7 @@ from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, che
 from sgdsim.ensemble.parts import check_parts, check_problem
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
-from sgdsim.ensemble.shapes import bytes_of, signature, tile_shapes
+from sgdsim.ensemble.shapes import bytes_observed, bytes_of, signature, tile_shapes
 from sgdsim.ensemble.stack import form_of, own_bytes
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import solve_theory
@@ -288,5 +288,5 @@ class Ensemble:
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, float64 observables at every save time, and a tile's copy of what differs from cell to cell."""
-        per_tile = 2 * bytes_of(self._observed) * len(self.times) + own_bytes(self.outline)
+        per_tile = 2 * bytes_observed(*self.program) * len(self.times) + own_bytes(self.outline)
         return self._state_bytes + per_tile // self.lanes

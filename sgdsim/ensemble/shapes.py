@@ -28,6 +28,11 @@ def tile_shapes(structure: Any, shapes: tuple[Shape, ...]) -> tuple[Any, Any]:
     return jax.eval_shape(_started, *arguments, jax.ShapeDtypeStruct((2, arguments[0].lanes), jnp.uint32))
 
 
+def bytes_observed(structure: Any, shapes: tuple[Shape, ...]) -> int:
+    """Bytes of these observables at one save time."""
+    return bytes_of(tile_shapes(structure, shapes)[1])
+
+
 def bytes_of(shapes: Any) -> int:
     """Bytes of arrays of these shapes and types."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))

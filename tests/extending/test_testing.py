@@ -14,7 +14,7 @@ from sgdsim.systems import load_system
 from sgdsim.testing import BrokenContractError, check_system
 from tests.toy import SYSTEM, Decay, DecayTheory, Origin, Walk, Walker, WalkKernel
 
-COMMITTEE = committee.Committee(d=30, p=3, k=2, gamma=1.0, noise=0.1)
+COMMITTEE = committee.Committee(d=30, p=2, k=1, gamma=1.0, noise=0.1)
 BATCHES = committee.Committee(d=60, p=3, k=2, gamma=1.0, noise=0.1, batch=2)
 OVERLAP = committee.OverlapStart(0.3)
 PARTICLES = meanfield.MeanField(model=meanfield.tanh_model(), N=40, gamma=0.1, beta=0.5)

@@ -7,7 +7,7 @@ import jax
 
 def _platform() -> str:
     """Of the device that programs are compiled for."""
-    device = jax.config.jax_default_device
+    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]  (JAX adds it when it runs)
     return jax.default_backend() if device is None else getattr(device, "platform", device)
 
 

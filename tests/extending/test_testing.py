@@ -21,7 +21,7 @@ PARTICLES = meanfield.MeanField(model=meanfield.tanh_model(), N=40, gamma=0.1, b
 LAZY = meanfield.MeanField(model=meanfield.tanh_model(), N=40, gamma=0.1, beta=0.5, a=0.5)
 GLASSY = recovery.Recovery(alpha=2.0, eta=0.1, N=20, b=0.5, waiting=[0.1])
 LINEAR = recovery.Recovery(alpha=2.0, eta=0.1, N=20, degree=1)
-IMAGES = classification.Classification(N=10, gamma0=1.0, beta=0.5)
+IMAGES = classification.Classification(N=10, gamma=1.0, beta=0.5)
 
 HOLDS = {
     "chain": (COMMITTEE, OVERLAP, {"simulator": committee.Chain(kernel="xla")}),
@@ -32,16 +32,16 @@ HOLDS = {
     ),
     "chain by products": (BATCHES, OVERLAP, {"simulator": committee.Chain(precision="float64")}),
     "weights": (COMMITTEE, OVERLAP, {"simulator": committee.Weights()}),
-    "particles": (PARTICLES, meanfield.FromLaw(), {}),
-    "pair": (PARTICLES, meanfield.FromLaw(), {"simulator": meanfield.Pair()}),
-    "linearised": (LAZY, meanfield.FromLaw(), {"simulator": meanfield.Linearised(), "compare": False}),
+    "particles": (PARTICLES, meanfield.LawStart(), {}),
+    "pair": (PARTICLES, meanfield.LawStart(), {"simulator": meanfield.Pair()}),
+    "linearised": (LAZY, meanfield.LawStart(), {"simulator": meanfield.Linearised(), "compare": False}),
     "descent": (GLASSY, recovery.ExactStart(), {}),
     "descent, degree 1": (
         LINEAR,
         recovery.ExactStart(),
         {"simulator": recovery.Descent(response=True), "theory": recovery.LinearRegression()},
     ),
-    "network": (IMAGES, classification.RandomWeights(), {}),
+    "network": (IMAGES, classification.RandomStart(), {}),
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import xarray as xr
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
+from sgdsim.laws.catalogue import was_made
+from sgdsim.laws.power import FittedPower
+from sgdsim.laws.text import called
+from sgdsim.store.summary import Points, Summary
 
 DEVIATIONS = {
     "max_deviation": ("deviation", r"$\max_t\,\mathrm{E}\, |\Omega - \bar\Omega|_\infty$"),
@@ -26,15 +31,6 @@ REACHED = {
     "relaxation_time": r"relaxation time $\tau$",
 }
 """What is counted until the first scalar observable has fallen to a level."""
-NUMBERS = {
-    "power": "slope",
-    "threshold": "threshold",
-    "bias": "intercept",
-    "onset": "onset",
-    "two_term": "first_coefficient",
-    "log_power": "b",
-}
-"""The number that each kind of law is fitted for; None where no fit could be made."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Stored:
     """A finished run: `results` has a leading `cell` axis, the rest is as in the files of the same names."""
 
     results: xr.Dataset
-    summary: dict[str, Any]
+    summary: Summary
     provenance: dict[str, Any]
     experiment: str
 
@@ -50,7 +46,7 @@ class Stored:
     def load(cls, directory: Path) -> "Stored":
         """Reads results.nc, summary.json, provenance.json and experiment.toml.
 
-        **Raises:** ExperimentError naming the files that are not there.
+        **Raises:** ExperimentError naming the files that are not there, or that this version does not read.
         """
         names = ("results.nc", "summary.json", "provenance.json", "experiment.toml")
         absent = [name for name in names if not (directory / name).is_file()]
@@ -61,7 +57,7 @@ class Stored:
             loaded = results.load()
         return cls(
             results=loaded,
-            summary=json.loads((directory / "summary.json").read_text()),
+            summary=Summary.load(directory / "summary.json"),
             provenance=json.loads((directory / "provenance.json").read_text()),
             experiment=(directory / "experiment.toml").read_text(),
         )
@@ -80,7 +76,7 @@ class Stored:
     @property
     def per_dimension(self) -> bool:
         """Whether every cell has an input dimension d, for samples to be counted by."""
-        return all("d" in cell["parameters"] for cell in self.summary["cells"])
+        return all("d" in cell.parameters for cell in self.summary.cells)
 
     @property
     def _report(self) -> dict[str, Any]:
@@ -106,7 +102,7 @@ class Stored:
         if not names:
             theory = [str(name) for name in self.results.data_vars if str(name).endswith("_theory")]
             names = [name.removesuffix("_theory") for name in theory]
-        first = list(self.summary["cells"][0].get("final", {})) if self.summary["cells"] else []
+        first = list(self.summary.cells[0].final) if self.summary.cells else []
         ranks = {name: rank for rank, name in enumerate(first)}  # the system's own order, its risk first
         return tuple(
             sorted(names, key=lambda name: (self.results[self.column(name)].ndim > 2, ranks.get(name, len(ranks))))
@@ -118,20 +114,18 @@ class Stored:
         return tuple(name for name in self.observables if self.results[self.column(name)].dims == ("cell", "time"))
 
     @property
-    def fits(self) -> dict[str, dict[str, Any]]:
+    def fits(self) -> dict[str, FittedPower]:
         """The power laws that could be fitted, by name."""
         return self.laws("power")
 
     @property
-    def against(self) -> list[dict[str, Any]]:
+    def against(self) -> Sequence[Points]:
         """The quantities that are drawn against a parameter without a law, in the order of the experiment."""
-        return self.summary.get("against", [])
+        return self.summary.against
 
-    def laws(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The fits of one kind of law that could be made, by name; those without a kind are power laws."""
-        fits = self.summary.get("fits", {})
-        of_kind = {name: fit for name, fit in fits.items() if fit.get("law", "power") == kind}
-        return {name: fit for name, fit in of_kind.items() if fit.get(NUMBERS[kind]) is not None}
+    def laws(self, kind: str) -> dict[str, Any]:
+        """The fits of one kind of law that could be made, by name: what the summary holds of them."""
+        return {name: found for name, found in self.summary.fits.items() if found.law == kind and was_made(found)}
 
     @property
     def has_theory(self) -> bool:
@@ -160,10 +154,9 @@ class Stored:
             return self.results[self.column(name)].attrs["long_name"].removesuffix(", theory")
         return name.replace("_", " ")
 
-    def fitted(self, fit: dict[str, Any]) -> str:
-        """The fitted quantity of a law in words, e.g. "samples to level 0.001"."""
-        level = "" if fit.get("level") is None else f" {plain(fit['level'])}"
-        return f"{self.words(fit['quantity'])}{level}" + (f" / ln {fit['against']}" if fit.get("log") else "")
+    def called(self, points: Points) -> str:
+        """The quantity of points in words, e.g. "samples to level 0.001"."""
+        return called(points.quantity, points.level, self.words)
 
     def quantity_label(self, quantity: str, level: float | None = None) -> str:
         """A quantity of the cells on an axis of a figure."""
@@ -180,7 +173,7 @@ class Stored:
     @property
     def varying(self) -> tuple[str, ...]:
         """Names of the grid axes that take more than one value."""
-        cells = [cell["axes"] for cell in self.summary["cells"]]
+        cells = [cell.axes for cell in self.summary.cells]
         return tuple(name for name in cells[0] if len({cell[name] for cell in cells}) > 1) if cells else ()
 
     def times(self, cell: int) -> np.ndarray:

@@ -41,7 +41,7 @@ class SmallGammaFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """Lines, points and the floor."""
-        reference = place_label(run.summary["cells"][_references(run)[0]]["axes"], ("beta", "gamma0"))
+        reference = place_label(run.summary.cells[_references(run)[0]].axes, ("beta", "gamma0"))
         reference = reference.replace("$", "").replace("\\", "").replace("gamma_0", "gamma0")
         return (
             "Above: densities of the weights from the corner pixel at beta = 1, a line for each seed, over the mean of "
@@ -67,15 +67,15 @@ class SmallGammaFigure(FigureKind):
 
 def _noisy(run: Stored) -> list[int]:
     """Cells at beta = 1, from the largest gamma0 to the smallest."""
-    rows = run.summary["cells"]
-    found = [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] == 1]
-    return sorted(found, key=lambda cell: -rows[cell]["parameters"]["gamma0"])
+    rows = run.summary.cells
+    found = [cell for cell in cells(run) if rows[cell].parameters["beta"] == 1]
+    return sorted(found, key=lambda cell: -rows[cell].parameters["gamma0"])
 
 
 def _references(run: Stored) -> list[int]:
     """Cells at beta < 1 with two seeds at least."""
-    rows = run.summary["cells"]
-    return [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] < 1 and len(seeds(run, ONE, cell)) > 1]
+    rows = run.summary.cells
+    return [cell for cell in cells(run) if rows[cell].parameters["beta"] < 1 and len(seeds(run, ONE, cell)) > 1]
 
 
 def distances(run: Stored, name: str, cell: int) -> np.ndarray:
@@ -94,17 +94,17 @@ def _draw_histograms(axes: Axes, run: Stored, cell: int, colour: str) -> None:
         axes.stairs(density / bins.width, bins.edges, color=colour, linewidth=0.9, alpha=0.75)
     mean = seeds(run, ONE, _references(run)[0]).mean(axis=0)
     axes.stairs(mean / bins.width, bins.edges, color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
-    parameters = run.summary["cells"][cell]["parameters"]
+    parameters = run.summary.cells[cell].parameters
     axes.set(title=place_label(parameters, ("beta", "gamma0")), xlabel="$w$")
     axes.set_ylim(bottom=0)
 
 
 def _draw_distances(axes: Axes, run: Stored) -> None:
     """Every seed as a faint point, their mean with its error, and the floor."""
-    rows, floor_cell = run.summary["cells"], _references(run)[0]
+    rows, floor_cell = run.summary.cells, _references(run)[0]
     handles = []
     for name, colour in zip(NAMES, CATEGORIES, strict=False):
-        means, errors, places = [], [], [rows[cell]["parameters"]["gamma0"] for cell in _noisy(run)]
+        means, errors, places = [], [], [rows[cell].parameters["gamma0"] for cell in _noisy(run)]
         for cell, place in zip(_noisy(run), places, strict=True):
             values = distances(run, name, cell)
             axes.plot([place] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)
@@ -114,7 +114,7 @@ def _draw_distances(axes: Axes, run: Stored) -> None:
         axes.errorbar(places, means, errors, **style)
         axes.axhline(distances(run, name, floor_cell).mean(), color=colour, linewidth=1.0, linestyle=(0, (1, 2)))
         handles.append(Line2D([], [], color=colour, marker=MARKS[name], markersize=4.5, label=NAMES[name]))
-    beta = plain(rows[floor_cell]["parameters"]["beta"])
+    beta = plain(rows[floor_cell].parameters["beta"])
     between = rf"seeds at $\beta$ = {beta}"
     handles.append(Line2D([], [], color="#888888", linewidth=1.0, linestyle=(0, (1, 2)), label=between))
     axes.set(xscale="log", yscale="log", xlabel=r"$\gamma_0$ at $\beta$ = 1")

@@ -14,6 +14,7 @@ from sgdsim.figures.common.curves import place_label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.style import CATEGORIES, INK, WIDTH
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import End
 
 ACROSS, DOWN = "N", "beta"
 """The axes of the grid: columns and rows of panels."""
@@ -49,7 +50,7 @@ class WeightHistogramsFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """Two blocks of panels, one above the other."""
-        places = {key: sorted({cell["parameters"][key] for cell in run.summary["cells"]}) for key in (ACROSS, DOWN)}
+        places = {key: sorted({cell.parameters[key] for cell in run.summary.cells}) for key in (ACROSS, DOWN)}
         rows = len(places[DOWN])
         figure = Figure(figsize=(WIDTH, 2 * (1.25 * rows + 0.45) + 0.3), layout="constrained")
         for block, name in zip(figure.subfigures(2, 1, squeeze=False)[:, 0], (ONE, ACTIVE), strict=True):
@@ -64,13 +65,13 @@ def _draw_block(block: SubFigure, run: Stored, name: str, places: dict[str, list
     """All panels of one histogram, on the same axis of weights."""
     axes = block.subplots(len(places[DOWN]), len(places[ACROSS]), squeeze=False, sharex=True, sharey="row")
     edges = bins_of(run).edges
-    every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary["cells"]))])
+    every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary.cells))])
     for panel in axes.flat:
         panel.set_visible(False)
-    for index, cell in enumerate(run.summary["cells"]):
-        row, column = (places[key].index(cell["parameters"][key]) for key in (DOWN, ACROSS))
+    for index, cell in enumerate(run.summary.cells):
+        row, column = (places[key].index(cell.parameters[key]) for key in (DOWN, ACROSS))
         _draw_panel(axes[row, column], run, name, index)
-        axes[row, column].set_title(place_label(cell["parameters"], (ACROSS, DOWN)), pad=3)
+        axes[row, column].set_title(place_label(cell.parameters, (ACROSS, DOWN)), pad=3)
     axes[0, 0].set_xlim(*central(every, edges))
     for panel in axes[:, 0]:
         panel.set_ylabel("density")
@@ -90,14 +91,14 @@ def _draw_panel(axes: Axes, run: Stored, name: str, cell: int) -> None:
     for density in densities:
         axes.stairs(density / bins.width, bins.edges, **SEED)
     axes.stairs(densities.mean(axis=0) / bins.width, bins.edges, **MEAN)
-    apart = run.summary["cells"][cell]["final"].get("seed_distance")
+    apart = run.summary.cells[cell].final.get("seed_distance")
     if name == ONE and apart is not None:
         text = f"$W_1$ = {_distance(apart)}"
         axes.text(0.98, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=7)
 
 
-def _distance(apart: dict[str, float | None]) -> str:
+def _distance(apart: End) -> str:
     """Mean and error, without an exponent."""
-    mean, sem = apart["mean"], apart["sem"]
+    mean, sem = apart.mean, apart.sem
     text = rounded(mean, sem)
     return plain(mean, digits=2) if "e" in text else text

@@ -127,7 +127,7 @@ def _draw_against_time(axes: Axes, run: Stored, name: str, colours: dict[int, st
 
 def _draw_against_d(axes: Axes, run: Stored) -> None:
     cells = _alive(run)
-    d = np.array([run.summary["cells"][cell]["axes"]["d"] for cell in cells], np.float64)
+    d = np.array([run.summary.cells[cell].axes["d"] for cell in cells], np.float64)
     error = [2 * _error(run, cell) for cell in cells]
     for index, name in enumerate(run.predicted):
         final = np.array([_ratios(run, name, cell)[0][-1] for cell in cells])

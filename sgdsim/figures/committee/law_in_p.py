@@ -7,12 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdsim.analysis.log_power import verdict
 from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.committee.log_power import LAW, RIVAL, Collapsed, draw_columns, mark_widths, power_of
+from sgdsim.figures.common.fits import Law
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.style import CATEGORIES, INK, math_name
+from sgdsim.laws.log_power import verdict
 from sgdsim.store.stored import Stored
 
 
@@ -30,18 +31,18 @@ class LawInPFigure(FigureKind):
         """Points, both forms, which is excluded, predictions."""
         fits = list(run.laws(LAW).values())
         first = fits[0]
-        second = first["second"]
-        told = " ".join(f"By chi2, {verdict(fit['excluded'], fit['second'])}." for fit in fits if fit.get("rival"))
-        known = any(np.isfinite(np.array(fit["theory_points"], np.float64)).any() for fit in fits)
-        curve = any(fit.get("theory_curve") for fit in fits)
+        second = first.second
+        told = " ".join(f"By chi2, {verdict(fit.excluded, fit.second)}." for fit in fits if fit.rival)
+        known = any(np.isfinite(np.array(fit.theory_points, np.float64)).any() for fit in fits)
+        curve = any(fit.theory_curve for fit in fits)
         theory = " Crosses: what theory predicts of every point, without a fit." if known else ""
         theory += " Thin line: the prediction at other widths." if curve else ""
         theory += "".join(
-            f" No predicted curve: {fit['theory_curve_problem']}" for fit in fits if "theory_curve_problem" in fit
+            f" No predicted curve: {fit.theory_curve_problem}" for fit in fits if fit.theory_curve_problem
         )
         return (
-            f"Mean over replicas of the {run.words(first['quantity'])} from theory with its standard error, divided by"
-            f" {first['against']} to the power of the law, against {second}. Solid: a + b log({second}). Dashed: the"
+            f"Mean over replicas of the {run.words(first.quantity)} from theory with its standard error, divided by"
+            f" {first.against} to the power of the law, against {second}. Solid: a + b log({second}). Dashed: the"
             f" rival a + b sqrt(log({second})). {told}{theory} Below: the same, divided by the solid line."
             f"{caution(fits)}"
         )
@@ -59,11 +60,11 @@ def _draw(upper: Axes, lower: Axes, points: Collapsed, quantity: str) -> None:
     end = max(points.v.max(), points.curve[0].max(initial=1.0))
     span = np.geomspace(points.v.min() / 1.15 if points.v.min() > 1.15 else 1.0, end * 1.1, 128)
     upper.plot(span, points.growth(span), color=INK, label=_form(points.fit, points.fit, r"\log"), zorder=1)
-    rival = points.fit.get("rival")
+    rival = points.fit.rival
     if rival:
         dashed: dict[str, Any] = {"color": CATEGORIES[-1], "linestyle": RIVAL, "zorder": 1}
         # Its own exponent differs by a hair from the law's, by which the points are divided: the middle point agrees.
-        shift = float(np.exp(np.mean(np.log(points.x)))) ** (rival["exponent"] - points.power)
+        shift = float(np.exp(np.mean(np.log(points.x)))) ** (rival.exponent - points.power)
         upper.plot(span, shift * points.growth(span, rival), label=_form(points.fit, rival, r"\sqrt{\log}"), **dashed)
         lower.plot(span, shift * points.growth(span, rival) / points.growth(span), **dashed)
     if points.curve.size:
@@ -75,14 +76,14 @@ def _draw(upper: Axes, lower: Axes, points: Collapsed, quantity: str) -> None:
     lower.set(xscale="log")
     decades = 10.0 ** np.arange(2, np.log10(end) + 1e-9)
     mark_widths(lower, np.append(points.v, decades[decades > 2 * points.v.max()]))
-    upper.set_ylabel(f"{quantity} / ${power_of(points.fit['against'], points.power)}$")
-    lower.set_xlabel(math_name(points.fit["second"]))
+    upper.set_ylabel(f"{quantity} / ${power_of(points.fit.against, points.power)}$")
+    lower.set_xlabel(math_name(points.fit.second))
     upper.legend(loc="upper left", fontsize=7)
 
 
-def _form(fit: dict[str, Any], numbers: dict[str, Any], growth: str) -> str:
+def _form(fit: Law, form: Law, growth: str) -> str:
     """A form with its coefficients and chi2, for a legend."""
-    a, b = (rounded(numbers[name], numbers[f"{name}_error"]) for name in ("a", "b"))
-    variable = math_name(fit["second"]).strip("$")
+    a, b = rounded(form.a, form.a_error), rounded(form.b, form.b_error)
+    variable = math_name(fit.second).strip("$")
     inside = rf"{growth[:-1]} {variable}}}" if growth.endswith("}") else rf"{growth} {variable}"
-    return f"{a} + {b} ${inside}${label(numbers, ', ', ', does not hold')}"
+    return f"{a} + {b} ${inside}${label(form, ', ', ', does not hold')}"

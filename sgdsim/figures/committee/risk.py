@@ -1,5 +1,6 @@
 """The learning curves: mean risk against time on logarithmic axes, with error bands, over the curve of theory."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -61,7 +62,7 @@ class RiskFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Bands, theory, plateaus and what was left out."""
         theory = " Dashed: theory." if run.has_theory else ""
-        plateaus = any(cell.get("plateau") for cell in run.summary["cells"])
+        plateaus = any(cell.plateau for cell in run.summary.cells)
         bars = f" Bars: begin and end of the plateau, where the mean falls more slowly than t^-{FLAT:g}; " * plateaus
         listed = "the table of cells has their heights." * plateaus
         dead = run.results.sizes["cell"] - len(alive(run))
@@ -104,18 +105,18 @@ class RiskFigure(FigureKind):
 
 def _layout(run: Stored) -> Layout:
     """Panels and labels; cells without a finite replica are left out."""
-    axes = [cell["axes"] for cell in run.summary["cells"]]
+    axes = [cell.axes for cell in run.summary.cells]
     factors = _factors(axes, run.varying)
     inner = max(factors, key=lambda names: ("d" in names, len(_values(axes, names))), default=())
     outer = [name for names in factors if names != inner for name in names]
     panels: dict[str, dict[int, str]] = {}
     for cell in alive(run):
         panels.setdefault(place_label(axes[cell], outer), {})[cell] = place_label(axes[cell], inner)
-    regions = {cell.get("region") for cell in run.summary["cells"]}
+    regions = {cell.parameters.get("region") for cell in run.summary.cells}
     return Layout(tuple(panels.items()), len(regions) > 1 and regions <= REGION_COLOURS.keys())
 
 
-def _factors(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The axes, with those that run together (a zip group) as one."""
     factors: list[tuple[str, ...]] = []
     for name in names:
@@ -129,7 +130,7 @@ def _factors(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[s
     return factors
 
 
-def _values(axes: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+def _values(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
     return list(dict.fromkeys(tuple(cell[name] for name in names) for cell in axes))
 
 
@@ -162,7 +163,7 @@ def _mixed(colour: str, mix: float) -> str:
 
 def _region(run: Stored, cell: int) -> str | None:
     """The region of the phase diagram; None for a system without."""
-    return run.summary["cells"][cell]["region"]
+    return run.summary.cells[cell].parameters.get("region")
 
 
 def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[int, str], abscissa: str) -> None:
@@ -181,9 +182,9 @@ def _draw_panel(axes: Axes, run: Stored, cells: dict[int, str], colours: dict[in
         if run.simulated and f"{name}_theory" in rows:
             axes.plot(x, rows[f"{name}_theory"].to_numpy(), **THEORY, zorder=3)
             drawn.append(rows[f"{name}_theory"].to_numpy())
-        plateau = run.summary["cells"][cell].get("plateau")
+        plateau = run.summary.cells[cell].plateau
         if plateau:
-            ends = np.array([plateau["begin"], plateau["end"]])
+            ends = np.array([plateau.begin, plateau.end])
             heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
             axes.plot(ends * stretch, heights, "|", color=colours[cell], markersize=9, markeredgewidth=1.6, zorder=4)
     logarithmic_times(axes)
@@ -203,7 +204,7 @@ def _abscissa(run: Stored, cell: int, abscissa: str) -> tuple[np.ndarray, float]
     """Realised save times, steps or samples (per dimension, where there is one), and their ratio to the times."""
     times, x = run.times(cell), run.results[abscissa].isel(cell=cell).to_numpy().astype(np.float64)
     if abscissa == "samples" and run.per_dimension:
-        x = x / run.summary["cells"][cell]["parameters"]["d"]
+        x = x / run.summary.cells[cell].parameters["d"]
     return x, float(x[-1] / times[-1])
 
 

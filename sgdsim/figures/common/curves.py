@@ -93,7 +93,7 @@ def place_label(axes: Mapping[str, Any], names: Iterable[str]) -> str:
 
 def cell_label(run: Stored, cell: int) -> str:
     """What sets a cell apart from the others; empty where there is one only."""
-    return place_label(run.summary["cells"][cell]["axes"], run.varying)
+    return place_label(run.summary.cells[cell].axes, run.varying)
 
 
 def lone_label(run: Stored) -> str:

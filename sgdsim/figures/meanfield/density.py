@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sgdsim.analysis.dataset import KEPT
 from sgdsim.analysis.histograms import binned_wasserstein
+from sgdsim.analysis.names import KEPT
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import THEORY, alive, evenly
 from sgdsim.figures.kinds import FigureKind
@@ -90,7 +90,7 @@ def _rows(run: Stored) -> dict[float, list[int]]:
 
 
 def _parameter(run: Stored, cell: int, name: str) -> float | int:
-    return run.summary["cells"][cell]["parameters"][name]
+    return run.summary.cells[cell].parameters[name]
 
 
 def _limit(run: Stored, cell: int) -> Float[np.ndarray, " bins"]:

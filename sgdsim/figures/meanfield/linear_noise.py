@@ -31,10 +31,10 @@ class LinearNoiseFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """What the line means."""
-        law = _found(run) or {}
+        law = _found(run)[0]
         theory = " Dashed: the linearised equations, without a fit." if _expected(law) else ""
         return (
-            f"N times the {run.words(law['quantity'])} at the final time, against N eps = gamma N^beta; mean over runs "
+            f"N times the {run.words(law.quantity)} at the final time, against N eps = gamma N^beta; mean over runs "
             "with its standard error. Line: c eps + b/N, one fit for all beta: the noise that the limit does not have, "
             f"and the sampling of the law by N particles.{theory} Below: the points, divided by it."
             f"{quality.caution([law])}"
@@ -42,10 +42,10 @@ class LinearNoiseFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """The line above, the ratio below."""
-        law = _found(run) or {}
+        law = _found(run)[0]
         figure = Figure(figsize=(4.6, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        first, second = law["first_coefficient"], law["second_coefficient"]
+        first, second = law.first_coefficient, law.second_coefficient
         groups = _points(run, law)
         colours = series_colours(len(groups))
         for index, (beta, points) in enumerate(groups.items()):
@@ -54,7 +54,7 @@ class LinearNoiseFigure(FigureKind):
             lower.errorbar(x, *(values / (first * x + second) for values in (y, error)), linestyle="none", **style)
         every = np.concatenate(list(groups.values()))[:, 0]
         span = np.geomspace(every.min() / 1.3, every.max() * 1.3, 128)
-        c, b = (rounded(law[f"{term}_coefficient"], law.get(f"{term}_error")) for term in ("first", "second"))
+        c, b = rounded(first, law.first_error), rounded(second, law.second_error)
         label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}" + quality.label(law, "\n", ", law does not hold")
         upper.plot(span, first * span + second, color=INK, linewidth=1.0, label=label, zorder=1)
         expected = _expected(law)
@@ -63,7 +63,7 @@ class LinearNoiseFigure(FigureKind):
             label = rf"linear theory: $c$ = {plain(c)}, $b$ = {plain(b)}"
             upper.plot(span, c * span + b, label=label, **THEORY)
             lower.plot(span, (c * span + b) / (first * span + second), **THEORY)
-        upper.set(xscale="log", yscale="log", ylabel=rf"$N\ \times$ {run.words(law['quantity'])}")
+        upper.set(xscale="log", yscale="log", ylabel=rf"$N\ \times$ {run.words(law.quantity)}")
         upper.legend(loc="upper left")
         lower.axhline(1.0, color=INK, linewidth=0.8)
         lower.set(xlabel=r"$N \varepsilon = \gamma N^\beta$", ylabel="measured / line")
@@ -72,21 +72,21 @@ class LinearNoiseFigure(FigureKind):
 
 def _expected(law: Law) -> tuple[float, float] | None:
     """c and b of the linearised equations, where the system knows them."""
-    c, b = (law.get(f"{term}_expected") for term in ("first", "second"))
+    c, b = law.first_expected, law.second_expected
     return None if c is None or b is None else (c, b)
 
 
-def _found(run: Stored) -> Law | None:
-    """The first fit of two terms to cells of several beta."""
-    laws = [law for law in run.laws("two_term").values() if (law["against"], law["second"]) == (EPS, INVERSE)]
-    return next((law for law in laws if len(_points(run, law)) > 1), None)
+def _found(run: Stored) -> list[Law]:
+    """The fits of two terms to cells of several beta; the first is drawn."""
+    laws = [law for law in run.laws("two_term").values() if (law.against, law.second) == (EPS, INVERSE)]
+    return [law for law in laws if len(_points(run, law)) > 1]
 
 
 def _points(run: Stored, law: Law) -> dict[float, Float[np.ndarray, "points 3"]]:
     """N eps and N times the quantity with its error, for every beta."""
-    cells = [cell["parameters"] | cell["axes"] for cell in run.summary["cells"]]
+    cells = [cell.values for cell in run.summary.cells]
     betas = {(cell[EPS], cell[INVERSE]): cell[AXIS] for cell in cells}
     found: dict[float, list[tuple[float, ...]]] = {}
-    for eps, inverse, mean, error in law["points"]:
+    for eps, inverse, mean, error in law.points:
         found.setdefault(betas[eps, inverse], []).append((eps / inverse, mean / inverse, (error or 0.0) / inverse))
     return {beta: np.array(sorted(found[beta])) for beta in sorted(found)}

@@ -78,7 +78,7 @@ def _waiting(run: Stored) -> list[float]:
 
 def _draw_panel(axes: Axes, run: Stored, cell: int) -> None:
     name, waiting = _names(run)[0], _waiting(run)
-    dt, times = run.summary["cells"][cell]["dt"], run.times(cell)
+    dt, times = run.summary.cells[cell].parameters["dt"], run.times(cell)
     for index, colour in enumerate(series_colours(len(waiting))):
         start = np.rint(waiting[index] / dt) * dt
         later = times > start * (1 + 1e-9)  # a logarithmic axis has no place for 0

@@ -52,7 +52,7 @@ class Place:
             seconds = time.monotonic() - began
             self._check_devices(Path(folder))
             summary = Summary.load(Path(folder) / "summary.json")
-        return seconds, summary.wall_seconds, summary.steps_per_second
+        return seconds, summary.wall_seconds, summary.steps_per_second or 0.0
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -45,7 +45,7 @@ def section() -> type[Fit]:
 
 
 def _optional(info: FieldInfo) -> tuple[Any, Any]:
-    """The same key with None where it is left out."""
+    """A key of a law as the section of any law has it: None where it is left out."""
     annotation: Any = info.annotation
     annotation = annotation if annotation is bool else annotation | None
     for constraint in info.metadata:

@@ -175,15 +175,15 @@ class Law(abc.ABC, Generic[Keys, Found]):
 
     @abc.abstractmethod
     def headline(self, found: Found) -> str:
-        """A fit that could be made, in one line."""
+        """A fit that could be made, in one line of text."""
 
     @abc.abstractmethod
     def statement(self, found: Found, words: Words) -> Statement:
-        """The same at the top of a page."""
+        """A fit that could be made, as it is said at the top of a page."""
 
     @abc.abstractmethod
     def row(self, name: str, found: Found, words: Words) -> tuple[str, ...]:
-        """The same in the table of its kind, a cell for each of `columns`."""
+        """A fit that could be made, in the table of its kind: a cell for each of `columns`."""
 
     def table(self, fits: Mapping[str, Found], words: Words) -> Table:
         """The fits of this kind that could be made, by name."""
@@ -207,7 +207,7 @@ def judgement(found: Judged) -> str:
 
 
 def reason(error: ArgumentError) -> str:
-    """The same in words."""
+    """What was wrong with the data, as the `problem` of a fit."""
     return f"no fit: `{error.argument}` must {error.must}"
 
 

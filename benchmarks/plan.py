@@ -83,7 +83,7 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
     conductor.run()
     ended, summary = time.time(), conductor.summary
     assert summary is not None
-    simulated = summary["wall_seconds"] if summary["steps_per_second"] is not None else 0.0
+    simulated = summary.wall_seconds if summary.steps_per_second is not None else 0.0
     made = marks[0] - begun - compiling.within(begun, marks[0])
     return {
         "start": begun - began - compiling.within(began, begun),

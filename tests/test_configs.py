@@ -121,17 +121,17 @@ def test_every_figure_of_the_paper_has_a_quick_variant():
 def test_it_finds_its_exponents(name, tmp_path):
     """Each exponent within 3 standard errors of theory, the ODE's own at these d where it has one, and within 0.05."""
     summary = run(FOLDER / f"{name}.toml", tmp_path, CUTS[name])
-    assert summary["n_diverged"] == 0
-    for label, fit in summary["fits"].items():
-        if fit["expected_slope"] is None:
+    assert summary.n_diverged == 0
+    for label, fit in summary.fits.items():
+        if fit.expected_slope is None:
             continue
-        assert fit["slope_error"] < 0.05, label
-        assert abs(fit["slope"] - fit["expected_slope"]) < 0.05, label
-        theory = fit["expected_slope"] if fit["theory_slope"] is None else fit["theory_slope"]
-        assert abs(fit["slope"] - theory) < 3 * fit["slope_error"], label
+        assert fit.slope_error < 0.05, label
+        assert abs(fit.slope - fit.expected_slope) < 0.05, label
+        theory = fit.expected_slope if fit.theory_slope is None else fit.theory_slope
+        assert abs(fit.slope - theory) < 3 * fit.slope_error, label
     if name == "figure_3_blue_noise":
         assert {path.suffix for path in write_report(tmp_path)} == {".png", ".pdf", ".html"}
-        for cell in summary["cells"]:
-            measured, theory = cell["plateau"], cell["plateau_theory"]
+        for cell in summary.cells:
+            measured, theory = cell.plateau, cell.plateau_theory
             assert measured["height"] == pytest.approx(theory["height"], rel=0.1)
             assert measured["end"] == pytest.approx(theory["end"], rel=0.3)

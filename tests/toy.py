@@ -17,7 +17,8 @@ from sgdsim.contracts import Curve, Kernel, Problem, Simulator, Start, System, T
 from sgdsim.cost import StepCost
 from sgdsim.ensemble.times import linear_times
 from sgdsim.experiment.cells import Cell
-from sgdsim.experiment.experiment import Experiment, Fit
+from sgdsim.experiment.experiment import Experiment
+from sgdsim.laws.power import PowerFit
 
 LANES = 4
 
@@ -178,7 +179,10 @@ def make_experiment(*, d=(20, 40, 80), noise=(1.0,), replicas=24, block=8, seed=
         seed=seed,
         batch=batch,
         block=block,
-        fits={"scaling": Fit("sup_deviation", "dt"), "risk": Fit("risk", "d")},
+        fits={
+            "scaling": PowerFit(quantity="sup_deviation", against="dt"),
+            "risk": PowerFit(quantity="risk", against="d"),
+        },
         figures=(),
         against=(),
         resolved=resolved | {"ensemble": ensemble},

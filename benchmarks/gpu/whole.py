@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.gpu.setting import Missing, NoGpu, Setting, table
 from benchmarks.sweeps import EXPERIMENT
+from sgdsim.store.summary import Summary
 
 LAW = ("scaling_law --quick", ("committee/scaling_law", "--quick"))
 FIGURE = ("figure_4_green_half up to t = 20", ("committee/figure_4_green_half", "--set", "times.final=20"))
@@ -50,8 +51,8 @@ class Place:
                 raise RuntimeError(error.stderr.decode().strip().rpartition("\n")[2] or str(error)) from error
             seconds = time.monotonic() - began
             self._check_devices(Path(folder))
-            summary = json.loads((Path(folder) / "summary.json").read_text())
-        return seconds, summary["wall_seconds"], summary["steps_per_second"]
+            summary = Summary.load(Path(folder) / "summary.json")
+        return seconds, summary.wall_seconds, summary.steps_per_second or 0.0
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -6,24 +6,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from sgdsim.analysis.endings import KEPT, PREDICTED, PREDICTED_STD
 from sgdsim.analysis.moments import Moments
+from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, MAX_DEVIATION, PREDICTED, PREDICTED_STD
 from sgdsim.contracts import Problem, Scalar, Spread, System, Variable
 from sgdsim.ensemble.statistics import DEVIATION
 from sgdsim.ensemble.tiles import Tiles
 
 DISTANCE = Variable("distance from theory", r"|\Omega - \bar\Omega|_\infty")
 """How the `deviation` is named and drawn, in every system."""
-
-EACH_DEVIATION = {
-    "sup_deviation": "maximum over the save times of |Omega - Omega_bar|_inf",
-    "final_deviation": "|Omega - Omega_bar|_inf at the last save time",
-}
-"""Distances of a replica from theory that are kept for every replica."""
-MAX_DEVIATION = "max_deviation"
-"""max_t E |Omega - Omega_bar|_inf, the theorem's: the largest `deviation`, a mean over replicas, of all save times."""
-DEVIATIONS = {MAX_DEVIATION: "maximum over the save times of the mean of |Omega - Omega_bar|_inf"} | EACH_DEVIATION
-"""All numbers that say how far a cell is from theory. max_deviation <= the mean of sup_deviation."""
 
 
 def to_dataset(

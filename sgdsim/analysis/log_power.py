@@ -11,21 +11,17 @@ of weighted least squares the square of the number is the chi2 that the form los
 be that both are excluded, and neither is the law, or none, and the data cannot tell.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sgdsim.analysis.fits import finite_samples, resampled_means
-from sgdsim.analysis.goodness import in_words, judged
+from sgdsim.analysis.goodness import judged
 from sgdsim.analysis.power_terms import Best, PowerTerms
 from sgdsim.errors import ArgumentError
-
-EXCLUDED = 3.0
-"""Standard errors from which on a form counts as excluded."""
 
 Scatter = Callable[[PowerTerms, Best], Float[np.ndarray, " parameters"]]
 """The standard errors of the parameters of a law around its best ones."""
@@ -145,29 +141,6 @@ def weighted_log_power(
     form = _Points.of(x, v, values, sem, exponent).form(np.log)
     a, b, s = form.told(form.best())[0].tolist()
     return a, b, s
-
-
-def in_standard_errors(law: Mapping[str, Any]) -> str:
-    """`, b > 0 at 33.1 standard errors`, from the fields of a `LogPower`; empty without an error."""
-    if not law["b_error"]:
-        return ""
-    ratio = law["b"] / law["b_error"]
-    return f", b {'>' if ratio > 0 else '<'} 0 at {abs(ratio):.1f} standard errors"
-
-
-def verdict(excluded: Mapping[str, Any] | None, second: str) -> str:
-    """Which form is excluded, in words, from the fields of an `Exclusion`; `second` is the name of v."""
-    log, root = f"log({second})", f"sqrt(log({second}))"
-    if excluded is None or excluded["log"] is None or excluded["sqrt_log"] is None:
-        return f"{log} and {root} are not told apart by these points"
-    at, root_at = excluded["log"], excluded["sqrt_log"]
-    if (at >= EXCLUDED) == (root_at >= EXCLUDED):
-        both = "both are" if at >= EXCLUDED else "neither is"
-        mixture = f"; a + b {log} + c {root} has {in_words(excluded['chi2'], excluded['dof'])}" * (at >= EXCLUDED)
-        return f"{both} excluded, {log} at {at:.1f} and {root} at {root_at:.1f} standard errors{mixture}"
-    if at >= EXCLUDED:
-        log, at, root, root_at = root, root_at, log, at
-    return f"{root} is excluded at {root_at:.1f} standard errors, {log} is not, at {at:.1f}"
 
 
 def _root(v: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -27,6 +27,7 @@ from sgdsim.run.stop import Exit
 
 if TYPE_CHECKING:
     from sgdsim.experiment.experiment import Experiment
+    from sgdsim.store.summary import Summary
 
 T = TypeVar("T")
 
@@ -191,18 +192,18 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def headline(summary: dict[str, Any]) -> Iterator[str]:
+def headline(summary: "Summary") -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
     from sgdsim.laws.catalogue import headline
 
-    for name, fit in summary["fits"].items():
+    for name, fit in summary.fits.items():
         yield f"{name}: {headline(fit)}"
-    if summary["steps_per_second"] is None:
-        diverged = sum(cell["theory_diverged"] for cell in summary["cells"])
-        yield f"{len(summary['cells'])} cells of theory, {diverged} diverged, in {summary['wall_seconds']:.1f} s"
+    if summary.steps_per_second is None:
+        diverged = sum(cell.theory_diverged or False for cell in summary.cells)
+        yield f"{len(summary.cells)} cells of theory, {diverged} diverged, in {summary.wall_seconds:.1f} s"
         return
-    meaning = f" ({summary['divergence']})" if summary["n_diverged"] else ""
+    meaning = f" ({summary.divergence})" if summary.n_diverged else ""
     yield (
-        f"{summary['n_replicas']} replicas, {summary['n_diverged']} diverged{meaning},"
-        f" {summary['steps_per_second']:.3g} steps/s over {summary['wall_seconds']:.1f} s of simulation"
+        f"{summary.n_replicas} replicas, {summary.n_diverged} diverged{meaning},"
+        f" {summary.steps_per_second:.3g} steps/s over {summary.wall_seconds:.1f} s of simulation"
     )

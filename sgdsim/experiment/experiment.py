@@ -18,7 +18,6 @@ from sgdsim.experiment.schema import (
     AgainstSection,
     Document,
     EnsembleSection,
-    FitSection,
     ReportSection,
     Table,
     TimesSection,
@@ -27,7 +26,8 @@ from sgdsim.experiment.schema import (
 )
 from sgdsim.experiment.source import read_source
 from sgdsim.experiment.wording import closest, show
-from sgdsim.laws.quantities import Fit
+from sgdsim.laws.catalogue import fit_of, section
+from sgdsim.laws.law import Fit
 from sgdsim.plugins import plugins
 from sgdsim.systems import is_known, known_systems, load_system
 
@@ -58,7 +58,7 @@ class Experiment:
     block: int | None
     fits: dict[str, Fit]
     figures: tuple[str, ...]
-    against: tuple[Fit, ...]
+    against: tuple[AgainstSection, ...]
     resolved: dict[str, Any]
     file: str = ""
 
@@ -89,7 +89,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     alone = asks_for_none(sections.get("simulator"))
     optional = {name: {} for name, spared in (("start", "start" in tables), ("ensemble", alone)) if spared}
     check_table(Document, optional | source.document, (), complaints)
-    fits = {name: check_table(FitSection, fit, ("fits", name), complaints) for name, fit in tables["fits"].items()}
+    any_law = section()
+    fits = {name: check_table(any_law, fit, ("fits", name), complaints) for name, fit in tables["fits"].items()}
     points = _read_points(sections["report"], complaints)
     if system is None or "problem" not in tables:
         complaints.raise_all()
@@ -217,7 +218,7 @@ def _resolve(
 
 def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table, file: str) -> Experiment:
     ensemble = resolved.get("ensemble", {"replicas": 0, "seed": 0})
-    report = resolved["report"]
+    report, any_law = resolved["report"], section()
     return Experiment(
         name=name,
         title=resolved["title"],
@@ -227,9 +228,9 @@ def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Tabl
         seed=ensemble["seed"],
         batch=ensemble.get("batch"),
         block=ensemble.get("block"),
-        fits={name: Fit(**fit) for name, fit in resolved["fits"].items()},
+        fits={name: fit_of(any_law(**fit)) for name, fit in resolved["fits"].items()},
         figures=tuple(report["figures"]),
-        against=tuple(Fit(point["quantity"], point["axis"], point.get("level")) for point in report["against"]),
+        against=tuple(AgainstSection(**point) for point in report["against"]),
         resolved=resolved,
         file=file,
     )

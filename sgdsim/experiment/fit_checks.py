@@ -1,59 +1,83 @@
 """Complaints about fits and points of what the cells of an experiment do not have."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sgdsim.analysis.dataset import DEVIATIONS
+from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
 from sgdsim.experiment.locate import KeyPath
-from sgdsim.experiment.schema import AgainstSection, FitSection
+from sgdsim.experiment.schema import AgainstSection
 from sgdsim.experiment.wording import show, unknown
-from sgdsim.laws.catalogue import LAWS
-from sgdsim.laws.quantities import Fit, scalars
+from sgdsim.laws.catalogue import DEFAULT, LAWS, fit_of
+from sgdsim.laws.law import Fit, Law
+from sgdsim.laws.power import PowerFit
+from sgdsim.laws.quantities import scalars
 
 
 def check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Cell]) -> None:
-    """Complains about fits of what the cells do not have."""
-    rows = [cell.problem.parameters() for cell in cells]
-    for name, fit in fits.items():
+    """Complains about fits of what the cells do not have; `fits` are tables with the keys of any law."""
+    curves = {law.reach for law in LAWS.values()}
+    for name, table in fits.items():
         path = ("fits", name)
         if not re.fullmatch(r"[\w-]+", name):
             builder.complaints.add(path, "must be named by letters, digits, _ and - only")
-        if fit is None:
+        if table is None:
             continue
-        _check_keys(fit, path, scalars(builder.system), builder.complaints)
-        compares = LAWS[fit.law].compares
-        _check_comparison(path, "law" if compares else "quantity", fit, compares, builder)
-        if fit.along is not None and fit.along not in builder.grid.paths:
-            complain_unknown("axis of the grid", (*path, "along"), fit.along, builder.grid.paths, builder.complaints)
-        for key in ("against", "second"):
-            _check_parameter((*path, key), getattr(fit, key), builder)
-        named = [key for key in (fit.against, fit.second) if key in builder.parameters]
-        columns = {key: [float(row[key]) for row in rows] for key in named}
-        missing = LAWS[fit.law].misses(Fit(**fit.model_dump()), columns)
-        if missing is not None:
-            key, text, remedy = missing
-            builder.complaints.add((*path, key), text, remedy=f"write e.g. {remedy}")
-        elif fit.predict_to is not None and cells:
-            _check_prediction(fit, path, builder, cells)
+        law = LAWS[table.law]
+        _check_quantity(law, table, path, builder)
+        _check_comparison(path, "law" if law.compares else "quantity", table, law.compares, builder)
+        _check_parameter((*path, "against"), table.against, builder)
+        if table.along is not None and table.along not in builder.grid.paths:
+            complain_unknown("axis of the grid", (*path, "along"), table.along, builder.grid.paths, builder.complaints)
+        strange = list(_strange_keys(law, table))
+        for key, text in strange:
+            builder.complaints.add((*path, key), text, remedy="remove it" if key in curves else "")
+        if not strange:
+            _check_own(law, fit_of(table), path, builder, cells)
 
 
-def _check_prediction(fit: Any, path: KeyPath, builder: CellBuilder, cells: Sequence[Cell]) -> None:
+def _strange_keys(law: Law[Any, Any], table: Any) -> Iterator[tuple[str, str]]:
+    """Keys that the law does not take, or cannot do without, each with what it must be."""
+    for key in type(table).model_fields:
+        value, own = getattr(table, key), law.keys.model_fields.get(key)
+        if own is None and value is True:
+            yield key, f"must be false for law = {show(law.name)}"
+        elif own is None and value not in (None, False):
+            yield key, f"must not be given for law = {show(law.name)}"
+        elif own is not None and own.is_required() and value is None:
+            yield key, f"must be given for law = {show(law.name)}"
+
+
+def _check_own(law: Law[Any, Any], fit: Fit, path: KeyPath, builder: CellBuilder, cells: Sequence[Cell]) -> None:
+    """Complains about a fit by what its own law asks for."""
+    for key, text in law.mistakes(fit):
+        builder.complaints.add((*path, key), text)
+    for key, name in fit.parameters.items():
+        _check_parameter((*path, key), name, builder)
+    rows = [cell.problem.parameters() for cell in cells]
+    named = [name for name in fit.parameters.values() if name in builder.parameters]
+    missing = law.misses(fit, {name: [float(row[name]) for row in rows] for name in named})
+    if missing is not None:
+        key, text, remedy = missing
+        builder.complaints.add((*path, key), text, remedy=f"write e.g. {remedy}")
+    elif law.reaches(fit) is not None and cells:
+        _check_prediction(fit, (*path, law.reach), builder, cells)
+
+
+def _check_prediction(fit: Fit, path: KeyPath, builder: CellBuilder, cells: Sequence[Cell]) -> None:
     """Complains about a predicted curve that there is no theory of."""
     prediction, cell = builder.system.prediction, next((cell for cell in cells if cell.theory is not None), None)
-    remedy = "remove it"
-    if fit.law != "log_power":
-        text = f"must not be given for law = {show(fit.law)}"
-    elif prediction is None or fit.second != prediction.parameter:
-        text = f"must not be given for second = {show(fit.second)}, which theory has no curve against"
+    remedy, second = "remove it", fit.parameters.get("second")
+    if prediction is None or second != prediction.parameter:
+        text = f"must not be given for second = {show(second)}, which theory has no curve against"
     elif cell is None or cell.theory is None:
         text, remedy = "must not be given where there is no theory", "choose a theory.kind"
     else:
         text, remedy = "must not be given here", prediction.lacks(fit.quantity, cell.start, cell.theory)
     if remedy:
-        builder.complaints.add((*path, "predict_to"), text, remedy=remedy)
+        builder.complaints.add(path, text, remedy=remedy)
 
 
 def check_points(points: Sequence[AgainstSection | None], builder: CellBuilder) -> None:
@@ -61,12 +85,10 @@ def check_points(points: Sequence[AgainstSection | None], builder: CellBuilder) 
     for index, point in enumerate(points):
         if point is not None:
             path = ("report", "against", index)
-            _check_keys(
-                FitSection(quantity=point.quantity, level=point.level),
-                path,
-                scalars(builder.system),
-                builder.complaints,
-            )
+            law, fit = LAWS[DEFAULT], PowerFit(quantity=point.quantity, level=point.level)
+            _check_quantity(law, fit, path, builder)
+            for key, text in law.mistakes(fit):
+                builder.complaints.add((*path, key), text)
             _check_comparison(path, "quantity", point, False, builder)
             _check_parameter((*path, "axis"), point.axis, builder)
 
@@ -85,26 +107,12 @@ def _check_parameter(path: KeyPath, name: str | None, builder: CellBuilder) -> N
         complain_unknown("parameter", path, name, builder.parameters, builder.complaints)
 
 
-def _check_keys(fit: Any, path: KeyPath, names: list[str], complaints: Complaints) -> None:
-    """Complains about keys of one fit that do not fit together."""
-    law = LAWS[fit.law]
-    known = law.quantities(names)
-    if fit.quantity not in known:
-        of = "" if fit.law == "power" else f" of a law of kind {show(fit.law)}"
-        complain_unknown("quantity", (*path, "quantity"), fit.quantity, known, complaints, of)
-    needs = law.takes_level(fit.quantity)
-    if needs != (fit.level is not None):
-        of = f"quantity = {show(fit.quantity)}" if fit.law == "power" else f"law = {show(fit.law)}"
-        complaints.add((*path, "level"), f"must {'' if needs else 'not '}be given for {of}")
-    if law.takes_second != (fit.second is not None):
-        complaints.add(
-            (*path, "second"), f"must {'' if law.takes_second else 'not '}be given for law = {show(fit.law)}"
-        )
-    if fit.exponent is not None and not law.takes_exponent:
-        complaints.add((*path, "exponent"), f"must not be given for law = {show(fit.law)}")
-    for key, allowed in (("log", law.takes_log), ("together", law.takes_second)):
-        if getattr(fit, key) and not allowed:
-            complaints.add((*path, key), f"must be false for law = {show(fit.law)}")
+def _check_quantity(law: Law[Any, Any], asked: Any, path: KeyPath, builder: CellBuilder) -> None:
+    """Complains about a quantity that the law does not take."""
+    known = law.quantities(scalars(builder.system))
+    if asked.quantity not in known:
+        of = "" if law.name == DEFAULT else f" of a law of kind {show(law.name)}"
+        complain_unknown("quantity", (*path, "quantity"), asked.quantity, known, builder.complaints, of)
 
 
 def complain_unknown(

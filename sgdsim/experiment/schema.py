@@ -91,30 +91,6 @@ class EnsembleSection(Section):
     block: int | None = Field(default=None, ge=1, le=10**12)
 
 
-class FitSection(Section):
-    """[fits.NAME]: a law of one quantity of the cells against another.
-
-    `level` belongs to the quantities "samples_to_level", "steps_to_level" and "relaxation_time", and to the law
-    "onset". With `log`, of a power law, the quantity is divided by |ln(against)| first. `second` is the parameter of
-    the second term of the law "two_term", and that of the logarithm of the law "log_power"; with `together` there is
-    one such law for all cells. `exponent`, of "log_power", is that of `against` where it is not to be fitted;
-    `predict_to`, of the same law, asks theory for a curve up to this value of `second`. `along` names the axis of the
-    grid that a law runs along, where several change `against`.
-    """
-
-    law: Literal["power", "threshold", "bias", "onset", "two_term", "log_power"] = "power"
-
-    quantity: str = Field(examples=["sup_deviation"])
-    against: str = "dt"
-    along: str | None = Field(default=None, examples=["d"])
-    second: str | None = Field(default=None, examples=["inverse_N"])
-    level: float | None = Field(default=None, gt=0)
-    log: bool = False
-    together: bool = False
-    exponent: float | None = Field(default=None, ge=-100, le=100)
-    predict_to: int | None = Field(default=None, ge=4, le=100_000)
-
-
 COMMON_FIGURES = ("scaling", "trajectories", "risk", "bias", "threshold", "threshold_start", "stability", "against")
 """Figures that runs of any system can have; the others belong to one, see `System.figures`."""
 

@@ -1,33 +1,77 @@
-"""Laws with a logarithm beside a power of a sweep, their rival with its square root, and theory seen the same way."""
+"""The law "log_power": a logarithm beside a power, its rival with its square root, and theory seen the same way."""
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from sgdsim.analysis.dataset import DEVIATIONS
 from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.log_power import (
     Growth,
-    LogPower,
     fit_log_power,
     fit_log_power_to_means,
-    in_standard_errors,
-    verdict,
     weighted_log_power,
 )
-from sgdsim.analysis.numbers import rounded
-from sgdsim.laws.law import Entry, Law, Members, Missing, attempt, judgement, numbers, stated
-from sgdsim.laws.quantities import Fit, each_replica, is_alone, quantity_of
+from sgdsim.analysis.log_power import LogPower as Form
+from sgdsim.analysis.names import DEVIATIONS
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.laws.law import (
+    Finite,
+    Fitted,
+    Judged,
+    Law,
+    Members,
+    Missing,
+    PairFit,
+    Rows,
+    attempt,
+    judgement,
+    numbers,
+)
+from sgdsim.laws.quality import in_table
+from sgdsim.laws.quantities import each_replica, is_alone, quantity_of
+from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings, in_errors
 
-COEFFICIENTS = {"a": "a", "b": "b", "exponent": "s"}
-"""The fitted numbers, and what they are called in a line."""
+EXCLUDED = 3.0
+"""Standard errors from which on a form counts as excluded."""
 
 
-@dataclass(frozen=True)
-class LogPowerLaw(Law):
+class LogPowerFit(PairFit, frozen=True):
+    """`second`: the parameter of the logarithm; `exponent`: of `against`, where it is not to be fitted.
+
+    `predict_to` asks theory for a curve up to this value of `second`.
+    """
+
+    law: Literal["log_power"] = "log_power"
+    exponent: float | None = Field(default=None, ge=-100, le=100)
+    predict_to: int | None = Field(default=None, ge=4, le=100_000)
+
+
+class FittedForm(Judged, frozen=True):
+    """One of the two forms of the law, see `sgdsim.analysis.log_power.LogPower`."""
+
+    a: Finite = None
+    a_error: Finite = None
+    a_statistical_error: Finite = None
+    b: Finite = None
+    b_error: Finite = None
+    b_statistical_error: Finite = None
+    exponent: Finite = None
+    exponent_error: Finite = None
+    exponent_statistical_error: Finite = None
+
+
+class Excluded(Judged, frozen=True):
+    """The standard errors at which the mixture of both forms excludes each, and how well the mixture itself holds."""
+
+    log: Finite = None
+    sqrt_log: Finite = None
+
+
+class FittedLogPower(LogPowerFit, Fitted, FittedForm, frozen=True):
     """quantity = (a + b log(second)) against^exponent, the exponent fitted or given.
 
     `rival` has the same numbers of the law with sqrt(log(second)); `excluded`: the standard errors at which each of the
@@ -36,92 +80,197 @@ class LogPowerLaw(Law):
     without); `theory_chi2` is the sum of squared differences of measured and predicted points in standard errors, over
     `theory_dof` points: nothing is fitted. Where nothing was simulated, the law is fitted to theory itself, with equal
     relative weights and without errors, and the rival is not.
+
+    `points`: against, second, quantity, standard error. With `predict_to`, `theory_curve` has rows (second, against,
+    prediction), and `theory_curve_problem` says why it has none.
     """
 
-    takes_second = True
-    takes_exponent = True
+    exponent: Finite = None
+    rival: FittedForm | None = None
+    excluded: Excluded | None = None
+    theory_a: Finite = None
+    theory_b: Finite = None
+    theory_exponent: Finite = None
+    theory_chi2: Finite = None
+    theory_dof: int = 0
+    theory_points: Sequence[Finite] = ()
+    theory_curve: Rows | None = None
+    theory_curve_problem: str | None = None
+
+
+@dataclass(frozen=True)
+class LogPower(Law[LogPowerFit, FittedLogPower]):
+    """quantity = (a + b log(second)) against^exponent, the exponent fitted or given."""
+
+    keys = LogPowerFit
+    found = FittedLogPower
+    number = "b"
+    reach = "predict_to"
+    columns = headings(
+        "fit, of, a, theory, b, theory, b / s.e., exponent of, measured, theory, chi2 / dof, "
+        "chi2 / dof with sqrt(log), log excluded at, sqrt(log) excluded at, points"
+    )
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
         """Deviations and scalar observables."""
         return (*DEVIATIONS, *names)
 
-    def takes_level(self, quantity: str) -> bool:
-        """Never."""
-        return False
-
-    def misses(self, fit: Fit, columns: Mapping[str, Sequence[float]]) -> Missing | None:
+    def misses(self, fit: LogPowerFit, columns: Mapping[str, Sequence[float]]) -> Missing | None:
         """The exponent where `against` does not vary; a `second` with a logarithm that does."""
-        against, second = columns.get(fit.against, ()), columns.get(str(fit.second), ())
+        against, second = columns.get(fit.against, ()), columns.get(fit.second, ())
         if fit.exponent is None and len(set(against)) == 1:
             return "exponent", f'must be given where against = "{fit.against}" takes one value only', "exponent = 0.5"
         if second and (min(second) < 1 or len(set(second)) == 1):
             return "second", "must take two or more values, all >= 1: its logarithm is the law's", 'second = "p"'
         return None
 
-    def fit(self, fit: Fit, members: Members) -> Entry:
+    def fit(self, fit: LogPowerFit, members: Members) -> FittedLogPower:
         """Both forms; errors from the replicas where these are known, else from those of the means."""
-        x, v = members.x(fit), members.column(str(fit.second))
-        points = [quantity_of(members.system, fit, cell) for cell in members.cells]
+        x, v = members.x(fit), members.column(fit.second)
+        points = [quantity_of(members.system, fit.quantity, None, cell) for cell in members.cells]
         mean, sem, theory = np.array(points).T
         growth, problem = attempt(lambda: _growth(fit, members, x, v, mean, sem))
         law, rival, excluded = (None,) * 3 if growth is None else (growth.law, growth.rival, growth.excluded)
         values = None
         if growth is not None and not all(map(is_alone, members.cells)):
             values, _ = attempt(lambda: weighted_log_power(x, v, sem, theory, fit.exponent))
-        return {
-            **numbers(LogPower, law),
-            "rival": None if rival is None else dataclasses.asdict(rival),
-            "excluded": None if excluded is None else dataclasses.asdict(excluded),
-            **{f"theory_{name}": values and values[place] for place, name in enumerate(COEFFICIENTS)},
-            **_without_a_fit(mean, sem, theory),
-            "theory_points": theory.tolist(),
-            "points": [list(point) for point in zip(x, v, mean.tolist(), sem.tolist(), strict=True)],
-            **stated(problem),
-        }
-
-    def headline(self, entry: Entry) -> str:
-        """The coefficients beside those of theory, how sure b > 0 is, chi2 of both forms, and which is excluded."""
-        found = [_coefficient(entry, name, sign) for name, sign in COEFFICIENTS.items()]
-        law = (
-            f"{entry['quantity']} = (a + b log({entry['second']})) {entry['against']}^s with {', '.join(found)}"
-            f"{in_standard_errors(entry)}"
+        theory_a, theory_b, theory_exponent = values or (None,) * 3
+        theory_chi2, theory_dof = _without_a_fit(mean, sem, theory)
+        return FittedLogPower(
+            **fit.model_dump(exclude={"exponent"}),
+            **numbers(law),
+            rival=None if rival is None else FittedForm(**numbers(rival)),
+            excluded=None if excluded is None else Excluded(**numbers(excluded)),
+            theory_a=theory_a,
+            theory_b=theory_b,
+            theory_exponent=theory_exponent,
+            theory_chi2=theory_chi2,
+            theory_dof=theory_dof,
+            theory_points=theory.tolist(),
+            points=[list(point) for point in zip(x, v, mean.tolist(), sem.tolist(), strict=True)],
+            problem=problem,
         )
-        if entry["chi2"] is None:
+
+    def headline(self, found: FittedLogPower) -> str:
+        """The coefficients beside those of theory, how sure b > 0 is, chi2 of both forms, and which is excluded."""
+        coefficients = ", ".join(
+            f"{one.sign} = {one.value}{' (given)' if one.given else one.beside}" for one in _coefficients(found)
+        )
+        law = f"{found.quantity} = (a + b log({found.second})) {found.against}^s with {coefficients}{_sure(found)}"
+        if found.chi2 is None or found.rival is None:
             return law
-        rival = entry["rival"]
         unfitted = (
             ""
-            if entry["theory_chi2"] is None
-            else f"; predicted points, without a fit: {in_words(entry['theory_chi2'], entry['theory_dof'])}"
+            if found.theory_chi2 is None
+            else f"; predicted points, without a fit: {in_words(found.theory_chi2, found.theory_dof)}"
         )
         return (
-            f"{law}; {judgement(entry)}; with sqrt(log({entry['second']})): chi2/dof = {rival['chi2']:.3g}"
-            f"/{rival['dof']}; {verdict(entry['excluded'], entry['second'])}{unfitted}"
+            f"{law}; {judgement(found)}; with sqrt(log({found.second})): chi2/dof = {found.rival.chi2:.3g}"
+            f"/{found.rival.dof}; {verdict(found.excluded, found.second)}{unfitted}"
         )
 
+    def statement(self, found: FittedLogPower, words: Words) -> Statement:
+        """All three numbers after the law; those of theory, and what is said of the rival, beside it."""
+        law = f"{words(found.quantity)} = (a + b log({found.second})) {found.against}^s, "
+        three = _coefficients(found)
+        theory = [f"{one.sign} = {plain(one.theory)}" for one in three if one.theory is not None]
+        beside = f"theory at the same points {', '.join(theory)}" if theory else "without a theory of these points"
+        sure = _sure(found)
+        quality = f"; {judgement(found)}" if found.chi2 is not None else ""
+        rival = f"; {verdict(found.excluded, found.second)}" if sure else ""
+        return Statement((law, *equations({one.sign: one.value for one in three})), (beside + sure + quality + rival,))
 
-def _without_a_fit(mean: np.ndarray, sem: np.ndarray, theory: np.ndarray) -> Entry:
-    """chi2 of the points against what theory predicts of them, None where it predicts nothing."""
+    def row(self, name: str, found: FittedLogPower, words: Words) -> tuple[str, ...]:
+        """The coefficients beside theory, and what is said of the rival."""
+        a, b, s = _coefficients(found)
+        excluded = found.excluded or Excluded()
+        return (
+            *(name, f"{words(found.quantity)}, log({found.second})"),
+            *(a.value, plain(a.theory), b.value, plain(b.theory)),
+            in_errors(found.b, found.b_error),
+            *(found.against, s.value, plain(s.theory)),
+            *(in_table(found), in_table(found.rival)),
+            *("-" if at is None else f"{at:.1f} s.e." for at in (excluded.log, excluded.sqrt_log)),
+            str(len(found.points)),
+        )
+
+    def notes(self, fits: Mapping[str, FittedLogPower]) -> list[str]:
+        """What the law and its rival are, and what its errors are."""
+        return [
+            (
+                "quantity = (a + b log) x^exponent; an exponent without an error was given. The rival has sqrt(log) in "
+                "place of log; the fit of both at once says at how many standard errors either is excluded. The digits "
+                f"in parentheses are standard errors; {WIDENED}."
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _Coefficient:
+    """A fitted number with its error, as text, and that of theory; `given`: whether it was not fitted."""
+
+    sign: str
+    value: str
+    theory: float | None
+    given: bool = False
+
+    @property
+    def beside(self) -> str:
+        """Theory in parentheses, where there is any."""
+        return "" if self.theory is None else f" (theory {self.theory:.4g})"
+
+
+def _coefficients(found: FittedLogPower) -> tuple[_Coefficient, _Coefficient, _Coefficient]:
+    """a, b and s; without errors of the points no exponent counts as given."""
+    given = found.exponent_error is None and found.chi2 is not None
+    return (
+        _Coefficient("a", rounded(found.a, found.a_error), found.theory_a),
+        _Coefficient("b", rounded(found.b, found.b_error), found.theory_b),
+        _Coefficient("s", rounded(found.exponent, found.exponent_error), found.theory_exponent, given),
+    )
+
+
+def _sure(found: FittedForm) -> str:
+    """`, b > 0 at 33.1 standard errors`; empty without an error."""
+    if found.b is None or not found.b_error:
+        return ""
+    ratio = found.b / found.b_error
+    return f", b {'>' if ratio > 0 else '<'} 0 at {abs(ratio):.1f} standard errors"
+
+
+def verdict(excluded: Excluded | None, second: str) -> str:
+    """Which form is excluded, in words; `second` is the name of the logarithm's parameter."""
+    log, root = f"log({second})", f"sqrt(log({second}))"
+    if excluded is None or excluded.log is None or excluded.sqrt_log is None:
+        return f"{log} and {root} are not told apart by these points"
+    at, root_at = excluded.log, excluded.sqrt_log
+    if (at >= EXCLUDED) == (root_at >= EXCLUDED):
+        both = "both are" if at >= EXCLUDED else "neither is"
+        told = f"{both} excluded, {log} at {at:.1f} and {root} at {root_at:.1f} standard errors"
+        if at < EXCLUDED or excluded.chi2 is None or excluded.dof is None:
+            return told
+        return f"{told}; a + b {log} + c {root} has {in_words(excluded.chi2, excluded.dof)}"
+    if at >= EXCLUDED:
+        log, at, root, root_at = root, root_at, log, at
+    return f"{root} is excluded at {root_at:.1f} standard errors, {log} is not, at {at:.1f}"
+
+
+def _without_a_fit(mean: np.ndarray, sem: np.ndarray, theory: np.ndarray) -> tuple[float | None, int]:
+    """chi2 of the points against what theory predicts of them, None where it predicts nothing; and their number."""
     scores = (mean - theory) / sem
     known = scores[np.isfinite(scores)]
-    return {"theory_chi2": float(known @ known) if len(known) else None, "theory_dof": len(known)}
+    return float(known @ known) if len(known) else None, len(known)
 
 
-def _growth(fit: Fit, members: Members, x: list[float], v: list[float], mean: np.ndarray, sem: np.ndarray) -> Growth:
+def _growth(
+    fit: LogPowerFit, members: Members, x: list[float], v: list[float], mean: np.ndarray, sem: np.ndarray
+) -> Growth:
     """The fit to replicas, to means, or to theory alone."""
     if all(map(is_alone, members.cells)):
         a, b, s = weighted_log_power(x, v, mean, mean, fit.exponent)
         none = judged(math.nan, len(x) - 2 - (fit.exponent is None), a=math.nan, b=math.nan, exponent=math.nan)
-        return Growth(LogPower(a=a, b=b, exponent=s, **none), None, None)
-    replicas = [values for cell in members.cells if (values := each_replica(fit, cell)) is not None]
+        return Growth(Form(a=a, b=b, exponent=s, **none), None, None)
+    replicas = [values for cell in members.cells if (values := each_replica(fit.quantity, cell)) is not None]
     if len(replicas) == len(x):
         return fit_log_power(x, v, replicas, fit.exponent)
     return fit_log_power_to_means(x, v, mean, sem, fit.exponent)
-
-
-def _coefficient(entry: Entry, name: str, sign: str) -> str:
-    """`b = 0.067(2) (theory 0.0653)`; an exponent that was given is said to be."""
-    theory = entry[f"theory_{name}"]
-    beside = "" if theory is None else f" (theory {theory:.4g})"
-    given = name == "exponent" and entry["exponent_error"] is None and entry["chi2"] is not None
-    return f"{sign} = {rounded(entry[name], entry[f'{name}_error'])}{' (given)' if given else beside}"

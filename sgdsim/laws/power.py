@@ -1,42 +1,87 @@
-"""Power laws of a sweep, beside what theory expects of them."""
+"""The law "power": quantity = constant * against^slope, beside what theory expects of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from sgdsim.analysis.dataset import DEVIATIONS
 from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means, weighted_law
 from sgdsim.analysis.goodness import judged
-from sgdsim.analysis.numbers import rounded
+from sgdsim.analysis.names import DEVIATIONS
+from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.errors import ArgumentError
-from sgdsim.laws.law import Entry, Law, Members, attempt, judgement, numbers, reason, stated
-from sgdsim.laws.quantities import COLUMNS, Fit, Point, each_replica, is_alone, quantity_of
+from sgdsim.laws.law import (
+    Finite,
+    Fit,
+    Fitted,
+    Judged,
+    Law,
+    Members,
+    attempt,
+    judgement,
+    numbers,
+    reason,
+)
+from sgdsim.laws.quality import in_table
+from sgdsim.laws.quantities import COLUMNS, Point, each_replica, is_alone, quantity_of
+from sgdsim.laws.text import DIGITS, Line, Number, Statement, Table, Words, called, headings
 
 
-@dataclass(frozen=True)
-class Power(Law):
-    """quantity = constant * against^slope.
+class PowerFit(Fit, frozen=True):
+    """`level` belongs to the quantities that say when one is reached; with `log` it is quantity / |ln(against)|."""
+
+    law: Literal["power"] = "power"
+    level: float | None = Field(default=None, gt=0)
+    log: bool = False
+
+
+class FittedPower(PowerFit, Fitted, Judged, frozen=True):
+    """The law, beside theory.
 
     `expected_slope` is the exponent by theory (None for a law with a logarithm), and `expected_assumes` what that takes
     for granted, in words (None where nothing). `theory_slope` and `theory_constant` are those of the same fit, with the
     same weights, to theory's own values at the same points, `theory_points`. Of a deviation from theory these are the
     predicted means (None without predicted fluctuations). Where nothing was simulated, the fit is to theory itself,
-    with equal weights and without errors.
+    with equal weights and without errors. `points`: against, quantity, standard error.
     """
 
-    takes_log = True
+    slope: Finite = None
+    slope_error: Finite = None
+    slope_statistical_error: Finite = None
+    constant: Finite = None
+    constant_error: Finite = None
+    constant_statistical_error: Finite = None
+    expected_slope: Finite = None
+    expected_assumes: str | None = None
+    theory_slope: Finite = None
+    theory_constant: Finite = None
+    theory_points: Sequence[Finite] = ()
+
+
+@dataclass(frozen=True)
+class Power(Law[PowerFit, FittedPower]):
+    """quantity = constant * against^slope, divided by |ln(against)| before where that is asked for."""
+
+    keys = PowerFit
+    found = FittedPower
+    number = "slope"
+    said = math.inf
+    columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
         """All."""
         return (*DEVIATIONS, *names, *COLUMNS)
 
-    def takes_level(self, quantity: str) -> bool:
-        """The quantities that say when one is reached."""
-        return quantity in COLUMNS
+    def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:
+        """A level that its quantity does not have, or has to have."""
+        needs = fit.quantity in COLUMNS
+        if needs != (fit.level is not None):
+            yield "level", f'must {"" if needs else "not "}be given for quantity = "{fit.quantity}"'
 
-    def fit(self, fit: Fit, members: Members) -> Entry:
+    def fit(self, fit: PowerFit, members: Members) -> FittedPower:
         """A power law over the cells."""
         x = members.x(fit)
         samples, points, failed = _points(fit, members, x)
@@ -49,43 +94,102 @@ class Power(Law):
         )
         slope, assumes = members.system.expected_slope, members.system.slope_assumes
         theory_slope, theory_constant = (None, None) if law is None or alone else _theory_law(x, mean, sem, theory)
-        return {
-            **numbers(PowerLaw, law),
-            **{
-                key: of(fit.quantity, fit.against, members.problems) if of and not fit.log else None
-                for key, of in (("expected_slope", slope), ("expected_assumes", assumes))
-            },
-            "theory_slope": theory_slope,
-            "theory_constant": theory_constant,
-            "theory_points": theory.tolist(),
-            "points": [[abscissa, *point[:2]] for abscissa, point in zip(x, points, strict=True)],
-            **stated(problem),
+        expected: dict[str, Any] = {
+            key: of(fit.quantity, fit.against, members.problems) if of and not fit.log else None
+            for key, of in (("expected_slope", slope), ("expected_assumes", assumes))
         }
-
-    def headline(self, entry: Entry) -> str:
-        """Slope and constant beside what theory expects."""
-        assumes = f" {entry['expected_assumes']}" if entry.get("expected_assumes") else ""
-        expected = "" if entry["expected_slope"] is None else f", expected {entry['expected_slope']:.4g}{assumes}"
-        if assumes and entry.get("theory_slope") is not None:
-            expected += f", predicted {entry['theory_slope']:.4g}"
-        predicted = "" if entry["theory_constant"] is None else f", predicted {entry['theory_constant']:.4g}"
-        quality = "" if entry["chi2"] is None else f"; {judgement(entry)}"
-        return (
-            f"{entry['quantity']} = C {entry['against']}^s"
-            f" with s = {rounded(entry['slope'], entry['slope_error'])}{expected};"
-            f" C = {rounded(entry['constant'], entry['constant_error'])}{predicted}{quality}"
+        return FittedPower(
+            **fit.model_dump(),
+            **numbers(law),
+            **expected,
+            theory_slope=theory_slope,
+            theory_constant=theory_constant,
+            theory_points=theory.tolist(),
+            points=[[abscissa, *point[:2]] for abscissa, point in zip(x, points, strict=True)],
+            problem=problem,
         )
 
+    def headline(self, found: FittedPower) -> str:
+        """Slope and constant beside what theory expects."""
+        assumes = f" {found.expected_assumes}" if found.expected_assumes else ""
+        expected = "" if found.expected_slope is None else f", expected {found.expected_slope:.4g}{assumes}"
+        if assumes and found.theory_slope is not None:
+            expected += f", predicted {found.theory_slope:.4g}"
+        predicted = "" if found.theory_constant is None else f", predicted {found.theory_constant:.4g}"
+        quality = "" if found.chi2 is None else f"; {judgement(found)}"
+        return (
+            f"{found.quantity} = C {found.against}^s"
+            f" with s = {rounded(found.slope, found.slope_error)}{expected};"
+            f" C = {rounded(found.constant, found.constant_error)}{predicted}{quality}"
+        )
 
-def _points(fit: Fit, members: Members, x: Sequence[float]) -> tuple[list[np.ndarray], list[Point], list[str]]:
+    def statement(self, found: FittedPower, words: Words) -> Statement:
+        """The law with its numbers in their places, and the exponent beside that of theory."""
+        slope = rounded(found.slope, found.slope_error)
+        constant = Number(rounded(found.constant, found.constant_error))
+        law = (f"{_called(found, words)} = ", constant, f" \N{MIDDLE DOT} {found.against}", Number(slope, raised=True))
+        note: Line = ("measured exponent ", Number(slope))
+        if found.expected_slope is not None:
+            assumes = f" ({found.expected_assumes})" if found.expected_assumes else ""
+            note += ("; theory ", Number(plain(found.expected_slope)), assumes)
+        if found.theory_constant is not None:
+            note += ("; predicted constant ", Number(plain(found.theory_constant, digits=4)))
+        return Statement(law, (*note, f"; {judgement(found)}" if found.chi2 is not None else ""))
+
+    def row(self, name: str, found: FittedPower, words: Words) -> tuple[str, ...]:
+        """Every fitted number with its error, beside what theory predicts."""
+        slope, error, expected = found.slope, found.slope_error, found.expected_slope
+        off = "-" if slope is None or expected is None or not error else f"{(slope - expected) / error:+.1f} s.e."
+        return (
+            name,
+            _called(found, words),
+            found.against,
+            rounded(slope, error),
+            plain(expected),
+            off,
+            rounded(found.constant, found.constant_error),
+            in_table(found),
+            str(len(found.points)),
+        )
+
+    def table(self, fits: Mapping[str, FittedPower], words: Words) -> Table:
+        """With exponent and constant of theory at the same points, where any fit has them."""
+        table = super().table(fits, words)
+        if all(found.theory_slope is None for found in fits.values()):
+            return table
+        at = self.columns.index("constant")
+        theory = [(plain(found.theory_slope), plain(found.theory_constant, digits=4)) for found in fits.values()]
+        rows = [
+            (*row[:at], slope, row[at], constant, *row[at + 1 :])
+            for row, (slope, constant) in zip(table.rows, theory, strict=True)
+        ]
+        columns = (*self.columns[:at], "theory at these points", "constant", "theory", *self.columns[at + 1 :])
+        return Table(columns, tuple(rows))
+
+    def notes(self, fits: Mapping[str, FittedPower]) -> list[str]:
+        """Errors, and what the expected exponents take for granted: a sentence for each."""
+        named: dict[str, list[str]] = {}
+        for name, found in fits.items():
+            if found.expected_assumes:
+                named.setdefault(found.expected_assumes, []).append(name)
+        assumed = [f"The exponent of theory of {', '.join(names)} is {words}." for words, names in named.items()]
+        return [DIGITS, *assumed]
+
+
+def _called(found: PowerFit, words: Words) -> str:
+    """The fitted quantity in words, e.g. "samples to level 0.001"."""
+    return called(found.quantity, found.level, words) + (f" / ln {found.against}" if found.log else "")
+
+
+def _points(fit: PowerFit, members: Members, x: Sequence[float]) -> tuple[list[np.ndarray], list[Point], list[str]]:
     """What is fitted at every x: the replicas' values (where they are known), the points, and why some are missing."""
     samples, points, failed = [], [], []
     for abscissa, cell in zip(x, members.cells, strict=True):
         divisor = abs(math.log(abscissa)) or math.nan if fit.log else 1.0
-        if (values := each_replica(fit, cell)) is not None:
+        if (values := each_replica(fit.quantity, cell)) is not None:
             samples.append(values / divisor)
         try:
-            mean, sem, theory = quantity_of(members.system, fit, cell)
+            mean, sem, theory = quantity_of(members.system, fit.quantity, fit.level, cell)
         except ArgumentError as error:
             mean, sem, theory = (math.nan,) * 3
             failed.append(reason(error))
@@ -111,6 +215,7 @@ def _unweighted(x: list[float], values: np.ndarray) -> PowerLaw:
 def _theory_law(
     x: list[float], mean: np.ndarray, sem: np.ndarray, theory: np.ndarray
 ) -> tuple[float | None, float | None]:
+    """Slope and constant of theory's own values, None where no power law goes through them."""
     try:
         return weighted_law(x, mean, sem, theory)
     except ArgumentError:

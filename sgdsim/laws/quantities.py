@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Num
 
-from sgdsim.analysis.dataset import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.analysis.levels import first_crossing
-from sgdsim.contracts import System
+from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.errors import ArgumentError
+
+if TYPE_CHECKING:  # which needs JAX
+    from sgdsim.contracts import System
 
 RELAXATION = "relaxation_time"
 COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: "t"}
@@ -22,41 +24,15 @@ Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A law to be fitted to `quantity` as a function of `against`, over the cells.
-
-    - `level`: of the quantities that say when it is reached, and of an onset.
-    - `log`: whether a power law has a factor |ln(against)| too.
-    - `law`: the law's name.
-    - `second`: the parameter of the second term, of a law of two terms, or that of the logarithm; `together`: whether
-      one such law holds for all cells.
-    - `exponent`: of `against`, where it is not fitted, of a law with a logarithm.
-    - `predict_to`: the largest value of `second` at which theory is asked, for a curve beside the points.
-    - `along`: the axis of the grid that it runs along, where it is not the one that changes `against` most.
-    """
-
-    quantity: str
-    against: str
-    level: float | None = None
-    log: bool = False
-    law: str = "power"
-    second: str | None = None
-    together: bool = False
-    along: str | None = None
-    exponent: float | None = None
-    predict_to: int | None = None
-
-
-def each_replica(fit: Fit, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:
-    """The fitted quantity of every replica, where it is known: a deviation, or a scalar that the simulator keeps."""
-    for name in (fit.quantity, f"{fit.quantity}{KEPT}"):
+def each_replica(quantity: str, data: xr.Dataset) -> Float[np.ndarray, " replicas"] | None:
+    """A quantity of every replica, where it is known: a deviation, or a scalar that the simulator keeps."""
+    for name in (quantity, f"{quantity}{KEPT}"):
         if name in data and data[name].dims == ("replica",):
             return data[name].values
     return None
 
 
-def scalars(system: System) -> list[str]:
+def scalars(system: "System") -> list[str]:
     """Names of the observables that are single numbers."""
     return [name for name, variable in system.variables.items() if not variable.dims]
 
@@ -66,18 +42,20 @@ def is_alone(data: xr.Dataset) -> bool:
     return int(data["n_replicas"]) == 0
 
 
-def quantity_of(system: System, fit: Fit, data: xr.Dataset) -> Point:
-    """The fitted quantity of one cell; where nothing was simulated, theory's own is the mean, without an error.
+def quantity_of(system: "System", quantity: str, level: float | None, data: xr.Dataset) -> Point:
+    """A quantity of one cell; where nothing was simulated, theory's own is the mean, without an error.
+
+    `level` belongs to the quantities that say when one is reached.
 
     **Raises:** ArgumentError where a level is not reached.
     """
-    if fit.quantity in DEVIATIONS:
-        predicted = f"{fit.quantity}{PREDICTED}"
-        return *deviation(data, fit.quantity), float(data[predicted]) if predicted in data else math.nan
+    if quantity in DEVIATIONS:
+        predicted = f"{quantity}{PREDICTED}"
+        return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
     read: Callable[[], Point] = (
-        (lambda: _crossing(data, scalars(system)[0], fit.level or math.nan, COLUMNS[fit.quantity]))
-        if fit.quantity in COLUMNS
-        else (lambda: final(data, fit.quantity))
+        (lambda: _crossing(data, scalars(system)[0], level or math.nan, COLUMNS[quantity]))
+        if quantity in COLUMNS
+        else (lambda: final(data, quantity))
     )
     mean, sem, theory = read()
     return (theory, math.nan, theory) if is_alone(data) else (mean, sem, theory)

@@ -1,60 +1,118 @@
-"""Laws of two terms of a sweep, beside what theory expects of their coefficients."""
+"""The law "two_term": quantity = first_coefficient * against + second_coefficient * second, beside theory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from sgdsim.analysis.dataset import DEVIATIONS
-from sgdsim.analysis.numbers import rounded
-from sgdsim.analysis.two_term import TwoTerm, fit_two_term, fit_two_term_to_means
-from sgdsim.laws.law import Entry, Law, Members, attempt, judgement, numbers, stated
-from sgdsim.laws.quantities import Fit, each_replica, quantity_of
+from sgdsim.analysis.names import DEVIATIONS
+from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
+from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, numbers
+from sgdsim.laws.quality import in_table
+from sgdsim.laws.quantities import each_replica, quantity_of
+from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings
+
+
+class TwoTermFit(PairFit, frozen=True):
+    """`second`: the parameter of the second term."""
+
+    law: Literal["two_term"] = "two_term"
+
+
+class FittedTwoTerm(TwoTermFit, Fitted, Judged, frozen=True):
+    """Both coefficients, beside the system's own values, `first_expected` and `second_expected` (None without).
+
+    `points`: against, second, quantity, standard error.
+    """
+
+    first_coefficient: Finite = None
+    first_error: Finite = None
+    first_statistical_error: Finite = None
+    second_coefficient: Finite = None
+    second_error: Finite = None
+    second_statistical_error: Finite = None
+    first_expected: Finite = None
+    second_expected: Finite = None
 
 
 @dataclass(frozen=True)
-class TwoTermLaw(Law):
-    """quantity = first_coefficient * against + second_coefficient * second.
+class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
+    """quantity = first_coefficient * against + second_coefficient * second."""
 
-    `first_expected` and `second_expected` are the system's own values of the coefficients (None without).
-    """
-
-    takes_second = True
+    keys = TwoTermFit
+    found = FittedTwoTerm
+    number = "first_coefficient"
+    columns = headings(
+        "fit, of, coefficient of, measured, theory, coefficient of, measured, theory, chi2 / dof, points"
+    )
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
         """Deviations and scalar observables."""
         return (*DEVIATIONS, *names)
 
-    def takes_level(self, quantity: str) -> bool:
-        """Never."""
-        return False
-
-    def fit(self, fit: Fit, members: Members) -> Entry:
+    def fit(self, fit: TwoTermFit, members: Members) -> FittedTwoTerm:
         """Both coefficients; their errors from the replicas where these are known, else from those of the means."""
-        second = str(fit.second)
-        u, v = members.x(fit), members.column(second)
-        points = [quantity_of(members.system, fit, cell)[:2] for cell in members.cells]
+        u, v = members.x(fit), members.column(fit.second)
+        points = [quantity_of(members.system, fit.quantity, None, cell)[:2] for cell in members.cells]
         mean, sem = map(list, zip(*points, strict=True))
-        replicas = [each_replica(fit, cell) for cell in members.cells]
+        replicas = [each_replica(fit.quantity, cell) for cell in members.cells]
         known = [values for values in replicas if values is not None]
         law, problem = attempt(
             lambda: fit_two_term(u, v, known) if len(known) == len(u) else fit_two_term_to_means(u, v, mean, sem)
         )
         expected = members.system.expected_two_term
-        pair = expected(fit.quantity, fit.against, second, members.problems) if expected else None
-        return {
-            **numbers(TwoTerm, law),
+        pair = expected(fit.quantity, fit.against, fit.second, members.problems) if expected else None
+        return FittedTwoTerm(
+            **fit.model_dump(),
+            **numbers(law),
             **dict(zip(("first_expected", "second_expected"), pair or (None, None), strict=True)),
-            "points": [list(point) for point in zip(u, v, mean, sem, strict=True)],
-            **stated(problem),
-        }
+            points=[list(point) for point in zip(u, v, mean, sem, strict=True)],
+            problem=problem,
+        )
 
-    def headline(self, entry: Entry) -> str:
+    def headline(self, found: FittedTwoTerm) -> str:
         """Both coefficients beside what theory expects."""
         a, b = (
-            rounded(entry[f"{term}_coefficient"], entry[f"{term}_error"])
-            + ("" if entry[f"{term}_expected"] is None else f" (expected {entry[f'{term}_expected']:.4g})")
-            for term in ("first", "second")
+            coefficient + ("" if expected is None else f" (expected {expected:.4g})")
+            for coefficient, expected in zip(_measured(found), _expected(found), strict=True)
         )
+        return f"{found.quantity} = a {found.against} + b {found.second} with a = {a}, b = {b}; {judgement(found)}"
+
+    def statement(self, found: FittedTwoTerm, words: Words) -> Statement:
+        """Both coefficients after the law; what is expected of them beside it."""
+        law = f"{words(found.quantity)} = a {found.against} + b {found.second}, "
+        values = dict(zip("ab", _measured(found), strict=True))
+        expected = [
+            f"{sign} = {plain(value)}" for sign, value in zip("ab", _expected(found), strict=True) if value is not None
+        ]
+        note = f"expected {', '.join(expected)}" if expected else "a law of two terms"
+        quality = f"; {judgement(found)}" if found.chi2 is not None else ""
+        return Statement((law, *equations(values)), (note + quality,))
+
+    def row(self, name: str, found: FittedTwoTerm, words: Words) -> tuple[str, ...]:
+        """Each coefficient beside that of theory."""
+        (first, second), (first_expected, second_expected) = _measured(found), _expected(found)
         return (
-            f"{entry['quantity']} = a {entry['against']} + b {entry['second']} with a = {a}, b = {b};"
-            f" {judgement(entry)}"
+            name,
+            words(found.quantity),
+            *(found.against, first, plain(first_expected)),
+            *(found.second, second, plain(second_expected)),
+            in_table(found),
+            str(len(found.points)),
         )
+
+    def notes(self, fits: Mapping[str, FittedTwoTerm]) -> list[str]:
+        """What the law is, and what its errors are."""
+        return [f"The quantity is the sum of two terms; the digits in parentheses are standard errors; {WIDENED}."]
+
+
+def _measured(found: FittedTwoTerm) -> tuple[str, str]:
+    """Both coefficients with their errors."""
+    return (
+        rounded(found.first_coefficient, found.first_error),
+        rounded(found.second_coefficient, found.second_error),
+    )
+
+
+def _expected(found: FittedTwoTerm) -> tuple[float | None, float | None]:
+    return found.first_expected, found.second_expected

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from sgdsim.errors import ExperimentError
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.figures.common.quality import WIDENED
 from sgdsim.figures.style import NAMED_COLOURS, inline_svg, save, styled
-from sgdsim.report import law_tables, tables
+from sgdsim.laws.text import Number
+from sgdsim.report import laws, tables
 from sgdsim.store.files import write_text
 from sgdsim.store.stored import Stored
 
@@ -68,20 +68,16 @@ def _render(run: Stored, sections: list[Section]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _typeset
+    environment.filters |= {"number": _typeset, "piece": _piece}
     return environment.get_template("report.html.j2").render(
-        title=run.summary["title"],
-        system=run.summary["system"],
-        name=run.summary["experiment"],
-        laws=tables.headline(run),
-        statements=law_tables.statements(run),
+        title=run.summary.title,
+        system=run.summary.system,
+        name=run.summary.experiment,
+        statements=laws.statements(run),
         counts=tables.counts(run),
         sections=sections,
-        fits=tables.fits(run),
-        assumptions=tables.assumptions(run),
-        widened=WIDENED,
-        law_tables=law_tables.tables(run),
-        unfitted=tables.unfitted(run),
+        laws=laws.tables(run),
+        unfitted=laws.unfitted(run),
         cells=tables.cells(run),
         constants=tables.constants(run),
         simulated=run.simulated,
@@ -89,6 +85,14 @@ def _render(run: Stored, sections: list[Section]) -> str:
         provenance=tables.provenance(run),
         experiment=run.experiment,
     )
+
+
+def _piece(piece: str | Number) -> Markup:
+    """A piece of a line: words as they stand, a number typeset."""
+    if isinstance(piece, str):
+        return Markup(html.escape(piece, quote=False))
+    number = _typeset(piece.text)
+    return Markup(f"<sup>{number}</sup>") if piece.raised else number
 
 
 def _typeset(text: str) -> Markup:

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from sgdsim.run.stop import Exit, Stop
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import Unwritable
 from sgdsim.store.presence import Presence
+from sgdsim.store.summary import Summary
 
 FINISH = "results"
 """What the process claims that merges."""
@@ -38,7 +38,7 @@ class Conductor:
         self._say = say
         self._directory = sweep.directory
         self._presence = Presence(self._directory.watch.folder)
-        self.summary: dict[str, Any] | None = None
+        self.summary: Summary | None = None
 
     def run(self) -> Exit:
         """Makes what is missing and, where nothing is after that, merges; returns the exit code.

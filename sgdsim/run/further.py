@@ -11,23 +11,25 @@ from sgdsim.ensemble.backend import beside
 from sgdsim.errors import ArgumentError
 from sgdsim.experiment.cells import Cell
 from sgdsim.experiment.experiment import Experiment
-from sgdsim.laws.quantities import Fit
+from sgdsim.laws.catalogue import LAWS
+from sgdsim.laws.law import Fit
 
 PER_DECADE = 3
 """Points of a predicted curve."""
 
 
 def further(experiment: Experiment, fit: Fit, members: Sequence[int]) -> dict[str, Any]:
-    """The predicted curve of a law up to `predict_to`, from its first cell that has a theory; nothing without one.
+    """The predicted curve of a law as far as it asks for one, from its first cell that has a theory, or nothing.
 
     `theory_curve`: rows (second, against, prediction); `theory_curve_problem` says where there is none.
     """
+    most = LAWS[fit.law].reaches(fit)
     cell = next((experiment.cells[index] for index in members if experiment.cells[index].theory is not None), None)
     prediction = experiment.system.prediction
-    if fit.predict_to is None or cell is None or prediction is None:
+    if most is None or cell is None or prediction is None:
         return {}
     try:
-        return {"theory_curve": _curve(prediction, fit, cell, fit.predict_to)}
+        return {"theory_curve": _curve(prediction, fit, cell, most)}
     except ArgumentError as error:
         return {"theory_curve": [], "theory_curve_problem": str(error)}
 

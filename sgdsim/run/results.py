@@ -1,19 +1,17 @@
 """Results of a sweep: results.nc and summary.json, from the blocks on disk alone."""
 
-import dataclasses
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from sgdsim.analysis.dataset import DEVIATIONS, PREDICTED, clock, merge_cells, to_dataset
+from sgdsim.analysis.dataset import clock, merge_cells, to_dataset
 from sgdsim.analysis.moments import merge
-from sgdsim.analysis.plateau import find_plateau
+from sgdsim.analysis.names import DEVIATIONS, PREDICTED
+from sgdsim.analysis.plateau import Plateau, find_plateau
 from sgdsim.contracts import System
 from sgdsim.ensemble.statistics import divergence_bound
 from sgdsim.ensemble.theory import predicted_spread
@@ -22,7 +20,7 @@ from sgdsim.experiment.cells import Cell
 from sgdsim.experiment.experiment import Experiment
 from sgdsim.experiment.groups import groups
 from sgdsim.laws.catalogue import fit_law
-from sgdsim.laws.law import Members
+from sgdsim.laws.law import Fit, Fitted, Members
 from sgdsim.laws.quantities import deviation, final, is_alone, scalars
 from sgdsim.run.against import read_points
 from sgdsim.run.ensembles import naming
@@ -32,6 +30,7 @@ from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import atomic, write_text
+from sgdsim.store.summary import CellSummary, End, Mean, Predicted, Summary
 
 NO_FAILURE: Mapping[int, str] = MappingProxyType({})
 
@@ -55,7 +54,7 @@ def write_results(
     directory: RunDirectory,
     layout: Sequence[CellLayout],
     failed: Mapping[int, str] = NO_FAILURE,
-) -> dict[str, Any]:
+) -> Summary:
     """Merges the blocks in order, writes results.nc and summary.json, and returns the summary.
 
     The numbers in results.nc depend on the experiment only; times and speeds are in the summary.
@@ -72,8 +71,8 @@ def write_results(
     stored = data.to_netcdf(engine="h5netcdf")
     with atomic(directory.results) as temporary:
         temporary.write_bytes(stored)
-    summary = _finite(_summarise(experiment, cells, failed))
-    write_text(directory.summary, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    summary = _summarise(experiment, cells, failed)
+    write_text(directory.summary, summary.text())
     return summary
 
 
@@ -125,67 +124,74 @@ def _lost(results: Mapping[int, CellResult], cell: Cell) -> CellResult:
     return CellResult(data=data, finite_theory=False, replica_steps=0, wall_seconds=0.0)
 
 
-def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapping[int, str]) -> dict[str, Any]:
-    fits: dict[str, Any] = {}
+def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapping[int, str]) -> Summary:
     data = [cell.data for cell in cells]
+    wall_seconds = sum(cell.wall_seconds for cell in cells)
+    return Summary(
+        experiment=experiment.name,
+        title=experiment.title,
+        system=experiment.system.name,
+        versions=versions(),
+        wall_seconds=wall_seconds,
+        steps_per_second=_rate(sum(cell.replica_steps for cell in cells), wall_seconds),
+        n_replicas=sum(int(cell.data.n_replicas) for cell in cells),
+        n_diverged=sum(int(cell.data.n_diverged) for cell in cells),
+        divergence=_divergence(experiment.cells[0].problem.order_parameters, data),
+        cells=[
+            _summarise_cell(experiment.system, cell, result, failed.get(cell.index))
+            for cell, result in zip(experiment.cells, cells, strict=True)
+        ],
+        fits=_fit_all(experiment, data, failed),
+        against=[read_points(experiment.system, experiment.cells, data, asked, failed) for asked in experiment.against],
+    )
+
+
+def _fit_all(experiment: Experiment, data: Sequence[xr.Dataset], failed: Collection[int]) -> dict[str, Fitted]:
+    """Every fit, over each group of cells that it is made for; the cells that failed are in none."""
+    fits: dict[str, Fitted] = {}
     for name, fit in experiment.fits.items():
-        every = [("", list(range(len(data))))]
-        for label, members in every if fit.together else groups(experiment.cells, fit.against, fit.second, fit.along):
+        for label, members in _groups(experiment.cells, fit):
             whole = [index for index in members if index not in failed]
             if not whole:
                 continue
             problems = [experiment.cells[index].problem for index in whole]
-            chosen = Members(experiment.system, problems, [data[index] for index in whole])
-            entry = fit_law(fit, chosen) | {"cells": whole} | further(experiment, fit, whole)
-            fits[f"{name}[{label}]" if label else name] = entry
-    wall_seconds = sum(cell.wall_seconds for cell in cells)
-    return {
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "system": experiment.system.name,
-        "versions": versions(),
-        "wall_seconds": wall_seconds,
-        "steps_per_second": _rate(sum(cell.replica_steps for cell in cells), wall_seconds),
-        "n_replicas": sum(int(cell.data.n_replicas) for cell in cells),
-        "n_diverged": sum(int(cell.data.n_diverged) for cell in cells),
-        "divergence": _divergence(experiment.cells[0].problem.order_parameters, data),
-        "cells": [
-            _summarise_cell(experiment.system, cell, result)
-            | ({"error": failed[cell.index]} if cell.index in failed else {})
-            for cell, result in zip(experiment.cells, cells, strict=True)
-        ],
-        "fits": fits,
-        "against": [
-            read_points(experiment.system, experiment.cells, data, asked, failed) for asked in experiment.against
-        ],
-    }
+            found = fit_law(fit, Members(experiment.system, problems, [data[index] for index in whole]))
+            more = {"cells": whole} | further(experiment, fit, whole)
+            fits[f"{name}[{label}]" if label else name] = found.model_copy(update=more)
+    return fits
 
 
-def _summarise_cell(system: System, cell: Cell, result: CellResult) -> dict[str, Any]:
-    parameters = cell.problem.parameters()
-    names = [name for name in scalars(system) if name in result.data or f"{name}_theory" in result.data]
-    ends = {name: dict(zip(("mean", "sem", "theory"), final(result.data, name), strict=True)) for name in names}
-    return {
-        "cell": cell.index,
-        "axes": cell.axes,
-        "parameters": parameters,
-        "region": parameters.get("region"),
-        "dt": cell.problem.dt,
-        "theory": None if cell.theory is None else cell.theory.name,
-        "n_replicas": int(result.data.n_replicas),
-        "n_diverged": int(result.data.n_diverged),
-        "divergence_bound": float(result.data["divergence_bound"]) if "divergence_bound" in result.data else None,
-        **({"theory_diverged": not result.finite_theory} if is_alone(result.data) else _deviations(result.data)),
-        **_predicted(result.data),
-        "final": ends,
-        **{
-            f"final_{name}": {"mean": value["mean"], "sem": value["sem"], "ode": value["theory"]}
-            for name, value in ends.items()
-        },
-        **(_plateaus(result.data, names[0]) if names else {}),
-        "steps_per_second": _rate(result.replica_steps, result.wall_seconds),
-        "wall_seconds": result.wall_seconds,
-    }
+def _groups(cells: Sequence[Cell], fit: Fit) -> list[tuple[str, list[int]]]:
+    """The cells of each law that a fit asks for, by a label."""
+    if fit.undivided:
+        return [("", list(range(len(cells))))]
+    against, *second = fit.parameters.values()
+    return groups(cells, against, *second, along=fit.along)
+
+
+def _summarise_cell(system: System, cell: Cell, result: CellResult, error: str | None) -> CellSummary:
+    data, alone = result.data, is_alone(result.data)
+    names = [name for name in scalars(system) if name in data or f"{name}_theory" in data]
+    risk = next(iter(names), "")
+    ends = {name: End(**dict(zip(("mean", "sem", "theory"), final(data, name), strict=True))) for name in names}
+    return CellSummary(
+        cell=cell.index,
+        axes=cell.axes,
+        parameters=cell.problem.parameters(),
+        theory=None if cell.theory is None else cell.theory.name,
+        theory_diverged=not result.finite_theory if alone else None,
+        n_replicas=int(data.n_replicas),
+        n_diverged=int(data.n_diverged),
+        divergence_bound=float(data["divergence_bound"]) if "divergence_bound" in data else None,
+        **({} if alone else _deviations(data)),
+        predicted=_predicted(data),
+        final=ends,
+        plateau=_plateau(data, risk),
+        plateau_theory=_plateau(data, f"{risk}_theory"),
+        steps_per_second=_rate(result.replica_steps, result.wall_seconds),
+        wall_seconds=result.wall_seconds,
+        error=error,
+    )
 
 
 def _divergence(order_parameters: Sequence[str], cells: Sequence[xr.Dataset]) -> str | None:
@@ -204,30 +210,17 @@ def _rate(replica_steps: int, wall_seconds: float) -> float | None:
     return replica_steps / wall_seconds if replica_steps else None
 
 
-def _deviations(data: xr.Dataset) -> dict[str, dict[str, float]]:
+def _deviations(data: xr.Dataset) -> dict[str, Mean]:
     """Mean and error of the deviations from theory."""
-    return {name: dict(zip(("mean", "sem"), deviation(data, name), strict=True)) for name in DEVIATIONS}
+    return {name: Mean(**dict(zip(("mean", "sem"), deviation(data, name), strict=True))) for name in DEVIATIONS}
 
 
-def _predicted(data: xr.Dataset) -> dict[str, dict[str, float]]:
+def _predicted(data: xr.Dataset) -> Predicted | None:
     """The predicted means of the deviations, where the theory predicts fluctuations."""
     found = {name: float(data[f"{name}{PREDICTED}"]) for name in DEVIATIONS if f"{name}{PREDICTED}" in data}
-    return {"predicted": found} if found else {}
+    return Predicted(**found) if found else None
 
 
-def _plateaus(data: xr.Dataset, name: str) -> dict[str, dict[str, float] | None]:
-    """The plateau of a scalar observable, None where there is none: of the simulation's mean and of theory."""
-    found = {}
-    for key, column in (("plateau", name), ("plateau_theory", f"{name}_theory")):
-        plateau = find_plateau(data["t"].values, data[column].values) if column in data else None
-        found[key] = None if plateau is None else dataclasses.asdict(plateau)
-    return found
-
-
-def _finite(value: Any) -> Any:
-    """A tree with None for every number that JSON cannot hold."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _plateau(data: xr.Dataset, column: str) -> Plateau | None:
+    """The plateau of a scalar observable or of its theory, None where there is none."""
+    return find_plateau(data["t"].values, data[column].values) if column in data else None

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from sgdsim.analysis.endings import PREDICTED, PREDICTED_STD
+from sgdsim.analysis.names import PREDICTED, PREDICTED_STD
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.errors import ArgumentError
 

@@ -11,7 +11,11 @@ import xarray as xr
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
+from sgdsim.laws.catalogue import was_made
+from sgdsim.laws.power import FittedPower
+from sgdsim.laws.text import called
 from sgdsim.store.curves import DEVIATIONS, Curves
+from sgdsim.store.summary import Points, Summary
 
 REACHED = {
     "samples_to_level": "samples",
@@ -19,22 +23,13 @@ REACHED = {
     "relaxation_time": r"relaxation time $\tau$",
 }
 """What is counted until the first scalar observable has fallen to a level."""
-NUMBERS = {
-    "power": "slope",
-    "threshold": "threshold",
-    "bias": "intercept",
-    "onset": "onset",
-    "two_term": "first_coefficient",
-    "log_power": "b",
-}
-"""The number that each kind of law is fitted for; None where no fit could be made."""
 
 
 @dataclass(frozen=True)
 class Stored(Curves):
     """A finished run: its curves, and the rest as in the files of the same names."""
 
-    summary: dict[str, Any]
+    summary: Summary
     provenance: dict[str, Any]
     experiment: str
 
@@ -42,7 +37,7 @@ class Stored(Curves):
     def load(cls, directory: Path) -> "Stored":
         """Reads results.nc, summary.json, provenance.json and experiment.toml.
 
-        **Raises:** ExperimentError naming the files that are not there.
+        **Raises:** ExperimentError naming the files that are not there, or that this version does not read.
         """
         names = ("results.nc", "summary.json", "provenance.json", "experiment.toml")
         absent = [name for name in names if not (directory / name).is_file()]
@@ -53,7 +48,7 @@ class Stored(Curves):
             loaded = results.load()
         return cls(
             results=loaded,
-            summary=json.loads((directory / "summary.json").read_text()),
+            summary=Summary.load(directory / "summary.json"),
             provenance=json.loads((directory / "provenance.json").read_text()),
             experiment=(directory / "experiment.toml").read_text(),
         )
@@ -72,51 +67,53 @@ class Stored(Curves):
     @property
     def axes(self) -> Sequence[Mapping[str, Any]]:
         """The coordinates of every cell in the grid."""
-        return [cell["axes"] for cell in self.summary["cells"]]
+        return [cell.axes for cell in self.summary.cells]
 
     @property
     def parameters(self) -> Sequence[Mapping[str, Any]]:
         """The parameters of the problem of every cell."""
-        return [cell["parameters"] for cell in self.summary["cells"]]
+        return [cell.parameters for cell in self.summary.cells]
 
     def dt(self, cell: int) -> float:
         """The time of one step of SGD in a cell."""
-        return self.summary["cells"][cell]["dt"]
+        return self.summary.cells[cell].parameters["dt"]
 
     def plateau(self, cell: int) -> tuple[float, float] | None:
         """Begin and end of the plateau of a cell's risk; None where there is none."""
-        found = self.summary["cells"][cell].get("plateau")
-        return None if found is None else (found["begin"], found["end"])
+        found = self.summary.cells[cell].plateau
+        return None if found is None else (found.begin, found.end)
+
+    @property
+    def per_dimension(self) -> bool:
+        """Whether every cell has an input dimension d, for samples to be counted by."""
+        return all("d" in cell.parameters for cell in self.summary.cells)
 
     @property
     def _first(self) -> Sequence[str]:
         """The system's own order, its risk first."""
-        return list(self.summary["cells"][0].get("final", {})) if self.summary["cells"] else []
+        return list(self.summary.cells[0].final) if self.summary.cells else []
 
     @property
     def _report(self) -> dict[str, Any]:
         return tomllib.loads(self.experiment).get("report", {})
 
     @property
-    def fits(self) -> dict[str, dict[str, Any]]:
+    def fits(self) -> dict[str, FittedPower]:
         """The power laws that could be fitted, by name."""
         return self.laws("power")
 
     @property
-    def against(self) -> list[dict[str, Any]]:
+    def against(self) -> Sequence[Points]:
         """The quantities that are drawn against a parameter without a law, in the order of the experiment."""
-        return self.summary.get("against", [])
+        return self.summary.against
 
-    def laws(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The fits of one kind of law that could be made, by name; those without a kind are power laws."""
-        fits = self.summary.get("fits", {})
-        of_kind = {name: fit for name, fit in fits.items() if fit.get("law", "power") == kind}
-        return {name: fit for name, fit in of_kind.items() if fit.get(NUMBERS[kind]) is not None}
+    def laws(self, kind: str) -> dict[str, Any]:
+        """The fits of one kind of law that could be made, by name: what the summary holds of them."""
+        return {name: found for name, found in self.summary.fits.items() if found.law == kind and was_made(found)}
 
-    def fitted(self, fit: dict[str, Any]) -> str:
-        """The fitted quantity of a law in words, e.g. "samples to level 0.001"."""
-        level = "" if fit.get("level") is None else f" {plain(fit['level'])}"
-        return f"{self.words(fit['quantity'])}{level}" + (f" / ln {fit['against']}" if fit.get("log") else "")
+    def called(self, points: Points) -> str:
+        """The quantity of points in words, e.g. "samples to level 0.001"."""
+        return called(points.quantity, points.level, self.words)
 
     def quantity_label(self, quantity: str, level: float | None = None) -> str:
         """A quantity of the cells on an axis of a figure."""

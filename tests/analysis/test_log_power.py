@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from sgdsim.analysis.log_power import fit_log_power, fit_log_power_to_means, verdict, weighted_log_power
+from sgdsim.analysis.log_power import fit_log_power, fit_log_power_to_means, weighted_log_power
 from sgdsim.errors import ArgumentError
 
 P = np.array([1.0, 4.0, 16.0, 64.0, 256.0, 2.0, 8.0, 32.0, 3.0, 17.0])
@@ -189,28 +189,3 @@ def test_an_exponent_that_the_points_leave_open_is_refused():
     with pytest.raises(ArgumentError, match="`exponent` must be settled by the points, or given"):
         fit_log_power(x, p, samples)
     assert fit_log_power(x, p, samples, exponent=0.5).law.dof == 5
-
-
-@pytest.mark.parametrize(
-    ("log", "root", "words"),
-    [
-        (0.4, 8.12, "sqrt(log(p)) is excluded at 8.1 standard errors, log(p) is not, at 0.4"),
-        (5.0, 2.9, "log(p) is excluded at 5.0 standard errors, sqrt(log(p)) is not, at 2.9"),
-        (0.4, 1.2, "neither is excluded, log(p) at 0.4 and sqrt(log(p)) at 1.2 standard errors"),
-        (
-            4.4,
-            3.2,
-            (
-                "both are excluded, log(p) at 4.4 and sqrt(log(p)) at 3.2 standard errors; "
-                "a + b log(p) + c sqrt(log(p)) has chi2/dof = 18.3/19"
-            ),
-        ),
-        (None, None, "log(p) and sqrt(log(p)) are not told apart by these points"),
-    ],
-)
-def test_the_verdict(log, root, words):
-    assert verdict({"log": log, "sqrt_log": root, "chi2": 18.29, "dof": 19}, "p") == words
-
-
-def test_without_a_mixture_there_is_no_verdict():
-    assert verdict(None, "N") == "log(N) and sqrt(log(N)) are not told apart by these points"

@@ -33,7 +33,7 @@ def test_seeds_agree_in_the_limit_below_beta_1_and_not_at_it(tmp_path):
     At beta = 1 a few seeds far from the others make most of the mean: it is held to be large only.
     """
     stored = run("histograms", tmp_path, "grid.N=[100,1000]", "grid.beta=[0.5,1.0]")
-    cells = {tuple(cell["axes"].values()): cell["final"]["seed_distance"]["mean"] for cell in stored.summary["cells"]}
+    cells = {tuple(cell.axes.values()): cell.final["seed_distance"].mean for cell in stored.summary.cells}
     assert cells[100, 0.5] == pytest.approx(0.021, rel=0.4)
     assert cells[1000, 0.5] == pytest.approx(0.0058, rel=0.6)
     assert cells[1000, 0.5] < cells[100, 0.5] / 2

@@ -14,6 +14,7 @@ from sgdsim import __version__, cli
 from sgdsim.cli.app import COMMANDS
 from sgdsim.run.versions import PACKAGES
 from sgdsim.store.directory import RunDirectory
+from sgdsim.store.summary import Summary
 from tests.experiment.bad_configs import BAD, GOOD
 
 ROOT = Path(__file__).parents[2]
@@ -146,8 +147,8 @@ def test_the_quick_variant_is_planned_and_run_beside_the_full_one(tmp_path, monk
     assert sgdsim("run", "small.toml", "--quick", "--quiet", "--set", "report.figures=[]").exit_code == 0
     (run,) = (tmp_path / "runs").iterdir()
     assert run.name == "small-quick"
-    summary = json.loads(RunDirectory(run).summary.read_text())
-    assert (summary["experiment"], summary["n_replicas"]) == ("small-quick", 2)
+    summary = Summary.load(RunDirectory(run).summary)
+    assert (summary.experiment, summary.n_replicas) == ("small-quick", 2)
     assert "quick" not in RunDirectory(run).read_experiment()
 
 

@@ -46,9 +46,9 @@ def test_the_bound_is_told(tmp_path):
     data = api.simulate(WILD, Origin(), TIMES, replicas=8, compare=False)
     assert float(data["divergence_bound"]) == 1e6
     summary = finish(make_experiment(d=(20,), noise=(1.0, 2e13)), tmp_path)
-    assert summary["divergence"] == "not finite, or |x| > 1e+06"
-    assert [cell["divergence_bound"] for cell in summary["cells"]] == [1e6, 1e6]
-    assert [cell["n_diverged"] > 0 for cell in summary["cells"]] == [False, True]
+    assert summary.divergence == "not finite, or |x| > 1e+06"
+    assert [cell.divergence_bound for cell in summary.cells] == [1e6, 1e6]
+    assert [cell.n_diverged > 0 for cell in summary.cells] == [False, True]
 
 
 def test_bounds_grow_with_what_may_grow():

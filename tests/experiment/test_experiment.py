@@ -16,10 +16,11 @@ from sgdsim.committee.ode import ExactODE, LimitODE
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.errors import ArgumentError, ExperimentError
-from sgdsim.experiment.experiment import Fit, load_experiment
+from sgdsim.experiment.experiment import load_experiment
 from sgdsim.experiment.grid import MAX_CELLS
 from sgdsim.experiment.schema import COMMON_FIGURES
 from sgdsim.figures.catalogue import FIGURES
+from sgdsim.laws.power import PowerFit
 from sgdsim.store.identity import differing_keys
 from sgdsim.systems import SYSTEMS, load_system
 from tests.experiment.bad_configs import GOOD
@@ -100,7 +101,7 @@ def test_a_full_file(load):
     assert [cell.problem.d for cell in experiment.cells] == [50, 100]
     assert [cell.axes for cell in experiment.cells] == [{"d": 50}, {"d": 100}]
     assert [cell.index for cell in experiment.cells] == [0, 1]
-    assert experiment.fits == {"scaling": Fit("sup_deviation", "dt")}
+    assert experiment.fits == {"scaling": PowerFit(quantity="sup_deviation", against="dt")}
     assert experiment.figures == ("scaling",)
     assert experiment.system is load_system("committee")
 

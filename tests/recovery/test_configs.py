@@ -40,17 +40,17 @@ def test_the_threshold_of_gd_from_a_thousandth(tmp_path):
     """2.28 +- 0.1; windows differ by less than that."""
     cut = ("problem.m0=1e-3", "grid.alpha={log=[2.47,4.0,15]}", "times.final=200", "times.count=1000")
     summary, _ = run("threshold", tmp_path, *cut, "grid.b=[1.0]")
-    gd = summary["fits"]["threshold"]
-    assert abs(gd["threshold"] - 2.28) < 0.1
-    assert 0 < gd["threshold_high"] - gd["threshold_low"] < 0.1
-    assert 1.2 < gd["exponent"] < 2.1
+    gd = summary.fits["threshold"]
+    assert abs(gd.threshold - 2.28) < 0.1
+    assert 0 < gd.threshold_high - gd.threshold_low < 0.1
+    assert 1.2 < gd.exponent < 2.1
 
 
 def test_the_threshold_depends_on_the_start(tmp_path):
     """Larger by about 0.2 (GD) or 0.1 (SGD) for every halving decade of m(0), and lower for SGD at every start."""
     summary, _ = run("threshold_start", tmp_path)
     values = {
-        (b, m0): summary["fits"][f"threshold[b={b:g}, m0={m0:g}]"]["threshold"]
+        (b, m0): summary.fits[f"threshold[b={b:g}, m0={m0:g}]"].threshold
         for b in (1.0, 0.2)
         for m0 in (0.2, 0.05, 0.01)
     }
@@ -68,10 +68,10 @@ def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
     grid = "grid.eta={log=[0.17,0.32,20]}"
     summary, _ = run("stability", tmp_path, grid, "grid.b=[1.0,0.2]", "times.final=40")
     for alpha in (2.5, 4.0):
-        onset = summary["fits"][f"eta_max[alpha={alpha:g}, b=1]"]
-        assert onset["expected"] == pytest.approx(1 / (alpha + 1))
-        assert onset["onset"] == pytest.approx(onset["expected"], rel=0.03)
-    assert summary["fits"]["eta_max[alpha=2.5, b=0.2]"]["onset"] < 0.93 / 3.5
+        onset = summary.fits[f"eta_max[alpha={alpha:g}, b=1]"]
+        assert onset.expected == pytest.approx(1 / (alpha + 1))
+        assert onset.onset == pytest.approx(onset.expected, rel=0.03)
+    assert summary.fits["eta_max[alpha=2.5, b=0.2]"].onset < 0.93 / 3.5
 
 
 def test_older_systems_forget_more_slowly(tmp_path):

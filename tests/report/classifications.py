@@ -5,6 +5,7 @@ import tomli_w
 import xarray as xr
 
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import CellSummary, End, Summary
 
 BINS, WINDOW = 40, (-1.0, 1.0)
 SEEDS = 5
@@ -55,12 +56,18 @@ def classification(cells, keys, lost=(), bins=BINS):
     rows = []
     for index, axes in enumerate(cells):
         final = {
-            name: {"mean": None if index in lost else _final(name, axes), "sem": 0.01 * _final(name, axes)}
+            name: End(mean=None if index in lost else _final(name, axes), sem=0.01 * _final(name, axes))
             for name in SCALARS
         }
         counts = {name: int(data[name][1][index]) for name in ("n_replicas", "n_diverged")}
         own = {key: axes[key] for key in keys}
-        rows.append({"cell": index, "axes": own, "parameters": axes, "final": final, **counts})
+        rows.append(CellSummary(cell=index, axes=own, parameters=axes, final=final, **counts))
     experiment = tomli_w.dumps({"problem": {"bins": bins, "window": list(WINDOW)} if bins else {}})
-    summary = {"cells": rows, "n_diverged": int(data["n_diverged"][1].sum())}
+    summary = Summary(
+        experiment="classification",
+        title="Classification",
+        system="classification",
+        n_diverged=int(data["n_diverged"][1].sum()),
+        cells=rows,
+    )
     return Stored(xr.Dataset(data), summary, {"seed": 0}, experiment)

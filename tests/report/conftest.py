@@ -13,7 +13,9 @@ from sgdsim.analysis.fits import fit_power_law
 from sgdsim.analysis.moments import merge
 from sgdsim.contracts import Problem, Simulator, System, Theory, Variable
 from sgdsim.ensemble.tiles import Tiles
+from sgdsim.laws.power import FittedPower
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import CellSummary, End, Mean, Summary
 from tests.report.runs import run_committee
 
 REPLICAS, TIMES = 512, np.linspace(0.1, 5.0, 50)
@@ -70,35 +72,32 @@ def _tiles(problem, cell, diverged):
 
 def _mean_and_error(values):
     finite = values.dropna("replica")
-    return {"mean": float(finite.mean()), "sem": float(finite.std(ddof=1) / finite.size**0.5)}
+    return Mean(mean=float(finite.mean()), sem=float(finite.std(ddof=1) / finite.size**0.5))
 
 
 def _stored_cell(index, problem, axes, data):
     last = data.isel(time=-1)
-    risk = {"mean": float(last["risk"]), "sem": float(last["risk_sem"]), "theory": float(last["risk_theory"])}
-    return {
-        "cell": index,
-        "axes": axes,
-        "parameters": problem.parameters(),
-        "region": "blue",
-        "dt": problem.dt,
-        "n_replicas": REPLICAS,
-        "n_diverged": int(data["n_diverged"]),
-        "sup_deviation": _mean_and_error(data["sup_deviation"]),
-        "final_deviation": _mean_and_error(data["final_deviation"]),
-        "final": {"risk": risk},
-        "steps_per_second": 1.2e7,
-        "wall_seconds": 1.5,
-    }
+    risk = End(mean=float(last["risk"]), sem=float(last["risk_sem"]), theory=float(last["risk_theory"]))
+    return CellSummary(
+        cell=index,
+        axes=axes,
+        parameters=problem.parameters(),
+        n_replicas=REPLICAS,
+        n_diverged=int(data["n_diverged"]),
+        sup_deviation=_mean_and_error(data["sup_deviation"]),
+        final_deviation=_mean_and_error(data["final_deviation"]),
+        final={"risk": risk},
+        steps_per_second=1.2e7,
+        wall_seconds=1.5,
+    )
 
 
 def _stored_fit(datasets, problems):
     x = [problem.dt for problem in problems]
     law = fit_power_law(x, [data["sup_deviation"].to_numpy() for data in datasets], resamples=50)
     errors = [_mean_and_error(data["sup_deviation"]) for data in datasets]
-    points = [[dt, *error.values()] for dt, error in zip(x, errors, strict=True)]
-    numbers = {key: value if np.isfinite(value) else None for key, value in vars(law).items()}  # as JSON holds them
-    return {"quantity": "sup_deviation", "against": "dt", "expected_slope": 0.5, "points": points, **numbers}
+    points = [[dt, error.mean, error.sem] for dt, error in zip(x, errors, strict=True)]
+    return FittedPower(quantity="sup_deviation", against="dt", expected_slope=0.5, points=points, **vars(law))
 
 
 def write_run(
@@ -119,20 +118,20 @@ def write_run(
         name = "scaling" if len(noises) == 1 else f"scaling[noise={noise}]"
         fits[name] = _stored_fit([datasets[index] for index in group], [problems[index] for index in group])
     rows = [_stored_cell(i, *row) for i, row in enumerate(zip(problems, grid, datasets, strict=True))]
-    summary = {
-        "experiment": "relaxation_law",
-        "title": "Deviation from <theory> & its law",
-        "system": "relaxation",
-        "wall_seconds": 125.0,
-        "steps_per_second": 1.23e7,
-        "n_replicas": REPLICAS * len(grid),
-        "n_diverged": 3,
-        "cells": rows,
-        "fits": fits,
-    }
+    summary = Summary(
+        experiment="relaxation_law",
+        title="Deviation from <theory> & its law",
+        system="relaxation",
+        wall_seconds=125.0,
+        steps_per_second=1.23e7,
+        n_replicas=REPLICAS * len(grid),
+        n_diverged=3,
+        cells=rows,
+        fits=fits,
+    )
     directory.mkdir(exist_ok=True)
     merge_cells(datasets, grid).to_netcdf(directory / "results.nc", engine="h5netcdf")
-    (directory / "summary.json").write_text(json.dumps(summary, allow_nan=False))
+    (directory / "summary.json").write_text(summary.text())
     provenance = {
         "versions": {"sgdsim": "0.1.0", "jax": "0.10.2"},
         "devices": ["cpu:0", "cpu:1"],
@@ -140,7 +139,7 @@ def write_run(
         "commit": None,
     }
     (directory / "provenance.json").write_text(json.dumps(provenance))
-    experiment = {"title": summary["title"], "grid": {"d": list(dims)}, "report": {"figures": list(figures)}}
+    experiment = {"title": summary.title, "grid": {"d": list(dims)}, "report": {"figures": list(figures)}}
     (directory / "experiment.toml").write_text(tomli_w.dumps(experiment))
     return directory
 

@@ -6,7 +6,11 @@ import numpy as np
 import tomli_w
 import xarray as xr
 
+from sgdsim.laws.bias import FittedBias
+from sgdsim.laws.onset import FittedOnset
+from sgdsim.laws.threshold import FittedThreshold
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import CellSummary, End, Summary
 
 TIMES = np.geomspace(0.1, 300, 80)
 WAITING = (1.0, 4.0, 16.0, 64.0)
@@ -42,36 +46,28 @@ def _dataset(cells, simulated, theory):
 def recovery(cells=({"b": 1.0}, {"b": 0.2}), fits=None, figures=(), simulated=False, theory=True):
     """A finished run with the grid coordinates of every cell, the given fits, and both or either of two parts."""
     results = _dataset(cells, simulated, theory)
-    nothing = {"mean": None, "sem": None}
     rows = []
     for index, axes in enumerate(cells):
         last = results.isel(cell=index, time=-1)
-        end = {part: float(last[f"distance{key}"]) if f"distance{key}" in last else None for part, key in _PARTS}
+        end = {part: float(last[f"distance{key}"]) for part, key in _PARTS if f"distance{key}" in last}
         rows.append(
-            {
-                "cell": index,
-                "axes": axes,
-                "parameters": {"eta": DT, **axes},
-                "region": None,
-                "dt": DT,
-                "n_replicas": REPLICAS * simulated,
-                "n_diverged": 0,
-                "sup_deviation": nothing,
-                "final_deviation": nothing,
-                "final": {"distance": end},
-            }
+            CellSummary(
+                cell=index,
+                axes=axes,
+                parameters={"eta": DT, "dt": DT, **axes},
+                n_replicas=REPLICAS * simulated,
+                final={"distance": End(**end)},
+            )
         )
-    summary = {
-        "experiment": "recovery_law",
-        "title": "Recovery of a signal",
-        "system": "recovery",
-        "wall_seconds": 12.0,
-        "steps_per_second": None,
-        "n_replicas": REPLICAS * simulated * len(cells),
-        "n_diverged": 0,
-        "cells": rows,
-        "fits": fits or {},
-    }
+    summary = Summary(
+        experiment="recovery_law",
+        title="Recovery of a signal",
+        system="recovery",
+        wall_seconds=12.0,
+        n_replicas=REPLICAS * simulated * len(cells),
+        cells=rows,
+        fits=fits or {},
+    )
     experiment = tomli_w.dumps({"problem": {"waiting": list(WAITING)}, "report": {"figures": list(figures)}})
     return Stored(results, summary, {"seed": 0}, experiment)
 
@@ -82,63 +78,56 @@ _PARTS = (("mean", ""), ("sem", "_sem"), ("theory", "_theory"))
 def threshold(at, exponent=1.5, missed=(1.2, 1.5)):
     """A fitted threshold with points on its law and a range of 0.03 to either side."""
     points = [[x, 10 * (x - at) ** -exponent] for x in np.geomspace(at + 0.05, 4.0, 9).tolist()]
-    middle = {"threshold": at, "exponent": exponent}
-    ranges = {f"{key}_{end}": value + sign * 0.03 for key, value in middle.items() for end, sign in _ENDS}
-    return {
-        "law": "threshold",
-        "quantity": "relaxation_time",
-        "against": "alpha",
-        "level": 0.1,
-        **middle,
-        **ranges,
-        "prefactor": 10.0,
-        "longest": points[0][1],
-        "windows": [],
-        "points": points,
-        "missed": list(missed),
-    }
-
-
-_ENDS = (("low", -1), ("high", 1))
+    return FittedThreshold(
+        quantity="relaxation_time",
+        against="alpha",
+        level=0.1,
+        threshold=at,
+        threshold_low=at - 0.03,
+        threshold_high=at + 0.03,
+        exponent=exponent,
+        exponent_low=exponent - 0.03,
+        exponent_high=exponent + 0.03,
+        prefactor=10.0,
+        longest=points[0][1],
+        points=points,
+        missed=missed,
+    )
 
 
 def bias(quantity="distance", intercept=0.001, coefficient=1.5):
     """A fitted bias with points half an error above its line."""
-    points = [[n, intercept + coefficient / n + 5e-4, 1e-3] for n in (100, 200, 400)]
-    return {
-        "law": "bias",
-        "quantity": quantity,
-        "against": "N",
-        "level": None,
-        "intercept": intercept,
-        "intercept_error": 0.0012,
-        "coefficient": coefficient,
-        "coefficient_error": 0.2,
-        "chi2": 0.75,
-        "dof": 1,
-        "points": points,
-    }
+    return FittedBias(
+        quantity=quantity,
+        against="N",
+        intercept=intercept,
+        intercept_error=0.0012,
+        coefficient=coefficient,
+        coefficient_error=0.2,
+        chi2=0.75,
+        dof=1,
+        points=[[n, intercept + coefficient / n + 5e-4, 1e-3] for n in (100, 200, 400)],
+    )
 
 
 def onset(at, expected=None):
     """An onset between two neighbours 5 % below and above."""
-    return {
-        "law": "onset",
-        "quantity": "distance",
-        "against": "eta",
-        "level": 1e-3,
-        "onset": at,
-        "low": 0.95 * at,
-        "high": 1.05 * at,
-        "expected": expected,
-        "points": [[0.95 * at, 1e-5], [1.05 * at, 0.1]],
-    }
+    return FittedOnset(
+        quantity="distance",
+        against="eta",
+        level=1e-3,
+        onset=at,
+        low=0.95 * at,
+        high=1.05 * at,
+        expected=expected,
+        points=[[0.95 * at, 1e-5], [1.05 * at, 0.1]],
+    )
 
 
 def write(run, directory):
     """The files of such a run, in a directory."""
     run.results.to_netcdf(directory / "results.nc", engine="h5netcdf")
-    for name in ("summary", "provenance"):
-        (directory / f"{name}.json").write_text(json.dumps(getattr(run, name), allow_nan=False))
+    (directory / "summary.json").write_text(run.summary.text())
+    (directory / "provenance.json").write_text(json.dumps(run.provenance))
     (directory / "experiment.toml").write_text(run.experiment)
     return directory

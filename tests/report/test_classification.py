@@ -81,10 +81,10 @@ def test_accuracy_and_loss_with_their_errors():
         for container, name in zip(axes.containers, (train, test), strict=True):
             line, _, (bars,) = container.lines
             assert line.get_xdata().tolist() == [0.5, 0.75, 1.0]
-            expected = [run.summary["cells"][cell]["final"][name] for cell in (1, 2, 0)]
-            assert line.get_ydata().tolist() == [value["mean"] for value in expected]
+            expected = [run.summary.cells[cell].final[name] for cell in (1, 2, 0)]
+            assert line.get_ydata().tolist() == [value.mean for value in expected]
             heights = [segment[1, 1] - segment[0, 1] for segment in bars.get_segments()]
-            assert heights == pytest.approx([2 * value["sem"] for value in expected])
+            assert heights == pytest.approx([2 * value.sem for value in expected])
     cells = {place: cell.get_text().get_text() for place, cell in table.tables[0].get_celld().items()}
     assert [cells[0, column] for column in range(3)] == [r"$\beta$", "train accuracy", "test accuracy"]
     assert [cells[row, 0] for row in (1, 2, 3)] == ["0.5", "0.75", "1"]

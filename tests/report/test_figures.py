@@ -4,6 +4,7 @@ import pytest
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
 from sgdsim.store.stored import Stored
+from tests.report.changes import changed, with_fit
 
 
 def draw(name, run):
@@ -26,10 +27,10 @@ def run(run_directory):
 
 def test_scaling_shows_the_points_the_law_and_the_exponent_of_theory(run):
     upper, lower = draw("scaling", run).axes
-    fit = run.summary["fits"]["scaling"]
-    x, mean, sem = np.array(fit["points"]).T
+    fit = run.summary.fits["scaling"]
+    x, mean, sem = np.array(fit.points).T
     assert has_curve(upper, mean)
-    law = fit["constant"] * x ** fit["slope"]
+    law = fit.constant * x**fit.slope
     assert has_curve(lower, mean / law)
     bars = upper.containers[0][2][0].get_segments()
     np.testing.assert_allclose([bar[:, 1] for bar in bars], np.stack([mean - sem, mean + sem], axis=1))
@@ -42,8 +43,7 @@ def test_scaling_shows_the_points_the_law_and_the_exponent_of_theory(run):
 
 
 def test_a_predicted_exponent_takes_the_place_of_one_that_assumes_a_sharp_bound(run):
-    fit = run.summary["fits"]["scaling"]
-    fit |= {"expected_assumes": "with log(p)", "theory_slope": 0.47, "theory_constant": 0.2}
+    run = with_fit(run, "scaling", expected_assumes="with log(p)", theory_slope=0.47, theory_constant=0.2)
     upper, _ = draw("scaling", run).axes
     (guide,) = [line for line in upper.lines if line.get_label() == "predicted: slope 0.47"]
     slopes = np.diff(np.log(guide.get_ydata())) / np.diff(np.log(guide.get_xdata()))
@@ -54,10 +54,9 @@ def test_a_predicted_exponent_takes_the_place_of_one_that_assumes_a_sharp_bound(
 
 
 def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
-    fit = run.summary["fits"]["scaling"]
-    fits = {"scaling[noise=0.1]": fit, "scaling[noise=0.2]": fit, "risk": {**fit, "quantity": "risk"}}
-    run.summary["fits"] = fits
-    figure = draw("scaling", run)
+    fit = run.summary.fits["scaling"]
+    fits = {"scaling[noise=0.1]": fit, "scaling[noise=0.2]": fit, "risk": fit.model_copy(update={"quantity": "risk"})}
+    figure = draw("scaling", changed(run, fits=fits))
     assert len(figure.axes) == 4
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert [label.split(":")[0] for label in labels] == ["noise=0.1", "noise=0.2", "theory"]
@@ -66,12 +65,11 @@ def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
 
 def test_scaling_says_what_it_needs(run):
     assert FIGURES["scaling"].lacks(run) == ""
-    run.summary["fits"]["scaling"]["slope"] = None
-    assert "[fits.NAME]" in FIGURES["scaling"].lacks(run)
+    assert "[fits.NAME]" in FIGURES["scaling"].lacks(with_fit(run, "scaling", slope=None))
 
 
 def test_without_an_expected_exponent_there_is_no_guide(run):
-    run.summary["fits"]["scaling"]["expected_slope"] = None
+    run = with_fit(run, "scaling", expected_slope=None)
     upper, _ = draw("scaling", run).axes
     assert len(upper.get_legend().get_texts()) == 1
     assert "theory" not in FIGURES["scaling"].caption(run)

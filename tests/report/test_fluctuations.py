@@ -5,8 +5,10 @@ import pytest
 
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
-from sgdsim.report.tables import fits, headline
+from sgdsim.laws.text import Number
+from sgdsim.report.laws import statements, tables
 from sgdsim.store.stored import Stored
+from tests.report.changes import changed, with_fit
 from tests.report.conftest import REPLICAS
 
 
@@ -20,10 +22,8 @@ def run(run_directory):
     run = Stored.load(run_directory)
     for name, factor in (("risk", 2.0), ("M", 1.02)):
         run.results[f"{name}_predicted_std"] = factor * run.results[f"{name}_std"]
-    fit = run.summary["fits"]["scaling"]
-    fit["theory_points"] = [0.2 * x**0.5 for x, *_ in fit["points"]]
-    fit |= {"theory_slope": 0.5, "theory_constant": 0.2}
-    return run
+    points = [0.2 * x**0.5 for x, *_ in run.summary.fits["scaling"].points]
+    return with_fit(run, "scaling", theory_points=points, theory_slope=0.5, theory_constant=0.2)
 
 
 def heights(axes):
@@ -69,8 +69,8 @@ def test_a_cell_without_theory_and_padding_are_left_out(run):
 
 
 def test_one_cell_has_no_panel_against_d(run):
-    run.summary["cells"] = run.summary["cells"][:1]
-    one = Stored(run.results.isel(cell=[0]), run.summary, run.provenance, run.experiment)
+    first = changed(run, cells=run.summary.cells[:1])
+    one = Stored(run.results.isel(cell=[0]), first.summary, run.provenance, run.experiment)
     assert len(draw("fluctuations", one).axes) == 2
     assert "against d" not in FIGURES["fluctuations"].caption(one)
 
@@ -104,10 +104,10 @@ def test_without_predictions_the_trajectories_do_not_mention_them(run_directory)
 
 def test_the_scaling_law_shows_the_predicted_points_and_constant(run):
     upper, lower = draw("scaling", run).axes
-    fit = run.summary["fits"]["scaling"]
-    x = np.array(fit["points"])[:, 0]
-    law = fit["constant"] * x ** fit["slope"]
-    for axes, expected in ((upper, fit["theory_points"]), (lower, np.array(fit["theory_points"]) / law)):
+    fit = run.summary.fits["scaling"]
+    x = np.array(fit.points)[:, 0]
+    law = fit.constant * x**fit.slope
+    for axes, expected in ((upper, fit.theory_points), (lower, np.array(fit.theory_points) / law)):
         assert any(line.shape == x.shape and np.allclose(line, expected, rtol=1e-12) for line in heights(axes))
     assert [text.get_text().split(":")[0] for text in upper.get_legend().get_texts()] == [
         "simulation",
@@ -115,7 +115,8 @@ def test_the_scaling_law_shows_the_predicted_points_and_constant(run):
         "theory",
     ]
     assert "Crosses" in FIGURES["scaling"].caption(run)
-    assert headline(run)[0]["predicted"] == "0.2"
-    table = fits(run)
+    ((_, law),) = statements(run)
+    assert law.note[-3:-1] == ("; predicted constant ", Number("0.2"))
+    ((table, _),) = tables(run)
     assert table.rows[0][table.columns.index("constant") + 1] == "0.2"
     assert len(table.columns) == len(table.rows[0])

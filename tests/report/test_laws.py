@@ -5,9 +5,10 @@ import pytest
 
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
-from sgdsim.report.law_tables import biases, onsets, statements, thresholds
+from sgdsim.laws.power import FittedPower
+from sgdsim.report.laws import statements, tables, unfitted
 from sgdsim.report.page import write_report
-from sgdsim.report.tables import fits, unfitted
+from tests.report.changes import plain_text
 from tests.report.recoveries import bias, onset, recovery, threshold, write
 
 STARTS = {
@@ -38,7 +39,7 @@ def labelled(axes, words):
 
 @pytest.mark.parametrize("name", ["bias", "threshold", "threshold_start", "stability"])
 def test_a_run_without_such_a_law_is_told_what_is_missing(name):
-    power = {"scaling": {"slope": 0.5, "quantity": "m", "against": "dt", "points": []}}
+    power = {"scaling": FittedPower(quantity="m", against="dt", slope=0.5)}
     assert FIGURES[name].lacks(recovery(fits=power)) != ""
 
 
@@ -64,7 +65,7 @@ def test_the_bias_is_drawn_against_one_over_x_with_its_line_and_intercept():
 def test_the_threshold_is_drawn_with_its_range_its_law_and_what_was_missed():
     left, right = draw("threshold", recovery(fits={"a": threshold(2.3, 1.7)})).axes
     assert (left.get_xscale(), left.get_yscale(), right.get_xscale()) == ("linear", "log", "log")
-    points = np.array(threshold(2.3, 1.7)["points"])
+    points = np.array(threshold(2.3, 1.7).points)
     np.testing.assert_allclose(labelled(left, "0"), points.T)
     np.testing.assert_allclose(right.lines[0].get_xdata(), points[:, 0] - 2.3)
     law = right.lines[1]
@@ -79,7 +80,7 @@ def test_the_threshold_is_drawn_with_its_range_its_law_and_what_was_missed():
 
 
 def test_a_range_of_no_width_can_still_be_seen():
-    law = threshold(2.3) | {"threshold_low": 2.3, "threshold_high": 2.3}
+    law = threshold(2.3).model_copy(update={"threshold_low": 2.3, "threshold_high": 2.3})
     left, _ = draw("threshold", recovery(fits={"a": law})).axes
     assert left.patches[0].get_width() > 0.005
 
@@ -129,29 +130,29 @@ def test_expected_values_along_the_axis_are_a_curve_and_none_is_no_line():
     (axes,) = draw("stability", recovery(fits=fits)).axes
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
     np.testing.assert_allclose(dashed[0].get_ydata(), [1 / 2, 1 / 3, 1 / 5])
-    run = recovery(fits={name: law | {"expected": None} for name, law in fits.items()})
+    run = recovery(fits={name: law.model_copy(update={"expected": None}) for name, law in fits.items()})
     assert [line for line in draw("stability", run).axes[0].lines if line.get_linestyle() == "--"] == []
     assert "Dashed" not in FIGURES["stability"].caption(run)
 
 
 def test_tables_of_every_law():
     run = recovery(fits={"t": threshold(2.3), "b": bias(), "o": onset(0.41, 0.4)})
-    assert fits(run).rows == ()
-    (row,) = thresholds(run).rows
-    assert dict(zip(thresholds(run).columns, row, strict=True))["threshold"] == "2.3"
+    thresholds, biases, onsets = (table for table, _ in tables(run))
+    (row,) = thresholds.rows
+    assert dict(zip(thresholds.columns, row, strict=True))["threshold"] == "2.3"
     assert row[4] == "2.27 to 2.33"
     assert row[-2:] == ("9", "2")
-    assert biases(run).rows[0][3:6] == ("0.0010(12)", "+0.8", "1.5(2)")
-    assert onsets(run).rows[0][4:] == ("0.41", "0.3895 and 0.4305", "0.4", "+2.5 %")
-    assert [one.numbers[0] for one in statements(run)] == [
-        ("alpha*", "2.3"),
-        ("bias of the distance from the signal", "0.0010(12)"),
-        ("eta", "0.41"),
+    assert biases.rows[0][3:6] == ("0.0010(12)", "+0.8", "1.5(2)")
+    assert onsets.rows[0][4:] == ("0.41", "0.3895 and 0.4305", "0.4", "+2.5 %")
+    assert [(name, plain_text(one.head)) for name, one in statements(run)] == [
+        ("t", "alpha* = 2.3"),
+        ("b", "bias of the distance from the signal = 0.0010(12)"),
+        ("o", "eta = 0.41"),
     ]
 
 
 def test_many_laws_are_in_the_table_alone_and_a_failed_one_says_why(tmp_path):
-    failed = threshold(2.3) | {"threshold": None, "problem": "no fit: only two points relaxed"}
+    failed = threshold(2.3).model_copy(update={"threshold": None, "problem": "no fit: only two points relaxed"})
     run = recovery(fits=ONSETS | {"t": failed}, figures=("stability", "threshold"))
     assert statements(run) == []
     assert unfitted(run) == [("t", "no fit: only two points relaxed")]

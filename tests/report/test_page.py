@@ -1,4 +1,3 @@
-import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -11,6 +10,9 @@ import tomli_w
 from sgdsim.errors import ExperimentError
 from sgdsim.figures.style import INK
 from sgdsim.report import write_report
+from sgdsim.store.stored import Stored
+from sgdsim.store.summary import End, Mean, Summary
+from tests.report.changes import with_cells, with_fit
 
 
 class Page(HTMLParser):
@@ -58,10 +60,10 @@ def page(written):
     return Page(written[0] / "report.html")
 
 
-def edit(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
+def store(directory, change):
+    """Writes the summary of a run anew, as `change` makes it of the stored one."""
+    path = directory / "summary.json"
+    path.write_text(change(Stored.load(directory)).summary.text())
 
 
 def test_every_file_is_named_and_there(written):
@@ -96,8 +98,8 @@ def test_the_page_follows_a_dark_screen_and_a_phone(page):
 
 
 def test_the_page_says_what_was_measured_and_what_theory_predicts(written, page):
-    fit = json.loads((written[0] / "summary.json").read_text())["fits"]["scaling"]
-    slope = f"{fit['slope']:.3f}({round(fit['slope_error'] * 1000)})"
+    fit = Summary.load(written[0] / "summary.json").fits["scaling"]
+    slope = f"{fit.slope:.3f}({round(fit.slope_error * 1000)})"
     assert f"measured exponent {slope} ; theory 0.5" in page.text.replace("; theory", " ; theory").replace("  ", " ")
     assert page.text.count(slope) >= 3
     for words in (
@@ -129,7 +131,7 @@ def test_the_same_files_give_the_same_bytes_whatever_the_style_of_the_user(writt
 
 def test_a_figure_that_cannot_be_drawn_is_explained(copy):
     problem = "no fit: `x` must have at least two distinct values"
-    edit(copy / "summary.json", lambda summary: summary["fits"]["scaling"].update(slope=None, problem=problem))
+    store(copy, lambda run: with_fit(run, "scaling", slope=None, problem=problem))
     paths = write_report(copy)
     assert paths == [copy / "report.html"]
     text = Page(copy / "report.html").text
@@ -138,12 +140,16 @@ def test_a_figure_that_cannot_be_drawn_is_explained(copy):
 
 
 def test_numbers_that_are_missing_are_dashes(copy):
-    def lose(summary):
-        for cell in summary["cells"]:
-            cell["sup_deviation"] = cell["final_deviation"] = {"mean": None, "sem": None}
-            cell["final"]["risk"]["theory"] = None
+    lost = {"sup_deviation": Mean(), "final_deviation": Mean()}
 
-    edit(copy / "summary.json", lose)
+    def lose(run):
+        ends = [{"final": {"risk": End(mean=risk.mean, sem=risk.sem)}} for risk in finals(run)]
+        return with_cells(run, [lost | end for end in ends])
+
+    def finals(run):
+        return [cell.final["risk"] for cell in run.summary.cells]
+
+    store(copy, lose)
     write_report(copy)
     text = Page(copy / "report.html").text
     assert "final deviation" not in text

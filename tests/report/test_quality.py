@@ -3,40 +3,52 @@
 import pytest
 
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.figures.common.quality import caution, entry, holds, label, sentence
+from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.style import styled
-from sgdsim.report.law_tables import biases, growths, statements, sums
+from sgdsim.laws.law import Judged, judgement
+from sgdsim.laws.log_power import Excluded, FittedForm, FittedLogPower
+from sgdsim.laws.quality import holds, in_table
+from sgdsim.report.laws import statements, tables
 from sgdsim.report.page import write_report
-from sgdsim.report.tables import assumptions, fits, headline
+from tests.report.changes import changed, plain_text
 from tests.report.recoveries import bias, recovery, write
 from tests.report.wide import BETAS, SIZES, lazy_run, power, rates_run, two_terms, wide
 
-GOOD, BAD, NONE = {"chi2": 3.2, "dof": 4}, {"chi2": 36.0, "dof": 4, "widening": 3.0}, {"chi2": None, "dof": 4}
+GOOD, BAD, NONE = Judged(chi2=3.2, dof=4), Judged(chi2=36.0, dof=4, widening=3.0), Judged(dof=4)
 BAD_WORDS = "chi2/dof = 36/4, p = 3e-07: the law does not hold, errors widened by 3"
+
+
+def bad(found):
+    """The same fit, of a law that does not hold."""
+    return found.model_copy(update=BAD.model_dump())
 
 
 def coefficients(a, b, exponent, chi2):
     """The numbers of one form of a law with a logarithm."""
     errors = {"a_error": 0.007, "b_error": 0.002, "exponent_error": 0.003 if exponent != 0.5 else None}
-    return {"a": a, "b": b, "exponent": exponent, "chi2": chi2, "dof": 4, "p_value": 0.5, "widening": 1.0} | errors
+    return FittedForm(a=a, b=b, exponent=exponent, chi2=chi2, dof=4, p_value=0.5, widening=1.0, **errors)
 
 
 def growth(exponent=0.5, theory=True, chi2=3.2, excluded=True):
-    """A law with a logarithm of N, as it stands in a summary."""
-    return coefficients(0.376, 0.07, exponent, chi2) | {
-        "law": "log_power",
-        "quantity": "distance",
-        "against": "eps",
-        "second": "N",
-        "rival": coefficients(0.23, 0.21, 0.49, 36.0),
-        "excluded": {"log": 0.4, "sqrt_log": 5.53} if excluded else None,
-        **{
-            f"theory_{name}": value if theory else None
-            for name, value in (("a", 0.4), ("b", 0.066), ("exponent", 0.499))
-        },
-        "theory_points": [0.4, 0.5, 0.6],
-        "points": [[0.1, 2.0, 0.4, 0.01], [0.1, 4.0, 0.5, 0.01], [0.1, 8.0, 0.6, 0.01]],
-    }
+    """A law with a logarithm of N."""
+    return FittedLogPower(
+        **coefficients(0.376, 0.07, exponent, chi2).model_dump(),
+        quantity="distance",
+        against="eps",
+        second="N",
+        rival=coefficients(0.23, 0.21, 0.49, 36.0),
+        excluded=Excluded(log=0.4, sqrt_log=5.53) if excluded else None,
+        theory_a=0.4 if theory else None,
+        theory_b=0.066 if theory else None,
+        theory_exponent=0.499 if theory else None,
+        theory_points=[0.4, 0.5, 0.6],
+        points=[[0.1, 2.0, 0.4, 0.01], [0.1, 4.0, 0.5, 0.01], [0.1, 8.0, 0.6, 0.01]],
+    )
+
+
+def told(run):
+    """The laws at the top of the page as text: their numbers, and what stands with them."""
+    return [(plain_text(law.head), plain_text(law.note)) for _, law in statements(run)]
 
 
 def run_of(**laws):
@@ -50,8 +62,8 @@ def risks_run():
 
 def test_the_words_for_one_law():
     assert [holds(law) for law in (GOOD, BAD, NONE)] == [True, False, True]
-    assert [sentence(law) for law in (GOOD, BAD, NONE)] == ["chi2/dof = 3.2/4", BAD_WORDS, ""]
-    assert [entry(law) for law in (GOOD, BAD, NONE)] == ["3.2 / 4", "36.0 / 4, does not hold", "-"]
+    assert [judgement(law) for law in (GOOD, BAD, NONE)] == ["chi2/dof = 3.2/4", BAD_WORDS, ""]
+    assert [in_table(law) for law in (GOOD, BAD, NONE)] == ["3.2 / 4", "36.0 / 4, does not hold", "-"]
     assert label(GOOD, ", ") == r", $\chi^2$/dof = 3.2/4"
     assert label(BAD) == "$\\chi^2$/dof = 36/4\nlaw does not hold"
     assert label(NONE, ", ") == ""
@@ -70,37 +82,40 @@ def test_a_power_that_does_not_hold_in_its_figure(name, made):
         legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
         return " ".join(text.get_text() for legend in legends if legend for text in legend.get_texts())
 
-    good, bad = made(), made()
-    law = next(iter(bad.summary["fits"].values()))
-    law |= BAD
+    good = made()
+    name_of_first, first = next(iter(good.summary.fits.items()))
+    worse = changed(good, fits={**good.summary.fits, name_of_first: bad(first)})
     assert r"$\chi^2$/dof = 2/2" in texts(good)
     assert "fails" not in texts(good)
     assert "not hold" not in texts(good) + FIGURES[name].caption(good)
-    assert r"$\chi^2$/dof = 36/4" in texts(bad)
-    assert "fails" in texts(bad) or "does not hold" in texts(bad)
-    assert " laws do not hold by chi2" in FIGURES[name].caption(bad)
+    assert r"$\chi^2$/dof = 36/4" in texts(worse)
+    assert "fails" in texts(worse) or "does not hold" in texts(worse)
+    assert " laws do not hold by chi2" in FIGURES[name].caption(worse)
 
 
 def test_a_bias_and_two_terms_that_do_not_hold():
-    run = recovery(fits={"b": bias() | BAD})
+    run = recovery(fits={"b": bad(bias())})
     assert "does not hold" in FIGURES["bias"].caption(run)
-    assert "36.0 / 4, does not hold" in biases(run).rows[0]
+    assert "36.0 / 4, does not hold" in tables(run)[0][0].rows[0]
     (axes,) = styled(lambda: FIGURES["bias"].draw(run)).axes
     assert axes.get_legend().get_texts()[0].get_text().endswith("36/4\nlaw does not hold")
-    assert statements(run)[0].note.endswith(BAD_WORDS)
-    run = run_of(noise=two_terms() | BAD)
+    assert told(run)[0][1].endswith(BAD_WORDS)
+    run = run_of(noise=bad(two_terms()))
     assert "does not hold" in FIGURES["linear_noise"].caption(run)
-    assert "36.0 / 4, does not hold" in sums(run).rows[0]
-    assert statements(run)[0].note.endswith(BAD_WORDS)
+    assert "36.0 / 4, does not hold" in tables(run)[0][0].rows[0]
+    assert told(run)[0][1].endswith(BAD_WORDS)
 
 
 def test_a_power_on_the_page_and_what_its_exponent_of_theory_assumes(tmp_path):
     assumed = {"expected_assumes": "with the factor log(p) of the bound"}
-    run = run_of(one=power("distance", -0.5, -0.41) | BAD | assumed, two=power("distance", -0.5, -0.41))
-    first, second = headline(run)
-    assert (first["quality"], second["quality"]) == (BAD_WORDS, "chi2/dof = 2/2")
-    assert "36.0 / 4, does not hold" in fits(run).rows[0]
-    assert assumptions(run) == ["The exponent of theory of one is with the factor log(p) of the bound"]
+    one = bad(power("distance", -0.5, -0.41)).model_copy(update=assumed)
+    run = run_of(one=one, two=power("distance", -0.5, -0.41))
+    first, second = told(run)
+    assert first[1].endswith(f"; {BAD_WORDS}")
+    assert second[1].endswith("; chi2/dof = 2/2")
+    ((table, notes),) = tables(run)
+    assert "36.0 / 4, does not hold" in table.rows[0]
+    assert notes[1:] == ["The exponent of theory of one is with the factor log(p) of the bound."]
     assert "(with the factor log(p) of the bound)" in FIGURES["scaling"].caption(run)
     page = write_report(write(run, tmp_path))[-1].read_text()
     assert f"{BAD_WORDS}</p>" in page
@@ -111,15 +126,14 @@ def test_a_power_on_the_page_and_what_its_exponent_of_theory_assumes(tmp_path):
 
 def test_a_law_with_a_logarithm_is_told_with_its_coefficients(tmp_path):
     run = run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False))
-    first, second = statements(run)
-    assert first.formula == "distance = (a + b log(N)) eps^s"
-    assert first.numbers == (("a", "0.376(7)"), ("b", "0.070(2)"), ("s", "0.5"))
-    assert first.note == (
+    first, second = told(run)
+    assert first[0] == "distance = (a + b log(N)) eps^s, a = 0.376(7), b = 0.070(2), s = 0.5"
+    assert first[1] == (
         "theory at the same points a = 0.4, b = 0.066, s = 0.499, b > 0 at 35.0 standard errors; chi2/dof = 3.2/4;"
         " sqrt(log(N)) is excluded at 5.5 standard errors, log(N) is not, at 0.4"
     )
-    assert second.numbers[2] == ("s", "0.502(3)")
-    assert second.note == (
+    assert second[0].endswith(", s = 0.502(3)")
+    assert second[1] == (
         "without a theory of these points, b > 0 at 35.0 standard errors; chi2/dof = 3.2/4; log(N) and sqrt(log(N)) are"
         " not told apart by these points"
     )
@@ -129,7 +143,8 @@ def test_a_law_with_a_logarithm_is_told_with_its_coefficients(tmp_path):
 
 
 def test_a_law_with_a_logarithm_in_the_table():
-    table = growths(run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False)))
+    run = run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False))
+    ((table, _),) = tables(run)
     first, second = (dict(enumerate(row)) for row in table.rows)
     assert list(first.values()) == [
         *("growth", "distance, log(N)", "0.376(7)", "0.4", "0.070(2)", "0.066", "+35.0", "eps", "0.5", "0.499"),
@@ -140,8 +155,11 @@ def test_a_law_with_a_logarithm_in_the_table():
 
 
 def test_a_law_of_theory_alone_has_no_errors_and_no_rival():
-    law = growth(theory=False, excluded=False) | {"rival": None, "chi2": None, "a_error": None, "b_error": None}
+    none = dict.fromkeys(("rival", "chi2", "a_error", "b_error"))
+    law = growth(theory=False, excluded=False).model_copy(update=none)
     run = run_of(growth=law)
-    (one,) = statements(run)
-    assert (one.numbers[1], one.note) == (("b", "0.07"), "without a theory of these points")
-    assert growths(run).rows[0][10:14] == ("-", "-", "-", "-")
+    ((head, note),) = told(run)
+    assert ", b = 0.07, " in head
+    assert note == "without a theory of these points"
+    ((table, _),) = tables(run)
+    assert table.rows[0][10:14] == ("-", "-", "-", "-")

@@ -5,7 +5,8 @@ import pytest
 
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
-from sgdsim.report.law_tables import statements, sums
+from sgdsim.report.laws import statements, tables
+from tests.report.changes import plain_text
 from tests.report.wide import BETAS, GAMMA, SIZES, power, rates_run, two_terms, wide
 
 
@@ -76,15 +77,15 @@ def test_cells_of_all_beta_lie_on_one_line(run):
     assert "linear theory: $c$ = 1.01, $b$ = 0.29" in labels
     (theory,) = dashed(upper)
     np.testing.assert_allclose(theory.get_ydata(), 1.01 * theory.get_xdata() + 0.29)
-    alone = {name: fit for name, fit in run.summary["fits"].items() if name != "noise"}
-    assert "two_term" in FIGURES["linear_noise"].lacks(wide([cell["axes"] for cell in run.summary["cells"]], alone))
+    alone = {name: fit for name, fit in run.summary.fits.items() if name != "noise"}
+    assert "two_term" in FIGURES["linear_noise"].lacks(wide([cell.axes for cell in run.summary.cells], alone))
 
 
 def test_two_terms_in_the_tables():
     run = wide([{"beta": b, "N": N} for b in BETAS for N in SIZES], {"noise": two_terms()})
-    (row,) = sums(run).rows
+    ((table, _),) = tables(run)
+    (row,) = table.rows
     assert row == ("noise", "distance", "eps", "1.000(3)", "1.01", "inverse_N", "0.300(4)", "0.29", "3.0 / 10", "12")
-    (one,) = statements(run)
-    assert one.formula == "distance = a eps + b inverse_N"
-    assert one.numbers == (("a", "1.000(3)"), ("b", "0.300(4)"))
-    assert one.note == "expected a = 1.01, b = 0.29; chi2/dof = 3/10"
+    ((_, one),) = statements(run)
+    assert plain_text(one.head) == "distance = a eps + b inverse_N, a = 1.000(3), b = 0.300(4)"
+    assert plain_text(one.note) == "expected a = 1.01, b = 0.29; chi2/dof = 3/10"

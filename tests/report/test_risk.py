@@ -1,15 +1,15 @@
 """The figure of learning curves: what is drawn, in which colours and panels, and against what."""
 
-import json
-
 import numpy as np
 import pytest
 import tomli_w
 
+from sgdsim.analysis.plateau import Plateau
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import NAMED_COLOURS, styled
 from sgdsim.report.tables import cells
 from sgdsim.store.stored import Stored
+from tests.report.changes import with_cells
 from tests.report.conftest import write_run
 
 
@@ -27,14 +27,9 @@ def run(tmp_path):
     return Stored.load(write_run(tmp_path / "run", dims=(100, 1000), noises=(1e-3, 1e-2), figures=("risk",)))
 
 
-def change_cells(run, changes):
-    for cell, change in zip(run.summary["cells"], changes, strict=True):
-        cell.update(json.loads(json.dumps(change)))
-
-
-def change_regions(run, regions):
-    for cell, region in zip(run.summary["cells"], regions, strict=True):
-        cell["parameters"]["region"] = region
+def in_regions(run, *regions):
+    """The run with its cells in these regions."""
+    return with_cells(run, [{"parameters": {"d": 100, "region": region}} for region in regions])
 
 
 def test_a_panel_for_each_noise_and_a_colour_for_each_d(run):
@@ -61,25 +56,23 @@ def test_bands_are_one_standard_error_and_one_standard_deviation_wide(run):
 
 
 def test_several_regions_give_their_colours(run):
-    change_regions(run, ("green", "green", "blue", "blue"))
-    figure = draw(run)
+    figure = draw(in_regions(run, "green", "green", "blue", "blue"))
     assert [axes.get_title() for axes in figure.axes] == ["noise = 0.001 (green)", "noise = 0.01 (blue)"]
     colours = {line.get_color() for axes in figure.axes for line in lines(axes)}
     assert len(colours) == 4
-    change_regions(run, ("green", "blue", "orange", "red"))
-    drawn = [line.get_color() for axes in draw(run).axes for line in lines(axes)]
+    mixed = in_regions(run, "green", "blue", "orange", "red")
+    drawn = [line.get_color() for axes in draw(mixed).axes for line in lines(axes)]
     assert drawn == [NAMED_COLOURS[region] for region in ("green", "blue", "orange", "red")]
 
 
 def test_a_parameter_with_another_value_is_no_colour(run):
-    change_regions(run, ("green", "blue", "orange", "mauve"))
-    assert [axes.get_title() for axes in draw(run).axes] == ["noise = 0.001", "noise = 0.01"]
+    mixed = in_regions(run, "green", "blue", "orange", "mauve")
+    assert [axes.get_title() for axes in draw(mixed).axes] == ["noise = 0.001", "noise = 0.01"]
 
 
 def test_axes_that_run_together_are_one(run):
     axes = [{"kappa": kappa, "delta": -kappa} for kappa in (0.0, 0.1, 0.2, 0.3)]
-    change_cells(run, [{"axes": row} for row in axes])
-    figure = draw(run)
+    figure = draw(with_cells(run, [{"axes": row} for row in axes]))
     assert len(figure.axes) == 1
     assert len(lines(figure.axes[0])) == 4
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -92,7 +85,7 @@ def asking(run, **report):
 
 def test_samples_and_steps(run):
     """A step of these runs uses four samples, at d = 100 and 1000."""
-    run.summary["cells"][0]["plateau"] = {"height": 0.0123, "begin": 0.5, "end": 2.0}
+    run = with_cells(run, [{"plateau": Plateau(height=0.0123, begin=0.5, end=2.0)}, {}, {}, {}])
     axes = draw(asking(run, samples=True)).axes[0]
     assert axes.get_xlabel() == r"samples per dimension, batch $\times\, \nu / d$"
     for d, line in zip((100, 1000), lines(axes), strict=True):
@@ -109,9 +102,8 @@ def test_samples_and_steps(run):
 
 
 def test_samples_without_a_dimension_and_in_a_run_that_did_not_count_them(run):
+    run = with_cells(run, [{"parameters": {"p": 4}}] * 4)
     sampled = asking(run, samples=True)
-    for cell in sampled.summary["cells"]:
-        del cell["parameters"]["d"]
     axes = draw(sampled).axes[0]
     assert axes.get_xlabel() == "samples used"
     np.testing.assert_allclose(lines(axes)[1].get_xdata(), 4 * run.results["step"][1], rtol=1e-12)
@@ -123,7 +115,7 @@ def test_samples_without_a_dimension_and_in_a_run_that_did_not_count_them(run):
 def test_plateaus_are_marked_and_listed(run):
     assert "plateau" not in FIGURES["risk"].caption(run)
     assert "plateau" not in cells(run).columns
-    run.summary["cells"][0]["plateau"] = {"height": 0.0123, "begin": 0.5, "end": 2.0}
+    run = with_cells(run, [{"plateau": Plateau(height=0.0123, begin=0.5, end=2.0)}, {}, {}, {}])
     marks = [line for line in draw(run).axes[0].lines if line.get_marker() == "|"]
     assert [list(line.get_xdata()) for line in marks] == [[0.5, 2.0]]
     assert "Bars: begin and end of the plateau" in FIGURES["risk"].caption(run)

@@ -8,6 +8,7 @@ from sgdsim.figures.style import styled
 from sgdsim.report.page import write_report
 from sgdsim.report.tables import cells, counts
 from sgdsim.store.stored import Stored
+from tests.report.changes import with_cells
 from tests.report.recoveries import recovery, write
 
 FOUR = ({"b": 1.0}, {"b": 0.5}, {"b": 0.35}, {"b": 0.2})
@@ -80,8 +81,7 @@ def test_tables_have_no_replicas():
 
 
 def test_a_theory_that_blew_up_is_counted_and_marked():
-    run = recovery()
-    run.summary["cells"][1] |= {"theory_diverged": True}
+    run = with_cells(recovery(), [{}, {"theory_diverged": True}])
     assert counts(run)[1] == ("blew up", "1")
     table = cells(run)
     assert [row[table.columns.index("blew up")] for row in table.rows] == ["no", "yes"]
@@ -100,10 +100,8 @@ def test_the_page_says_so(tmp_path):
 
 def test_panels_of_several_regions_need_no_common_legend():
     run = recovery(FOUR)
-    for cell, region, axes in zip(
-        run.summary["cells"], ("green", "green", "blue", "blue"), ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True
-    ):
-        cell |= {"region": region, "axes": dict(zip(("mu", "rho"), axes, strict=True))}
-    figure = draw("risk", run)
+    places = (("green", 0, 0), ("green", 0, 1), ("blue", 1, 0), ("blue", 1, 1))
+    changes = [{"parameters": {"region": region}, "axes": {"mu": mu, "rho": rho}} for region, mu, rho in places]
+    figure = draw("risk", with_cells(run, changes))
     assert len(figure.axes) == 2
     assert not figure.legends

@@ -4,7 +4,10 @@ import numpy as np
 import tomli_w
 import xarray as xr
 
+from sgdsim.laws.power import FittedPower
+from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import CellSummary, End, Summary
 
 TIMES = np.linspace(0.5, 5, 10)
 REPLICAS, BINS, WINDOW, INPUTS = 40, 30, (-3.0, 3.0), 8
@@ -75,33 +78,26 @@ def wide(cells, fits=None, figures=(), theory=True, problem=None):
     data["t"] = (("cell", "time"), np.tile(TIMES, (len(cells), 1)))
     for name, value in (("n_replicas", REPLICAS), ("n_diverged", 0)):
         data[name] = ("cell", np.full(len(cells), value))
-    nothing = {"mean": None, "sem": None}
     rows = [
-        {
-            "cell": index,
-            "axes": axes,
-            "parameters": parameters(axes),
-            "region": None,
-            "dt": 0.02,
-            "n_replicas": REPLICAS,
-            "n_diverged": 0,
-            "sup_deviation": nothing,
-            "final_deviation": nothing,
-            "final": {"excess_risk": nothing | {"theory": None}},
-        }
+        CellSummary(
+            cell=index,
+            axes=axes,
+            parameters={**parameters(axes), "dt": 0.02},
+            n_replicas=REPLICAS,
+            final={"excess_risk": End()},
+        )
         for index, axes in enumerate(cells)
     ]
-    summary = {
-        "experiment": "wide",
-        "title": "Wide networks",
-        "system": "meanfield",
-        "wall_seconds": 12.0,
-        "steps_per_second": 1e5,
-        "n_replicas": REPLICAS * len(cells),
-        "n_diverged": 0,
-        "cells": rows,
-        "fits": fits or {},
-    }
+    summary = Summary(
+        experiment="wide",
+        title="Wide networks",
+        system="meanfield",
+        wall_seconds=12.0,
+        steps_per_second=1e5,
+        n_replicas=REPLICAS * len(cells),
+        cells=rows,
+        fits=fits or {},
+    )
     keys = {"bins": BINS, "window": list(WINDOW)} | (problem or {})
     experiment = tomli_w.dumps({"problem": keys, "report": {"figures": list(figures)}})
     return Stored(xr.Dataset(data, {"time": TIMES}), summary, {"seed": 0}, experiment)
@@ -114,41 +110,39 @@ BETAS = (0.0, 0.5, 0.75, 1.0)
 def power(quantity, slope, expected, constant=0.2, sizes=SIZES):
     """A fitted power law of N whose points lie on it."""
     points = [[N, constant * N**slope, 0.02 * constant * N**slope] for N in sizes]
-    return {
-        "law": "power",
-        "quantity": quantity,
-        "against": "N",
-        "slope": slope,
-        "slope_error": 0.012,
-        "constant": constant,
-        "constant_error": 0.01,
-        "expected_slope": expected,
-        "chi2": 2.0,
-        "dof": len(sizes) - 2,
-        "points": points,
-    }
+    return FittedPower(
+        quantity=quantity,
+        against="N",
+        slope=slope,
+        slope_error=0.012,
+        constant=constant,
+        constant_error=0.01,
+        expected_slope=expected,
+        chi2=2.0,
+        dof=len(sizes) - 2,
+        points=points,
+    )
 
 
 def two_terms(quantity="distance", first=1.0, second=0.3, betas=BETAS[:3], sizes=SIZES, problem=None):
     """A fit of first * eps + second/N whose points lie on it."""
     cells = [parameters({"beta": beta, "N": N}) for beta in betas for N in sizes]
     heights = [first * cell["eps"] + second * cell["inverse_N"] for cell in cells]
-    return {
-        "law": "two_term",
-        "quantity": quantity,
-        "against": "eps",
-        "second": "inverse_N",
-        "first_coefficient": None if problem else first,
-        "first_error": 0.003,
-        "second_coefficient": None if problem else second,
-        "second_error": 0.004,
-        "first_expected": 1.01,
-        "second_expected": 0.29,
-        "chi2": 3.0,
-        "dof": len(cells) - 2,
-        "points": [[cell["eps"], cell["inverse_N"], y, 0.02 * y] for cell, y in zip(cells, heights, strict=True)],
-        **({"problem": problem} if problem else {}),
-    }
+    return FittedTwoTerm(
+        quantity=quantity,
+        against="eps",
+        second="inverse_N",
+        first_coefficient=None if problem else first,
+        first_error=0.003,
+        second_coefficient=None if problem else second,
+        second_error=0.004,
+        first_expected=1.01,
+        second_expected=0.29,
+        chi2=3.0,
+        dof=len(cells) - 2,
+        points=[[cell["eps"], cell["inverse_N"], y, 0.02 * y] for cell, y in zip(cells, heights, strict=True)],
+        problem=problem,
+    )
 
 
 def rates_run():

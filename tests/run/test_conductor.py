@@ -115,9 +115,9 @@ def test_a_cell_that_fails_for_good_is_reported_at_the_end_and_the_others_are_wh
     code, said, summary = run(tmp_path)
     error = "walk: cell 1 (d=40, noise=1): ZeroDivisionError: no such d"
     assert (code, said) == (Exit.FAILED, [f"failed: {error}"])
-    assert [cell.get("error") for cell in summary["cells"]] == [None, error, None]
-    assert (summary["n_replicas"], summary["cells"][1]["n_replicas"]) == (48, 0)
-    assert [point[0] for point in summary["fits"]["scaling"]["points"]] == [1 / 20, 1 / 80]
+    assert [cell.error for cell in summary.cells] == [None, error, None]
+    assert (summary.n_replicas, summary.cells[1].n_replicas) == (48, 0)
+    assert [point[0] for point in summary.fits["scaling"].points] == [1 / 20, 1 / 80]
     left, complete = data(tmp_path), data(whole)
     assert set(left.variables) == set(complete.variables)
     for name, array in complete.data_vars.items():

@@ -54,19 +54,19 @@ def test_the_prediction_stands_beside_the_measured_spread(results):
 
 
 def test_the_summary_has_the_predicted_means(results):
-    cells = results[1]["cells"]
+    cells = results[1].cells
     predicted = {"sup_deviation": 0.2, "max_deviation": 0.15, "final_deviation": 0.1}
-    assert cells[1]["predicted"] == pytest.approx(predicted)
-    assert "predicted" not in cells[3]
+    assert cells[1].predicted.model_dump() == pytest.approx(predicted)
+    assert cells[3].predicted is None
 
 
 def test_the_fitted_law_has_the_predicted_constant(tmp_path):
     experiment = make_experiment(d=(50, 100, 200), replicas=40, block=None)
     cells = tuple(replace(cell, theory=PredictingTheory()) for cell in experiment.cells)
-    fit = finish(replace(experiment, cells=cells), tmp_path)["fits"]["scaling"]
-    assert fit["theory_slope"] == pytest.approx(0.5, rel=1e-9)
-    assert fit["theory_constant"] == pytest.approx(2.0, rel=1e-9)
-    assert fit["theory_points"] == pytest.approx([2 / d**0.5 for d in (50, 100, 200)])
+    fit = finish(replace(experiment, cells=cells), tmp_path).fits["scaling"]
+    assert fit.theory_slope == pytest.approx(0.5, rel=1e-9)
+    assert fit.theory_constant == pytest.approx(2.0, rel=1e-9)
+    assert fit.theory_points == pytest.approx([2 / d**0.5 for d in (50, 100, 200)])
 
 
 def load(tmp_path, text, *options):

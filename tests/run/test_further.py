@@ -34,12 +34,12 @@ def test_the_curve_is_what_theory_predicts_at_other_widths(experiment):
     assert rows[-1][2] == predicted.max() > predicted[0]
     scaled = [row[2] / row[1] ** 0.5 for row in rows]
     assert (np.diff(scaled) > 0).all()
-    last = replace(experiment.fits["growth"], quantity="final_deviation", predict_to=4)
+    last = experiment.fits["growth"].model_copy(update={"quantity": "final_deviation", "predict_to": 4})
     assert further(experiment, last, [0])["theory_curve"][0][2] == pytest.approx(rows[0][2], rel=1e-12)
 
 
 def test_there_is_no_curve_where_none_is_asked_for_or_there_is_no_theory(experiment):
-    assert further(experiment, replace(experiment.fits["growth"], predict_to=None), [0]) == {}
+    assert further(experiment, experiment.fits["growth"].model_copy(update={"predict_to": None}), [0]) == {}
     bare = replace(experiment, cells=tuple(replace(cell, theory=None) for cell in experiment.cells))
     assert further(bare, bare.fits["growth"], [0]) == {}
 

@@ -1,6 +1,6 @@
 """A sweep of the toy system: blocks, results, and the same numbers however it is cut."""
 
-import json
+import dataclasses
 import math
 
 import numpy as np
@@ -11,7 +11,8 @@ from sgdsim.errors import ExperimentError
 from sgdsim.run.ensembles import ensemble_of
 from sgdsim.run.opened import open_sweep
 from sgdsim.run.progress import Meter
-from sgdsim.run.results import _plateaus, write_results
+from sgdsim.run.results import _plateau, write_results
+from sgdsim.store.summary import End, Summary
 from sgdsim.store.worker import this_worker
 from tests.helpers import make_blocks
 from tests.toy import make_experiment
@@ -91,54 +92,53 @@ def test_the_meter_sees_all_the_work(finished):
 
 def test_the_summary(finished):
     path, data, summary, _ = finished
-    assert summary == json.loads((path / "summary.json").read_text())
-    assert (summary["n_replicas"], summary["n_diverged"]) == (72, 0)
-    assert summary["wall_seconds"] > 0
-    assert math.isclose(summary["steps_per_second"], 24 * 140 / summary["wall_seconds"])
-    for index, cell in enumerate(summary["cells"]):
-        assert cell["cell"] == index
-        assert cell["axes"] == {"d": int(data.d[index]), "noise": 1.0}
-        assert cell["parameters"]["p"] == 2
-        assert (cell["region"], cell["dt"]) == ("blue", float(data.dt[index]))
-        assert (cell["n_replicas"], cell["n_diverged"]) == (24, 0)
+    assert summary == Summary.load(path / "summary.json")
+    assert (summary.n_replicas, summary.n_diverged) == (72, 0)
+    assert summary.wall_seconds > 0
+    assert math.isclose(summary.steps_per_second, 24 * 140 / summary.wall_seconds)
+    for index, cell in enumerate(summary.cells):
+        assert cell.cell == index
+        assert cell.axes == {"d": int(data.d[index]), "noise": 1.0}
+        assert cell.parameters["p"] == 2
+        assert (cell.parameters["region"], cell.parameters["dt"]) == ("blue", float(data.dt[index]))
+        assert (cell.n_replicas, cell.n_diverged) == (24, 0)
         for name in ("sup_deviation", "final_deviation"):
             values = data[name][index].values
-            assert math.isclose(cell[name]["mean"], values.mean())
-            assert math.isclose(cell[name]["sem"], values.std(ddof=1) / math.sqrt(24))
+            assert math.isclose(cell.deviation(name).mean, values.mean())
+            assert math.isclose(cell.deviation(name).sem, values.std(ddof=1) / math.sqrt(24))
         final = {"mean": data.risk, "sem": data.risk_sem, "theory": data.risk_theory}
-        assert cell["final"] == {"risk": {key: float(value[index, -1]) for key, value in final.items()}}
-        assert cell["plateau"] is None
-        assert cell["plateau_theory"] is None
-        assert cell["final_risk"]["ode"] == cell["final"]["risk"]["theory"]
+        assert cell.final == {"risk": End(**{key: float(value[index, -1]) for key, value in final.items()})}
+        assert cell.plateau is None
+        assert cell.plateau_theory is None
 
 
 def test_the_law_of_the_toy_is_found(tmp_path):
     """The deviation of the walk is proportional to sqrt(dt) up to corrections of order dt."""
     _, summary, _ = run(tmp_path, d=(50, 100, 200, 400), replicas=400, block=None)
-    fit = summary["fits"]["scaling"]
-    assert (fit["quantity"], fit["against"], fit["expected_slope"]) == ("sup_deviation", "dt", 0.5)
-    assert abs(fit["slope"] - 0.5) < 4 * fit["slope_error"]
-    assert fit["slope_error"] < 0.03
-    assert fit["dof"] == 2
-    assert [point[0] for point in fit["points"]] == [0.02, 0.01, 0.005, 0.0025]
-    assert summary["fits"]["risk"]["expected_slope"] is None
+    fit = summary.fits["scaling"]
+    assert (fit.quantity, fit.against, fit.expected_slope) == ("sup_deviation", "dt", 0.5)
+    assert abs(fit.slope - 0.5) < 4 * fit.slope_error
+    assert fit.slope_error < 0.03
+    assert fit.dof == 2
+    assert [point[0] for point in fit.points] == [0.02, 0.01, 0.005, 0.0025]
+    assert summary.fits["risk"].expected_slope is None
 
 
 def test_one_fit_for_every_value_of_the_other_axes(tmp_path):
     _, summary, _ = run(tmp_path, d=(20, 40), noise=(1.0, 0.25), replicas=8)
-    assert set(summary["fits"]) == {f"{fit}[noise={noise}]" for fit in ("scaling", "risk") for noise in ("1", "0.25")}
-    means = [cell["sup_deviation"]["mean"] for cell in summary["cells"]]
+    assert set(summary.fits) == {f"{fit}[noise={noise}]" for fit in ("scaling", "risk") for noise in ("1", "0.25")}
+    means = [cell.sup_deviation.mean for cell in summary.cells]
     for name, rows in (("scaling[noise=1]", means[:2]), ("scaling[noise=0.25]", means[2:])):
-        assert [point[1] for point in summary["fits"][name]["points"]] == rows
+        assert [point[1] for point in summary.fits[name].points] == rows
 
 
 def test_what_cannot_be_fitted_says_why(tmp_path):
     _, summary, _ = run(tmp_path, d=(20, 40), replicas=1, block=None)
-    fit = summary["fits"]["scaling"]
-    assert fit["slope"] is None
-    assert fit["constant_error"] is None
-    assert "two finite replicas" in fit["problem"]
-    assert summary["cells"][0]["sup_deviation"]["sem"] is None
+    fit = summary.fits["scaling"]
+    assert fit.slope is None
+    assert fit.constant_error is None
+    assert "two finite replicas" in fit.problem
+    assert summary.cells[0].sup_deviation.sem is None
 
 
 @pytest.mark.parametrize("batch", [1, 4, 12, 10**6])
@@ -196,7 +196,7 @@ def test_what_changes_no_number_may_change(tmp_path):
     run(tmp_path, d=(20,), replicas=4)
     data, summary, meter = run(tmp_path, d=(20,), replicas=4, title="A better title", batch=4)
     assert meter.done == 0
-    assert summary["title"] == data.attrs["title"] == "A better title"
+    assert summary.title == data.attrs["title"] == "A better title"
 
 
 def test_tiles_of_another_size_are_refused(tmp_path, monkeypatch):
@@ -208,11 +208,11 @@ def test_tiles_of_another_size_are_refused(tmp_path, monkeypatch):
 
 def test_diverged_replicas_are_counted_and_left_out(tmp_path):
     data, summary, _ = run(tmp_path, d=(20, 40), noise=(math.inf,), replicas=8)
-    assert summary["n_diverged"] == 16
+    assert summary.n_diverged == 16
     assert (data.n_diverged == 8).all()
     assert np.isnan(data.risk).all()
-    assert summary["cells"][0]["final"]["risk"] == {"mean": None, "sem": None, "theory": None}
-    assert summary["fits"]["scaling"]["slope"] is None
+    assert summary.cells[0].final["risk"] == End()
+    assert summary.fits["scaling"].slope is None
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_plateaus_of_the_mean_and_of_theory_are_in_the_summary():
+def test_plateau_of_the_mean_and_of_theory_are_in_the_summary():
     """A curve that stops falling between t = 1 and 100, and a theory that does not."""
     t = np.geomspace(0.01, 1e4, 200)
     risk = np.where(t < 1, 1 / t**2, np.where(t < 100, 1.0, (100 / t) ** 2))
     data = xr.Dataset({"t": ("time", t), "risk": ("time", risk), "risk_theory": ("time", 1 / t)})
-    found = _plateaus(data, "risk")
-    assert found["plateau_theory"] is None
-    assert found["plateau"] == pytest.approx({"height": 1.0, "begin": 1.0, "end": 100.0}, rel=0.35)
-    assert _plateaus(data.drop_vars("risk_theory"), "risk")["plateau_theory"] is None
+    assert _plateau(data, "risk_theory") is None
+    found = dataclasses.asdict(_plateau(data, "risk"))
+    assert found == pytest.approx({"height": 1.0, "begin": 1.0, "end": 100.0}, rel=0.35)
+    assert _plateau(data.drop_vars("risk_theory"), "risk_theory") is None

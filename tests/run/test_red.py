@@ -1,7 +1,5 @@
 """Sweeps that reach beyond theory: cells without an ODE among others with one, and cells of which nothing is left."""
 
-import json
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,6 +10,7 @@ from sgdsim.committee.ode import ExactODE
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.store.directory import RunDirectory
+from sgdsim.store.summary import End, Mean, Summary
 
 CONFIG = """\
 system = "committee"
@@ -45,7 +44,7 @@ def run(config, *options):
     with xr.open_dataset(folder.results, engine="h5netcdf") as data:
         results = data.load()
     assert (folder.path / "report.html").is_file()
-    return json.loads(folder.summary.read_text()), results, {path.name for path in folder.path.glob("figures/*.png")}
+    return Summary.load(folder.summary), results, {path.name for path in folder.path.glob("figures/*.png")}
 
 
 def test_red_cells_of_a_grid_have_no_theory(config):
@@ -67,22 +66,22 @@ def test_a_theory_that_exists_for_no_cell_is_refused_with_the_remedy(config):
 @pytest.mark.slow
 def test_results_of_a_grid_that_reaches_into_the_red(config):
     summary, results, figures = run(config)
-    assert [cell["theory"] for cell in summary["cells"]] == [None] * 4 + ["exact"] * 2
-    for cell in summary["cells"][:4]:
-        assert cell["region"] == "red"
-        assert cell["sup_deviation"] == {"mean": None, "sem": None}
-        assert cell["final"]["excess_risk"]["mean"] > 0
-        assert cell["final_excess_risk"]["ode"] is None
+    assert [cell.theory for cell in summary.cells] == [None] * 4 + ["exact"] * 2
+    for cell in summary.cells[:4]:
+        assert cell.parameters["region"] == "red"
+        assert cell.sup_deviation == Mean()
+        assert cell.final["excess_risk"].mean > 0
+        assert cell.final["excess_risk"].theory is None
     for name in ("M_theory", "Q_theory", "excess_risk_theory", "sup_deviation"):
         assert np.isnan(results[name][:4]).all()
         assert np.isfinite(results[name][4:]).all()
         assert results[name].attrs["units"] == "1"
     assert np.isfinite(results.excess_risk).all()
-    fits = summary["fits"]
-    assert fits["deviation[delta=-1]"]["slope"] is None
-    assert fits["deviation[delta=-1]"]["problem"].startswith("no fit: ")
-    assert fits["deviation[delta=0]"]["slope"] is not None
-    assert fits["risk[delta=-1]"]["slope"] is not None
+    fits = summary.fits
+    assert fits["deviation[delta=-1]"].slope is None
+    assert fits["deviation[delta=-1]"].problem.startswith("no fit: ")
+    assert fits["deviation[delta=0]"].slope is not None
+    assert fits["risk[delta=-1]"].slope is not None
     assert figures == {"scaling.png", "trajectories.png"}
 
 
@@ -93,13 +92,13 @@ LOST = ("problem.gamma0=1e12", "theory.kind=none", "fits={ risk = { quantity = '
 @pytest.mark.slow
 def test_cells_of_which_nothing_is_left(config):
     summary, results, figures = run(config, "grid.delta=[-10.0, 0.0]", *LOST)
-    assert [cell["n_diverged"] for cell in summary["cells"]] == [8, 0, 8, 0]
-    for cell in summary["cells"][::2]:
-        assert set(cell["final"]["excess_risk"].values()) == {None}
-    lost, kept = (summary["fits"][f"risk[delta={delta}]"] for delta in (-10, 0))
-    assert lost["slope"] is None
-    assert [point[1:] for point in lost["points"]] == [[None, None]] * 2
-    assert kept["slope"] is not None
+    assert [cell.n_diverged for cell in summary.cells] == [8, 0, 8, 0]
+    for cell in summary.cells[::2]:
+        assert cell.final["excess_risk"] == End()
+    lost, kept = (summary.fits[f"risk[delta={delta}]"] for delta in (-10, 0))
+    assert lost.slope is None
+    assert [point[1:] for point in lost.points] == [[None, None]] * 2
+    assert kept.slope is not None
     assert np.isnan(results.Q[::2]).all()
     assert np.isfinite(results.Q[1::2]).all()
     assert figures == {"scaling.png"}  # what is left of the others does not move after the first step
@@ -107,7 +106,7 @@ def test_cells_of_which_nothing_is_left(config):
 
 def test_a_run_of_which_nothing_is_left(config):
     summary, results, figures = run(config, "problem.delta=-10.0", *LOST)
-    assert (summary["n_replicas"], summary["n_diverged"]) == (16, 16)
+    assert (summary.n_replicas, summary.n_diverged) == (16, 16)
     assert np.isnan(results.excess_risk).all()
-    assert summary["fits"]["risk"]["slope"] is None
+    assert summary.fits["risk"].slope is None
     assert figures == set()

@@ -1,7 +1,6 @@
 """Sweeps in which nothing is simulated: theory kept as it is, laws of it, and what plan, run and status say."""
 
 import dataclasses
-import json
 import re
 from typing import ClassVar
 
@@ -12,17 +11,21 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from sgdsim import cli
-from sgdsim.analysis.dataset import DEVIATIONS
+from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.contracts import Curve
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.errors import ArgumentError, ExperimentError
-from sgdsim.experiment.experiment import Fit, load_experiment
+from sgdsim.experiment.experiment import load_experiment
+from sgdsim.laws.onset import OnsetFit
+from sgdsim.laws.power import PowerFit
+from sgdsim.laws.threshold import ThresholdFit
 from sgdsim.run import plan
 from sgdsim.run.opened import open_sweep
 from sgdsim.run.plan import make_plan
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import write_results
 from sgdsim.run.status import StatusReader
+from sgdsim.store.summary import Summary
 from tests.experiment.bad_configs import GOOD
 from tests.helpers import finish, make_blocks, make_some
 from tests.toy import DecayTheory, make_experiment
@@ -79,10 +82,10 @@ class Counting(Meter):
 def relaxed(tmp_path_factory):
     experiment = alone(RelaxingTheory(), d=(20, 40), noise=NOISE)
     experiment.fits.update(
-        threshold=Fit("relaxation_time", "noise", level=LEVEL, law="threshold"),
-        early=Fit("relaxation_time", "noise", level=1e5, law="threshold"),
-        onset=Fit("risk", "noise", level=10.0, law="onset"),
-        time=Fit("relaxation_time", "noise", level=LEVEL),
+        threshold=ThresholdFit(quantity="relaxation_time", against="noise", level=LEVEL),
+        early=ThresholdFit(quantity="relaxation_time", against="noise", level=1e5),
+        onset=OnsetFit(quantity="risk", against="noise", level=10.0),
+        time=PowerFit(quantity="relaxation_time", against="noise", level=LEVEL),
     )
     meter = Counting()
     sweep = make_blocks(experiment, tmp_path_factory.mktemp("alone") / "out", meter)
@@ -108,50 +111,51 @@ def test_progress_counts_cells(relaxed):
 
 def test_the_summary_says_what_diverged_and_has_no_speed(relaxed):
     experiment, _, _, summary = relaxed
-    assert (summary["n_replicas"], summary["n_diverged"], summary["steps_per_second"]) == (0, 0, None)
-    for cell, entry in zip(experiment.cells, summary["cells"], strict=True):
-        assert entry["theory_diverged"] == (cell.problem.noise >= 1)
-        assert (entry["theory"], entry["steps_per_second"], entry["final"]["risk"]["mean"]) == ("relaxing", None, None)
-        assert not DEVIATIONS.keys() & entry.keys()
+    assert (summary.n_replicas, summary.n_diverged, summary.steps_per_second) == (0, 0, None)
+    for cell, entry in zip(experiment.cells, summary.cells, strict=True):
+        assert entry.theory_diverged == (cell.problem.noise >= 1)
+        assert (entry.theory, entry.steps_per_second, entry.final["risk"].mean) == ("relaxing", None, None)
+        assert [getattr(entry, name) for name in DEVIATIONS] == [None] * 3
 
 
 def test_a_threshold_for_every_combination_of_the_other_axes(relaxed):
-    fits = relaxed[3]["fits"]
+    fits = relaxed[3].fits
     for d in (20, 40):
         fit = fits[f"threshold[d={d}]"]
-        assert (fit["law"], fit["level"], "problem" in fit) == ("threshold", LEVEL, False)
-        assert fit["missed"] == [0.2, 0.3]
-        assert [x for x, _ in fit["points"]] == pytest.approx(NOISE[2:])
-        for x, tau in fit["points"]:  # save times are whole steps, and between them the curve is a straight line
+        assert (fit.law, fit.level, fit.problem) == ("threshold", LEVEL, None)
+        assert fit.missed == [0.2, 0.3]
+        assert [x for x, _ in fit.points] == pytest.approx(NOISE[2:])
+        for x, tau in fit.points:  # save times are whole steps, and between them the curve is a straight line
             assert tau == pytest.approx(2 * (x - 0.35) ** -1.5, rel=1e-9)
-        assert fit["threshold"] == pytest.approx(0.35, abs=1e-8)
-        assert fit["exponent"] == pytest.approx(1.5, abs=1e-6)
-        assert fit["longest"] == pytest.approx(2 * 0.05**-1.5)
-        assert [window["points"] for window in fit["windows"]] == list(range(6, 14))
+        assert fit.threshold == pytest.approx(0.35, abs=1e-8)
+        assert fit.exponent == pytest.approx(1.5, abs=1e-6)
+        assert fit.longest == pytest.approx(2 * 0.05**-1.5)
+        assert [window.points for window in fit.windows] == list(range(6, 14))
 
 
 def test_a_level_that_the_curves_start_below_is_a_problem_and_no_miss(relaxed):
-    fit = relaxed[3]["fits"]["early[d=20]"]
-    assert fit["problem"].startswith("no fit: `level` must be below the curve at its first save time (at noise = ")
-    assert fit["threshold"] is fit["windows"] is None
+    fit = relaxed[3].fits["early[d=20]"]
+    assert fit.problem.startswith("no fit: `level` must be below the curve at its first save time (at noise = ")
+    assert fit.threshold is None
+    assert fit.windows == ()
 
 
 def test_an_onset_counts_a_blow_up_and_a_power_law_of_theory_has_no_errors(relaxed):
-    fits = relaxed[3]["fits"]
+    fits = relaxed[3].fits
     onset = fits["onset[d=40]"]
-    assert (onset["low"], onset["high"], onset["expected"]) == (0.9, 1.0, None)
-    assert onset["onset"] == pytest.approx(np.sqrt(0.9))
-    assert onset["points"][-1] == [1.6, None]
-    assert fits["time[d=40]"]["problem"] == "no fit: `level` must be reached by the curve (2 of 15 cells)"
+    assert (onset.low, onset.high, onset.expected) == (0.9, 1.0, None)
+    assert onset.onset == pytest.approx(np.sqrt(0.9))
+    assert onset.points[-1] == [1.6, None]
+    assert fits["time[d=40]"].problem == "no fit: `level` must be reached by the curve (2 of 15 cells)"
 
 
 def test_a_power_law_of_theory_alone(tmp_path):
     experiment = alone(DecayTheory(), d=(20, 40, 80))
-    experiment.fits["steps"] = Fit("samples_to_level", "d", level=0.5)
+    experiment.fits["steps"] = PowerFit(quantity="samples_to_level", against="d", level=0.5)
     summary = finish(experiment, tmp_path)
-    fit = summary["fits"]["steps"]
-    assert fit["slope"] == pytest.approx(1.0, abs=0.03)
-    assert fit["slope_error"] is fit["theory_slope"] is fit["chi2"] is None
+    fit = summary.fits["steps"]
+    assert fit.slope == pytest.approx(1.0, abs=0.03)
+    assert fit.slope_error is fit.theory_slope is fit.chi2 is None
     assert "with s = " in next(cli.run.headline(summary))
 
 
@@ -251,8 +255,8 @@ def test_the_committee_alone(tmp_path, text):
     shown = run("status", tmp_path / "out")
     assert "1/1" in shown.output
     assert "theory diverged" not in shown.output
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["cells"][0]["final"]["excess_risk"]["theory"] > 0
+    summary = Summary.load(tmp_path / "out" / "summary.json")
+    assert summary.cells[0].final["excess_risk"].theory > 0
 
 
 def test_without_an_ensemble_a_simulation_is_refused(tmp_path):

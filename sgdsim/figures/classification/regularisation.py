@@ -1,7 +1,7 @@
 """Accuracy and loss on training and test images against beta, with error bars, and the numbers in a table."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, WIDTH, math_name
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import CellSummary, End
 
 AXIS = "beta"
 PARTS = {"train": ("training", CATEGORIES[1], "s"), "test": ("test", CATEGORIES[0], "o")}
@@ -31,7 +32,7 @@ class RegularisationFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """Error bars, and what to compare."""
-        counts = {cell["n_replicas"] - cell["n_diverged"] for cell in _cells(run)}
+        counts = {cell.n_replicas - cell.n_diverged for cell in _cells(run)}
         many = " to ".join(map(str, sorted({min(counts), max(counts)})))
         return (
             f"Accuracy and cross-entropy on training and test images at the final time: means over {many} seeds with "
@@ -50,10 +51,10 @@ class RegularisationFigure(FigureKind):
         return figure
 
 
-def _cells(run: Stored) -> list[dict[str, Any]]:
+def _cells(run: Stored) -> list[CellSummary]:
     """Cells with a finite mean, by increasing beta."""
-    found = [cell for cell in run.summary["cells"] if cell["final"][COLUMNS[0]]["mean"] is not None]
-    return sorted(found, key=lambda cell: cell["parameters"][AXIS])
+    found = [cell for cell in run.summary.cells if cell.final[COLUMNS[0]].mean is not None]
+    return sorted(found, key=lambda cell: cell.parameters[AXIS])
 
 
 def _lacking(run: Stored) -> str:
@@ -75,20 +76,20 @@ def draw_regularisation(run: Stored, measure: str = "accuracy", ax: Axes | None 
     """
     measure = pick({} if _lacking(run) else {one: one for one in MEASURES}, measure, _lacking(run))
     axes, rows = panel(ax), _cells(run)
-    places = [cell["parameters"][AXIS] for cell in rows]
+    places = [cell.parameters[AXIS] for cell in rows]
     for part, (label, colour, marker) in PARTS.items():
-        finals = [cell["final"][f"{part}_{measure}"] for cell in rows]
-        means, errors = (np.array([final[key] for final in finals], np.float64) for key in ("mean", "sem"))
+        finals = [cell.final[f"{part}_{measure}"] for cell in rows]
+        means, errors = (np.array([getattr(final, key) for final in finals], np.float64) for key in ("mean", "sem"))
         style = {"color": colour, "marker": marker, "markersize": 4.5, "capsize": 2.5, "linewidth": 1.3}
         axes.errorbar(places, means, np.nan_to_num(errors), label=label, **style)
     axes.set(xlabel=math_name(AXIS), ylabel=measure)
     return axes
 
 
-def _draw_table(axes: Axes, run: Stored, rows: list[dict[str, Any]]) -> None:
+def _draw_table(axes: Axes, run: Stored, rows: list[CellSummary]) -> None:
     """The numbers with their standard errors."""
     head = [math_name(AXIS), *(run.words(name) for name in COLUMNS)]
-    text = [[plain(cell["parameters"][AXIS]), *(_number(cell["final"][name]) for name in COLUMNS)] for cell in rows]
+    text = [[plain(cell.parameters[AXIS]), *(_number(cell.final[name]) for name in COLUMNS)] for cell in rows]
     axes.axis("off")
     table = axes.table(text, colLabels=head, loc="center", cellLoc="center", edges="horizontal")
     table.auto_set_font_size(False)
@@ -98,7 +99,7 @@ def _draw_table(axes: Axes, run: Stored, rows: list[dict[str, Any]]) -> None:
         place.set_linewidth(0.4)
 
 
-def _number(final: dict[str, float]) -> str:
+def _number(final: End) -> str:
     """Mean and error; a fraction without an exponent."""
-    text = rounded(final["mean"], final["sem"])
-    return text if "e" not in text else plain(final["mean"], digits=2)
+    text = rounded(final.mean, final.sem)
+    return text if "e" not in text else plain(final.mean, digits=2)

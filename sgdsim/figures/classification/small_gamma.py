@@ -35,7 +35,7 @@ class SmallGammaFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """Lines, points and the floor."""
-        reference = place_label(run.summary["cells"][_references(run)[0]]["axes"], ("beta", "gamma"))
+        reference = place_label(run.summary.cells[_references(run)[0]].axes, ("beta", "gamma"))
         reference = reference.replace("$", "").replace("\\", "").replace("gamma_0", "gamma")
         return (
             "Above: densities of the weights from the corner pixel at beta = 1, a line for each seed, over the mean of "
@@ -73,15 +73,15 @@ def _lacking(run: Stored) -> str:
 
 def _noisy(run: Stored) -> list[int]:
     """Cells at beta = 1, from the largest gamma to the smallest."""
-    rows = run.summary["cells"]
-    found = [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] == 1]
-    return sorted(found, key=lambda cell: -rows[cell]["parameters"]["gamma"])
+    rows = run.summary.cells
+    found = [cell for cell in cells(run) if rows[cell].parameters["beta"] == 1]
+    return sorted(found, key=lambda cell: -rows[cell].parameters["gamma"])
 
 
 def _references(run: Stored) -> list[int]:
     """Cells at beta < 1 with two seeds at least."""
-    rows = run.summary["cells"]
-    return [cell for cell in cells(run) if rows[cell]["parameters"]["beta"] < 1 and len(seeds(run, ONE, cell)) > 1]
+    rows = run.summary.cells
+    return [cell for cell in cells(run) if rows[cell].parameters["beta"] < 1 and len(seeds(run, ONE, cell)) > 1]
 
 
 def distances(run: Stored, name: str, cell: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def _draw_histograms(axes: Axes, run: Stored, cell: int, colour: str) -> None:
         axes.stairs(density / bins.width, bins.edges, color=colour, linewidth=0.9, alpha=0.75)
     mean = seeds(run, ONE, _references(run)[0]).mean(axis=0)
     axes.stairs(mean / bins.width, bins.edges, color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
-    parameters = run.summary["cells"][cell]["parameters"]
+    parameters = run.summary.cells[cell].parameters
     axes.set(title=place_label(parameters, ("beta", "gamma")), xlabel="$w$")
     axes.set_ylim(bottom=0)
 
@@ -111,9 +111,9 @@ def draw_small_gamma(run: Stored, ax: Axes | None = None) -> Axes:
     **Raises:** ArgumentError where the run has no histograms at two gamma and beta = 1, and at one beta < 1.
     """
     pick({} if _lacking(run) else {"run": run}, None, _lacking(run))
-    axes, rows, floor_cell = panel(ax), run.summary["cells"], _references(run)[0]
+    axes, rows, floor_cell = panel(ax), run.summary.cells, _references(run)[0]
     for name, colour in zip(NAMES, CATEGORIES, strict=False):
-        means, errors, places = [], [], [rows[cell]["parameters"]["gamma"] for cell in _noisy(run)]
+        means, errors, places = [], [], [rows[cell].parameters["gamma"] for cell in _noisy(run)]
         for cell, place in zip(_noisy(run), places, strict=True):
             values = distances(run, name, cell)
             axes.plot([place] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)

@@ -15,6 +15,7 @@ from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, WIDTH
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import End
 
 ACROSS, DOWN = "N", "beta"
 """The axes of the grid: columns and rows of panels."""
@@ -50,7 +51,7 @@ class WeightHistogramsFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """Two blocks of panels, one above the other."""
-        places = {key: sorted({cell["parameters"][key] for cell in run.summary["cells"]}) for key in (ACROSS, DOWN)}
+        places = {key: sorted({cell.parameters[key] for cell in run.summary.cells}) for key in (ACROSS, DOWN)}
         rows = len(places[DOWN])
         figure = Figure(figsize=(WIDTH, 2 * (1.25 * rows + 0.45) + 0.3), layout="constrained")
         for block, name in zip(figure.subfigures(2, 1, squeeze=False)[:, 0], (ONE, ACTIVE), strict=True):
@@ -65,14 +66,14 @@ def _draw_block(block: SubFigure, run: Stored, name: str, places: dict[str, list
     """All panels of one histogram, on the same axis of weights."""
     axes = block.subplots(len(places[DOWN]), len(places[ACROSS]), squeeze=False, sharex=True, sharey="row")
     edges = bins_of(run).edges
-    every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary["cells"]))])
+    every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary.cells))])
     for axis in axes.flat:
         axis.set_visible(False)
-    for index, cell in enumerate(run.summary["cells"]):
-        row, column = (places[key].index(cell["parameters"][key]) for key in (DOWN, ACROSS))
+    for index, cell in enumerate(run.summary.cells):
+        row, column = (places[key].index(cell.parameters[key]) for key in (DOWN, ACROSS))
         axes[row, column].set_visible(True)
         draw_weight_histograms(run, name, index, axes[row, column])
-        axes[row, column].set_title(place_label(cell["parameters"], (ACROSS, DOWN)), pad=3)
+        axes[row, column].set_title(place_label(cell.parameters, (ACROSS, DOWN)), pad=3)
     axes[0, 0].set_xlim(*central(every, edges))
     for axis in axes[:, 0]:
         axis.set_ylabel("density")
@@ -100,15 +101,15 @@ def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes
     for density in densities:
         axes.stairs(density / bins.width, bins.edges, **SEED)
     axes.stairs(densities.mean(axis=0) / bins.width, bins.edges, **MEAN)
-    apart = run.summary["cells"][cell]["final"].get("seed_distance")
+    apart = run.summary.cells[cell].final.get("seed_distance")
     if name == ONE and apart is not None:
         text = f"$W_1$ = {_distance(apart)}"
         axes.text(0.98, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=7)
     return axes
 
 
-def _distance(apart: dict[str, float | None]) -> str:
+def _distance(apart: End) -> str:
     """Mean and error, without an exponent."""
-    mean, sem = apart["mean"], apart["sem"]
+    mean, sem = apart.mean, apart.sem
     text = rounded(mean, sem)
     return plain(mean, digits=2) if "e" in text else text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.analysis.endings import KEPT
+from sgdsim.analysis.names import KEPT
 from sgdsim.store.stored import Stored
 
 ONE, ACTIVE = "histogram", "active_histogram"

@@ -34,11 +34,11 @@ class LawInDtFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Points, line, ratio, predictions."""
         first = _fits(run)[0]
-        known = any(np.isfinite(np.array(fit["theory_points"], np.float64)).any() for fit in _fits(run))
+        known = any(np.isfinite(np.array(fit.theory_points, np.float64)).any() for fit in _fits(run))
         theory = " Crosses: what theory predicts of every point, without a fit." if known else ""
         return (
-            f"Mean over replicas of the {run.words(first['quantity'])} from theory with its standard error, divided by"
-            f" a + b log({first['second']}) of the law, against {first['against']}: all widths on one line."
+            f"Mean over replicas of the {run.words(first.quantity)} from theory with its standard error, divided by"
+            f" a + b log({first.second}) of the law, against {first.against}: all widths on one line."
             f"{theory} Below: the same, divided by the line.{caution(_fits(run))}"
         )
 
@@ -49,7 +49,7 @@ class LawInDtFigure(FigureKind):
 
 def _named(run: Stored) -> dict[str, Law]:
     """The laws whose points differ in x, by name."""
-    return {name: fit for name, fit in run.laws(LAW).items() if len({point[0] for point in fit["points"]}) > 1}
+    return {name: fit for name, fit in run.laws(LAW).items() if len({point[0] for point in fit.points}) > 1}
 
 
 def _fits(run: Stored) -> list[Law]:
@@ -68,12 +68,12 @@ def draw_law_in_dt(run: Stored, name: str | None = None, ax: Axes | None = None)
     fit = pick(_named(run), name, LACKS)
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.x, points.growth(points.v))
-    predicted = "" if fit["theory_exponent"] is None else f", theory's {plain(fit['theory_exponent'], digits=4)}"
-    slope, quality = rounded(points.power, fit["exponent_error"]), label(fit, ", ", ", does not hold")
+    predicted = "" if fit.theory_exponent is None else f", theory's {plain(fit['theory_exponent'], digits=4)}"
+    slope, quality = rounded(points.power, fit.exponent_error), label(fit, ", ", ", does not hold")
     span = _span(points)
     axes.plot(span, span**points.power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")
-    axes.set(xscale="log", yscale="log", xlabel=math_name(fit["against"]))
-    variable = math_name(fit["second"]).strip("$")
+    axes.set(xscale="log", yscale="log", xlabel=math_name(fit.against))
+    variable = math_name(fit.second).strip("$")
     axes.set_ylabel(rf"{quantity_label(run, fit)} / $(a + b\,\log {variable})$")
     return axes
 
@@ -89,7 +89,7 @@ def draw_law_in_dt_ratio(run: Stored, name: str | None = None, ax: Axes | None =
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.x, points.growth(points.v) * points.x**points.power, labelled=False)
     axes.axhline(1.0, color=INK, linewidth=0.8)
-    axes.set(xscale="log", xlabel=math_name(fit["against"]), ylabel=RATIO)
+    axes.set(xscale="log", xlabel=math_name(fit.against), ylabel=RATIO)
     span = _span(points)
     if span[-1] > 10 * span[0]:  # a power of ten has its label; others would overlap
         axes.xaxis.set_minor_formatter(NullFormatter())

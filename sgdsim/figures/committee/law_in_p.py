@@ -8,7 +8,6 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdsim.analysis.log_power import verdict
 from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.committee.log_power import (
     LAW,
@@ -20,10 +19,12 @@ from sgdsim.figures.committee.log_power import (
     power_of,
     quantity_label,
 )
+from sgdsim.figures.common.fits import Law
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, math_name
+from sgdsim.laws.log_power import verdict
 from sgdsim.store.stored import Stored
 
 LACKS = f'a fit with law = "{LAW}"'
@@ -45,18 +46,18 @@ class LawInPFigure(FigureKind):
         """Points, both forms, which is excluded, predictions."""
         fits = list(run.laws(LAW).values())
         first = fits[0]
-        second = first["second"]
-        told = " ".join(f"By chi2, {verdict(fit['excluded'], fit['second'])}." for fit in fits if fit.get("rival"))
-        known = any(np.isfinite(np.array(fit["theory_points"], np.float64)).any() for fit in fits)
-        curve = any(fit.get("theory_curve") for fit in fits)
+        second = first.second
+        told = " ".join(f"By chi2, {verdict(fit.excluded, fit.second)}." for fit in fits if fit.rival)
+        known = any(np.isfinite(np.array(fit.theory_points, np.float64)).any() for fit in fits)
+        curve = any(fit.theory_curve for fit in fits)
         theory = " Crosses: what theory predicts of every point, without a fit." if known else ""
         theory += " Thin line: the prediction at other widths." if curve else ""
         theory += "".join(
-            f" No predicted curve: {fit['theory_curve_problem']}" for fit in fits if "theory_curve_problem" in fit
+            f" No predicted curve: {fit.theory_curve_problem}" for fit in fits if fit.theory_curve_problem
         )
         return (
-            f"Mean over replicas of the {run.words(first['quantity'])} from theory with its standard error, divided by"
-            f" {first['against']} to the power of the law, against {second}. Solid: a + b log({second}). Dashed: the"
+            f"Mean over replicas of the {run.words(first.quantity)} from theory with its standard error, divided by"
+            f" {first.against} to the power of the law, against {second}. Solid: a + b log({second}). Dashed: the"
             f" rival a + b sqrt(log({second})). {told}{theory} Below: the same, divided by the solid line."
             f"{caution(fits)}"
         )
@@ -79,14 +80,14 @@ def draw_law_in_p(run: Stored, name: str | None = None, ax: Axes | None = None) 
     fit = pick(run.laws(LAW), name, LACKS)
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.v, points.x**points.power)
-    span, rival = _span(points), fit.get("rival")
+    span, rival = _span(points), fit.rival
     axes.plot(span, points.growth(span), color=INK, label=_form(fit, fit, r"\log"), zorder=1)
     if rival:
         axes.plot(span, _rival(points, span), label=_form(fit, rival, r"\sqrt{\log}"), **DASHED)
     if points.curve.size:
         v, x, predicted = points.curve
         axes.plot(v, predicted / x**points.power, label="predicted curve", **THIN)
-    axes.set(xscale="log", xlabel=math_name(fit["second"]))
+    axes.set(xscale="log", xlabel=math_name(fit.second))
     axes.set_ylabel(f"{quantity_label(run, fit)} / ${power_of(fit['against'], points.power)}$")
     return axes
 
@@ -102,13 +103,13 @@ def draw_law_in_p_ratio(run: Stored, name: str | None = None, ax: Axes | None = 
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.v, points.x**points.power * points.growth(points.v), labelled=False)
     span = _span(points)
-    if fit.get("rival"):
+    if fit.rival:
         axes.plot(span, _rival(points, span) / points.growth(span), **DASHED)
     if points.curve.size:
         v, x, predicted = points.curve
         axes.plot(v, predicted / x**points.power / points.growth(v), **THIN)
     axes.axhline(1.0, color=INK, linewidth=0.8)
-    axes.set(xscale="log", xlabel=math_name(fit["second"]), ylabel=RATIO)
+    axes.set(xscale="log", xlabel=math_name(fit.second), ylabel=RATIO)
     decades = 10.0 ** np.arange(2, np.log10(_end(points)) + 1e-9)
     mark_widths(axes, np.append(points.v, decades[decades > 2 * points.v.max()]))
     return axes
@@ -129,13 +130,13 @@ def _rival(points: Collapsed, span: Float[np.ndarray, " span"]) -> Float[np.ndar
 
     The rival's exponent differs by a hair from it: the middle point agrees.
     """
-    rival = points.fit["rival"]
-    return float(np.exp(np.mean(np.log(points.x)))) ** (rival["exponent"] - points.power) * points.growth(span, rival)
+    rival = points.fit.rival
+    return float(np.exp(np.mean(np.log(points.x)))) ** (rival.exponent - points.power) * points.growth(span, rival)
 
 
-def _form(fit: dict[str, Any], numbers: dict[str, Any], growth: str) -> str:
+def _form(fit: Law, form: Law, growth: str) -> str:
     """A form with its coefficients and chi2, for a legend."""
-    a, b = (rounded(numbers[name], numbers[f"{name}_error"]) for name in ("a", "b"))
-    variable = math_name(fit["second"]).strip("$")
+    a, b = rounded(form.a, form.a_error), rounded(form.b, form.b_error)
+    variable = math_name(fit.second).strip("$")
     inside = rf"{growth[:-1]} {variable}}}" if growth.endswith("}") else rf"{growth} {variable}"
-    return f"{a} + {b} ${inside}${label(numbers, ', ', ', does not hold')}"
+    return f"{a} + {b} ${inside}${label(form, ', ', ', does not hold')}"

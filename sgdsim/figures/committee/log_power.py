@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain
+from sgdsim.figures.common.fits import Law
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, math_name
 from sgdsim.store.stored import DEVIATIONS, Stored
 
@@ -39,7 +40,7 @@ class Collapsed:
     - `series`: the points of each series, by its label.
     """
 
-    fit: dict[str, Any]
+    fit: Law
     x: Float[np.ndarray, " points"]
     v: Float[np.ndarray, " points"]
     mean: Float[np.ndarray, " points"]
@@ -49,23 +50,23 @@ class Collapsed:
     series: dict[str, list[int]]
 
     @classmethod
-    def of(cls, run: Stored, fit: dict[str, Any]) -> "Collapsed":
+    def of(cls, run: Stored, fit: Law) -> "Collapsed":
         """The points of a law as they stand in the summary."""
-        x, v, mean, sem = np.array(fit["points"], np.float64).T
-        theory = np.array(fit["theory_points"], np.float64)
-        curve = np.array(fit.get("theory_curve") or np.empty((0, 3)), np.float64).T
+        x, v, mean, sem = np.array(fit.points, np.float64).T
+        theory = np.array(fit.theory_points, np.float64)
+        curve = np.array(fit.theory_curve or np.empty((0, 3)), np.float64).T
         return cls(fit, x, v, mean, sem, theory, curve, _series(run, fit))
 
     @property
     def power(self) -> float:
         """The exponent s of x."""
-        return self.fit["exponent"]
+        return self.fit.exponent
 
-    def growth(self, v: Float[np.ndarray, " points"], form: dict[str, Any] | None = None) -> np.ndarray:
+    def growth(self, v: Float[np.ndarray, " points"], form: Law | None = None) -> np.ndarray:
         """a + b log v, or for the rival's numbers `form` a + b sqrt(log v)."""
         if form is None:
-            return self.fit["a"] + self.fit["b"] * np.log(v)
-        return form["a"] + form["b"] * np.sqrt(np.log(v))
+            return self.fit.a + self.fit.b * np.log(v)
+        return form.a + form.b * np.sqrt(np.log(v))
 
     def draw(self, axes: Axes, at: np.ndarray, divisor: np.ndarray, *, labelled: bool = True) -> None:
         """The points of every series, divided, with their errors, and the predictions."""
@@ -85,17 +86,17 @@ class Collapsed:
 
     def _quality(self) -> str:
         """chi2 of the points against the predictions, for a legend."""
-        chi2 = self.fit.get("theory_chi2")
-        return "" if chi2 is None else rf": $\chi^2$/points = {chi2:.3g}/{self.fit['theory_dof']}"
+        chi2 = self.fit.theory_chi2
+        return "" if chi2 is None else rf": $\chi^2$/points = {chi2:.3g}/{self.fit.theory_dof}"
 
 
-def _series(run: Stored, fit: dict[str, Any]) -> dict[str, list[int]]:
+def _series(run: Stored, fit: Law) -> dict[str, list[int]]:
     """The points by the value of the axis of the grid that has fewest values, apart from those of the law itself.
 
     One series where every such axis takes a value of its own at each point.
     """
-    cells = [run.summary["cells"][index] for index in fit["cells"]]
-    values = {name: [cell["axes"][name] for cell in cells] for name in run.varying}
+    cells = [run.summary.cells[index] for index in fit.cells]
+    values = {name: [cell.axes[name] for cell in cells] for name in run.varying}
     most = min(MOST_SERIES, len(cells) - 1)
     few = {name: len(set(some)) for name, some in values.items() if 1 < len(set(some)) <= most}
     if not few:
@@ -122,9 +123,9 @@ def draw_columns(run: Stored, names: Iterable[str], upper: Drawing, lower: Drawi
     return figure
 
 
-def quantity_label(run: Stored, fit: dict[str, Any]) -> str:
+def quantity_label(run: Stored, fit: Law) -> str:
     """The quantity for an axis."""
-    return DEVIATIONS[fit["quantity"]][1] if fit["quantity"] in DEVIATIONS else run.words(fit["quantity"])
+    return DEVIATIONS[fit.quantity][1] if fit.quantity in DEVIATIONS else run.words(fit.quantity)
 
 
 def power_of(name: str, exponent: float) -> str:

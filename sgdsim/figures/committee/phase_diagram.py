@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +14,13 @@ from matplotlib.patches import Patch, Rectangle
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.errors import ArgumentError
+from sgdsim.figures.common.fits import Law
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import NAMED_COLOURS, WIDTH, math_name
 from sgdsim.store.blocks import describe
 from sgdsim.store.stored import DEVIATIONS, Stored
+from sgdsim.store.summary import CellSummary
 
 HORIZONTAL, VERTICAL, SIZE = "delta", "kappa", "d"
 """Axes of the plane, and the dimension that the exponents are fitted along."""
@@ -59,7 +61,7 @@ class Panel:
 class Map:
     """The cells of the map, the size of one, and what is measured in each at the largest dimension."""
 
-    cells: dict[Place, dict[str, Any]]
+    cells: dict[Place, CellSummary]
     step: Place
     boundaries: dict[str, float]
     """kappa + delta on the blue line, and on the line below which all is red (Veiga et al. 2022, figure 1)."""
@@ -67,11 +69,11 @@ class Map:
     @classmethod
     def of(cls, run: Stored) -> "Map":
         """The cells of largest d at every (delta, kappa)."""
-        cells: dict[Place, dict[str, Any]] = {}
-        for cell in sorted(run.summary["cells"], key=lambda cell: cell["parameters"][SIZE]):
+        cells: dict[Place, CellSummary] = {}
+        for cell in sorted(run.summary.cells, key=lambda cell: cell.parameters[SIZE]):
             cells[_place(cell)] = cell
         steps = [min(np.diff(np.unique(values)), default=1.0) for values in zip(*cells, strict=True)]
-        mu, rho = (next(iter(cells.values()))["parameters"].get(name, 0.0) for name in ("mu", "rho"))
+        mu, rho = (next(iter(cells.values())).parameters.get(name, 0.0) for name in ("mu", "rho"))
         lines = {"blue": rho * mu - mu, "red": rho * mu - (1 + mu) / 2}
         return cls(cells, (float(steps[0]), float(steps[1])), lines)
 
@@ -104,7 +106,7 @@ class PhaseDiagramFigure(FigureKind):
         plane = Map.of(run)
         titles = [one.title for one in _panels(run, plane).values()]
         blue, red = (_fraction(plane.boundaries[name]) for name in ("blue", "red"))
-        lost = " A percentage is the part of the replicas that diverged." if run.summary["n_diverged"] else ""
+        lost = " A percentage is the part of the replicas that diverged." if run.summary.n_diverged else ""
         return (
             "Regions of p = p0 d^kappa, gamma = gamma0 d^-delta (background, lines at kappa + delta = "
             f"{blue} and {red}) and in each cell what was measured: {'; '.join(titles)}. Where two numbers share a "
@@ -168,8 +170,8 @@ def _fraction(number: float) -> str:
     return "-1/2" if number == -0.5 else plain(number)
 
 
-def _place(cell: dict[str, Any]) -> Place:
-    return cell["parameters"][HORIZONTAL], cell["parameters"][VERTICAL]
+def _place(cell: CellSummary) -> Place:
+    return cell.parameters[HORIZONTAL], cell.parameters[VERTICAL]
 
 
 def _panels(run: Stored, plane: Map) -> dict[str, Panel]:
@@ -180,9 +182,9 @@ def _panels(run: Stored, plane: Map) -> dict[str, Panel]:
 
 def _risk(run: Stored, plane: Map) -> Panel:
     """The first scalar observable at the final time."""
-    names = list(next(iter(plane.cells.values()))["final"])
+    names = list(next(iter(plane.cells.values())).final)
     name = names[0] if names else ""
-    sizes = sorted({cell["parameters"][SIZE] for cell in plane.cells.values()})
+    sizes = sorted({cell.parameters[SIZE] for cell in plane.cells.values()})
     at = (
         f"d = {plain(sizes[-1])}"
         if len(sizes) == 1
@@ -190,7 +192,7 @@ def _risk(run: Stored, plane: Map) -> Panel:
     )
     values = {}
     for place, cell in plane.cells.items():
-        mean = cell["final"][name]["mean"] if name else None
+        mean = cell.final[name].mean if name else None
         values[place] = [(mean, plain(mean, digits=2))] if mean is not None and mean > 0 else []
     symbol = f"${run.symbol(name)}$" if name else ""
     return Panel(f"final {run.words(name)} at {at}", symbol, "none finite", LogNorm, values)
@@ -204,9 +206,9 @@ def _exponent(run: Stored, plane: Map) -> Panel:
         for place, cell in plane.cells.items():
             if label.partition("[")[2] == _group(cell) + "]":
                 off = abs(_score(fit)) > CONTRADICTS
-                values[place] = [(fit["slope"], rounded(fit["slope"], fit["slope_error"]) + " !" * off)]
+                values[place] = [(fit.slope, rounded(fit.slope, fit.slope_error) + " !" * off)]
                 values[place] += [(value, plain(value, digits=3)) for value in (_by_theory(fit),) if value is not None]
-    quantity = next((fit["quantity"] for fit in fits.values()), "sup_deviation")
+    quantity = next((fit.quantity for fit in fits.values()), "sup_deviation")
     return Panel(
         f"exponent of the {run.words(quantity)} against d, and by theory{' at the same d' * _same_d(fits)}",
         "exponent",
@@ -217,27 +219,25 @@ def _exponent(run: Stored, plane: Map) -> Panel:
     )
 
 
-def _along_size(run: Stored) -> dict[str, dict[str, Any]]:
+def _along_size(run: Stored) -> dict[str, Law]:
     """The fits of a deviation against d."""
-    return {label: fit for label, fit in run.fits.items() if fit["quantity"] in DEVIATIONS and fit["against"] == SIZE}
+    return {label: fit for label, fit in run.fits.items() if fit.quantity in DEVIATIONS and fit.against == SIZE}
 
 
-def _same_d(fits: dict[str, dict[str, Any]]) -> bool:
+def _same_d(fits: dict[str, Law]) -> bool:
     """Whether theory predicts every point of every fit that has a theory."""
-    return bool(fits) and all(
-        fit.get("theory_slope") is not None for fit in fits.values() if _by_theory(fit) is not None
-    )
+    return bool(fits) and all(fit.theory_slope is not None for fit in fits.values() if _by_theory(fit) is not None)
 
 
-def _by_theory(fit: dict[str, Any]) -> float | None:
+def _by_theory(fit: Law) -> float | None:
     """The same fit to predicted deviations at the same d; where none are predicted, the exponent as d -> infinity."""
-    return fit["expected_slope"] if fit.get("theory_slope") is None else fit["theory_slope"]
+    return fit.expected_slope if fit.theory_slope is None else fit.theory_slope
 
 
-def _score(fit: dict[str, Any]) -> float:
+def _score(fit: Law) -> float:
     """Measured minus predicted exponent in standard errors; 0 where nothing is predicted at the same d."""
-    predicted, error = fit.get("theory_slope"), fit["slope_error"]
-    return (fit["slope"] - predicted) / error if predicted is not None and error else 0.0
+    predicted, error = fit.theory_slope, fit.slope_error
+    return (fit.slope - predicted) / error if predicted is not None and error else 0.0
 
 
 def _comparison(run: Stored) -> str:
@@ -260,17 +260,17 @@ def _comparison(run: Stored) -> str:
     return worst + mark
 
 
-def _group(cell: dict[str, Any]) -> str:
+def _group(cell: CellSummary) -> str:
     """The name of a cell's fit along d among those of all cells."""
-    return describe({name: value for name, value in cell["axes"].items() if name in (HORIZONTAL, VERTICAL)})
+    return describe({name: value for name, value in cell.axes.items() if name in (HORIZONTAL, VERTICAL)})
 
 
 def _plateau(plane: Map) -> Panel:
     """Length of the plateau in t, where there is one."""
     values: dict[Place, list[tuple[float, str]]] = {}
     for place, cell in plane.cells.items():
-        plateau = cell.get("plateau")
-        length = plateau["end"] - plateau["begin"] if plateau else 0.0
+        plateau = cell.plateau
+        length = plateau.end - plateau.begin if plateau else 0.0
         values[place] = [(length, plain(length, digits=2))] if length > 0 else []
     return Panel("length of the plateau", "$t$", "none", LogNorm, values)
 
@@ -311,7 +311,7 @@ def _draw_panel(axes: Axes, plane: Map, one: Panel, legible: bool) -> None:
             if legible:
                 _write(axes, (place[0], low_corner[1] + side / 2), text, colour)
         if not parts and legible:
-            missing = "no theory" if one.of_theory and plane.cells[place].get("theory") is None else one.missing
+            missing = "no theory" if one.of_theory and plane.cells[place].theory is None else one.missing
             axes.text(*place, missing, ha="center", va="center", fontsize=6.5)
         _mark_diverged(axes, plane, place, legible)
     axes.set_title(one.title, loc="left")
@@ -335,11 +335,11 @@ def _write(axes: Axes, place: Place, text: str, colour: tuple[float, ...]) -> No
 def _mark_diverged(axes: Axes, plane: Map, place: Place, legible: bool) -> None:
     """The part of the replicas that diverged, in the lower right corner of a cell."""
     cell = plane.cells[place]
-    if not cell["n_diverged"]:
+    if not cell.n_diverged:
         return
     corner = place[0] + plane.step[0] * 0.48, place[1] - plane.step[1] * 0.48
     if legible:
-        part = f"{100 * cell['n_diverged'] / cell['n_replicas']:.2g} %"
+        part = f"{100 * cell.n_diverged / cell.n_replicas:.2g} %"
         box = {"facecolor": "white", "linewidth": 0, "pad": 0.6}
         axes.text(*corner, part, ha="right", va="bottom", fontsize=6, color=NAMED_COLOURS["red"], bbox=box, zorder=5)
     else:

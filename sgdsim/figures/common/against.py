@@ -1,5 +1,6 @@
 """A quantity of the cells against a parameter: measured points beside theory, without a law."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,9 +19,8 @@ from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, WIDTH, math_name
 from sgdsim.store.stored import Stored
+from sgdsim.store.summary import Points as Entry
 
-Entry = dict[str, Any]
-"""One of `against` in summary.json."""
 Points = Float[np.ndarray, "points 4"]
 """x, mean, standard error and theory; NaN for what is not known."""
 PANEL = (4.4, 3.3)
@@ -46,7 +46,7 @@ class AgainstFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Points, theory, and what is missing."""
         drawn = _drawn(run)
-        what = " and ".join(dict.fromkeys(f"{run.fitted(entry)} against {entry['axis']}" for entry in drawn))
+        what = " and ".join(dict.fromkeys(f"{run.called(entry)} against {entry.axis}" for entry in drawn))
         points = "Means over replicas with their standard errors" if run.simulated else "Values of theory"
         theory = " Dashed: theory." if run.simulated and any(_has_theory(entry) for entry in drawn) else ""
         gone = "".join(f" Not drawn: {why}." for why in _missed(run.against))
@@ -89,7 +89,7 @@ def _absent(run: Stored) -> str:
 
 def _series(entry: Entry) -> dict[str, Points]:
     """The series that have a point."""
-    every = {label: numbers(points).reshape(-1, 4) for label, points in entry["series"].items()}
+    every = {label: numbers(points).reshape(-1, 4) for label, points in entry.series.items()}
     return {label: points for label, points in every.items() if np.isfinite(points[:, 1]).any()}
 
 
@@ -97,12 +97,12 @@ def _drawn(run: Stored) -> list[Entry]:
     return [entry for entry in run.against if _series(entry)]
 
 
-def _missed(entries: list[Entry]) -> list[str]:
+def _missed(entries: Sequence[Entry]) -> list[str]:
     """Why points are missing, and how many."""
     return [
-        f"{entry['quantity']} in {count} cell{'s' * (count > 1)}, as {why}"
+        f"{entry.quantity} in {count} cell{'s' * (count > 1)}, as {why}"
         for entry in entries
-        for why, count in entry["missed"].items()
+        for why, count in entry.missed.items()
     ]
 
 
@@ -144,7 +144,7 @@ def _draw_panel(axes: Axes, run: Stored, entry: Entry, styles: dict[str, dict[st
         _write_values(axes.xaxis, every[:, 0])
     if _is_logarithmic(every[:, [1, 3]]):
         axes.set_yscale("log")
-    axes.set(xlabel=math_name(entry["axis"]), ylabel=run.quantity_label(entry["quantity"], entry["level"]))
+    axes.set(xlabel=math_name(entry.axis), ylabel=run.quantity_label(entry.quantity, entry.level))
 
 
 def _is_logarithmic(values: Float[np.ndarray, "..."]) -> bool:

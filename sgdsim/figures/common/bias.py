@@ -32,7 +32,7 @@ class BiasFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """Points, lines, intercepts."""
-        against = " and ".join(dict.fromkeys(law["against"] for law in run.laws("bias").values()))
+        against = " and ".join(dict.fromkeys(law.against for law in run.laws("bias").values()))
         return (
             f"Mean over replicas minus theory at the final time, with its standard error, against 1/{against}. Lines: "
             f"c0 + c1/{against}, fitted by weighted least squares; an intercept c0 of 0 means that the difference "
@@ -67,21 +67,21 @@ def draw_bias(run: Stored, name: str | None = None, ax: Axes | None = None) -> A
     """
     groups = pick(panels(run.laws("bias")), name, LACKS)
     axes = panel(ax)
-    right = max(1 / point[0] for law in groups.values() for point in law["points"])
+    right = max(1 / point[0] for law in groups.values() for point in law.points)
     span = np.array([0.0, 1.08 * right])
     for index, (group, law, colour) in enumerate(zip(groups, groups.values(), colours(len(groups)), strict=True)):
-        x, difference, sem = numbers(law["points"]).T
+        x, difference, sem = numbers(law.points).T
         aside = 0.008 * right * (index - (len(groups) - 1) / 2)  # error bars side by side
         style: dict[str, Any] = {"color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
-        intercept = rf"$c_0$ = {rounded(law['intercept'], law['intercept_error'])}".replace("= -", "= \N{MINUS SIGN}")
+        intercept = rf"$c_0$ = {rounded(law.intercept, law.intercept_error)}".replace("= -", "= \N{MINUS SIGN}")
         label = ": ".join(filter(None, (group_label(coordinates(group)), intercept + quality.label(law, ", "))))
         axes.errorbar(1 / x + aside, difference, sem, fmt=MARKERS[index % len(MARKERS)], label=label, **style)
-        axes.plot(span, law["intercept"] + law["coefficient"] * span, color=colour, linewidth=1.2)
+        axes.plot(span, law.intercept + law.coefficient * span, color=colour, linewidth=1.2)
     first = next(iter(groups.values()))
     axes.axhline(0.0, **THEORY, zorder=1)
     axes.set_xlim(-0.03 * right, 1.1 * right)
-    axes.set_xlabel(f"1 / {math_name(first['against'])}")
-    symbol = f", ${run.symbol(first['quantity'])}$" if first["quantity"] in run.observables else ""
+    axes.set_xlabel(f"1 / {math_name(first.against)}")
+    symbol = f", ${run.symbol(first.quantity)}$" if first.quantity in run.observables else ""
     axes.set_ylabel("simulation \N{MINUS SIGN} theory")
     axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(7)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from sgdsim.figures.style import CATEGORIES, math_name, series_colours
 from sgdsim.store.stored import Stored
 
-Law = dict[str, Any]
-"""An entry of `fits` in summary.json."""
+Law = Any
+"""A fit in the class of its law, see `sgdsim.laws`; which one, its figure knows."""
 PANEL = (4.4, 3.4)
 """Inches of a panel of laws against an axis of their groups."""
 SPREAD = 10

@@ -52,7 +52,7 @@ class RiskFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Bands, theory, plateaus and what was left out."""
         theory = " Dashed: theory." if run.has_theory else ""
-        plateaus = any(cell.get("plateau") for cell in run.summary["cells"])
+        plateaus = any(cell.plateau for cell in run.summary.cells)
         bars = f" Bars: begin and end of the plateau, where the mean falls more slowly than t^-{FLAT:g}; " * plateaus
         listed = "the table of cells has their heights." * plateaus
         dead = run.results.sizes["cell"] - len(alive(run))

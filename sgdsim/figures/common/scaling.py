@@ -39,15 +39,15 @@ class ScalingFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Measured points, laws and the ratio."""
         fits = [fit for series in panels(run.fits).values() for fit in series.values()]
-        against = " and ".join(dict.fromkeys(fit["against"].replace("_", " ") for fit in fits))
+        against = " and ".join(dict.fromkeys(fit.against.replace("_", " ") for fit in fits))
         slopes = " and ".join(dict.fromkeys(plain(guide[0]) for fit in fits if (guide := _guide(fit))))
-        bound = [fit for fit in fits if _guide(fit) == (fit["expected_slope"], "theory")]
-        assumed = " and ".join(dict.fromkeys(fit["expected_assumes"] for fit in bound if fit.get("expected_assumes")))
+        bound = [fit for fit in fits if _guide(fit) == (fit.expected_slope, "theory")]
+        assumed = " and ".join(dict.fromkeys(fit.expected_assumes for fit in bound if fit.expected_assumes))
         theory = f"; the dashed line has the exponent of theory, {slopes}" if slopes else ""
         theory += f" ({assumed})" if assumed else ""
-        known = any(fit.get("theory_constant") is not None for fit in fits)
+        known = any(fit.theory_constant is not None for fit in fits)
         predicted = " Crosses: what theory predicts of every point, without a fit." if known else ""
-        bootstrap = any(fit["quantity"] in DEVIATIONS for fit in fits)
+        bootstrap = any(fit.quantity in DEVIATIONS for fit in fits)
         errors = ", errors of a deviation by bootstrap over the replicas" if bootstrap else ""
         points = "Mean over replicas with its standard error" if run.simulated else "Values of theory"
         return (
@@ -77,16 +77,16 @@ def _guide(fit: Law) -> tuple[float, str] | None:
 
     Where the one expected assumes a bound to be sharp, that of the predicted points is better, if there are any.
     """
-    if fit.get("expected_slope") is None:
+    if fit.expected_slope is None:
         return None
-    if fit.get("expected_assumes") and fit.get("theory_slope") is not None:
-        return fit["theory_slope"], "predicted"
-    return fit["expected_slope"], "theory"
+    if fit.expected_assumes and fit.theory_slope is not None:
+        return fit.theory_slope, "predicted"
+    return fit.expected_slope, "theory"
 
 
 def _axis_label(run: Stored, fit: Law) -> str:
-    label = run.quantity_label(fit["quantity"], fit.get("level"))
-    return f"{label} / ln {math_name(fit['against'])}" if fit.get("log") else label
+    label = run.quantity_label(fit.quantity, fit.level)
+    return f"{label} / ln {math_name(fit['against'])}" if fit.log else label
 
 
 def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -101,15 +101,15 @@ def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -
     series = pick(panels(run.fits), name, LACKS)
     axes, first = panel(ax), next(iter(series.values()))
     for index, (group, fit) in enumerate(series.items()):
-        x, mean, sem = np.array(fit["points"], np.float64).T
+        x, mean, sem = np.array(fit.points, np.float64).T
         span, style = _span(x), _style(index)
         axes.errorbar(x, mean, sem, label=_label(group, fit), **style)
-        axes.plot(span, fit["constant"] * span ** fit["slope"], color=style["color"])
+        axes.plot(span, fit.constant * span**fit.slope, color=style["color"])
         predicted = _predicted(fit)
         if predicted is not None:
             axes.plot(x, predicted, label="predicted, without a fit", **CROSSES)
         _draw_guide(axes, fit, span, _guide_colour(series, index))
-    axes.set(xscale="log", yscale="log", xlabel=math_name(first["against"]), ylabel=_axis_label(run, first))
+    axes.set(xscale="log", yscale="log", xlabel=math_name(first.against), ylabel=_axis_label(run, first))
     return axes
 
 
@@ -123,15 +123,15 @@ def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = N
     series = pick(panels(run.fits), name, LACKS)
     axes, first = panel(ax), next(iter(series.values()))
     for index, fit in enumerate(series.values()):
-        x, mean, sem = np.array(fit["points"], np.float64).T
-        law = fit["constant"] * x ** fit["slope"]
+        x, mean, sem = np.array(fit.points, np.float64).T
+        law = fit.constant * x**fit.slope
         axes.errorbar(x, mean / law, sem / law, **_style(index))
         predicted = _predicted(fit)
         if predicted is not None:
             axes.plot(x, predicted / law, **CROSSES)
         _draw_guide(axes, fit, _span(x), _guide_colour(series, index), divided=True)
     axes.axhline(1.0, color=INK, linewidth=0.8)
-    axes.set(xscale="log", xlabel=math_name(first["against"]), ylabel="measured / fit")
+    axes.set(xscale="log", xlabel=math_name(first.against), ylabel="measured / fit")
     left, right = axes.get_xlim()
     if right > 10 * left:  # a power of ten has its label; others would overlap
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -163,7 +163,7 @@ def _label(group: str, fit: Law) -> str:
 
 def _predicted(fit: Law) -> Float[np.ndarray, " points"] | None:
     """What theory says of the points, if it says anything."""
-    predicted = np.array(fit.get("theory_points", []), np.float64)
+    predicted = np.array(fit.theory_points, np.float64)
     return predicted if np.isfinite(predicted).any() else None
 
 
@@ -185,7 +185,7 @@ def _draw_guide(axes: Axes, fit: Law, span: np.ndarray, colour: str, *, divided:
         return
     slope, source = guide
     middle = np.sqrt(span[0] * span[-1])
-    ratio = (span / middle) ** (slope - fit["slope"])
-    heights = ratio if divided else ratio * fit["constant"] * span ** fit["slope"]
+    ratio = (span / middle) ** (slope - fit.slope)
+    heights = ratio if divided else ratio * fit.constant * span**fit.slope
     style: dict[str, Any] = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
     axes.plot(span, heights, label=f"{source}: slope {plain(slope)}", **style)

@@ -34,10 +34,10 @@ class StabilityFigure(FigureKind):
         """What sets in where, and what was expected."""
         laws = run.laws("onset").values()
         what = " and ".join(
-            dict.fromkeys(f"the final {run.words(law['quantity'])} rises through {plain(law['level'])}" for law in laws)
+            dict.fromkeys(f"the final {run.words(law.quantity)} rises through {plain(law.level)}" for law in laws)
         )
-        against = " and ".join(dict.fromkeys(law["against"] for law in laws))
-        dashed = " Dashed: what is expected." if any(law["expected"] is not None for law in laws) else ""
+        against = " and ".join(dict.fromkeys(law.against for law in laws))
+        dashed = " Dashed: what is expected." if any(law.expected is not None for law in laws) else ""
         return (
             f"Where {what} as {against} grows. Bars reach to the neighbouring values of {against} on the grid.{dashed}"
         )
@@ -62,7 +62,7 @@ def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None)
     for index, (label, curve) in enumerate(one.curves.items()):
         x = numbers([value for value, _ in curve])
         onset, low, high, expected = (
-            numbers([law[key] for _, law in curve]) for key in ("onset", "low", "high", "expected")
+            numbers([getattr(law, key) for _, law in curve]) for key in ("onset", "low", "high", "expected")
         )
         error = [abs(onset - low), abs(high - onset)]
         style = {"color": palette[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "capsize": 2.5}
@@ -72,14 +72,14 @@ def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None)
             axes.axhline(expected[known][0], color=palette[index], linewidth=1.0, linestyle=DASHES)
         elif known.any():
             axes.plot(x[known], expected[known], color=palette[index], linewidth=1.0, linestyle=DASHES)
-    against = next(iter(one.curves.values()))[0][1]["against"]
+    against = next(iter(one.curves.values()))[0][1].against
     axes.set(xscale="log" if one.logarithmic else "linear", yscale="log", xlabel=math_name(one.axis))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel(f"onset in {math_name(against)}")
     handles, labels = axes.get_legend_handles_labels()
-    if any(law["expected"] is not None for curve in one.curves.values() for _, law in curve):
+    if any(law.expected is not None for curve in one.curves.values() for _, law in curve):
         handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=DASHES))
         labels.append("expected")
     if any(labels):

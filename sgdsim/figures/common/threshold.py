@@ -33,8 +33,8 @@ class ThresholdFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """Points, laws, ranges, and what did not relax."""
         laws = run.laws("threshold").values()
-        against = " and ".join(dict.fromkeys(law["against"] for law in laws))
-        arrows = " Arrows: not down to the level by the final time." if any(law["missed"] for law in laws) else ""
+        against = " and ".join(dict.fromkeys(law.against for law in laws))
+        arrows = " Arrows: not down to the level by the final time." if any(law.missed for law in laws) else ""
         return (
             f"Time to fall to the level against {against}, and against the distance from the fitted threshold. Lines: "
             "power laws, of the medians over fit windows; vertical lines and shades: the threshold and its range over "
@@ -70,20 +70,20 @@ def draw_threshold(run: Stored, name: str | None = None, ax: Axes | None = None)
     groups = pick(panels(run.laws("threshold")), name, LACKS)
     axes, symbol = panel(ax), _symbol(groups)
     for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):
-        x, tau = numbers(law["points"]).T
+        x, tau = numbers(law.points).T
         axes.plot(x, tau, **_style(index, colour))[0].set_label(f"{index}")
         span = _span(law)
-        axes.plot(law["threshold"] + span, law["prefactor"] * span ** -law["exponent"], color=colour, linewidth=1.1)
+        axes.plot(law.threshold + span, law.prefactor * span**-law.exponent, color=colour, linewidth=1.1)
         _draw_range(axes, law, colour)
-        missed = numbers(law["missed"])
+        missed = numbers(law.missed)
         height = np.full(len(missed), 0.97 - 0.035 * index)
         place = axes.get_xaxis_transform()
         axes.plot(missed, height, "^", color=colour, markersize=3.5, fillstyle="none", transform=place)
     low, high = _limits(groups)
-    arrows = any(law["missed"] for law in groups.values())
+    arrows = any(law.missed for law in groups.values())
     room = min(0.5, 0.04 + 0.035 * len(groups)) if arrows else 0.0
     axes.set(yscale="log", ylim=(low, low * (high / low) ** (1 / (1 - room))))
-    level = plain(next(iter(groups.values()))["level"])
+    level = plain(next(iter(groups.values())).level)
     fall = rf" to ${run.symbol(run.risk)} = {level}$" if run.scalars else ""
     axes.set(xlabel=f"${symbol}$", ylabel=rf"relaxation time $\tau${fall}")
     return axes
@@ -99,10 +99,10 @@ def draw_critical_law(run: Stored, name: str | None = None, ax: Axes | None = No
     groups = pick(panels(run.laws("threshold")), name, LACKS)
     axes, symbol = panel(ax), _symbol(groups)
     for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):
-        x, tau = numbers(law["points"]).T
-        beyond, span = x > law["threshold"], _span(law)
-        axes.plot(x[beyond] - law["threshold"], tau[beyond], **_style(index, colour))
-        axes.plot(span, law["prefactor"] * span ** -law["exponent"], color=colour, linewidth=1.1)
+        x, tau = numbers(law.points).T
+        beyond, span = x > law.threshold, _span(law)
+        axes.plot(x[beyond] - law.threshold, tau[beyond], **_style(index, colour))
+        axes.plot(span, law.prefactor * span**-law.exponent, color=colour, linewidth=1.1)
     axes.set(xscale="log", yscale="log", ylim=_limits(groups), xlabel=rf"${symbol} - {symbol}^*$")
     return axes
 
@@ -113,34 +113,34 @@ def _style(index: int, colour: str) -> dict[str, Any]:
 
 def _span(law: Law) -> Float[np.ndarray, " span"]:
     """Distances from the threshold over which a law is drawn: from where it is as long as the longest time."""
-    x = numbers(law["points"])[:, 0]
-    away = x[x > law["threshold"]] - law["threshold"]
-    near = min(away.min() / 1.5, (law["longest"] / law["prefactor"]) ** (-1 / law["exponent"]) / 1.5)
+    x = numbers(law.points)[:, 0]
+    away = x[x > law.threshold] - law.threshold
+    near = min(away.min() / 1.5, (law.longest / law.prefactor) ** (-1 / law.exponent) / 1.5)
     return np.geomspace(near, 1.1 * away.max(), 128)
 
 
 def _draw_range(axes: Axes, law: Law, colour: str) -> None:
     """The threshold, and its range over the windows."""
-    width = NARROW / 4 * (numbers(law["points"])[:, 0].max() - law["threshold"])
-    low, high = law["threshold_low"] - width, law["threshold_high"] + width
+    width = NARROW / 4 * (numbers(law.points)[:, 0].max() - law.threshold)
+    low, high = law.threshold_low - width, law.threshold_high + width
     axes.axvspan(low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.axvline(law["threshold"], color=colour, linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.axvline(law.threshold, color=colour, linewidth=1.0, linestyle=(0, (4, 3)))
 
 
 def _limits(groups: dict[str, Law]) -> tuple[float, float]:
     """Room for the times of all groups."""
-    times = np.concatenate([numbers(law["points"])[:, 1] for law in groups.values()])
+    times = np.concatenate([numbers(law.points)[:, 1] for law in groups.values()])
     return times.min() / 1.5, times.max() * 1.5
 
 
 def _symbol(groups: dict[str, Law]) -> str:
     """The parameter as mathematics, without the dollars."""
-    return math_name(next(iter(groups.values()))["against"]).strip("$")
+    return math_name(next(iter(groups.values())).against).strip("$")
 
 
 def _label(group: str, law: Law) -> str:
     """The threshold and the exponent of a group, with their ranges over the windows."""
-    symbol = math_name(law["against"]).strip("$")
+    symbol = math_name(law.against).strip("$")
     numbers_of = [
         rf"${sign}$ = {plain(law[key], 3)} ({plain(law[f'{key}_low'], 3)} to {plain(law[f'{key}_high'], 3)})"
         for sign, key in ((rf"{symbol}^*", "threshold"), (r"\nu", "exponent"))

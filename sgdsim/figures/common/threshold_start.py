@@ -53,12 +53,12 @@ def draw_threshold_start(run: Stored, name: str | None = None, ax: Axes | None =
     for index, (label, curve) in enumerate(one.curves.items()):
         x = [value for value, _ in curve]
         middle, low, high = (
-            numbers([law[key] for _, law in curve]) for key in ("threshold", "threshold_low", "threshold_high")
+            numbers([getattr(law, key) for _, law in curve]) for key in ("threshold", "threshold_low", "threshold_high")
         )
         error = [abs(middle - low), abs(high - middle)]
         style = {"color": palette[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "capsize": 2.5}
         axes.errorbar(x, middle, error, label=label, linewidth=1.2, **style)
-    against = next(iter(one.curves.values()))[0][1]["against"]
+    against = next(iter(one.curves.values()))[0][1].against
     symbol = math_name(against).strip("$")
     axes.set(xscale="log" if one.logarithmic else "linear", xlabel=math_name(one.axis), ylabel=f"${symbol}^*$")
     if any(one.curves):

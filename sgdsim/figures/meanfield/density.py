@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sgdsim.analysis.endings import KEPT
 from sgdsim.analysis.histograms import binned_wasserstein
+from sgdsim.analysis.names import KEPT
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import THEORY, alive, evenly
 from sgdsim.figures.kinds import FigureKind

@@ -74,7 +74,7 @@ def draw_laziness(run: Stored, measure: str = "displacement", ax: Axes | None = 
     for index, (exponent, law) in enumerate(laws.items()):
         _draw_law(axes, exponent, law, index, colours[exponent])
     axes.set(yscale="log", ylabel=MEASURES[measure])
-    logarithmic_sizes(axes, [point[0] for law in laws.values() for point in law["points"]])
+    logarithmic_sizes(axes, [point[0] for law in laws.values() for point in law.points])
     return axes
 
 
@@ -86,7 +86,7 @@ def _colours(run: Stored) -> dict[float, str]:
 
 def _laws(run: Stored, quantity: str) -> dict[float, Law]:
     """The power laws of a quantity against N, by increasing a."""
-    fits = {name: fit for name, fit in run.fits.items() if (fit["quantity"], fit["against"]) == (quantity, AGAINST)}
+    fits = {name: fit for name, fit in run.fits.items() if (fit.quantity, fit.against) == (quantity, AGAINST)}
     for groups in panels(fits).values():
         places = [coordinates(group) for group in groups]
         if all(set(place) == {AXIS} for place in places):
@@ -96,13 +96,13 @@ def _laws(run: Stored, quantity: str) -> dict[float, Law]:
 
 
 def _draw_law(axes: Axes, exponent: float, law: Law, index: int, colour: str) -> None:
-    N, mean, sem = numbers(law["points"]).T
-    slope = rounded(law["slope"], law.get("slope_error")).replace("-", MINUS)
+    N, mean, sem = numbers(law.points).T
+    slope = rounded(law.slope, law.slope_error).replace("-", MINUS)
     label = f"$a$ = {exponent:g}: slope {slope}" + quality.label(law, "\n", ", fails")
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, colour))
     span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
-    axes.plot(span, law["constant"] * span ** law["slope"], color=colour, linewidth=1.2)
-    expected = law.get("expected_slope")
+    axes.plot(span, law.constant * span**law.slope, color=colour, linewidth=1.2)
+    expected = law.expected_slope
     if expected is not None:
         middle, height = (np.exp(np.log(values).mean()) for values in (N, mean))
         axes.plot(span, height * (span / middle) ** expected, color=colour, zorder=3, **GUIDE)
@@ -125,7 +125,7 @@ def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:
     if run.knows(name):
         keys.append(Line2D([], [], **THEORY, label="tangent kernel"))
     first = next(iter(cells.values()))
-    N = plain(run.summary["cells"][first]["parameters"][AGAINST])
+    N = plain(run.summary.cells[first].parameters[AGAINST])
     axes.set(yscale="log", xlabel="$t$", ylabel=f"{run.words(name).partition(',')[0]}, $N$ = {N}")
     if is_logarithmic(run.times(first)):
         logarithmic_times(axes)
@@ -134,6 +134,6 @@ def _draw_risks(axes: Axes, run: Stored, colours: dict[float, str]) -> None:
 
 def _largest(run: Stored) -> dict[float, int]:
     """The cell of the largest N for every a."""
-    cells = {cell: run.summary["cells"][cell]["parameters"] for cell in alive(run)}
+    cells = {cell: run.summary.cells[cell].parameters for cell in alive(run)}
     ordered = sorted(cells, key=lambda cell: (cells[cell][AXIS], cells[cell][AGAINST]))
     return {cells[cell][AXIS]: cell for cell in ordered}

@@ -36,10 +36,10 @@ class LinearNoiseFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """What the line means."""
-        law = _found(run) or {}
+        law = _found(run)[0]
         theory = " Dashed: the linearised equations, without a fit." if _expected(law) else ""
         return (
-            f"N times the {run.words(law['quantity'])} at the final time, against N eps = gamma N^beta; mean over runs "
+            f"N times the {run.words(law.quantity)} at the final time, against N eps = gamma N^beta; mean over runs "
             "with its standard error. Line: c eps + b/N, one fit for all beta: the noise that the limit does not have, "
             f"and the sampling of the law by N particles.{theory} Below: the points, divided by it."
             f"{quality.caution([law])}"
@@ -105,7 +105,7 @@ def _law(run: Stored) -> Law:
 
 
 def _line(law: Law, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-    return law["first_coefficient"] * x + law["second_coefficient"]
+    return law.first_coefficient * x + law.second_coefficient
 
 
 def _span(run: Stored, law: Law) -> Float[np.ndarray, " span"]:
@@ -116,21 +116,21 @@ def _span(run: Stored, law: Law) -> Float[np.ndarray, " span"]:
 
 def _expected(law: Law) -> tuple[float, float] | None:
     """c and b of the linearised equations, where the system knows them."""
-    c, b = (law.get(f"{term}_expected") for term in ("first", "second"))
+    c, b = law.first_expected, law.second_expected
     return None if c is None or b is None else (c, b)
 
 
-def _found(run: Stored) -> Law | None:
-    """The first fit of two terms to cells of several beta."""
-    laws = [law for law in run.laws("two_term").values() if (law["against"], law["second"]) == (EPS, INVERSE)]
-    return next((law for law in laws if len(_points(run, law)) > 1), None)
+def _found(run: Stored) -> list[Law]:
+    """The fits of two terms to cells of several beta; the first is drawn."""
+    laws = [law for law in run.laws("two_term").values() if (law.against, law.second) == (EPS, INVERSE)]
+    return [law for law in laws if len(_points(run, law)) > 1]
 
 
 def _points(run: Stored, law: Law) -> dict[float, Float[np.ndarray, "points 3"]]:
     """N eps and N times the quantity with its error, for every beta."""
-    cells = [cell["parameters"] | cell["axes"] for cell in run.summary["cells"]]
+    cells = [cell.values for cell in run.summary.cells]
     betas = {(cell[EPS], cell[INVERSE]): cell[AXIS] for cell in cells}
     found: dict[float, list[tuple[float, ...]]] = {}
-    for eps, inverse, mean, error in law["points"]:
+    for eps, inverse, mean, error in law.points:
         found.setdefault(betas[eps, inverse], []).append((eps / inverse, mean / inverse, (error or 0.0) / inverse))
     return {beta: np.array(sorted(found[beta])) for beta in sorted(found)}

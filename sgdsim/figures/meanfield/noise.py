@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.bootstrap import with_error
-from sgdsim.analysis.endings import KEPT
+from sgdsim.analysis.names import KEPT
 from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.pairs import pair_covariance
 from sgdsim.figures.common.curves import THEORY, alive
@@ -136,13 +136,13 @@ def _series(run: Stored) -> dict[Kind, list[int]]:
     """Cells of every dynamics by increasing N."""
     found: dict[Kind, list[int]] = {}
     for cell in alive(run, least=3):
-        parameters = run.summary["cells"][cell]["parameters"]
+        parameters = run.summary.cells[cell].parameters
         found.setdefault((parameters["dynamics"], parameters["noise"]), []).append(cell)
     return {kind: sorted(found[kind], key=lambda cell: _size(run, cell)) for kind in NAMES if kind in found}
 
 
 def _size(run: Stored, cell: int) -> int:
-    return run.summary["cells"][cell]["parameters"]["N"]
+    return run.summary.cells[cell].parameters["N"]
 
 
 def _variance_of_prediction(run: Stored, cell: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from sgdsim.analysis.endings import KEPT
+from sgdsim.analysis.names import KEPT
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import evenly
 from sgdsim.figures.style import CATEGORIES, MARKERS

@@ -40,7 +40,7 @@ class RadialFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """The model of two Gaussians, with histograms."""
-        if any(cell["parameters"].get("model") != MODEL for cell in run.summary["cells"]):
+        if any(cell.parameters.get("model") != MODEL for cell in run.summary.cells):
             return f'a run with problem.model = "{MODEL}"'
         if HISTOGRAM not in map(run.column, run.observables) or bin_edges(run) is None:
             return "histograms: set problem.bins and problem.window"

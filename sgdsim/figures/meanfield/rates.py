@@ -34,7 +34,7 @@ class Series:
     @property
     def exponent(self) -> float:
         """The slope of theory."""
-        return self.power["expected_slope"]
+        return self.power.expected_slope
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RatesFigure(FigureKind):
 def _series(run: Stored) -> list[Series]:
     """The laws by increasing beta; none where the groups differ in more than beta."""
     powers = _by_beta({name: fit for name, fit in run.fits.items() if _is_rate(fit) and _expected(fit)})
-    twos = _by_beta({name: fit for name, fit in run.laws("two_term").items() if fit["quantity"] == QUANTITY})
+    twos = _by_beta({name: fit for name, fit in run.laws("two_term").items() if fit.quantity == QUANTITY})
     colours = series_colours(len(powers))
     return [
         Series(beta, law, twos.get(beta) if beta < 1 else None, colour)
@@ -81,11 +81,11 @@ def _series(run: Stored) -> list[Series]:
 
 
 def _is_rate(fit: Law) -> bool:
-    return fit["quantity"] == QUANTITY and fit["against"] == AGAINST
+    return fit.quantity == QUANTITY and fit.against == AGAINST
 
 
 def _expected(fit: Law) -> bool:
-    return fit.get("expected_slope") is not None
+    return fit.expected_slope is not None
 
 
 def _by_beta(laws: dict[str, Law]) -> dict[float, Law]:
@@ -107,7 +107,7 @@ def draw_rates(run: Stored, ax: Axes | None = None) -> Axes:
     for index, one in enumerate(found):
         _draw_law(axes, one, index)
     axes.set(yscale="log", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
-    logarithmic_sizes(axes, [point[0] for one in found for point in one.power["points"]])
+    logarithmic_sizes(axes, [point[0] for one in found for point in one.power.points])
     return axes
 
 
@@ -119,11 +119,11 @@ def _found(run: Stored) -> list[Series]:
 
 
 def _draw_law(axes: Axes, one: Series, index: int) -> None:
-    N, mean, sem = numbers(one.power["points"]).T
+    N, mean, sem = numbers(one.power.points).T
     label = rf"$\beta$ = {one.beta:g}"
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, one.colour))
     span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
-    fitted = one.power["constant"] * span ** one.power["slope"] if one.two is None else _two_terms(one.two, span)
+    fitted = one.power.constant * span**one.power.slope if one.two is None else _two_terms(one.two, span)
     axes.plot(span, fitted, color=one.colour, linewidth=1.3)
     middle = np.exp(np.log(N).mean())
     height = np.exp(np.log(mean).mean())
@@ -132,9 +132,9 @@ def _draw_law(axes: Axes, one: Series, index: int) -> None:
 
 def _two_terms(law: Law, N: np.ndarray) -> np.ndarray:
     """a u + b v at other N: u and v are powers of N, so that their logarithms are straight lines through the points."""
-    u, v = numbers(law["points"])[:, :2].T
+    u, v = numbers(law.points)[:, :2].T
     slope, offset = np.polyfit(np.log(v), np.log(u), 1)
-    return law["first_coefficient"] * np.exp(offset) * N**-slope + law["second_coefficient"] / N
+    return law.first_coefficient * np.exp(offset) * N**-slope + law.second_coefficient / N
 
 
 def draw_slopes(run: Stored, ax: Axes | None = None) -> Axes:
@@ -148,8 +148,8 @@ def draw_slopes(run: Stored, ax: Axes | None = None) -> Axes:
     axes.plot(1, 0, "o", color=INK, markersize=7, markerfacecolor="white", markeredgewidth=0.9)
     axes.plot(1, -1, "o", color=INK, markersize=9, markerfacecolor="none", markeredgewidth=0.9)
     for index, one in enumerate(found):
-        error = one.power.get("slope_error") or 0.0
-        axes.errorbar(one.beta, one.power["slope"], error, **point_style(index, one.colour))
+        error = one.power.slope_error or 0.0
+        axes.errorbar(one.beta, one.power.slope, error, **point_style(index, one.colour))
     axes.set(xlabel=r"$\beta$", ylabel="slope in $N$", xlim=(-0.06, 1.08))
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -1.12), max(high, 0.08))
@@ -162,7 +162,7 @@ def _draw_legend(figure: Figure, found: list[Series]) -> None:
     """The slope of every beta, then what the lines are."""
     keys: list[Any] = []
     for index, one in enumerate(found):
-        slope = rounded(one.power["slope"], one.power.get("slope_error")).replace("-", MINUS)
+        slope = rounded(one.power.slope, one.power.slope_error).replace("-", MINUS)
         label = rf"$\beta$ = {one.beta:g}: slope {slope}" + quality.label(one.power, "\n", ", fails")
         keys.append(Line2D([], [], linewidth=0, label=label, **marked(point_style(index, one.colour))))
     if any(one.two for one in found):

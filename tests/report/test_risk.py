@@ -29,7 +29,7 @@ def run(tmp_path):
 
 def in_regions(run, *regions):
     """The run with its cells in these regions."""
-    return with_cells(run, [{"parameters": {"d": 100, "region": region}} for region in regions])
+    return with_cells(run, [{"parameters": {"d": 100, "dt": 0.01, "region": region}} for region in regions])
 
 
 def test_a_panel_for_each_noise_and_a_colour_for_each_d(run):

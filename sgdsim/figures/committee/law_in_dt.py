@@ -68,7 +68,7 @@ def draw_law_in_dt(run: Stored, name: str | None = None, ax: Axes | None = None)
     fit = pick(_named(run), name, LACKS)
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.x, points.growth(points.v))
-    predicted = "" if fit.theory_exponent is None else f", theory's {plain(fit['theory_exponent'], digits=4)}"
+    predicted = "" if fit.theory_exponent is None else f", theory's {plain(fit.theory_exponent, digits=4)}"
     slope, quality = rounded(points.power, fit.exponent_error), label(fit, ", ", ", does not hold")
     span = _span(points)
     axes.plot(span, span**points.power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")

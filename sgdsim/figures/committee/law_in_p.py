@@ -88,7 +88,7 @@ def draw_law_in_p(run: Stored, name: str | None = None, ax: Axes | None = None) 
         v, x, predicted = points.curve
         axes.plot(v, predicted / x**points.power, label="predicted curve", **THIN)
     axes.set(xscale="log", xlabel=math_name(fit.second))
-    axes.set_ylabel(f"{quantity_label(run, fit)} / ${power_of(fit['against'], points.power)}$")
+    axes.set_ylabel(f"{quantity_label(run, fit)} / ${power_of(fit.against, points.power)}$")
     return axes
 
 

@@ -85,5 +85,5 @@ def draw_bias(run: Stored, name: str | None = None, ax: Axes | None = None) -> A
     axes.set_ylabel("simulation \N{MINUS SIGN} theory")
     axes.ticklabel_format(axis="y", scilimits=(-2, 2), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(7)
-    axes.set_title(f"{run.words(first['quantity'])}{symbol}")
+    axes.set_title(f"{run.words(first.quantity)}{symbol}")
     return axes

@@ -86,7 +86,7 @@ def _guide(fit: Law) -> tuple[float, str] | None:
 
 def _axis_label(run: Stored, fit: Law) -> str:
     label = run.quantity_label(fit.quantity, fit.level)
-    return f"{label} / ln {math_name(fit['against'])}" if fit.log else label
+    return f"{label} / ln {math_name(fit.against)}" if fit.log else label
 
 
 def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -158,7 +158,7 @@ def _label(group: str, fit: Law) -> str:
     """A group with its exponent and chi2."""
     name = group or "simulation"
     chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
-    return f"{name}: slope {rounded(fit['slope'], fit.get('slope_error'))}{chi2}"
+    return f"{name}: slope {rounded(fit.slope, fit.slope_error)}{chi2}"
 
 
 def _predicted(fit: Law) -> Float[np.ndarray, " points"] | None:

@@ -142,7 +142,7 @@ def _label(group: str, law: Law) -> str:
     """The threshold and the exponent of a group, with their ranges over the windows."""
     symbol = math_name(law.against).strip("$")
     numbers_of = [
-        rf"${sign}$ = {plain(law[key], 3)} ({plain(law[f'{key}_low'], 3)} to {plain(law[f'{key}_high'], 3)})"
+        rf"${sign}$ = {plain(getattr(law, key), 3)} ({plain(getattr(law, f'{key}_low'), 3)} to {plain(getattr(law, f'{key}_high'), 3)})"
         for sign, key in ((rf"{symbol}^*", "threshold"), (r"\nu", "exponent"))
     ]
     return ": ".join(filter(None, (group_label(coordinates(group)), ",  ".join(numbers_of))))

@@ -67,7 +67,7 @@ def draw_linear_noise(run: Stored, ax: Axes | None = None) -> Axes:
     for index, (beta, colour) in enumerate(zip(groups, series_colours(len(groups)), strict=True)):
         x, y, error = groups[beta].T
         axes.errorbar(x, y, error, linestyle="none", label=rf"$\beta$ = {beta:g}", **point_style(index, colour))
-    c, b = (rounded(law[f"{term}_coefficient"], law.get(f"{term}_error")) for term in ("first", "second"))
+    c, b = (rounded(getattr(law, f"{term}_coefficient"), getattr(law, f"{term}_error")) for term in ("first", "second"))
     label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}" + quality.label(law, "\n", ", law does not hold")
     axes.plot(span, _line(law, span), color=INK, linewidth=1.0, label=label, zorder=1)
     expected = _expected(law)
@@ -75,7 +75,7 @@ def draw_linear_noise(run: Stored, ax: Axes | None = None) -> Axes:
         c, b = expected
         label = rf"linear theory: $c$ = {plain(c)}, $b$ = {plain(b)}"
         axes.plot(span, c * span + b, label=label, **THEORY)
-    axes.set(xscale="log", yscale="log", xlabel=NOISE, ylabel=rf"$N\ \times$ {run.words(law['quantity'])}")
+    axes.set(xscale="log", yscale="log", xlabel=NOISE, ylabel=rf"$N\ \times$ {run.words(law.quantity)}")
     return axes
 
 

@@ -147,6 +147,7 @@ SYSTEM = System(
     default_theory=DecayTheory(),
     expected_slope=expected_slope,
     expected_two_term=expected_two_term,
+    telling=("p", "region"),
 )
 
 

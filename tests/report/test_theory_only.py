@@ -103,7 +103,8 @@ def test_panels_of_several_regions_need_no_common_legend():
     for cell, region, axes in zip(
         run.summary["cells"], ("green", "green", "blue", "blue"), ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True
     ):
-        cell |= {"region": region, "axes": dict(zip(("mu", "rho"), axes, strict=True))}
+        cell["axes"] = dict(zip(("mu", "rho"), axes, strict=True))
+        cell["parameters"] = cell["parameters"] | {"region": region}
     figure = draw("risk", run)
     assert len(figure.axes) == 2
     assert not figure.legends

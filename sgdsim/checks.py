@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeVar, Union, get_args, get_origin
 
@@ -121,13 +122,22 @@ def check_fields(part: Any) -> None:
 
     **Raises:** ArgumentError naming the field.
     """
-    for field in fields(part):
-        value = getattr(part, field.name)
-        annotation, parameter = split(field.type)
-        kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    for name, kinds, parameter in _kinds_of(type(part)):
+        value = getattr(part, name)
         if not (value is None and NoneType in kinds):
             for kind in kinds:
-                object.__setattr__(part, field.name, _as_kind(field.name, value, kind, parameter))
+                object.__setattr__(part, name, _as_kind(name, value, kind, parameter))
+
+
+@lru_cache
+def _kinds_of(owner: type) -> tuple[tuple[str, tuple[Any, ...], Parameter | None], ...]:
+    """Name, types and parameter of every field, read once: a grid has thousands of problems of one class."""
+    found = []
+    for field in fields(owner):
+        annotation, parameter = split(field.type)
+        kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+        found.append((field.name, kinds, parameter))
+    return tuple(found)
 
 
 def as_declared(owner: type, name: str, value: object) -> Any:

@@ -60,7 +60,7 @@ def make_blocks(experiment: Experiment, directory: Path, meter: Meter | None = N
     sweep = open_sweep(experiment, directory)
     outcome = make_some(sweep, meter)
     assert not outcome.stopped
-    assert not outcome.failed
+    assert not outcome.failed, outcome.failed
     return sweep
 
 

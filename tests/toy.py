@@ -148,6 +148,7 @@ SYSTEM = System(
     default_theory=DecayTheory(),
     expected_slope=expected_slope,
     expected_two_term=expected_two_term,
+    telling=("p", "region"),
 )
 
 

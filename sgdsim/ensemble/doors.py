@@ -47,6 +47,7 @@ def check_drawn(start: Start, initial: Initial) -> None:
 def check_observed(seen: Any, kernel: Kernel, problem: Problem) -> None:
     """**Raises:** ArgumentError unless a tile's observables are named, shaped and typed as they must be."""
     _check_named(f"{type(kernel).__name__}.observe", seen, problem)
+    _check_complete(f"{type(kernel).__name__}.observe", seen, problem)
     for name, value in seen.items():
         if value.shape[-1] != kernel.lanes:
             argument = f"{type(kernel).__name__}.observe"
@@ -61,6 +62,8 @@ def check_solved(solved: Any, theory: Theory, problem: Problem, times: int, seen
     """
     argument = f"{type(theory).__name__}.bind"
     _check_named(argument, solved, problem)
+    if seen is not None:
+        _check_complete(argument, solved, problem)
     for name, value in solved.items():
         if value.shape[0] != times:
             must = f"give a curve of {name!r} with the times, {times}, as the first axis"
@@ -86,6 +89,10 @@ def _check_named(argument: str, found: Any, problem: Problem) -> None:
         if len(value.shape) != len(dims) + 1:
             must = f"give {name!r} with {len(dims) + 1} axes: one more than its variable, {dims}"
             raise ArgumentError(argument, must, value.shape)
+
+
+def _check_complete(argument: str, found: Any, problem: Problem) -> None:
+    """What is measured against theory has to be there, in the simulation and in a theory beside one."""
     missing = [name for name in problem.order_parameters if name not in found]
     if missing or not problem.order_parameters:
         remedy = f"They are {type(problem).__name__}.order_parameters, whose distance from theory is measured."

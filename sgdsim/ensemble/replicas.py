@@ -186,8 +186,8 @@ class Ensemble:
     @cached_property
     def _state_bytes(self) -> int:
         """Bytes that a replica holds while it runs, beside its observables."""
-        state = tile_shapes(*self.program)[0]
-        return self.simulator.bytes_per_replica(self.problem) or COPIES * bytes_of(state) // self.lanes
+        told = self.simulator.bytes_per_replica(self.problem)
+        return told or COPIES * bytes_of(tile_shapes(*self.program)[0]) // self.lanes
 
     @cached_property
     def theory_curve(self) -> Observables | None:

@@ -168,13 +168,18 @@ def test_a_theory_of_another_form(name, start):
 
 
 def test_a_theory_alone_is_looked_at_too():
-    theory = BentTheory(CURVES["without x"][0])
+    theory = BentTheory(CURVES["an unknown name"][0])
     for look in (
         lambda: solve(PROBLEM, Origin(), TIMES, theory=theory),
         TheoryAlone(PROBLEM, Origin(), theory, TIMES).run,
     ):
-        with pytest.raises(ArgumentError, match=r"`BentTheory.bind` must give all order parameters"):
+        with pytest.raises(ArgumentError, match=r"`BentTheory.bind` must give variables of its system only"):
             look()
+
+
+def test_a_theory_alone_need_not_give_what_only_a_simulation_is_measured_by():
+    theory = BentTheory(CURVES["without x"][0])
+    assert set(solve(PROBLEM, Origin(), TIMES, theory=theory).data_vars) >= {"risk"}
 
 
 class Instant(Walk):

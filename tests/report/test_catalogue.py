@@ -20,7 +20,7 @@ def test_rooms_hold_the_figures_that_experiments_may_ask_for():
 def test_the_catalogue_joins_all_rooms():
     kinds = [kind for room in (common, *ROOMS.values()) for kind in room.KINDS]
     assert len({kind.name for kind in kinds}) == len(kinds)
-    assert {kind.name: kind for kind in kinds} == FIGURES
+    assert {kind.name: kind for kind in kinds} == dict(FIGURES)
 
 
 def test_figures_are_imported_without_jax():

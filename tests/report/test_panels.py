@@ -28,7 +28,7 @@ def thresholds():
 
 
 def images(*keys):
-    cells = [{"beta": beta, "gamma0": gamma0} for beta, gamma0 in ((0.5, 1.0), (1.0, 1.0), (1.0, 0.5))]
+    cells = [{"beta": beta, "gamma": gamma} for beta, gamma in ((0.5, 1.0), (1.0, 1.0), (1.0, 0.5))]
     return classification(cells, keys)
 
 
@@ -55,7 +55,7 @@ PANELS = [
     (draw_density, (1,), rows, "density", 1),
     (draw_distances, (), rows, "density", 3),
     (draw_regularisation, ("loss",), betas, "regularisation", 1),
-    (draw_small_gamma, (), lambda: images("beta", "gamma0"), "small_gamma", 2),
+    (draw_small_gamma, (), lambda: images("beta", "gamma"), "small_gamma", 2),
     (draw_weight_histograms, ("histogram", 1), betas, "weight_histograms", 1),
 ]
 

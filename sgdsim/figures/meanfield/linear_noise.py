@@ -101,7 +101,7 @@ def draw_linear_noise_ratio(run: Stored, ax: Axes | None = None) -> Axes:
 def _law(run: Stored) -> Law:
     """The law. **Raises:** ArgumentError where there is none."""
     found = _found(run)
-    return pick({} if found is None else {"law": found}, None, LACKS)
+    return pick({"law": found[0]} if found else {}, None, LACKS)
 
 
 def _line(law: Law, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:

@@ -101,7 +101,9 @@ def test_the_page_says_so(tmp_path):
 def test_panels_of_several_regions_need_no_common_legend():
     run = recovery(FOUR)
     places = (("green", 0, 0), ("green", 0, 1), ("blue", 1, 0), ("blue", 1, 1))
-    changes = [{"parameters": {"dt": 0.1, "region": region}, "axes": {"mu": mu, "rho": rho}} for region, mu, rho in places]
+    changes = [
+        {"parameters": {"dt": 0.1, "region": region}, "axes": {"mu": mu, "rho": rho}} for region, mu, rho in places
+    ]
     figure = draw("risk", with_cells(run, changes))
     assert len(figure.axes) == 2
     assert not figure.legends

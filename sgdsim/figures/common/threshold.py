@@ -141,8 +141,12 @@ def _symbol(groups: dict[str, Law]) -> str:
 def _label(group: str, law: Law) -> str:
     """The threshold and the exponent of a group, with their ranges over the windows."""
     symbol = math_name(law.against).strip("$")
-    numbers_of = [
-        rf"${sign}$ = {plain(getattr(law, key), 3)} ({plain(getattr(law, f'{key}_low'), 3)} to {plain(getattr(law, f'{key}_high'), 3)})"
-        for sign, key in ((rf"{symbol}^*", "threshold"), (r"\nu", "exponent"))
-    ]
-    return ": ".join(filter(None, (group_label(coordinates(group)), ",  ".join(numbers_of))))
+    names = ((rf"{symbol}^*", "threshold"), (r"\nu", "exponent"))
+    told = ",  ".join(_with_range(law, key, sign) for sign, key in names)
+    return ": ".join(filter(None, (group_label(coordinates(group)), told)))
+
+
+def _with_range(law: Law, key: str, sign: str) -> str:
+    """A fitted number as mathematics, with its range over the windows."""
+    value, low, high = (plain(getattr(law, name), 3) for name in (key, f"{key}_low", f"{key}_high"))
+    return rf"${sign}$ = {value} ({low} to {high})"

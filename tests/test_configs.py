@@ -133,5 +133,5 @@ def test_it_finds_its_exponents(name, tmp_path):
         assert {path.suffix for path in write_report(tmp_path)} == {".png", ".pdf", ".html"}
         for cell in summary.cells:
             measured, theory = cell.plateau, cell.plateau_theory
-            assert measured["height"] == pytest.approx(theory["height"], rel=0.1)
-            assert measured["end"] == pytest.approx(theory["end"], rel=0.3)
+            assert measured.height == pytest.approx(theory.height, rel=0.1)
+            assert measured.end == pytest.approx(theory.end, rel=0.3)

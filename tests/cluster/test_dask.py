@@ -143,7 +143,8 @@ def test_a_worker_that_does_not_see_the_folder(tmp_path):
         run._ticket = replace(run._ticket, folder="/nowhere/run")
         with pytest.raises(ExperimentError, match=r"^tcp://.* does not see the folder /nowhere/run: a cluster needs a"):
             run.run(sweep.blocks)
-    assert meter.said == [f"Waiting for a worker of {cluster.address}."]
+    # Nothing is said where the worker has arrived before the run asks for it.
+    assert meter.said in ([], [f"Waiting for a worker of {cluster.address}."])
 
 
 def test_a_run_without_workers_waits_and_can_be_ended(nursery, tmp_path):

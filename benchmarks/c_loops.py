@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdsim.committee import OverlapStart, Weights
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.weights import WeightsKernel
+from sgdsim.committee.weights import weights_kernel
 from sgdsim.contracts import Kernel
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.native.build import find_compiler, make_library
@@ -49,10 +49,11 @@ def chain_in_c(problem: Committee, lanes: int) -> Callable[[int], tuple[np.ndarr
     loop = c_loop("chain", P=p, K=k)
     if loop is None:
         return None
-    kernel = ChainLanes.of(problem, np.float32, lanes)
+    kernel = chain_lanes(problem, np.float32, lanes)
     state, keys = started(kernel, problem)
     start = np.asarray(state.m).reshape(p * k, lanes), np.asarray(state.S)[np.tril_indices(p)]
-    numbers = (state.teacher_root[..., 0], kernel.radius[:, 0], kernel.freedom, kernel.step_size, kernel.noise_root)
+    rule = PlainRule.of(problem)
+    numbers = (state.teacher_root[..., 0], kernel.radius[:, 0], kernel.freedom, rule.step_size, rule.noise_root)
     constants = np.concatenate([np.ravel(np.asarray(part, np.float32)) for part in numbers])
 
     def run(steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +69,7 @@ def weights_in_c(problem: Committee, lanes: int) -> Callable[[int], np.ndarray] 
     loop = c_loop("weights", P=problem.p, K=problem.k, D=problem.d)
     if loop is None:
         return None
-    kernel = WeightsKernel.of(problem, "float32", lanes, Weights().block)
+    kernel = weights_kernel(problem, "float32", lanes, Weights().block)
     state, keys = started(kernel, problem)
     start, teacher = np.asarray(state.W), np.asarray(state.teacher)
     rates = (ctypes.c_float(problem.step_size), ctypes.c_float(problem.noise**0.5))

@@ -27,9 +27,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from benchmarks.compile import Gpu
 from benchmarks.table import replace
 from sgdsim.committee import Committee, Custom, Linear, OverlapStart, Quadratic, Relu
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.chain_mosaic import WIDEST_OF_SMALL
 from sgdsim.ensemble.mosaic_form import MosaicForm
+from sgdsim.rules.lanes import RuleLanes
 
 HEAD = ("kernel", "registers", "bytes spilled", "instructions a step", "steps/s at most")
 _LANES_A_SECOND = 132 * 4 * 32 * 1.98e9
@@ -111,7 +112,7 @@ def _inside(inner: tuple[int, int], outer: tuple[int, int]) -> bool:
 def compile_case(case: Case) -> Code:
     """The kernel of many tiles, as a GPU takes them, for an H200."""
     place = NamedSharding(Mesh(np.array(Gpu().topology().devices[:1]), ("x",)), PartitionSpec())
-    kernel = ChainLanes.of(case.problem, np.float32, _LANES, MosaicForm())
+    kernel = chain_lanes(case.problem, np.float32, _LANES, MosaicForm())
     job = jax.vmap(lambda state, n_steps, kernel: kernel.advance(state, n_steps), (0, None, None))
     shapes = _state(kernel, case.problem), jax.ShapeDtypeStruct((), jnp.int64), jax.tree.map(np.asarray, kernel)
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, MOSAIC_GPU_DUMP_TO=folder):
@@ -120,7 +121,7 @@ def compile_case(case: Case) -> Code:
         return Code.read(Path(folder))
 
 
-def _state(kernel: ChainLanes, problem: Committee) -> object:
+def _state(kernel: RuleLanes, problem: Committee) -> object:
     keys = jax.ShapeDtypeStruct((2, _LANES), jnp.uint32)
     state = jax.eval_shape(kernel.init, OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), 1), keys)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((_TILES, *leaf.shape), leaf.dtype), state)

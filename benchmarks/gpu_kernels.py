@@ -17,7 +17,7 @@ from benchmarks.forms import committee, particles
 from benchmarks.textbook import vmapped_chain, vmapped_weights
 from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, OverlapStart, Weights
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.contracts import Kernel, Problem, Start
 from sgdsim.ensemble.loops import AT_ONCE
 from sgdsim.ensemble.segments import BLOCKS_AT_ONCE, blocks_at_once
@@ -30,6 +30,7 @@ from sgdsim.recovery import Descent, ExactStart, Recovery
 from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates, begin
+from sgdsim.rules.lanes import RuleLanes
 
 _TILES = 256
 _WIDE = 2**17
@@ -71,10 +72,10 @@ def _chains() -> Iterator[Case]:
     for p in (4, 8):
         problem = committee(1000, p)
         tile = Chain().bind(problem, _WIDE, 1.0)
-        assert isinstance(tile, ChainLanes)
+        assert isinstance(tile, RuleLanes)
         # The last part of a segment is partly idle.
         steps = BLOCKS_AT_ONCE * tile.segment / -(-tile.segment // AT_ONCE)
-        one = ChainLanes.of(problem, np.float32, _WIDE)
+        one = chain_lanes(problem, np.float32, _WIDE)
         yield Case(f"chain, p = {p}, one tile of {_WIDE} lanes", *_one_tile(one, problem, _START), steps)
         yield Case(f"chain, p = {p}, {_TILES} tiles of {tile.lanes} lanes", *_all_tiles(tile, problem), steps)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sgdsim.cli import main
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.rules.lanes import RuleLanes
 from tests.house.source import ROOT, modules
 
 DOCS = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "glossary.md", ROOT / "CONTRIBUTING.md"]
@@ -63,7 +63,7 @@ def stack(tmp_path_factory):
         raise Seen
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChainLanes, "advance", seen)
+        patch.setattr(RuleLanes, "advance", seen)
         with pytest.raises(Seen):
             main(["run", str(folder / "journey.toml"), "-o", str(folder / "run"), "-q"])
     package = ROOT / "sgdsim"

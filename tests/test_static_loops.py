@@ -14,9 +14,9 @@ import pytest
 from sgdsim.classification import Classification, RandomStart, shuffle
 from sgdsim.classification.network import NetworkKernel
 from sgdsim.committee import Committee, OverlapStart
-from sgdsim.committee.chain_blocks import ChainBlocks
-from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.committee.weights import WeightsKernel
+from sgdsim.committee.chain_blocks import chain_blocks
+from sgdsim.committee.chain_lanes import chain_lanes
+from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble import loops, segments
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.meanfield.dynamics import Sde, Sgd
@@ -43,9 +43,9 @@ RECOVERY = Recovery(alpha=1.5, eta=0.1, b=0.5, N=12, waiting=(0.5,))
 DIGITS = Classification(N=5, gamma=1.0, beta=0.75)
 
 KERNELS = {
-    "chain": (lambda: ChainLanes.of(COMMITTEE, "float64", 2), COMMITTEE, OVERLAPS),
-    "chain in blocks": (lambda: ChainBlocks.of(BATCHES, "float64", 2, 4), BATCHES, OVERLAPS),
-    "weights": (lambda: WeightsKernel.of(COMMITTEE, "float64", 2, 4), COMMITTEE, OVERLAPS),
+    "chain": (lambda: chain_lanes(COMMITTEE, "float64", 2), COMMITTEE, OVERLAPS),
+    "chain in blocks": (lambda: chain_blocks(BATCHES, "float64", 2, 4), BATCHES, OVERLAPS),
+    "weights": (lambda: weights_kernel(COMMITTEE, "float64", 2, 4), COMMITTEE, OVERLAPS),
     "particles": (lambda: ParticleKernel.of(WIDE, "float64", 2), WIDE, LawStart()),
     "pair": (lambda: PairKernel.of(WIDE, "float64", 2, 5.0), WIDE, LawStart()),
     "pair, random limit": (lambda: PairKernel.of(RANDOM, "float64", 2, 5.0), RANDOM, LawStart()),

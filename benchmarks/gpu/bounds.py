@@ -5,7 +5,7 @@ import subprocess
 
 import jax
 
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.rules.lanes import RuleLanes
 
 INSTRUCTIONS = {2: 745, 4: 1037, 8: 1749}
 """SASS instructions of one step of the fused chain at p = k, counted in its code compiled for an H200 (sm_90)."""
@@ -34,7 +34,7 @@ def issue_bound(p: int) -> float | None:
     return cores * _LANES_PER_CYCLE * float(clock) * 1e6 / INSTRUCTIONS[p]
 
 
-def traffic(kernel: ChainLanes) -> int:
+def traffic(kernel: RuleLanes) -> int:
     """Bytes that a step of the XLA form moves at least: increments and state read, increments written, keys, root."""
     return 4 * (3 * kernel.loop.whole + kernel.loop.fixed) + 8
 

@@ -12,8 +12,8 @@ from benchmarks.gpu.jobs import FORMS, Job
 from benchmarks.gpu.setting import Missing, Setting, table
 from benchmarks.timing import seconds
 from sgdsim.committee import Weights
-from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.contracts import Simulator
+from sgdsim.rules.lanes import RuleLanes
 
 HEAD = (
     "form", "p", "replicas", "at once", "steps/s", "us for a step of all", "GB/s", "of the issue bound",
@@ -62,7 +62,7 @@ class Measured:
         job = Job(row.simulator, committee(row.d, row.p), row.replicas)
         rate = job.replicas * _steps_per_second(job, target)
         bandwidth = share = None
-        if isinstance(job.kernel, ChainLanes) and jax.default_backend() == "gpu":
+        if isinstance(job.kernel, RuleLanes) and jax.default_backend() == "gpu":
             if row.form == "xla":
                 bandwidth = rate * traffic(job.kernel) / 1e9
             else:

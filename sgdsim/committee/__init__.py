@@ -11,7 +11,6 @@ from sgdsim.committee.equal_start import EqualStart as EqualStart
 from sgdsim.committee.ode import ExactODE as ExactODE
 from sgdsim.committee.ode import GradientFlow as GradientFlow
 from sgdsim.committee.ode import LimitODE as LimitODE
-from sgdsim.committee.overlaps import Overlaps as Overlaps
 from sgdsim.committee.problem import Committee as Committee
 from sgdsim.committee.scaling import Region as Region
 from sgdsim.committee.scaling import Scaling as Scaling
@@ -22,3 +21,4 @@ from sgdsim.committee.starts import OverlapStart as OverlapStart
 from sgdsim.committee.starts import SphereStart as SphereStart
 from sgdsim.committee.starts import overlap_start as overlap_start
 from sgdsim.committee.weights import Weights as Weights
+from sgdsim.rules.overlaps import Overlaps as Overlaps

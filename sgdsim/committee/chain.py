@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 
-from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.committee.chain_forms import KERNEL, KernelChoice, check_fused, choose_form, fused_speedup
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
 from sgdsim.contracts import Kernel, Problem, Simulator
@@ -57,10 +57,10 @@ class Chain(Simulator):
         dtype = jnp.dtype(self.precision)
         if _unrolled(problem):
             form = choose_form(problem, dtype, self.kernel)
-            return ChainLanes.of(problem, dtype, _lanes(replicas, 16, 256), form)
+            return chain_lanes(problem, dtype, _lanes(replicas, 16, 256), form)
         room = problem.d - problem.k - problem.p
         steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
-        return ChainBlocks.of(problem, dtype, _lanes(replicas, 2, 16), steps)
+        return chain_blocks(problem, dtype, _lanes(replicas, 2, 16), steps)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """A few copies of the state, and the inputs of a block."""

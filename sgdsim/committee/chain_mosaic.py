@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Array
 
 from sgdsim.committee.activations import Activation
-from sgdsim.committee.chain_lanes import ChainLanes, ChainState
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.radius import SMALLEST
 from sgdsim.committee.starts import GaussianStart
 from sgdsim.ensemble.backend import beside
 from sgdsim.ensemble.lane_loop import LaneForm, xla_form
 from sgdsim.ensemble.mosaic_device import why_not
 from sgdsim.ensemble.mosaic_form import BLOCK, MosaicForm
 from sgdsim.ensemble.random import replica_keys
+from sgdsim.rules.radius import SMALLEST
+from sgdsim.rules.state import ChainState
 
 WIDEST = 8
 """Largest p and k whose state and increments fit into the registers of a thread."""
@@ -98,7 +99,7 @@ def _begin_and_end(form: LaneForm, shape: LoopShape) -> tuple[np.ndarray, np.nda
     problem = shape.example
     start = GaussianStart(seed=1).draw(problem, np.random.default_rng(0), 1)
     keys = jnp.asarray(replica_keys(seed=0, cell=0, first=0, count=BLOCK))
-    kernel = ChainLanes.of(problem, np.float32, BLOCK, form)
+    kernel = chain_lanes(problem, np.float32, BLOCK, form)
 
     @jax.jit
     def both(n_steps: Array) -> tuple[ChainState, ChainState]:

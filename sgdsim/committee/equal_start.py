@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 from sgdsim.checks import Real, lenient, number
 from sgdsim.committee.equal_units import EqualUnits
-from sgdsim.committee.overlaps import TOLERANCE, Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.contracts import Problem, Start
 from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
+from sgdsim.rules.overlaps import TOLERANCE, Overlaps
 
 
 @lenient

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
-from sgdsim.committee.overlaps import Overlaps
-from sgdsim.committee.solver import MOST_TIMES, integrate
 from sgdsim.contracts import Curve, Observables
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.solver import MOST_TIMES, integrate
 
 LEAST_WIDTH = 4
 """The least p at which units are taken together: four of them stand for all, and below there may be no such four."""

@@ -25,11 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.step_covariance import StepCovariance, full, independent
 from sgdsim.contracts import Spread
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.overlaps import Overlaps
 
 MAX_ENTRIES = 400
 """Most independent entries of (M, Q): a Jacobian has their square, and its products cost their cube."""

@@ -16,15 +16,15 @@ from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
 from sgdsim.committee.fluctuations import MAX_ENTRIES, check_room, check_size, predict_spread
 from sgdsim.committee.largest import mean_largest, predict_equal_spread
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.scaling import Region
-from sgdsim.committee.solver import MOST_TIMES, integrate
 from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.solver import MOST_TIMES, integrate
 
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""

@@ -10,10 +10,41 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.ensemble.pin import Pinning, no_pin
+from sgdsim.rules.recursion import Block, Drawn
 
 _PANEL_STEPS = 16
 """Steps that are unrolled one by one; the pull of the steps of earlier panels is a matrix product."""
+
+
+def plain_block(
+    rule: PlainRule,
+    drawn: Drawn,
+    numbers: Float[Array, "lanes q"],
+    Q: Float[Array, "lanes p p"],
+    batch: int,
+    n_steps: Int[Array, ""],
+    pin: Pinning,
+) -> Block:
+    """`rules.recursion.run_samples` of the plain rule, by matrix products.
+
+    Where every step moves the weights along its inputs and does nothing else, the pull of earlier steps on the fields
+    can wait until they are needed: a sum over 16 steps at a time, in place of a pass over all fields at every step.
+    """
+    dtype = drawn.moving.dtype
+    E = backpropagated_errors(
+        rule.activation,
+        student=drawn.moving,
+        teacher=drawn.fixed,
+        noise=jnp.asarray(rule.noise_root, dtype) * drawn.normals[..., 0],
+        gram=drawn.gram,
+        step_size=jnp.asarray(rule.step_size, dtype),
+        batch=batch,
+        n_steps=n_steps,
+        pin=pin,
+    )
+    return Block(linear=None, kicks=E, numbers=jnp.zeros_like(numbers, dtype))
 
 
 def backpropagated_errors(

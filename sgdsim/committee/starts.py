@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
+from sgdsim.rules.overlaps import Overlaps
 
 Matrix = list[list[float]]
 Seed = Annotated[int, Parameter("", "seed of the draw that all replicas share, or of all their draws", least=0)]

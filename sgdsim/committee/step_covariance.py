@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
-from sgdsim.committee.linear_algebra import batched_root
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
+from sgdsim.rules.linear_algebra import batched_root
 
 Values = TypeVar("Values", Array, np.ndarray)
 

@@ -1,117 +1,27 @@
-"""SGD on the full weights: p x d numbers per replica, for any d and p, blocked into matrix products.
-
-n consecutive samples X (n, d) are drawn at once; their fields on the present weights, their Gram matrix and the final
-update are matrix products, so that drawing the inputs is nearly all of the cost.
-"""
+"""SGD on the full weights of a committee: p x d numbers per replica, for any d and p; see `rules.weights`."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, UInt32
 
-from sgdsim.committee.activations import Activation
 from sgdsim.committee.chain_forms import KERNEL, KernelChoice
-from sgdsim.committee.observables import observables
-from sgdsim.committee.overlaps import Overlaps
+from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.recursion import backpropagated_errors, block_steps
+from sgdsim.committee.recursion import block_steps, plain_block
 from sgdsim.committee.weights_forms import check_fused_inputs, choose_inputs
-from sgdsim.contracts import Kernel, Observables, Problem, Simulator
+from sgdsim.contracts import Problem, Simulator
 from sgdsim.cost import StepCost
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
-from sgdsim.ensemble.pin import Pin
-from sgdsim.ensemble.random import fold
-from sgdsim.ensemble.segments import run_blocks
 from sgdsim.parameters import Parameter, Precision
+from sgdsim.rules.weights import RuleWeights
 
 
-class WeightsState(eqx.Module):
-    """Weights of a tile of replicas, in the precision of the loop. `step` counts the steps made."""
-
-    W: Float[Array, "lanes p d"]
-    teacher: Float[Array, "lanes k d"]
-    keys: UInt32[Array, "2 lanes"]
-    step: Int[Array, ""]
-
-
-class WeightsKernel(Kernel):
-    """SGD of one problem on the full weights, `segment` steps to a block."""
-
-    lanes: int = eqx.field(static=True)
-    d: int = eqx.field(static=True)
-    batch: int = eqx.field(static=True)
-    segment: int = eqx.field(static=True)
-    dtype: Any = eqx.field(static=True)
-    form: InputsForm = eqx.field(static=True)
-    activation: Activation
-    step_size: float
-    noise_root: float
-
-    @classmethod
-    def of(
-        cls, problem: Committee, dtype: Any, lanes: int, steps: int, form: InputsForm = xla_inputs
-    ) -> "WeightsKernel":
-        """The kernel of a problem, with blocks of `steps` steps and a form of their inputs."""
-        return cls(
-            lanes=lanes,
-            d=problem.d,
-            batch=problem.batch,
-            segment=steps,
-            dtype=jnp.dtype(dtype),
-            form=form,
-            activation=problem.activation,
-            step_size=problem.step_size,
-            noise_root=problem.noise**0.5,
-        )
-
-    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> WeightsState:
-        """Weights with exactly the given overlaps."""
-        teacher, W = (
-            jnp.broadcast_to(jnp.asarray(part, self.dtype), (self.lanes, *part.shape[1:]))
-            for part in initial.frame_weights(self.d)
-        )
-        return WeightsState(
-            W=W,
-            teacher=teacher,
-            keys=keys,
-            step=jnp.zeros((), jnp.int64),
-        )
-
-    def observe(self, state: WeightsState) -> Observables:
-        """M, Q and excess_risk, float64, lanes last."""
-        W, teacher = state.W.astype(jnp.float64), state.teacher.astype(jnp.float64)
-        P, M, Q = (
-            jnp.einsum("lid,ljd->ijl", left, right) / self.d
-            for left, right in ((teacher, teacher), (W, teacher), (W, W))
-        )
-        return observables(P, M, Q, self.activation)
-
-    def advance(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
-        """The state after n_steps more steps."""
-        return run_blocks(state, n_steps, self.segment, self._block)
-
-    def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
-        """One block, of which the first n_steps steps count: w_i += (gamma/(p sqrt(d) batch)) sum_s E_i^s x^s."""
-        pin = Pin.of(n_steps, self.dtype)
-        key = fold((state.keys[0], state.keys[1]), state.step)
-        inputs = self.form(key, state.W, state.teacher, self.segment * self.batch, pin)
-        scale = jnp.asarray(self.d**-0.5, self.dtype)
-        E = backpropagated_errors(
-            self.activation,
-            student=inputs.student * scale,
-            teacher=inputs.teacher * scale,
-            noise=jnp.asarray(self.noise_root, self.dtype) * inputs.zeta,
-            gram=inputs.gram,
-            step_size=jnp.asarray(self.step_size, self.dtype),
-            batch=self.batch,
-            n_steps=n_steps,
-            pin=pin,
-        )
-        rate = jnp.asarray(self.step_size * self.d**0.5 / self.batch, self.dtype)
-        W = inputs.moved(rate * E)
-        return WeightsState(W=W, teacher=state.teacher, keys=state.keys, step=state.step + n_steps)
+def weights_kernel(
+    problem: Committee, dtype: Any, lanes: int, steps: int, form: InputsForm = xla_inputs
+) -> RuleWeights:
+    """The kernel of a problem, with blocks of `steps` steps and a form of their inputs."""
+    return RuleWeights.of(PlainRule.of(problem), problem.d, problem.batch, dtype, lanes, steps, form, plain_block)
 
 
 @dataclass(frozen=True)
@@ -137,11 +47,11 @@ class Weights(Simulator):
         if self.kernel == "fused":
             check_fused_inputs()
 
-    def bind(self, problem: Committee, replicas: int, final: float) -> WeightsKernel:
+    def bind(self, problem: Committee, replicas: int, final: float) -> RuleWeights:
         """The kernel of a problem, with tiles of a size that fits the cache."""
         steps = block_steps(problem.batch, self.block)
         form = choose_inputs(steps * problem.batch, max(problem.p, problem.k), self.kernel)
-        return WeightsKernel.of(problem, self.precision, self._lanes(problem, replicas), steps, form)
+        return weights_kernel(problem, self.precision, self._lanes(problem, replicas), steps, form)
 
     def _lanes(self, problem: Committee, replicas: int) -> int:
         """Replicas of a tile: a power of two, with about 2^17 inputs to a block."""

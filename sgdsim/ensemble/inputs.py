@@ -48,6 +48,17 @@ def draw_inputs(
     return left, right[:, :, : d - pairs], zeta[:, :, 0]
 
 
+def more_normals(
+    key: Key, zeta: Float[Array, "lanes samples"], d: int, count: int
+) -> Float[Array, "lanes samples count"]:
+    """`count` normals of each sample beside its inputs, of which zeta is the first."""
+    first = zeta[:, :, None]
+    if count <= 1:
+        return first[:, :, :count]
+    rest = block_normal_pairs(key, zeta.shape[1], count // 2, zeta.dtype, first=(d + 1) // 2 + 1)
+    return jnp.concatenate([first, *rest], axis=2)[:, :, :count]
+
+
 def xla_inputs(
     key: Key, student: Float[Array, "lanes p d"], teacher: Float[Array, "lanes k d"], samples: int, pin: Pinning
 ) -> Inputs:

@@ -22,7 +22,7 @@ from benchmarks.gpu.setting import Missing, NoGpu, Setting, table
 from benchmarks.table import RESULTS
 from benchmarks.timing import machine
 from sgdsim.committee import Committee
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.errors import ArgumentError
 from sgdsim.native.build import find_compiler
 from sgdsim.store.worker import is_running
@@ -189,7 +189,7 @@ def test_bounds_are_those_that_were_foretold(monkeypatch):
     monkeypatch.setattr(bounds, "ask_driver", lambda field: {"clocks.max.sm": "1980"}[field])
     assert bounds.issue_bound(4) == pytest.approx(3.2e10, rel=0.02)
     assert bounds.issue_bound(3) is None
-    kernel = ChainLanes.of(Committee(d=1000, p=4, k=4, gamma=4.0), np.float32, 16)
+    kernel = chain_lanes(Committee(d=1000, p=4, k=4, gamma=4.0), np.float32, 16)
     assert bounds.traffic(kernel) == 4 * (26 + 26 + 26 + 10) + 8
     assert bounds.FORETOLD["fused", 10**5] < 0.65 * bounds.issue_bound(4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sgdsim.committee import Chain, Committee, Custom, Linear, OverlapStart, Quadratic, Relu, Weights
-from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.risk import excess_risk
 from tests.committee.test_one_step import one_step_scores
@@ -21,7 +21,7 @@ class BlockedChain(Chain):
     """The chain by matrix products also where the unrolled form would be chosen; short blocks compile fast."""
 
     def bind(self, problem, replicas, final):
-        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 4)
+        return chain_blocks(problem, jnp.dtype(self.precision), 32, 4)
 
 
 @pytest.mark.slow

@@ -10,15 +10,16 @@ from scipy.special import erf
 
 from sgdsim.committee.activations import Erf
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.chain_blocks import ChainBlocks, _below_diagonal
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_blocks import chain_blocks
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.radius import chi_square, quantile_coefficients
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.ensemble.random import lane_normals, replica_keys
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.block_inputs import _below_diagonal
+from sgdsim.rules.radius import chi_square, quantile_coefficients
 from tests.committee.compiled import advance, begin, folded, observe
 from tests.helpers import run, worst, z_between, z_of_variances
 
@@ -30,10 +31,10 @@ class BlockedChain(Chain):
     """The chain by matrix products also where the unrolled form would be chosen; short blocks compile fast."""
 
     def bind(self, problem, replicas, final):
-        return ChainBlocks.of(problem, jnp.dtype(self.precision), 32, 4)
+        return chain_blocks(problem, jnp.dtype(self.precision), 32, 4)
 
 
-inputs_of = jax.jit(lambda kernel, key: kernel._inputs(key))
+inputs_of = jax.jit(lambda kernel, key: tuple(kernel.inputs.draw(key)))
 
 
 def start_state(kernel, problem, seed=3):
@@ -67,7 +68,7 @@ def weights_in_frame(m, S, root, d, extra):
 def test_one_step_of_the_unrolled_chain_by_hand():
     """The step in coordinates: x = (z_t, z_s, sqrt(chi^2)), then ordinary SGD on explicit weights."""
     problem = Committee(d=1000, p=3, k=2, gamma=0.7, noise=0.05)
-    kernel = ChainLanes.of(problem, jnp.float64, 8)
+    kernel = chain_lanes(problem, jnp.float64, 8)
     _, state = start_state(kernel, problem)
     after = advance(kernel, state, jnp.asarray(1))
     key = folded(state.keys, state.step)
@@ -93,7 +94,7 @@ BLOCKS = [(3, 8, 5), *(pytest.param(*case, marks=pytest.mark.slow) for case in [
 def test_a_block_of_steps_by_hand(batch, block, steps):
     """A part of one block, within and beyond a panel: the coordinates of the inputs are (Z_t, Z_s, T)."""
     problem = Committee(d=500, p=3, k=2, gamma=0.9, noise=0.05, batch=batch)
-    kernel = ChainBlocks.of(problem, jnp.float64, 4, block)
+    kernel = chain_blocks(problem, jnp.float64, 4, block)
     _, state = start_state(kernel, problem)
     after = advance(kernel, state, jnp.asarray(steps))
     z_t, z_s, T, zeta = (np.asarray(part) for part in inputs_of(kernel, folded(state.keys, state.step)))
@@ -122,7 +123,7 @@ def test_every_entry_below_the_diagonal_is_a_number_of_its_own(n):
 def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions(d):
     """E and variance of x_s.x_t/d: (1, 2/d) on the diagonal, (0, 1/d) off it; d = 20 leaves T 15 to 8 degrees."""
     problem = Committee(d=d, p=3, k=2, gamma=1.0)
-    kernel = ChainBlocks.of(problem, jnp.float64, 4096, 8)
+    kernel = chain_blocks(problem, jnp.float64, 4096, 8)
     keys = replica_keys(2, 0, 0, 4096)
     z_t, z_s, T, _ = (np.asarray(part) for part in inputs_of(kernel, (keys[0], keys[1])))
     X = np.concatenate([z_t, z_s, T], axis=2)
@@ -139,7 +140,7 @@ def test_the_gram_matrix_of_a_block_has_the_law_of_inputs_in_d_dimensions(d):
 @pytest.mark.parametrize("d", [64, 20])
 def test_the_numbers_of_a_block_are_independent(d):
     """Every coordinate of every sample and every label noise, by the correlations of values and of squares."""
-    kernel = ChainBlocks.of(Committee(d=d, p=3, k=2, gamma=1.0), jnp.float64, 4096, 8)
+    kernel = chain_blocks(Committee(d=d, p=3, k=2, gamma=1.0), jnp.float64, 4096, 8)
     keys = replica_keys(2, 0, 0, 4096)
     parts = [np.asarray(part).reshape(4096, -1) for part in inputs_of(kernel, (keys[0], keys[1]))]
     numbers = np.concatenate(parts, axis=1)
@@ -167,8 +168,8 @@ OBLIQUE = ExplicitStart(
 @pytest.mark.parametrize(
     "kernel_of",
     [
-        lambda problem: ChainLanes.of(problem, jnp.dtype("float64"), 8),
-        lambda problem: ChainBlocks.of(problem, jnp.dtype("float64"), 8, 4),
+        lambda problem: chain_lanes(problem, jnp.dtype("float64"), 8),
+        lambda problem: chain_blocks(problem, jnp.dtype("float64"), 8, 4),
         lambda problem: Weights("float64", block=4).bind(problem, 8, 1.0),
     ],
     ids=["lanes", "blocks", "weights"],
@@ -236,7 +237,7 @@ def test_float32_follows_float64_path_by_path(d):
     initial = OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), 256)
     ends = []
     for precision in ("float32", "float64"):
-        kernel = ChainLanes.of(problem, jnp.dtype(precision), 256)
+        kernel = chain_lanes(problem, jnp.dtype(precision), 256)
         state = begin(kernel, initial, replica_keys(0, 0, 0, 256))
         seen = observe(kernel, advance(kernel, state, jnp.asarray(5000)))
         ends.append({name: np.asarray(value) for name, value in seen.items()})
@@ -278,7 +279,7 @@ def test_a_singular_start_stays_finite_and_keeps_its_symmetry():
 
 def test_cost_per_step_has_no_d_in_it():
     """d enters as traced numbers only: d = 10^3 and d = 10^9 run the very same program."""
-    kernels = [ChainLanes.of(Committee(d=d, p=4, k=4, gamma=1.0), jnp.float32, 256) for d in (10**3, 10**9)]
+    kernels = [chain_lanes(Committee(d=d, p=4, k=4, gamma=1.0), jnp.float32, 256) for d in (10**3, 10**9)]
     assert jax.tree.structure(kernels[0]) == jax.tree.structure(kernels[1])
 
 

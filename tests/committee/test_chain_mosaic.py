@@ -23,7 +23,7 @@ from sgdsim.committee import (
     chain_forms,
     chain_mosaic,
 )
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.chain_mosaic import LoopShape, disagreement
 from sgdsim.ensemble import mosaic_device
 from sgdsim.ensemble.devices import AXIS, tile_mesh
@@ -79,7 +79,7 @@ def test_the_check_notices_what_is_wrong_by_1e5_and_lets_roundings_pass():
 def test_a_program_of_many_tiles_is_that_of_each():
     """As a GPU runs it: tiles spread over devices, at once, from save time to save time, in place."""
     problem, lanes, increments = Committee(d=400, p=2, k=1, gamma=1.0), 16, np.array([90, 0, 41])
-    kernel = ChainLanes.of(problem, np.float32, lanes, INTERPRETED)
+    kernel = chain_lanes(problem, np.float32, lanes, INTERPRETED)
     start = OverlapStart(0.5, seed=1).draw(problem, np.random.default_rng(0), 1)
     states = [kernel.init(start, jnp.asarray(replica_keys(0, 0, tile * lanes, lanes))) for tile in range(2)]
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
-from sgdsim.committee.chain_blocks import ChainBlocks
-from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.committee.weights import WeightsKernel
+from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import LARGEST
+from sgdsim.rules.blocks import RuleBlocks
+from sgdsim.rules.lanes import RuleLanes
+from sgdsim.rules.weights import RuleWeights
 from tests.committee.compiled import advance, begin, observe
 
 START, REPLICAS = OverlapStart(0.5, 1), 256
@@ -20,7 +21,7 @@ class BlockedChain(Chain):
     """The chain by matrix products, in short blocks, which compile fast; p = 9 takes its root by halves."""
 
     def bind(self, problem, replicas, final):
-        return ChainBlocks.of(problem, jnp.dtype(self.precision), 16, 4)
+        return chain_blocks(problem, jnp.dtype(self.precision), 16, 4)
 
 
 def steep(rate, p=2, d=50):
@@ -35,9 +36,9 @@ def ensemble(problem, simulator):
 @pytest.mark.parametrize(
     ("simulator", "form", "p", "rate"),
     [
-        (Chain(), ChainLanes, 2, 5e20),
-        pytest.param(BlockedChain(), ChainBlocks, 9, 5e20, marks=pytest.mark.slow),
-        pytest.param(Weights(block=4), WeightsKernel, 2, 6e38, marks=pytest.mark.slow),
+        (Chain(), RuleLanes, 2, 5e20),
+        pytest.param(BlockedChain(), RuleBlocks, 9, 5e20, marks=pytest.mark.slow),
+        pytest.param(Weights(block=4), RuleWeights, 2, 6e38, marks=pytest.mark.slow),
     ],
 )
 def test_some_replicas_overflow(simulator, form, p, rate):

@@ -13,12 +13,12 @@ from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import equal_units, pair_velocity
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart
 from sgdsim.contracts import Curve
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.overlaps import Overlaps
 
 
 def state_of(overlaps):

@@ -13,7 +13,6 @@ from sgdsim.committee.activations import Relu
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.fluctuations import Deviations, deviations, propagate
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import OverlapStart
@@ -21,6 +20,7 @@ from sgdsim.committee.step_covariance import StepCovariance, full, independent
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.times import linear_times, log_times
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.overlaps import Overlaps
 
 START, THEORY = OverlapStart(0.5, 1), ExactODE(fluctuations=True)
 STD = {name: f"{name}_predicted_std" for name in ("M", "Q", "excess_risk")}

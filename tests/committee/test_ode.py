@@ -13,12 +13,12 @@ from sgdsim.committee import ode, solver
 from sgdsim.committee.activations import Custom, Erf, Relu
 from sgdsim.committee.integrals import I3, I4, J2
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, errors_with_errors, errors_with_fields, velocity
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.overlaps import Overlaps
 
 KNOWN = tomllib.loads((Path(__file__).parents[1] / "known_answers" / "committee_ode.toml").read_text())
 COMPILED = jax.jit(velocity)

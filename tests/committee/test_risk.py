@@ -7,8 +7,8 @@ import pytest
 from scipy.special import erf
 
 from sgdsim.committee.activations import Erf
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.committee.risk import excess_risk
+from sgdsim.rules.overlaps import Overlaps
 
 compiled = jax.jit(excess_risk)
 

@@ -7,7 +7,7 @@ import pytest
 
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
-from sgdsim.committee.weights import Weights, WeightsKernel
+from sgdsim.committee.weights import Weights, weights_kernel
 from sgdsim.ensemble.inputs import draw_inputs
 from sgdsim.ensemble.random import replica_keys
 from tests.committee.compiled import advance, begin, folded, observe
@@ -18,7 +18,7 @@ inputs_of = jax.jit(lambda kernel, key: draw_inputs(key, kernel.segment * kernel
 
 
 def started(problem, dtype="float64", lanes=2, steps=8):
-    kernel = WeightsKernel.of(problem, dtype, lanes, steps)
+    kernel = weights_kernel(problem, dtype, lanes, steps)
     initial = OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), lanes)
     return kernel, begin(kernel, initial, replica_keys(3, 0, 0, lanes))
 
@@ -56,7 +56,7 @@ def test_more_neurons_than_dimensions():
     problem = Committee(d=6, p=10, k=2, gamma=1.0, noise=1e-3)
     tiles = run(problem, SphereStart(seed=1), Weights(block=4), [1.0, 5.0], 64)
     assert tiles.diverged.sum() == 0
-    kernel = WeightsKernel.of(problem, "float64", 1, 4)
+    kernel = weights_kernel(problem, "float64", 1, 4)
     initial = SphereStart(seed=1).draw(problem, np.random.default_rng(0), 1)
     state = advance(kernel, begin(kernel, initial, replica_keys(0, 0, 0, 1)), jnp.asarray(20))
     Q = np.asarray(observe(kernel, state)["Q"])[..., 0]

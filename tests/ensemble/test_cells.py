@@ -9,7 +9,7 @@ import pytest
 
 from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, Relu, SphereStart, Weights
-from sgdsim.committee.chain_blocks import ChainBlocks
+from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.ensemble.bundle import Bundle
 from sgdsim.ensemble.propagate import make_propagator, make_starter
 from sgdsim.ensemble.replicas import Ensemble
@@ -26,7 +26,7 @@ class BlockedChain(Chain):
     """The chain by matrix products, of four steps to a block."""
 
     def bind(self, problem, replicas, final):
-        return ChainBlocks.of(problem, np.dtype(self.precision), 16, 4)
+        return chain_blocks(problem, np.dtype(self.precision), 16, 4)
 
 
 def committees(**options):

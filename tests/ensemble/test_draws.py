@@ -17,14 +17,15 @@ import pytest
 
 from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
-from sgdsim.committee.chain_blocks import ChainBlocks
-from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.committee.weights import WeightsKernel
+from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.meanfield.models import radial_model
 from sgdsim.recovery import Descent, ExactStart, Recovery
+from sgdsim.rules.blocks import RuleBlocks
+from sgdsim.rules.lanes import RuleLanes
+from sgdsim.rules.weights import RuleWeights
 from tests.meanfield.by_hand import MODEL
 from tests.meanfield.test_reproducible import THREE
 
@@ -69,7 +70,7 @@ class BlockedChain(Chain):
     """The chain by matrix products, of four steps to a block."""
 
     def bind(self, problem, replicas, final):
-        return ChainBlocks.of(problem, jnp.dtype(self.precision), 16, 4)
+        return chain_blocks(problem, jnp.dtype(self.precision), 16, 4)
 
 
 def committee(**options):
@@ -194,9 +195,9 @@ def test_starts_are_shared_or_of_each_replica(case):
 @pytest.mark.parametrize(
     ("simulator", "form"),
     [
-        (Chain("float64"), ChainLanes),
-        (BlockedChain("float64"), ChainBlocks),
-        (Weights("float64", block=4), WeightsKernel),
+        (Chain("float64"), RuleLanes),
+        (BlockedChain("float64"), RuleBlocks),
+        (Weights("float64", block=4), RuleWeights),
     ],
 )
 def test_no_step_of_a_segment_draws_what_another_has_drawn(simulator, form):

@@ -12,7 +12,7 @@ FLOORS = (
     ("contracts",),
     ("systems",),
     ("ensemble",),
-    ("native", "analysis"),
+    ("native", "analysis", "rules"),
     SYSTEMS,
     ("laws",),
     ("store",),

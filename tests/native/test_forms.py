@@ -10,10 +10,10 @@ import pytest
 from sgdsim import notices
 from sgdsim.committee import Chain, Weights
 from sgdsim.committee.activations import Custom, Erf, Linear, Quadratic, Relu
-from sgdsim.committee.chain_lanes import ChainLanes
+from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart, SphereStart
-from sgdsim.committee.weights import WeightsKernel
+from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble.inputs import xla_inputs
 from sgdsim.ensemble.lane_loop import xla_form
 from sgdsim.ensemble.random import replica_keys
@@ -33,7 +33,7 @@ def chain_ends(problem, start, dtype, steps, forms=(xla_form, REQUIRED), lanes=2
     """The states after some steps in each form, and the first one; 24 lanes are a whole vector and a half."""
     initial = start.draw(problem, np.random.default_rng(0), lanes)
     keys = replica_keys(5, 0, 0, lanes)
-    kernels = [ChainLanes.of(problem, dtype, lanes, form) for form in forms]
+    kernels = [chain_lanes(problem, dtype, lanes, form) for form in forms]
     states = [advance(kernel, begin(kernel, initial, keys), jnp.asarray(steps)) for kernel in kernels]
     return [whole(state) for state in (begin(kernels[0], initial, keys), *states)]
 
@@ -67,7 +67,7 @@ def whole(state):
 def test_the_loop_in_cpp_is_that_of_xla_to_rounding(p, k, activation, dtype, d):
     """Three segments and a half; d = 20 sums squares of normals for the radius."""
     problem = Committee(d=d, p=p, k=k, gamma=0.4, noise=0.02, activation=activation)
-    steps = 7 * ChainLanes.of(problem, dtype, 24).segment // 2
+    steps = 7 * chain_lanes(problem, dtype, 24).segment // 2
     start = OBLIQUE if (p, k) == (3, 2) else SphereStart(seed=3)
     first, xla, native = chain_ends(problem, start, dtype, steps)
     moved = np.abs(xla - first).max()
@@ -86,7 +86,7 @@ def test_bits_do_not_depend_on_the_lanes_beside():
 @needs_compiler
 def test_a_call_that_is_divided_at_a_segment_makes_the_same_bits():
     problem = Committee(d=100, p=3, k=2, gamma=0.4, noise=0.02)
-    kernel = ChainLanes.of(problem, "float32", 24, REQUIRED)
+    kernel = chain_lanes(problem, "float32", 24, REQUIRED)
     state = begin(kernel, OBLIQUE.draw(problem, np.random.default_rng(0), 24), replica_keys(5, 0, 0, 24))
     once = advance(kernel, state, jnp.asarray(41))
     twice = advance(
@@ -102,7 +102,7 @@ def test_steps_beyond_two_to_the_32_have_keys_of_their_own():
     problem = Committee(d=100, p=3, k=2, gamma=0.4, noise=0.02)
     ends = {}
     for form in (xla_form, REQUIRED):
-        kernel = ChainLanes.of(problem, "float32", 24, form)
+        kernel = chain_lanes(problem, "float32", 24, form)
         state = begin(kernel, OBLIQUE.draw(problem, np.random.default_rng(0), 24), replica_keys(5, 0, 0, 24))
         for step in (7, 2**32 + 7):
             ends[form, step] = whole(advance(kernel, _at(state, step), jnp.asarray(20)))
@@ -112,13 +112,13 @@ def test_steps_beyond_two_to_the_32_have_keys_of_their_own():
 
 
 def _at(state, step):
-    return type(state)(state.m, state.S, state.teacher_root, state.keys, jnp.asarray(step))
+    return type(state)(state.m, state.S, state.numbers, state.teacher_root, state.keys, jnp.asarray(step))
 
 
 @needs_compiler
 def test_tiles_may_be_mapped():
     problem = Committee(d=100, p=3, k=2, gamma=0.4, noise=0.02)
-    kernel = ChainLanes.of(problem, "float32", 24, REQUIRED)
+    kernel = chain_lanes(problem, "float32", 24, REQUIRED)
     initial = OBLIQUE.draw(problem, np.random.default_rng(0), 24)
     states = [begin(kernel, initial, replica_keys(5, 0, 24 * tile, 24)) for tile in range(2)]
     stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *states)
@@ -143,7 +143,7 @@ def test_inputs_in_cpp_are_those_of_xla_to_rounding(dtype, batch, d):
     problem = Committee(d=d, p=5, k=2, gamma=0.4, noise=0.02, batch=batch)
     ends = []
     for form in (xla_inputs, NativeInputs(required=True)):
-        kernel = WeightsKernel.of(problem, dtype, 2, 7, form)
+        kernel = weights_kernel(problem, dtype, 2, 7, form)
         state = begin(kernel, OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), 2), replica_keys(3, 0, 0, 2))
         ends.append(np.asarray(advance(kernel, state, jnp.asarray(18)).W))
     moved = np.abs(ends[0] - np.asarray(state.W)).max()
@@ -210,7 +210,7 @@ def test_weights_without_a_compiler_are_those_of_xla(no_compiler, told):
     problem = Committee(d=20, p=2, k=1, gamma=0.4)
     ends = []
     for form in (xla_inputs, NativeInputs()):
-        kernel = WeightsKernel.of(problem, "float32", 2, 3, form)
+        kernel = weights_kernel(problem, "float32", 2, 3, form)
         state = begin(kernel, OverlapStart(0.5, 1).draw(problem, np.random.default_rng(0), 2), replica_keys(3, 0, 0, 2))
         ends.append(np.asarray(advance(kernel, state, jnp.asarray(6)).W))
     np.testing.assert_array_equal(*ends)

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.c_loops import chain_in_c, started, weights_in_c
 from benchmarks.forms import committee
-from sgdsim.committee.chain_lanes import ChainLanes
-from sgdsim.committee.weights import Weights, WeightsKernel
+from sgdsim.committee.chain_lanes import chain_lanes
+from sgdsim.committee.weights import Weights, weights_kernel
 from sgdsim.native.build import find_compiler
 from tests.committee.compiled import advance
 
@@ -19,7 +19,7 @@ def test_the_chain_in_c_is_the_chain():
     loop = chain_in_c(problem, 16)
     assert loop is not None
     m, S = loop(250)
-    kernel = ChainLanes.of(problem, np.float32, 16)
+    kernel = chain_lanes(problem, np.float32, 16)
     state, _ = started(kernel, problem)
     after = advance(kernel, state, jnp.asarray(250))
     assert np.abs(m - np.asarray(state.m).reshape(16, 16)).max() > 0.01
@@ -31,7 +31,7 @@ def test_the_weights_in_c_are_the_weights():
     problem = committee(64, 4)
     loop = weights_in_c(problem, 2)
     assert loop is not None
-    kernel = WeightsKernel.of(problem, "float32", 2, Weights().block)
+    kernel = weights_kernel(problem, "float32", 2, Weights().block)
     state, _ = started(kernel, problem)
     after = advance(kernel, state, jnp.asarray(40))
     W = loop(40)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.committee.linear_algebra import batched_root, lane_root
 from sgdsim.ensemble.pin import no_pin
+from sgdsim.rules.linear_algebra import batched_root, lane_root
 
 root_of_lanes = jax.jit(lambda lanes: lane_root(lanes, no_pin))
 

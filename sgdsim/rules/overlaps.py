@@ -42,6 +42,13 @@ class Overlaps(eqx.Module):
         outside = xp.linalg.diagonal(S) > ROUNDING * xp.linalg.diagonal(self.Q)
         return m, xp.where(outside[..., :, None] & outside[..., None, :], 0.5 * (S + S.mT), 0.0)
 
+    def with_zeros(self) -> "Overlaps":
+        """As many student vectors again, that are zero."""
+        xp, p = self.P.__array_namespace__(), self.Q.shape[-1]
+        blank = [(0, 0)] * (self.Q.ndim - 2)
+        M, Q = xp.pad(self.M, [*blank, (0, p), (0, 0)]), xp.pad(self.Q, [*blank, (0, p), (0, p)])
+        return Overlaps(self.P, M, Q)
+
     def frame_weights(
         self, d: int
     ) -> tuple[Float[Array | np.ndarray, "*replicas k {d}"], Float[Array | np.ndarray, "*replicas p {d}"]]:

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.committee.overlaps import Overlaps
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.overlaps import Overlaps
 
 
 def gram(k, p, d, seed):

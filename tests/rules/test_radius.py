@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sgdsim.committee.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 from sgdsim.ensemble.random import replica_keys
+from sgdsim.rules.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
 
 
 def transform(nu, n):

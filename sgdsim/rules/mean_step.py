@@ -1,0 +1,191 @@
+"""The deterministic limit of a rule: the ODE of the mean step at the actual d.
+
+With the moments of a sample's kick K (see `Moments`), D of the drift, A = 1 + D, c = rate, and
+
+    G = (1/batch) E[K K^T |x|^2]/d + (1 - 1/batch) V V^T/d,    V = E[K z^T]
+
+where z are the standard normals of the fields, a step changes the overlaps by, in the mean,
+
+    dM = D M + c E[K lambda*^T]
+    dQ = A Q A^T - Q + c (C A^T + A C^T) + c^2 d G,    C = E[K lambda^T]
+
+and then, where a rule sets lengths anew, by what that does to the mean. The ODE divides by dt. Two different samples of
+a batch pull along V alone; this is a part batch/d of the noise term, which a closed form may leave out: see `Moments`.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.contracts import Curve, Observables
+from sgdsim.ensemble.sobol import sobol_normals
+from sgdsim.rules.linear_algebra import batched_root
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.rule import Moments, Rule, Sample, in_arrays
+from sgdsim.rules.solver import integrate
+from sgdsim.rules.units import UnitArray, values_of
+
+POINTS_LOG2 = 13
+"""2^13 points of a scrambled Sobol sequence."""
+
+
+class Point(NamedTuple):
+    """Where the means are: overlaps, numbers, and the time."""
+
+    M: Float[Array, "n k"]
+    Q: Float[Array, "n n"]
+    numbers: Float[Array, " q"]
+    time: Float[Array, ""]
+
+
+class Normals(eqx.Module):
+    """Points over the normals of a sample."""
+
+    z: Float[Array, "points fields"]
+    own: Float[Array, "points r"]
+
+    @classmethod
+    def of(cls, rule: Rule, log2: int = POINTS_LOG2) -> "Normals":
+        """2^log2 of them, the same everywhere."""
+        sizes = rule.sizes
+        fields = sizes.fixed + sizes.moving
+        normals = sobol_normals(fields + sizes.normals, log2)
+        return cls(jnp.asarray(normals[:, :fields]), jnp.asarray(normals[:, fields:]))
+
+
+class MeanStep(Curve):
+    """The ODE of one rule. All constants are traced: one compilation serves all problems of its form.
+
+    - `dt`: time of a step. - `d`: dimension. - `normals`: None where the moments are closed forms.
+    """
+
+    rule: Rule
+    dt: Float[Array, ""]
+    d: Float[Array, ""]
+    normals: Normals | None
+    batch: int = eqx.field(static=True)
+    rtol: float = eqx.field(static=True)
+    atol: float = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, rule: Rule, d: int, dt: float, batch: int, rtol: float, atol: float, log2: int) -> "MeanStep":
+        """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points."""
+        numbers = (jnp.asarray(number, jnp.float64) for number in (dt, d))
+        curve = cls(rule, *numbers, normals=None, batch=batch, rtol=rtol, atol=atol)
+        return (
+            curve
+            if _is_closed(rule)
+            else eqx.tree_at(
+                lambda curve: curve.normals, curve, Normals.of(rule, log2), is_leaf=lambda leaf: leaf is None
+            )
+        )
+
+    def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
+        """What the rule observes at increasing times >= 0, from `initial` at 0; NaN from where the solver stopped."""
+        times = jnp.asarray(times, jnp.float64)
+        P, point = self.begin(initial)
+        rate = self.rule.rate / self.dt
+        first_step = 0.01 / (rate + rate * self.rule.rate * self.d)
+        path = integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol)
+        observe = jax.vmap(self.rule.observe, in_axes=(None, 0, 0, 0))
+        return observe(P, path.M, path.Q, path.numbers)
+
+    def begin(self, initial: Overlaps) -> tuple[Float[Array, "k k"], Point]:
+        """P, and the means at t = 0."""
+        start, numbers = self.rule.begin(initial)
+        P, M, Q, numbers = (jnp.asarray(part, jnp.float64) for part in (start.P, start.M, start.Q, numbers))
+        return P, Point(M, Q, numbers, jnp.zeros(()))
+
+    def velocity(self, P: Float[Array, "k k"], point: Point) -> Point:
+        """The mean step over dt."""
+        step = self.step(P, point)
+        return jax.tree.map(lambda change: change / self.dt, step._replace(time=self.dt))
+
+    def step(self, P: Float[Array, "k k"], point: Point) -> Point:
+        """What one step changes, in the mean."""
+        moments, rate = self.moments(P, point), self.rule.rate
+        one = jnp.eye(self.rule.sizes.moving)
+        D = jnp.linalg.matrix_power(one + self._drift(point), self.rule.visits) - one
+        C = rate * moments.with_moving
+        cross = C + C @ D.T
+        half = point.Q + D @ point.Q
+        dQ = D @ point.Q + half @ D.T + cross + cross.T + rate**2 * self.d * moments.squares
+        dM = D @ point.M + rate * moments.with_fixed
+        if self.rule.rescales:
+            Q = point.Q + dQ
+            g = values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
+            dM = dM + g[:, None] * (point.M + dM)
+            dQ = dQ + (g[:, None] + g[None, :] + g[:, None] * g[None, :]) * Q
+        return Point(dM, dQ, moments.numbers, jnp.zeros(()))
+
+    def moments(self, P: Float[Array, "k k"], point: Point) -> Moments:
+        """Those of a step's mean kick, in closed form or over points."""
+        if self.normals is None:
+            closed = self.rule.moments(P, point.M, point.Q, point.numbers, point.time)
+            assert closed is not None
+            return closed._replace(squares=closed.squares / self.batch)
+        return self._averaged(self.normals, P, point)
+
+    def _averaged(self, normals: Normals, P: Float[Array, "k k"], point: Point) -> Moments:
+        k, count = len(P), len(normals.z)
+        root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
+        fields = normals.z @ root.T
+        length = jnp.sum(normals.z**2, axis=1) + (self.d - normals.z.shape[1])
+        kicks, moves = self._kicks(normals, fields[:, :k], fields[:, k:], length, point)
+        alone = (kicks * length[:, None]).T @ kicks / (count * self.d)
+        mean = kicks.T @ normals.z / count
+        together = (mean @ mean.T) / self.d
+        return Moments(
+            with_fixed=kicks.T @ fields[:, :k] / count,
+            with_moving=kicks.T @ fields[:, k:] / count,
+            squares=alone / self.batch + (1 - 1 / self.batch) * together,
+            numbers=jnp.mean(moves, axis=0),
+        )
+
+    def _kicks(
+        self,
+        normals: Normals,
+        fixed: Float[Array, "points k"],
+        moving: Float[Array, "points n"],
+        length: Float[Array, " points"],
+        point: Point,
+    ) -> tuple[Float[Array, "points n"], Float[Array, "points q"]]:
+        """The sum of the kicks of all visits, in units of the rate, and what the numbers gain."""
+        rule, n = in_arrays(self.rule, jnp.float64), self.rule.sizes.moving
+        total, gained = jnp.zeros_like(moving), jnp.zeros((len(moving), self.rule.sizes.numbers))
+        D = self._drift(point)
+        for _ in range(rule.visits):
+            numbers = (point.numbers[None] + gained)[None]
+            time = jnp.reshape(point.time, (1, 1))
+            seen = Sample(*(UnitArray(part[None]) for part in (fixed, moving, normals.own)), UnitArray(numbers), time)
+            move = rule.step(seen)
+            kicks = move.slopes * move.error
+            if rule.limits:
+                kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None])
+            new = jnp.broadcast_to(values_of(kicks), (1, len(moving), n))[0]
+            total = total + total @ D.T + new
+            moving = moving + moving @ D.T + rule.rate * length[:, None] * new
+            if move.numbers is not None:
+                gained = gained + values_of(move.numbers)[0]
+        return total, gained
+
+    def _drift(self, point: Point) -> Float[Array, "n n"]:
+        """D."""
+        one = jnp.eye(self.rule.sizes.moving)
+        if not self.rule.drifts:
+            return jnp.zeros_like(one)
+        # Every row is a vector of units: that of unit a has D_ba at b.
+        rule = in_arrays(self.rule, jnp.float64)
+        return values_of(rule.drift(UnitArray(one[None]), jnp.reshape(point.time, (1, 1))))[0].T
+
+
+def _is_closed(rule: Rule) -> bool:
+    """Whether the rule's moments have closed forms."""
+    sizes = rule.sizes
+    shapes = [(sizes.fixed,) * 2, (sizes.moving, sizes.fixed), (sizes.moving,) * 2, (sizes.numbers,), ()]
+    arrays: list[Any] = [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes]
+    return jax.eval_shape(rule.moments, *arrays) is not None

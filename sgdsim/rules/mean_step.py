@@ -168,7 +168,8 @@ class MeanStep(Curve):
                 kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None])
             new = jnp.broadcast_to(values_of(kicks), (1, len(moving), n))[0]
             total = total + total @ D.T + new
-            moving = moving + moving @ D.T + rule.rate * length[:, None] * new
+            # The other samples of a batch pull on a field by O(1/sqrt(d)), at random: as little as the ODE leaves out.
+            moving = moving + moving @ D.T + (rule.rate / self.batch) * length[:, None] * new
             if move.numbers is not None:
                 gained = gained + values_of(move.numbers)[0]
         return total, gained

@@ -10,6 +10,7 @@ from sgdsim.committee.chain_forms import KERNEL, KernelChoice, check_fused, choo
 from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import block_steps
+from sgdsim.committee.rule_of import rule_of
 from sgdsim.contracts import Kernel, Problem, Simulator
 from sgdsim.cost import StepCost
 from sgdsim.errors import ArgumentError
@@ -40,12 +41,14 @@ class Chain(Simulator):
 
     def check(self, problem: Committee) -> None:
         """Raises ArgumentError where d < k + p + batch, or the kernel cannot be had."""
-        least = problem.k + problem.p + problem.batch
+        sizes = rule_of(problem).sizes
+        least = sizes.fixed + sizes.moving + problem.batch
         if problem.d < least:
             smaller = f", or a smaller batch (here {problem.batch})" if problem.batch > 1 else ""
+            vectors = "k + p" if sizes.moving == problem.p else "k + vectors that move"
             raise ArgumentError(
                 "d",
-                f"be >= k + p + batch = {least} for the simulator `chain`",
+                f"be >= {vectors} + batch = {least} for the simulator `chain`",
                 problem.d,
                 f"Use the simulator `weights`, which takes any d{smaller}.",
             )
@@ -58,8 +61,9 @@ class Chain(Simulator):
         if _unrolled(problem):
             form = choose_form(problem, dtype, self.kernel)
             return chain_lanes(problem, dtype, _lanes(replicas, 16, 256), form)
-        room = problem.d - problem.k - problem.p
-        steps = min(block_steps(problem.batch, _block_samples(problem.p)), room // problem.batch)
+        sizes = rule_of(problem).sizes
+        room = problem.d - sizes.fixed - sizes.moving
+        steps = min(block_steps(problem.batch, _block_samples(sizes.moving)), room // problem.batch)
         return chain_blocks(problem, dtype, _lanes(replicas, 2, 16), steps)
 
     def bytes_per_replica(self, problem: Committee) -> int:
@@ -98,7 +102,8 @@ class Chain(Simulator):
 
 
 def _unrolled(problem: Committee) -> bool:
-    return problem.batch == 1 and max(problem.p, problem.k) <= WIDEST_LANES
+    sizes = rule_of(problem).sizes
+    return problem.batch == 1 and max(sizes.moving, sizes.fixed) <= WIDEST_LANES
 
 
 def _block_samples(p: int) -> int:

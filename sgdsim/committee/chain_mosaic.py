@@ -61,6 +61,8 @@ def why_no_mosaic(problem: Committee, dtype: Any) -> str | None:
 
 def why_unfit(problem: Committee, dtype: Any) -> str | None:
     """What keeps the chain from its fused form as far as it is known without compiling it."""
+    if not problem.plain:
+        return f"the fused form on a GPU is for the plain network, without {', '.join(problem.extras)}"
     if jnp.dtype(dtype) != np.float32:
         return "the registers of a thread hold its state in float32 only"
     shape = LoopShape.of(problem)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from sgdsim.committee import averages
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.equal_fluctuations import mode_law
 from sgdsim.committee.equal_start import EqualStart
@@ -18,11 +19,13 @@ from sgdsim.committee.fluctuations import MAX_ENTRIES, check_room, check_size, p
 from sgdsim.committee.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
+from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.scaling import Region
 from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
+from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.solver import MOST_TIMES, integrate
 
@@ -41,12 +44,9 @@ OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
 
 
-def _fields(
-    P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
-) -> tuple[Float[Array, "k+p k+p"], Float[Array, " k+p"]]:
-    """Covariance of the k + p fields, teachers first, and s with (f* - f) = sum_a s_a sigma(l_a)."""
-    p, k = M.shape
-    return jnp.block([[P, M.T], [M, Q]]), jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
+def _signs(k: int, p: int) -> Float[Array, " k+p"]:
+    """s with (f* - f) = sum_a s_a sigma(l_a)."""
+    return jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
 
 
 def errors_with_fields(
@@ -54,8 +54,7 @@ def errors_with_fields(
 ) -> Float[Array, "p k+p"]:
     """E[E_i l_j] = sum_a s_a I3(i, j, a), E_i = sigma'(l_i) (y - f), for the fields l_j of teachers, then students."""
     p, k = M.shape
-    C, s = _fields(P, M, Q)
-    return jax.vmap(lambda i: activation.I3(C, i) @ s)(jnp.arange(k, k + p))
+    return averages.with_fields(averages.covariance(P, M, Q), _signs(k, p), k, activation)
 
 
 def errors_with_errors(
@@ -67,10 +66,7 @@ def errors_with_errors(
 ) -> Float[Array, "p p"]:
     """E[E_i E_j] = sum_ab s_a s_b I4(i, j, a, b) + Delta J2(i, j), with noise = Delta."""
     p, k = M.shape
-    C, s = _fields(P, M, Q)
-    students = jnp.arange(k, k + p)
-    J2 = jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(students))(students)
-    return activation.I4_sums(C, s, k) + noise * J2
+    return averages.with_errors(averages.covariance(P, M, Q), _signs(k, p), k, noise, activation)
 
 
 def velocity(
@@ -194,8 +190,19 @@ class OverlapODE(Theory):
                 self.name,
                 f"There is no ODE: ask for no theory, or raise kappa or delta until theta > {red}.",
             )
+        if not problem.plain:
+            self._check_rule(problem)
         if self.fluctuations:
             check_room(problem)
+
+    def _check_rule(self, problem: Committee) -> None:
+        """Raises ArgumentError where the network is not the plain one, and this is not the ODE of any rule."""
+        what = ", ".join(problem.extras)
+        if not isinstance(self, ExactODE):
+            remedy = 'Take the theory "exact", which knows every rule.'
+            raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)
+        if self.fluctuations:
+            raise ArgumentError("fluctuations", f"be false beside {what}", True, "Ask for the theory alone.")
 
     def check_start(self, problem: Committee, start: Start) -> None:
         """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas, or of many units.
@@ -246,8 +253,8 @@ class OverlapODE(Theory):
 
     def _curves(self, problem: Committee) -> tuple[OverlapCurve, OverlapCurve]:
         """The ODE at the actual d, about which replicas stray, and this one."""
-        flow = ExactODE(self.rtol, self.atol).bind(problem)
-        return flow, flow if isinstance(self, ExactODE) else self.bind(problem)
+        flow = ExactODE(self.rtol, self.atol).plain_curve(problem)
+        return flow, flow if isinstance(self, ExactODE) else self.plain_curve(problem)
 
     def cost(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> float:
         """Nearly nothing where averages are closed; where they are sums over many points, the solver's own steps count.
@@ -275,8 +282,12 @@ class OverlapODE(Theory):
         )
         return ArgumentError("gamma", f"be smaller to reach t = {final:g} from t = {last:g}", problem.gamma, remedy)
 
-    def bind(self, problem: Committee) -> OverlapCurve:
+    def bind(self, problem: Committee) -> Curve:
         """The curve of this problem."""
+        return self.plain_curve(problem)
+
+    def plain_curve(self, problem: Committee) -> OverlapCurve:
+        """The curve of a plain network."""
         A, B = self.coefficients(problem)
         least = OWN_SHARE * problem.activation.accuracy
         return OverlapCurve(
@@ -302,6 +313,14 @@ class ExactODE(OverlapODE):
     """
 
     name: ClassVar[str] = "exact"
+
+    def bind(self, problem: Committee) -> Curve:
+        """The curve of this problem: of the plain network or, see `rules.mean_step`, of any other rule."""
+        if problem.plain:
+            return super().bind(problem)
+        tolerances = (max(self.rtol, OWN_SHARE * problem.activation.accuracy), self.atol)
+        rule = rule_of(problem)
+        return MeanStep.of(rule, problem.d, problem.dt, problem.batch, *tolerances, log2=POINTS_LOG2)
 
     def coefficients(self, problem: Committee) -> tuple[float, float]:
         """A and B at the problem's own d."""

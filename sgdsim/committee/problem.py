@@ -9,7 +9,10 @@ import equinox as eqx
 from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, real
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
+from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.stability import LARGE, largest_ratio
+from sgdsim.committee.target import Target
+from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
@@ -30,7 +33,9 @@ class Committee(Problem):
         y = (1/k) sum_r sigma(lambda*_r) + sqrt(noise) zeta,    f = (1/p) sum_i sigma(lambda_i),    e = y - f
         w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
 
-    `scaling` says how p, gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; a `target` takes the place of the
+    teacher's mean, see `Target`, an `update` that of the plain step, see `Update`. `scaling` says how p, gamma and batch grow with d. Without it they do not
+    (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -50,11 +55,15 @@ class Committee(Problem):
         static=True, default=1
     )
     activation: Activation = Erf()
+    second: SecondLayer | None = eqx.field(static=True, default=None)
+    target: Target | None = None
+    update: Update | None = eqx.field(static=True, default=None)
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_activation(self.activation)
+        self._check_extras()
         if not isinstance(self.scaling, Scaling | None):
             remedy = "Write Scaling(...), or Committee.from_scaling(...) for p and gamma that follow from it."
             raise ArgumentError("scaling", "be a Scaling", self.scaling, remedy)
@@ -74,6 +83,9 @@ class Committee(Problem):
         gamma0: Real | None = None,
         noise: Real = 0.0,
         activation: Activation | None = None,
+        second: SecondLayer | None = None,
+        target: Target | None = None,
+        update: Update | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -100,7 +112,29 @@ class Committee(Problem):
             realised = _scaled_batch(d, batch, scaling)
         gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
+        parts |= {"second": second, "target": target, "update": update}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
+
+    def _check_extras(self) -> None:
+        if not isinstance(self.second, SecondLayer | None):
+            raise ArgumentError("second", "be a SecondLayer", self.second, "Write SecondLayer(gamma_a=...).")
+        if not isinstance(self.target, Target | None):
+            raise ArgumentError("target", "be a Target of sgdsim.committee", self.target)
+        if not isinstance(self.update, Update | None):
+            raise ArgumentError("update", "be an Update", self.update, "Write Update(momentum=0.9).")
+        if self.second is not None:
+            self.second.student(self.p)
+            self.second.teacher(self.k)
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What the network has beyond the plain one, by the name of its argument."""
+        return tuple(name for name in ("second", "target", "update") if getattr(self, name) is not None)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the network is the plain one: means of the same units, a fixed second layer of ones."""
+        return not self.extras
 
     @property
     def dt(self) -> float:
@@ -168,6 +202,9 @@ class Committee(Problem):
         return {
             **given(self),
             "activation": self.activation.name,
+            **({} if self.target is None else {"target": self.target.name}),
+            **({} if self.second is None else given(self.second)),
+            **({} if self.update is None else given(self.update)),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float, Int
 
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.plain_rule import PlainRule
+from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.pin import Pinning, no_pin
-from sgdsim.rules.recursion import Block, Drawn
+from sgdsim.rules.recursion import Block, Drawn, Recursion, run_samples
 
 _PANEL_STEPS = 16
 """Steps that are unrolled one by one; the pull of the steps of earlier panels is a matrix product."""
@@ -45,6 +46,11 @@ def plain_block(
         pin=pin,
     )
     return Block(linear=None, kicks=E, numbers=jnp.zeros_like(numbers, dtype))
+
+
+def recursion_of(problem: Committee) -> Recursion:
+    """How the blocks of a problem are made."""
+    return plain_block if problem.plain else run_samples
 
 
 def backpropagated_errors(

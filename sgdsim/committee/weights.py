@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar
 import jax.numpy as jnp
 
 from sgdsim.committee.chain_forms import KERNEL, KernelChoice
-from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.recursion import block_steps, plain_block
+from sgdsim.committee.recursion import block_steps, recursion_of
+from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.weights_forms import check_fused_inputs, choose_inputs
 from sgdsim.contracts import Problem, Simulator
 from sgdsim.cost import StepCost
@@ -21,7 +21,7 @@ def weights_kernel(
     problem: Committee, dtype: Any, lanes: int, steps: int, form: InputsForm = xla_inputs
 ) -> RuleWeights:
     """The kernel of a problem, with blocks of `steps` steps and a form of their inputs."""
-    return RuleWeights.of(PlainRule.of(problem), problem.d, problem.batch, dtype, lanes, steps, form, plain_block)
+    return RuleWeights.of(rule_of(problem), problem.d, problem.batch, dtype, lanes, steps, form, recursion_of(problem))
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,8 @@ class MeanStep(Curve):
         for _ in range(rule.visits):
             numbers = (point.numbers[None] + gained)[None]
             time = jnp.reshape(point.time, (1, 1))
-            seen = Sample(*(UnitArray(part[None]) for part in (fixed, moving, normals.own)), UnitArray(numbers), time)
-            move = rule.step(seen)
+            seen = [UnitArray(part[None]) for part in (fixed, moving, normals.own)]
+            move = rule.step(Sample(seen[0], seen[1], seen[2], UnitArray(numbers), time))
             kicks = move.slopes * move.error
             if rule.limits:
                 kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None])

@@ -11,7 +11,7 @@ cost that does not depend on it.
 """
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -22,6 +22,8 @@ from jaxtyping import Array, Float
 from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.units import UnitArray, UnitList, Units
+
+AnyRule = TypeVar("AnyRule", bound="Rule")
 
 
 class Sizes(NamedTuple):
@@ -195,7 +197,7 @@ def with_constants(rule: Rule, constants: list[Any]) -> Rule:
     return jax.tree.map(taken, rule)
 
 
-def in_arrays(rule: Rule, dtype: Any) -> Rule:
+def in_arrays(rule: AnyRule, dtype: Any) -> AnyRule:
     """The rule with numbers of a precision and, in place of (units,) arrays, `Units` beside (lanes, samples, units)."""
 
     def made(leaf: Any) -> Any:

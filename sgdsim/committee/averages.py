@@ -1,0 +1,45 @@
+"""Gaussian averages of the errors of a two-layer network, from those of its activation.
+
+With the k + p fields l = (lambda*, lambda), teachers first, their covariance C, and s such that
+f* - f = sum_a s_a sigma(l_a), the back-propagated errors are E_i = a_i sigma'(lambda_i) (y - f); here without a_i.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from sgdsim.committee.activations import Activation
+
+
+def covariance(P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, "k+p k+p"]:
+    """C."""
+    return jnp.block([[P, M.T], [M, Q]])
+
+
+def with_fields(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Activation) -> Float[Array, "p n"]:
+    """E[sigma'(lambda_i) (y - f) l_j] = sum_a s_a I3(i, j, a) of all students i and fields j."""
+    return jax.vmap(lambda i: activation.I3(C, i) @ s)(jnp.arange(k, len(s)))
+
+
+def with_errors(
+    C: Float[Array, "n n"], s: Float[Array, " n"], k: int, noise: Float[Array, ""] | float, activation: Activation
+) -> Float[Array, "p p"]:
+    """E[sigma'(lambda_i) sigma'(lambda_j) (y - f)^2] = sum_ab s_a s_b I4(i, j, a, b) + noise J2(i, j) of students."""
+    students = jnp.arange(k, len(s))
+    J2 = jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(students))(students)
+    return activation.I4_sums(C, s, k) + noise * J2
+
+
+def with_outputs(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Activation) -> Float[Array, " p"]:
+    """E[sigma(lambda_i) (y - f)] = sum_a s_a I2(i, a) of all students i."""
+    variances = jnp.diagonal(C)
+    return activation.I2(C[k:], variances[k:, None], variances[None, :]) @ s
+
+
+def half_square(
+    C: Float[Array, "n n *batch"], s: Float[Array, "n *batch"], activation: Activation
+) -> Float[Array, "*batch"]:
+    """The excess risk E[(f* - f)^2]/2 = (1/2) sum_ab s_a s_b I2(a, b), with any trailing axes."""
+    variances = jnp.einsum("aa...->a...", C)
+    pairs = activation.I2(C, variances[:, None], variances[None, :])
+    return 0.5 * jnp.einsum("a...,ab...,b...->...", s, pairs, s)

@@ -1,0 +1,36 @@
+"""The rule of a committee: the plain network, or one with a second layer, another target, ..."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from sgdsim.committee.network_rule import NetworkRule
+from sgdsim.committee.plain_rule import PlainRule
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.second_layer import SecondLayer
+from sgdsim.committee.target import Mean
+from sgdsim.rules.rule import Rule
+
+
+def rule_of(problem: Committee) -> Rule:
+    """What a step of this problem does."""
+    if problem.plain:
+        return PlainRule.of(problem)
+    network = _network(problem)
+    return network if problem.update is None else problem.update.around(network)
+
+
+def _network(problem: Committee) -> NetworkRule:
+    layer = problem.second or SecondLayer()
+    target = problem.target or Mean(problem.activation, jnp.asarray(layer.teacher(problem.k)))
+    return NetworkRule(
+        k=problem.k,
+        p=problem.p,
+        trained=layer.gamma_a > 0,
+        activation=problem.activation,
+        target=target,
+        outputs=np.asarray(layer.student(problem.p)),
+        step_size=problem.step_size,
+        output_step=layer.gamma_a / (problem.p * problem.d),
+        noise_root=problem.noise**0.5,
+        time_step=problem.dt,
+    )

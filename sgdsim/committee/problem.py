@@ -34,8 +34,8 @@ class Committee(Problem):
         w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
 
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; a `target` takes the place of the
-    teacher's mean, see `Target`, an `update` that of the plain step, see `Update`. `scaling` says how p, gamma and batch grow with d. Without it they do not
-    (kappa = delta = mu = 0), and dt = 1/d.
+    teacher's mean, see `Target`, and an `update` that of the plain step, see `Update`. `scaling` says how p, gamma and
+    batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """

@@ -21,7 +21,7 @@ SMALLEST_STEP = 1e-14
 
 def _largest(errors: Any) -> Float[Array, ""]:
     """Norm of the solver's error; infinite for NaN, so that the step shrinks and the solver can give up."""
-    worst = jnp.max(jnp.stack([jnp.max(jnp.abs(part)) for part in jax.tree.leaves(errors)]))
+    worst = jnp.max(jnp.stack([jnp.max(jnp.abs(part)) for part in jax.tree.leaves(errors) if part.size]))
     return jnp.where(jnp.isnan(worst), jnp.inf, worst)
 
 

@@ -44,7 +44,7 @@ OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
 
 
-def _signs(k: int, p: int) -> Float[Array, " k+p"]:
+def _signs(k: int, p: int) -> Float[Array, " {k}+{p}"]:
     """s with (f* - f) = sum_a s_a sigma(l_a)."""
     return jnp.concatenate([jnp.full(k, 1.0 / k), jnp.full(p, -1.0 / p)])
 

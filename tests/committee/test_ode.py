@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee import ode, solver
+from sgdsim.committee import ode
 from sgdsim.committee.activations import Custom, Erf, Relu
 from sgdsim.committee.integrals import I3, I4, J2
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, errors_with_errors, errors_with_fields, velocity
@@ -18,6 +18,7 @@ from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
+from sgdsim.rules import solver
 from sgdsim.rules.overlaps import Overlaps
 
 KNOWN = tomllib.loads((Path(__file__).parents[1] / "known_answers" / "committee_ode.toml").read_text())

@@ -10,11 +10,12 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import ndtr
 
-from sgdsim.committee import Relu, solver
+from sgdsim.committee import Relu
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
 from sgdsim.ensemble.theory import solve_theory
+from sgdsim.rules import solver
 
 SIGNS = np.array([0.5, 0.5, -0.5, -0.5])
 sums = jax.jit(lambda C, s: Relu().I4_sums(C, s, 2))

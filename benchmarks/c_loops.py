@@ -12,6 +12,7 @@ import numpy as np
 
 from sgdsim.committee import OverlapStart, Weights
 from sgdsim.committee.chain_lanes import chain_lanes
+from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.weights import weights_kernel
 from sgdsim.contracts import Kernel

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -61,6 +61,19 @@ class FittedPower(PowerFit, Fitted, Judged, frozen=True):
     theory_points: Sequence[Finite] = ()
 
 
+@runtime_checkable
+class PowerExpectation(Protocol):
+    """What the theory of a system may expect of a power law."""
+
+    def slope(self, quantity: str, against: str, problems: Sequence[Any]) -> float | None:
+        """The slope of log(quantity) against log(against) over these problems; None where theory does not say."""
+        ...
+
+    def assumes(self, quantity: str, against: str, problems: Sequence[Any]) -> str | None:
+        """What the slope takes for granted, in words that follow its number; None where nothing."""
+        ...
+
+
 @dataclass(frozen=True)
 class Power(Law[PowerFit, FittedPower]):
     """quantity = constant * against^slope, divided by |ln(against)| before where that is asked for."""
@@ -68,6 +81,7 @@ class Power(Law[PowerFit, FittedPower]):
     keys = PowerFit
     found = FittedPower
     number = "slope"
+    expects = PowerExpectation
     said = math.inf
     columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
@@ -92,16 +106,15 @@ class Power(Law[PowerFit, FittedPower]):
             if failed
             else _try_power(x, mean, sem, samples, alone)
         )
-        slope, assumes = members.system.expected_slope, members.system.slope_assumes
         theory_slope, theory_constant = (None, None) if law is None or alone else _theory_law(x, mean, sem, theory)
-        expected: dict[str, Any] = {
-            key: of(fit.quantity, fit.against, members.problems) if of and not fit.log else None
-            for key, of in (("expected_slope", slope), ("expected_assumes", assumes))
-        }
+        # A slope of theory is that of the quantity itself, not of what a logarithm was taken out of.
+        expected: PowerExpectation | None = None if fit.log else self.expectation(members.system)
+        asked = (fit.quantity, fit.against, members.problems)
         return FittedPower(
             **fit.model_dump(),
             **numbers(law),
-            **expected,
+            expected_slope=expected.slope(*asked) if expected else None,
+            expected_assumes=expected.assumes(*asked) if expected else None,
             theory_slope=theory_slope,
             theory_constant=theory_constant,
             theory_points=theory.tolist(),

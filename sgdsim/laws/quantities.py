@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # which needs JAX
 
 RELAXATION = "relaxation_time"
 COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: "t"}
-"""When the mean of the system's first scalar, its risk, has fallen to a level, and what is read off there: the samples
-that were used, nu times those of a step; the steps nu; or the time t = nu dt."""
+"""When the mean of the system's risk has fallen to a level, and what is read off there: the samples that were used, nu
+times those of a step; the steps nu; or the time t = nu dt."""
 
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
@@ -30,11 +30,6 @@ def each_replica(quantity: str, data: xr.Dataset) -> Float[np.ndarray, " replica
         if name in data and data[name].dims == ("replica",):
             return data[name].values
     return None
-
-
-def scalars(system: "System") -> list[str]:
-    """Names of the observables that are single numbers."""
-    return [name for name, variable in system.variables.items() if not variable.dims]
 
 
 def is_alone(data: xr.Dataset) -> bool:
@@ -53,7 +48,7 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
         predicted = f"{quantity}{PREDICTED}"
         return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
     read: Callable[[], Point] = (
-        (lambda: _crossing(data, scalars(system)[0], level or math.nan, COLUMNS[quantity]))
+        (lambda: _crossing(data, system.risk, level or math.nan, COLUMNS[quantity]))
         if quantity in COLUMNS
         else (lambda: final(data, quantity))
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
@@ -35,6 +35,17 @@ class FittedTwoTerm(TwoTermFit, Fitted, Judged, frozen=True):
     second_expected: Finite = None
 
 
+@runtime_checkable
+class TwoTermExpectation(Protocol):
+    """What the theory of a system may expect of a law of two terms."""
+
+    def coefficients(
+        self, quantity: str, against: str, second: str, problems: Sequence[Any]
+    ) -> tuple[float, float] | None:
+        """Those of `against` and of `second`; None where theory does not say."""
+        ...
+
+
 @dataclass(frozen=True)
 class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
     """quantity = first_coefficient * against + second_coefficient * second."""
@@ -42,6 +53,7 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
     keys = TwoTermFit
     found = FittedTwoTerm
     number = "first_coefficient"
+    expects = TwoTermExpectation
     columns = headings(
         "fit, of, coefficient of, measured, theory, coefficient of, measured, theory, chi2 / dof, points"
     )
@@ -60,8 +72,8 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
         law, problem = attempt(
             lambda: fit_two_term(u, v, known) if len(known) == len(u) else fit_two_term_to_means(u, v, mean, sem)
         )
-        expected = members.system.expected_two_term
-        pair = expected(fit.quantity, fit.against, fit.second, members.problems) if expected else None
+        expected: TwoTermExpectation | None = self.expectation(members.system)
+        pair = expected.coefficients(fit.quantity, fit.against, fit.second, members.problems) if expected else None
         return FittedTwoTerm(
             **fit.model_dump(),
             **numbers(law),

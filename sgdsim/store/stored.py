@@ -22,7 +22,7 @@ REACHED = {
     "steps_to_level": r"steps $\nu$",
     "relaxation_time": r"relaxation time $\tau$",
 }
-"""What is counted until the first scalar observable has fallen to a level."""
+"""What is counted until the risk has fallen to a level."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,9 @@ class Stored(Curves):
 
     @property
     def _first(self) -> Sequence[str]:
-        """The system's own order, its risk first."""
-        return list(self.summary.cells[0].final) if self.summary.cells else []
+        """The risk, and the scalars in the system's own order."""
+        cells = self.summary.cells
+        return list(dict.fromkeys([self.summary.risk, *(cells[0].final if cells else ())]))
 
     @property
     def _report(self) -> dict[str, Any]:

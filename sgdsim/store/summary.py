@@ -109,6 +109,7 @@ class Summary(Record, frozen=True):
     """A run: its size and speed, its cells, and the laws that were fitted over them.
 
     - `steps_per_second`: steps of one replica; None where nothing was simulated.
+    - `risk`: the scalar observable that levels and plateaus are looked for in, see `System.risk`.
     - `n_replicas`, `n_diverged`: in all cells.
     - `divergence`: what counts as diverged, in words.
     - `fits`: by the fit's name and, in brackets, the group of cells, each in the class of its law.
@@ -118,6 +119,7 @@ class Summary(Record, frozen=True):
     experiment: str
     title: str
     system: str
+    risk: str = ""
     versions: Mapping[str, str] = {}
     wall_seconds: float = 0.0
     steps_per_second: Finite = None

@@ -80,7 +80,7 @@ class FactorFigure(FigureKind):
     name: ClassVar[str] = "factor"
 
     def lacks(self, run):
-        return "" if run.laws("factor") else "a fit of the law factor"
+        return "" if run.laws(FittedFactor) else "a fit of the law factor"
 
     def caption(self, run):
         return "Mean over theory in every cell with its standard error; the band is the fitted factor with its own."
@@ -88,7 +88,7 @@ class FactorFigure(FigureKind):
     def draw(self, run):
         figure = Figure(figsize=(4.2, 3.0), layout="constrained")
         axes = figure.subplots()
-        for name, found in run.laws("factor").items():
+        for name, found in run.laws(FittedFactor).items():
             x, mean, error, theory = np.array(found.points).T
             (line, *_) = axes.errorbar(x, mean / theory, error / abs(theory), fmt="o", label=name)
             low, high = found.factor - found.factor_error, found.factor + found.factor_error

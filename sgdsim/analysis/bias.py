@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sgdsim.analysis.goodness import judged
@@ -30,10 +29,6 @@ class Bias:
     dof: int
     p_value: float
     widening: float
-
-    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-        """The law's value at x."""
-        return self.intercept + self.coefficient / np.asarray(x, np.float64)
 
 
 def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:

@@ -35,10 +35,6 @@ class PowerLaw:
     p_value: float
     widening: float
 
-    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-        """The law's value at x."""
-        return self.constant * np.asarray(x, np.float64) ** self.slope
-
     def __str__(self) -> str:
         slope, constant = rounded(self.slope, self.slope_error), rounded(self.constant, self.constant_error)
         quality = in_words(self.chi2, self.dof, self.widening)

@@ -43,10 +43,6 @@ class Threshold:
     longest: float
     windows: tuple[Window, ...]
 
-    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-        """The law's value at x > threshold."""
-        return self.prefactor * (np.asarray(x, np.float64) - self.threshold) ** -self.exponent
-
 
 def fit_threshold(x: ArrayLike, tau: ArrayLike) -> Threshold:
     """Fits log tau = log prefactor - exponent log(x - threshold), the threshold being below every x.

@@ -35,10 +35,6 @@ class TwoTerm:
     p_value: float
     widening: float
 
-    def __call__(self, u: ArrayLike, v: ArrayLike) -> Float[np.ndarray, "*shape"]:
-        """The law's value at (u, v)."""
-        return self.first_coefficient * np.asarray(u, np.float64) + self.second_coefficient * np.asarray(v, np.float64)
-
 
 def fit_two_term(
     u: ArrayLike,

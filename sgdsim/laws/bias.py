@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
+
 from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.numbers import rounded
-from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, Members, attempt, judgement, numbers
+from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, Members, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import final
 from sgdsim.laws.text import DIGITS, Number, Statement, Words, headings, in_errors
@@ -27,6 +30,10 @@ class FittedBias(BiasFit, Fitted, Judged, frozen=True):
     coefficient: Finite = None
     coefficient_error: Finite = None
     coefficient_statistical_error: Finite = None
+
+    def at(self, inverse: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The fitted line's value at 1/x: it goes on to 0, where it is the intercept."""
+        return number(self.intercept) + number(self.coefficient) * inverse
 
 
 @dataclass(frozen=True)

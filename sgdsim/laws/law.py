@@ -31,6 +31,13 @@ def known(value: object) -> object:
 
 Finite = Annotated[float | None, BeforeValidator(known)]
 """A number, None where there is none: JSON holds no NaN."""
+
+
+def number(value: float | None) -> float:
+    """A stored number for arithmetic: NaN where there is none, which is drawn nowhere."""
+    return math.nan if value is None else value
+
+
 Rows = Sequence[Sequence[Finite]]
 """Points, a row each."""
 

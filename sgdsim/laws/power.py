@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from pydantic import Field
 
 from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means, weighted_law
@@ -22,6 +23,7 @@ from sgdsim.laws.law import (
     Members,
     attempt,
     judgement,
+    number,
     numbers,
     reason,
 )
@@ -59,6 +61,10 @@ class FittedPower(PowerFit, Fitted, Judged, frozen=True):
     theory_slope: Finite = None
     theory_constant: Finite = None
     theory_points: Sequence[Finite] = ()
+
+    def at(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The fitted law's value at x."""
+        return number(self.constant) * x ** number(self.slope)
 
 
 @runtime_checkable

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
 from pydantic import Field
 
 from sgdsim.analysis.levels import NotReachedError
 from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.threshold import Window, fit_threshold
 from sgdsim.errors import ArgumentError
-from sgdsim.laws.law import Finite, Fit, Fitted, Law, Members, attempt, numbers, reason
+from sgdsim.laws.law import Finite, Fit, Fitted, Law, Members, attempt, number, numbers, reason
 from sgdsim.laws.quantities import RELAXATION, quantity_of
 from sgdsim.laws.text import Number, Statement, Words, called, headings
 
@@ -35,6 +37,10 @@ class FittedThreshold(ThresholdFit, Fitted, frozen=True):
     longest: Finite = None
     windows: Sequence[Window] = ()
     missed: Sequence[float] = ()
+
+    def beyond(self, distance: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The fitted relaxation time at distances > 0 from the threshold."""
+        return number(self.prefactor) * distance ** -number(self.exponent)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float
+
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
-from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, numbers
+from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import each_replica, quantity_of
 from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings
@@ -33,6 +36,12 @@ class FittedTwoTerm(TwoTermFit, Fitted, Judged, frozen=True):
     second_statistical_error: Finite = None
     first_expected: Finite = None
     second_expected: Finite = None
+
+    def at(
+        self, u: Float[np.ndarray, " points"], v: Float[np.ndarray, " points"] | float
+    ) -> Float[np.ndarray, " points"]:
+        """The fitted law's value at `against` = u and `second` = v."""
+        return number(self.first_coefficient) * u + number(self.second_coefficient) * v
 
 
 @runtime_checkable

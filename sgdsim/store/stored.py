@@ -12,6 +12,7 @@ import xarray as xr
 from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
 from sgdsim.laws.catalogue import was_made
+from sgdsim.laws.law import Found
 from sgdsim.laws.power import FittedPower
 from sgdsim.laws.text import called
 from sgdsim.store.curves import DEVIATIONS, Curves
@@ -101,16 +102,16 @@ class Stored(Curves):
     @property
     def fits(self) -> dict[str, FittedPower]:
         """The power laws that could be fitted, by name."""
-        return self.laws("power")
+        return self.laws(FittedPower)
 
     @property
     def against(self) -> Sequence[Points]:
         """The quantities that are drawn against a parameter without a law, in the order of the experiment."""
         return self.summary.against
 
-    def laws(self, kind: str) -> dict[str, Any]:
-        """The fits of one kind of law that could be made, by name: what the summary holds of them."""
-        return {name: found for name, found in self.summary.fits.items() if found.law == kind and was_made(found)}
+    def laws(self, kind: type[Found]) -> dict[str, Found]:
+        """The fits of one kind of law, e.g. `FittedPower`, that could be made, by name, as the summary holds them."""
+        return {name: found for name, found in self.summary.fits.items() if isinstance(found, kind) and was_made(found)}
 
     def called(self, points: Points) -> str:
         """The quantity of points in words, e.g. "samples to level 0.001"."""

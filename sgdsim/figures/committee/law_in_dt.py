@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.figures.committee.log_power import LAW, RATIO, Collapsed, draw_columns, quantity_label
-from sgdsim.figures.common.fits import Law
+from sgdsim.figures.committee.log_power import RATIO, Collapsed, draw_columns, quantity_label
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, math_name
+from sgdsim.laws.log_power import FittedLogPower
 from sgdsim.store.stored import Stored
 
-LACKS = f'a fit with law = "{LAW}" whose exponent is fitted, along an axis that changes dt'
+LACKS = 'a fit with law = "log_power" whose exponent is fitted, along an axis that changes dt'
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class LawInDtFigure(FigureKind):
         return draw_columns(run, _named(run), draw_law_in_dt, draw_law_in_dt_ratio)
 
 
-def _named(run: Stored) -> dict[str, Law]:
+def _named(run: Stored) -> dict[str, FittedLogPower]:
     """The laws whose points differ in x, by name."""
-    return {name: fit for name, fit in run.laws(LAW).items() if len({point[0] for point in fit.points}) > 1}
+    return {name: fit for name, fit in run.laws(FittedLogPower).items() if len({point[0] for point in fit.points}) > 1}
 
 
-def _fits(run: Stored) -> list[Law]:
+def _fits(run: Stored) -> list[FittedLogPower]:
     return list(_named(run).values())
 
 

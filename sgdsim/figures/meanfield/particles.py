@@ -1,7 +1,7 @@
 """What the figures of wide networks share: values of every run at the last time, and their histograms."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,10 @@ def point_style(index: int, colour: str | None = None) -> dict[str, Any]:
     }
 
 
-def logarithmic_sizes(axes: Axes, sizes: Sequence[float | int]) -> None:
+def logarithmic_sizes(axes: Axes, sizes: Iterable[float | int]) -> None:
     """A logarithmic axis of N: powers of ten where two of them are in reach, otherwise some of the sizes themselves."""
     axes.set(xscale="log", xlabel="$N$")
+    sizes = list(sizes)
     powers = np.log10(max(sizes)) // 1 - np.ceil(np.log10(min(sizes)))
     if powers < 1:
         some = evenly(sorted({int(size) for size in sizes}), TICKS)

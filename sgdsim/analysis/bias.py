@@ -10,7 +10,7 @@ from sgdsim.errors import ArgumentError
 
 
 @dataclass(frozen=True)
-class Bias:
+class BiasLaw:
     """The fitted law difference = intercept + coefficient / x.
 
     Where the limit is right, `intercept` is 0 within its error. `chi2` is the sum of squared residuals in units of
@@ -31,7 +31,7 @@ class Bias:
     widening: float
 
 
-def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:
+def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> BiasLaw:
     """Fits difference = intercept + coefficient / x by weighted least squares, Cov = (X^T W X)^-1, W = diag(sem^-2).
 
     **Arguments:**
@@ -57,4 +57,4 @@ def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:
     errors = np.sqrt(np.diag(covariance)).tolist()
     residual = difference / sem - design @ np.array([intercept, coefficient])
     judgement = judged(float(residual @ residual), len(x) - 2, intercept=errors[0], coefficient=errors[1] * scale)
-    return Bias(intercept=intercept, coefficient=coefficient * scale, **judgement)
+    return BiasLaw(intercept=intercept, coefficient=coefficient * scale, **judgement)

@@ -26,7 +26,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class ThresholdLaw:
     """The law tau = prefactor * (x - threshold)^-exponent, and how far it depends on the window of the fit.
 
     The values are medians over the windows, `low` and `high` their range: a systematic error. A statistical one is not
@@ -44,7 +44,7 @@ class Threshold:
     windows: tuple[Window, ...]
 
 
-def fit_threshold(x: ArrayLike, tau: ArrayLike) -> Threshold:
+def fit_threshold(x: ArrayLike, tau: ArrayLike) -> ThresholdLaw:
     """Fits log tau = log prefactor - exponent log(x - threshold), the threshold being below every x.
 
     Least squares with equal weights: over the threshold by a search in one dimension, over the rest by a straight line.
@@ -74,7 +74,7 @@ def fit_threshold(x: ArrayLike, tau: ArrayLike) -> Threshold:
     if not windows:
         raise ArgumentError("tau", "grow towards a threshold, bending upwards in log tau against x", tau.tolist())
     thresholds, exponents = ([getattr(window, name) for window in windows] for name in ("threshold", "exponent"))
-    return Threshold(
+    return ThresholdLaw(
         threshold=float(np.median(thresholds)),
         threshold_low=min(thresholds),
         threshold_high=max(thresholds),

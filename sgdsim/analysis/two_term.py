@@ -16,7 +16,7 @@ PROPORTIONAL = 1e-6
 
 
 @dataclass(frozen=True)
-class TwoTerm:
+class TwoTermLaw:
     """The fitted law y = first_coefficient * u + second_coefficient * v.
 
     `chi2` is the sum of squared residuals in units of their standard errors; it is close to `dof` (points - 2) where
@@ -42,7 +42,7 @@ def fit_two_term(
     samples: Sequence[Float[np.ndarray, " replicas"]],
     resamples: int = 400,
     seed: int = 0,
-) -> TwoTerm:
+) -> TwoTermLaw:
     """Fits mean(y) = a u + b v to points of which every replica is known.
 
     Minimises sum_i (mean_i - a u_i - b v_i)^2 / sem_i^2. The error bars are the standard deviations over `resamples`
@@ -65,7 +65,7 @@ def fit_two_term(
     return design.law(mean, design.estimate(means).std(axis=1, ddof=1))
 
 
-def fit_two_term_to_means(u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike) -> TwoTerm:
+def fit_two_term_to_means(u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike) -> TwoTermLaw:
     """Fits two terms to points of which only mean and standard error are known.
 
     The error bars are those of weighted least squares, Cov = (X^T W X)^-1 with X = (u, v), W = diag(sem^-2).
@@ -116,9 +116,9 @@ class _Design:
         """Standard errors of both coefficients."""
         return np.sqrt(np.diag(np.linalg.inv(self.columns.T @ self.columns))) / self.lengths
 
-    def law(self, mean: Float[np.ndarray, " points"], errors: Float[np.ndarray, " 2"]) -> TwoTerm:
+    def law(self, mean: Float[np.ndarray, " points"], errors: Float[np.ndarray, " 2"]) -> TwoTermLaw:
         """The law through the means, with these statistical errors."""
         found = self.estimate(mean[:, None])[:, 0]
         residual = mean / self.sem - self.columns @ (found * self.lengths)
         judgement = judged(float(residual @ residual), len(mean) - 2, first=errors[0], second=errors[1])
-        return TwoTerm(first_coefficient=float(found[0]), second_coefficient=float(found[1]), **judgement)
+        return TwoTermLaw(first_coefficient=float(found[0]), second_coefficient=float(found[1]), **judgement)

@@ -22,7 +22,7 @@ class BiasFit(Fit, frozen=True):
 
 
 class FittedBias(BiasFit, Fitted, Judged, frozen=True):
-    """See `sgdsim.analysis.bias.Bias`. `points`: against, difference, standard error."""
+    """See `sgdsim.analysis.bias.BiasLaw`. `points`: against, difference, standard error."""
 
     intercept: Finite = None
     intercept_error: Finite = None

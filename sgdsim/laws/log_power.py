@@ -11,11 +11,11 @@ from pydantic import Field
 from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.log_power import (
     Growth,
+    LogPowerLaw,
     fit_log_power,
     fit_log_power_to_means,
     weighted_log_power,
 )
-from sgdsim.analysis.log_power import LogPower as Form
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.laws.law import (
@@ -51,7 +51,7 @@ class LogPowerFit(PairFit, frozen=True):
 
 
 class FittedForm(Judged, frozen=True):
-    """One of the two forms of the law, see `sgdsim.analysis.log_power.LogPower`."""
+    """One of the two forms of the law, see `sgdsim.analysis.log_power.LogPowerLaw`."""
 
     a: Finite = None
     a_error: Finite = None
@@ -269,7 +269,7 @@ def _growth(
     if all(map(is_alone, members.cells)):
         a, b, s = weighted_log_power(x, v, mean, mean, fit.exponent)
         none = judged(math.nan, len(x) - 2 - (fit.exponent is None), a=math.nan, b=math.nan, exponent=math.nan)
-        return Growth(Form(a=a, b=b, exponent=s, **none), None, None)
+        return Growth(LogPowerLaw(a=a, b=b, exponent=s, **none), None, None)
     replicas = [values for cell in members.cells if (values := each_replica(fit.quantity, cell)) is not None]
     if len(replicas) == len(x):
         return fit_log_power(x, v, replicas, fit.exponent)

@@ -21,7 +21,7 @@ class OnsetFit(Fit, frozen=True):
 
 
 class FittedOnset(OnsetFit, Fitted, frozen=True):
-    """See `sgdsim.analysis.levels.Onset`. `points`: against, quantity; `expected`: the onset by theory, if any."""
+    """See `sgdsim.analysis.levels.OnsetBracket`. `points`: against, quantity; `expected`: by theory, None without."""
 
     onset: Finite = None
     low: Finite = None

@@ -25,7 +25,7 @@ class ThresholdFit(Fit, frozen=True):
 
 
 class FittedThreshold(ThresholdFit, Fitted, frozen=True):
-    """See `sgdsim.analysis.threshold.Threshold`. `points`: against, relaxation time; `missed`: where it is beyond."""
+    """See `sgdsim.analysis.threshold.ThresholdLaw`. `points`: against, relaxation time; `missed`: without one."""
 
     threshold: Finite = None
     threshold_low: Finite = None

@@ -24,7 +24,7 @@ VARIABLES = {
     "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
 }
 
-Particles = tuple[Float[Array, "N lanes"], ...]
+Positions = tuple[Float[Array, "N lanes"], ...]
 """The particles of a tile, one array for each of their weights: what the compiler fuses best."""
 Weights = Float[Array, "N 1"] | Float[Array, ""] | float
 """What particles count in averages: N^(-a) each, or the weights of a quadrature's nodes."""
@@ -39,7 +39,7 @@ def average(values: Float[Array, "N lanes"], weights: Weights) -> Float[Array, "
 
 
 def predictions(
-    model: Model, W: Particles, weights: Weights, points: Float[Array, "J inputs"]
+    model: Model, W: Positions, weights: Weights, points: Float[Array, "J inputs"]
 ) -> Float[Array, "J lanes"]:
     """sum_k weights_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
 
@@ -66,7 +66,7 @@ def _sums_at_once(*values: Float[Array, "N lanes"]) -> tuple[Float[Array, " lane
 
 
 def observe_particles(
-    model: Model, W: Particles, scale: Float[Array, ""] | float, edges: Float[Array, " edges"]
+    model: Model, W: Positions, scale: Float[Array, ""] | float, edges: Float[Array, " edges"]
 ) -> Observables:
     """Excess risk, m, mean, variance, and the histogram where there are bins. `scale` is N^(-a)."""
     W = tuple(w.astype(jnp.float64) for w in W)

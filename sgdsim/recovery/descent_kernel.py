@@ -20,7 +20,7 @@ from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import Overlaps, exact_start, random_frame
+from sgdsim.recovery.starts import SignalOverlaps, exact_start, random_frame
 
 _BLOCK = 2**21
 """Numbers of J in a block, about."""
@@ -98,7 +98,7 @@ class DescentKernel(Kernel):
     def _half(self) -> int:
         return (self.features.count + 1) // 2
 
-    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> DescentState:
+    def init(self, initial: SignalOverlaps, keys: UInt32[Array, "2 lanes"]) -> DescentState:
         """x* uniform on its sphere, x(0) with exactly the given overlaps, and a probe orthogonal to both."""
         vectors = 3 if self.response else 2
         frame = random_frame((keys[0], keys[1]), self.features.N, vectors)

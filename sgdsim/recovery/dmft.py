@@ -25,7 +25,7 @@ from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeP
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import Overlaps
+from sgdsim.recovery.starts import SignalOverlaps
 
 _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
@@ -41,7 +41,7 @@ Values = Real | Sequence[Real] | Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
-class Solution:
+class DmftSolution:
     """Order parameters and kernels at the steps 0..T, float64, with the leading axes that the parameters had.
 
     - `m`, `e2`: m(t) = x(t).x*/N and e2(t) = E r(t)^2, the mean square residual over all data.
@@ -67,7 +67,7 @@ def integrate(
     C00: Values,
     steps: Integer,
     tolerance: Real = 0.0,
-) -> Solution:
+) -> DmftSolution:
     """The closed equations of m, C, R, Lambda_C and Lambda_R, step by step in float64; see `dmft_step.step`.
 
     The five parameters broadcast against one another. An element stops when its distance 1 - 2|m| + C(t,t) has fallen
@@ -85,7 +85,7 @@ def integrate(
     parts = [_host(solve(*group, steps=steps, tolerance=least), steps) for group in groups]
     shape = given["alpha"].shape
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
-    return Solution(
+    return DmftSolution(
         **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
         C=_symmetric(joined.C),
         LC=_symmetric(joined.LC),
@@ -209,11 +209,11 @@ class DmftCurve(Curve):
     problem: Recovery
     tolerance: float = eqx.field(static=True)
 
-    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+    def __call__(self, initial: SignalOverlaps, times: Float[Array, " times"]) -> Observables:
         """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
         raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
 
-    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+    def solve(self, initial: SignalOverlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Observables at the steps rint(t/eta). After an early stop the last values are held.
 
         Where the solution has grown beyond all numbers, distance, C and loss are infinite, and the rest is NaN.

@@ -12,11 +12,11 @@ from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.recovery.path import Path
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import Overlaps
+from sgdsim.recovery.starts import SignalOverlaps
 
 
 @dataclass(frozen=True)
-class Moments:
+class SpectralMoments:
     """Averages over the eigenvalues l of A = J^T J/N for k = 0, 1, ...: nu_j[k] = E l^j (1 - eta l)^k."""
 
     nu0: Float[np.ndarray, " k"]
@@ -24,7 +24,7 @@ class Moments:
     nu2: Float[np.ndarray, " k"]
 
 
-def moments(alpha: float, eta: float, count: int) -> Moments:
+def moments(alpha: float, eta: float, count: int) -> SpectralMoments:
     """nu_0, nu_1, nu_2 for k < count of the law of Marchenko and Pastur, exact but for rounding.
 
         rho(l) = sqrt((l+ - l)(l - l-))/(2 pi l), l+- = (sqrt(alpha) +- 1)^2,  and mass max(1 - alpha, 0) at l = 0
@@ -40,7 +40,7 @@ def moments(alpha: float, eta: float, count: int) -> Moments:
     for k in range(count):
         nu[:, k] = 1 + weights @ ((power - 1) / l), weights @ power, weights @ (l * power)
         power = power * (1 - eta * l)
-    return Moments(*nu)
+    return SpectralMoments(*nu)
 
 
 class RegressionCurve(Curve):
@@ -48,11 +48,11 @@ class RegressionCurve(Curve):
 
     problem: Recovery
 
-    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
+    def __call__(self, initial: SignalOverlaps, times: Float[Array, " times"]) -> Observables:
         """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
         raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
 
-    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+    def solve(self, initial: SignalOverlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Observables at the steps rint(t/eta).
 
             m(t) = 1 + (m0 - 1) nu_{0,t},   C(t,0) = m0 + (C00 - m0) nu_{0,t},   R(t,0) = nu_{0,t-1}
@@ -91,7 +91,9 @@ class RegressionCurve(Curve):
             return path.observe(problem)
 
 
-def squared_residuals(nu: Moments, alpha: float, V: float, Delta0: float, steps: int) -> Float[np.ndarray, " steps"]:
+def squared_residuals(
+    nu: SpectralMoments, alpha: float, V: float, Delta0: float, steps: int
+) -> Float[np.ndarray, " steps"]:
     """e2(t) for t = 0..steps: alpha e2(t) = Delta0 nu_{1,2t} + V sum_{s<t} e2(s) nu_{2,2(t-1-s)}.
 
     Step s adds noise of covariance V sum_mu r_mu(s)^2 J_mu J_mu^T/N to x, and r_mu^2 may be replaced by its mean.

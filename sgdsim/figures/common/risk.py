@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from sgdsim.analysis.plateau import FLAT
 from sgdsim.errors import ArgumentError
-from sgdsim.figures.common.cell_panels import Layout, classes_of, colours_of, layout_of, marks_of, title_of
+from sgdsim.figures.common.cell_panels import PanelLayout, classes_of, colours_of, layout_of, marks_of, title_of
 from sgdsim.figures.common.curves import (
     BANDS,
     THEORY,
@@ -117,13 +117,15 @@ def draw_risk(
     if abscissa not in run.results:
         raise ArgumentError("abscissa", 'be "t", "step" or "samples", and counted in the run', abscissa)
     labels = {cell: cell_label(run, cell) for cell in cells}
-    axes, layout = panel(ax), Layout((("", labels),), classes_of(run))
+    axes, layout = panel(ax), PanelLayout((("", labels),), classes_of(run))
     _draw_panel(axes, run, name, layout, labels, abscissa)
     axes.set_ylabel(f"{run.words(name)}, ${run.symbol(name)}$")
     return axes
 
 
-def _draw_panel(axes: Axes, run: Curves, name: str, layout: Layout, cells: Mapping[int, str], abscissa: str) -> None:
+def _draw_panel(
+    axes: Axes, run: Curves, name: str, layout: PanelLayout, cells: Mapping[int, str], abscissa: str
+) -> None:
     """The curves of some cells, with their plateaus, and limits that the bands do not move."""
     drawn: list[np.ndarray] = []
     colours = colours_of(layout, cells)
@@ -192,7 +194,7 @@ def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
     return float(values.min()) / 2, float(values.max()) * 2
 
 
-def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]:
+def _keys(run: Curves, layout: PanelLayout, cells: Mapping[int, str]) -> list[Line2D]:
     """The cells of a panel in a legend."""
     keys, colours = [], colours_of(layout, cells)
     for index, (cell, label) in enumerate(cells.items()):
@@ -203,7 +205,7 @@ def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]
     return keys
 
 
-def _draw_legend(figure: Figure, run: Curves, layout: Layout, shared: bool) -> None:
+def _draw_legend(figure: Figure, run: Curves, layout: PanelLayout, shared: bool) -> None:
     """Cells in the first rows, where all panels have the same; then what lines and bands mean."""
     _, cells = max(layout.panels, key=lambda panel: len(panel[1]))
     keys = _keys(run, layout, cells) if shared else []

@@ -22,7 +22,7 @@ from sgdsim.meanfield.features import dot
 from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, ParticleState
 from sgdsim.meanfield.limits.drives import CommonSde, SharedSgd, atoms_of, minus, pull
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles, predictions
+from sgdsim.meanfield.observables import Positions, predictions
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given
 
@@ -31,7 +31,7 @@ class LinearisedState(eqx.Module):
     """`system`: the particles; `start`: W_0; `m`: of the linearised network; `K`: its kernel."""
 
     system: ParticleState
-    start: Particles
+    start: Positions
     m: Float[Array, "J lanes"]
     K: Float[Array, "J J lanes"]
 
@@ -62,7 +62,7 @@ class LinearisedKernel(Kernel):
         pin, key = Pin.of(n_steps, system.dtype), fold((keys[0], keys[1]), DRIVEN)
         drive, model = system.drive, system.model
 
-        def step(number: Array, carry: tuple[Particles, Array]) -> tuple[Particles, Array]:
+        def step(number: Array, carry: tuple[Positions, Array]) -> tuple[Positions, Array]:
             W, m = carry
             drawn = drive.draw(model, key, number, system.N, system.dtype, pin)
             W = drive.move(model, W, drive.outputs(model, W, system.scale, drawn), drawn)
@@ -95,7 +95,7 @@ class LinearisedKernel(Kernel):
         }
 
 
-def tangent_kernel(model: Model, W: Particles) -> Float[Array, "J J lanes"]:
+def tangent_kernel(model: Model, W: Positions) -> Float[Array, "J J lanes"]:
     """K_ij = (1/N) sum_k grad F(W^k, x_i) . grad F(W^k, x_j), a pair of atoms at a time."""
     points = model.data.points.astype(W[0].dtype)
     one = jnp.ones((), W[0].dtype)

@@ -20,9 +20,9 @@ from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.meanfield.features import dot
 from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, ParticleState
-from sgdsim.meanfield.limits.drives import Drive, Flow, minus
+from sgdsim.meanfield.limits.drives import DriftAlone, Drive, minus
 from sgdsim.meanfield.limits.limit import Limit, solve_limit
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given
 
@@ -36,7 +36,7 @@ class PairState(eqx.Module):
     """`system`: the particles; `star`: their limits; `peak`: max |W^N - W^*|^2 so far; `nodes`: of a random limit."""
 
     system: ParticleState
-    star: Particles
+    star: Positions
     peak: Float[Array, "N lanes"]
     nodes: tuple[Float[Array, "nodes lanes"], ...] | None
 
@@ -72,7 +72,9 @@ class PairKernel(Kernel):
         system = ParticleKernel.of(problem, dtype, lanes)
         drive = system.drive
         noiseless = problem.beta < 1
-        follow = Flow(dt=drive.dt, noise=drive.noise, scale=drive.scale, batch=drive.batch) if noiseless else drive
+        follow = (
+            DriftAlone(dt=drive.dt, noise=drive.noise, scale=drive.scale, batch=drive.batch) if noiseless else drive
+        )
         nodes, weights = law_nodes(problem)
         return cls(
             lanes=lanes,
@@ -123,7 +125,7 @@ class PairKernel(Kernel):
         W, star, peak, nodes = steps_loop(first, first + n_steps, step, carry)
         return PairState(ParticleState(W=W, keys=keys, step=first + n_steps), star, peak, nodes)
 
-    def _limit_outputs(self, number: Array, nodes: Particles | None, drawn: Any) -> Float[Array, "J #lanes"]:
+    def _limit_outputs(self, number: Array, nodes: Positions | None, drawn: Any) -> Float[Array, "J #lanes"]:
         """What a step needs to know of the limit's law, at the step's beginning."""
         if self.limit is not None:
             return self.limit.m_at(number * self.system.drive.dt).astype(self.system.dtype)[:, None]

@@ -13,7 +13,7 @@ from sgdsim.ensemble.random import fold
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.limits.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles, observe_particles
+from sgdsim.meanfield.observables import Positions, observe_particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given, start_particles
 
@@ -36,7 +36,7 @@ def _own_sde(model: Model) -> type[Drive]:
 class ParticleState(eqx.Module):
     """A tile of replicas, in the precision of the loop. `step` counts the steps made."""
 
-    W: Particles
+    W: Positions
     keys: UInt32[Array, "2 lanes"]
     step: Int[Array, ""]
 
@@ -81,7 +81,7 @@ class ParticleKernel(Kernel):
         """n_steps of the drive; the law of the particles is that of the step's beginning."""
         pin, key = Pin.of(n_steps, self.dtype), fold((state.keys[0], state.keys[1]), DRIVEN)
 
-        def step(number: Array, W: Particles) -> Particles:
+        def step(number: Array, W: Positions) -> Positions:
             drawn = self.drive.draw(self.model, key, number, self.N, self.dtype, pin)
             outputs = self.drive.outputs(self.model, W, self.scale, drawn)
             return self.drive.move(self.model, W, outputs, drawn)

@@ -26,7 +26,7 @@ from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
 from sgdsim.meanfield.limits.density import Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
 from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 from sgdsim.meanfield.problem import MeanField
 
 SPACING = 2.5e-3
@@ -73,7 +73,7 @@ class LimitDrift(eqx.Module):
     model: Model
     limit: Limit
 
-    def __call__(self, W: Particles, t: Array) -> Particles:
+    def __call__(self, W: Positions, t: Array) -> Positions:
         """The drift -h(w, m) of a particle."""
         return characteristics.drift(self.model, W, self.limit.m_at(t)[:, None])
 
@@ -185,7 +185,7 @@ class RadialDrift(eqx.Module):
 
     limit: Limit
 
-    def __call__(self, r: Particles, t: Array) -> Particles:
+    def __call__(self, r: Positions, t: Array) -> Positions:
         """The velocity -psi'(r) of a radius."""
         return radial.velocity(r, self.limit.m_at(t))
 

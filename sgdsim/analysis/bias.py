@@ -1,11 +1,12 @@
 """The bias of a finite system against its limit: a straight line in 1/x, and where it meets 1/x = 0."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgdsim.analysis.goodness import judged
+from sgdsim.analysis.two_term import fit_two_term_to_means
 from sgdsim.errors import ArgumentError
 
 
@@ -32,7 +33,7 @@ class BiasLaw:
 
 
 def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> BiasLaw:
-    """Fits difference = intercept + coefficient / x by weighted least squares, Cov = (X^T W X)^-1, W = diag(sem^-2).
+    """Fits difference = intercept + coefficient / x by weighted least squares: the two terms are 1 and 1/x.
 
     **Arguments:**
 
@@ -50,11 +51,5 @@ def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> BiasLaw:
         raise ArgumentError("difference", "be finite at every point", difference.tolist())
     if not (np.isfinite(sem) & (sem > 0)).all():
         raise ArgumentError("sem", "be finite and > 0 at every point", sem.tolist())
-    scale = float(x.min())  # of order one: the columns of the design are then comparable
-    design = np.stack([np.ones_like(x), scale / x], axis=1) / sem[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    intercept, coefficient = np.linalg.lstsq(design, difference / sem, rcond=None)[0].tolist()
-    errors = np.sqrt(np.diag(covariance)).tolist()
-    residual = difference / sem - design @ np.array([intercept, coefficient])
-    judgement = judged(float(residual @ residual), len(x) - 2, intercept=errors[0], coefficient=errors[1] * scale)
-    return BiasLaw(intercept=intercept, coefficient=coefficient * scale, **judgement)
+    line = fit_two_term_to_means(np.ones_like(x), 1 / x, difference, sem)
+    return BiasLaw(*dataclasses.astuple(line))

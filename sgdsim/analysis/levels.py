@@ -46,6 +46,7 @@ def first_crossing(
     if right == 0 or not np.isfinite(mean[right - 1]):
         raise ArgumentError("level", "be below the curve at its first save time", level)
     left = right - 1
+    # Straight in logarithms where there are two: risks fall by decades between save times.
     if mean[right] > 0:
         share = np.log(mean[left] / level) / np.log(mean[left] / mean[right])
     else:

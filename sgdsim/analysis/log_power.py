@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.analysis.bootstrap import RESAMPLES
 from sgdsim.analysis.fits import finite_samples, resampled_means
 from sgdsim.analysis.goodness import judged
 from sgdsim.analysis.power_terms import Best, PowerTerms
@@ -86,7 +87,7 @@ def fit_log_power(
     v: ArrayLike,
     samples: Sequence[Float[np.ndarray, " replicas"]],
     exponent: float | None = None,
-    resamples: int = 400,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Growth:
     """Fits mean(y) = (a + b log v) x^exponent, its rival and their mixture to points of which all replicas are known.

@@ -82,6 +82,7 @@ def fit_threshold(x: ArrayLike, tau: ArrayLike) -> ThresholdLaw:
         exponent_low=min(exponents),
         exponent_high=max(exponents),
         prefactor=float(np.median([window.prefactor for window in windows])),
+        # Sizes grow: the last window holds all that any of them fitted.
         longest=float(tau[: windows[-1].points].max()),
         windows=windows,
     )
@@ -104,10 +105,12 @@ def _fit_window(x: Float[np.ndarray, " points"], tau: Float[np.ndarray, " points
         residual, slope, _ = line(distance)
         return float(-slope * residual @ (distance / (offset + distance)))
 
+    # A grid first: the squared residuals may have several minima, and a search would take the nearest.
     best = int(np.argmin([float(residual @ residual) for residual, _, _ in map(line, DISTANCES)]))
     if best in (0, len(DISTANCES) - 1):
         return None
     left, right = np.log(DISTANCES[best - 1]), np.log(DISTANCES[best + 1])
+    # Without a change of sign the minimum is rounding: residuals that are all 0 have it anywhere.
     if not gradient(left) < 0 < gradient(right):
         return None
     distance = float(np.exp(scipy.optimize.root_scalar(gradient, bracket=(left, right), xtol=1e-14).root))

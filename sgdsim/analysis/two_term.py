@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.analysis.bootstrap import RESAMPLES
 from sgdsim.analysis.fits import finite_samples, resampled_means
 from sgdsim.analysis.goodness import judged
 from sgdsim.errors import ArgumentError
@@ -40,7 +41,7 @@ def fit_two_term(
     u: ArrayLike,
     v: ArrayLike,
     samples: Sequence[Float[np.ndarray, " replicas"]],
-    resamples: int = 400,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> TwoTermLaw:
     """Fits mean(y) = a u + b v to points of which every replica is known.
@@ -100,6 +101,7 @@ class _Design:
             if not value.any():
                 raise ArgumentError(name, "not be 0 at every point", value.tolist())
         scaled = np.stack([value / sem for value in terms.values()], axis=1)
+        # Columns of length 1: whether they are proportional does not depend on the units of u and v.
         lengths = np.linalg.norm(scaled, axis=0)
         columns = scaled / lengths
         if len(mean) < 2 or np.linalg.svd(columns, compute_uv=False)[1] <= PROPORTIONAL:

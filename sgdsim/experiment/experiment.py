@@ -81,6 +81,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     system = _find_system(source.document.get("system"), complaints)
     if system is not None and "start" not in source.document and _takes_nothing(system.start_section):
         tables["start"] = {}
+    # Hints about keys in a wrong table need those of all, which only the system knows.
     complaints.homes = {} if system is None else _homes(system)
     sections = {
         name: check_table(section, tables[name], (name,), complaints) if name in tables else None
@@ -88,6 +89,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     }
     alone = asks_for_none(sections.get("simulator"))
     optional = {name: {} for name, spared in (("start", "start" in tables), ("ensemble", alone)) if spared}
+    # A table that may be left out stands here as an empty one, so that it is not told as missing.
     check_table(Document, optional | source.document, (), complaints)
     fits = {name: _read_fit(name, fit, complaints) for name, fit in tables["fits"].items()}
     points = _read_points(sections["report"], complaints)

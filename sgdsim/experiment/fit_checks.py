@@ -18,6 +18,7 @@ from sgdsim.laws.power import PowerFit
 
 def check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Cell]) -> None:
     """Complains about fits of what the cells do not have; `fits` are tables with the keys of any law."""
+    # Of our own laws: those of packages are not imported for a word in a complaint.
     curves = {law.reach for law in LAWS.own.values()}
     for name, table in fits.items():
         path = ("fits", name)
@@ -66,6 +67,7 @@ def _check_own(law: Law[Any, Any], fit: Fit, path: KeyPath, builder: CellBuilder
     for key, name in fit.parameters.items():
         _check_parameter((*path, key), name, builder)
     rows = [cell.problem.parameters() for cell in cells]
+    # A parameter that there is not has its own complaint.
     named = [name for name in fit.parameters.values() if name in builder.parameters]
     missing = law.misses(fit, {name: [float(row[name]) for row in rows] for name in named})
     if missing is not None:

@@ -47,18 +47,19 @@ class Bias(Law[BiasFit, FittedBias]):
     columns = headings("fit, of, against, intercept, intercept / s.e., coefficient, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The scalar observables."""
+        """The scalar observables: a line needs a theory of the same quantity."""
         return tuple(names)
 
     def fit(self, fit: BiasFit, members: Members) -> FittedBias:
         """A straight line in 1/against."""
         rows = [final(cell, fit.quantity) for cell in members.cells]
+        # The error of the difference is that of the simulation: theory has none.
         points = [[x, mean - theory, sem] for x, (mean, sem, theory) in zip(members.x(fit), rows, strict=True)]
         law, problem = attempt(lambda: fit_bias(*map(list, zip(*points, strict=True))))
         return FittedBias(**fit.model_dump(), **numbers(law), points=points, problem=problem)
 
     def headline(self, found: FittedBias) -> str:
-        """Intercept and coefficient."""
+        """The intercept and the coefficient of 1/x, and how well the line holds."""
         return (
             f"{found.quantity} - theory = {_intercept(found)} + c/{found.against} with c = {_coefficient(found)};"
             f" {judgement(found)}"

@@ -81,7 +81,7 @@ class PairFit(Fit, frozen=True):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Both."""
+        """Those of both terms, by their keys."""
         return {"against": self.against, "second": self.second}
 
     @property
@@ -183,6 +183,7 @@ class Law(abc.ABC, Generic[Keys, Found]):
 
         **Raises:** ArgumentError where what the system has under the law's name lacks one of these methods.
         """
+        # A Protocol at run time sees names of methods, not what they take: more than that is for a type checker.
         found = system.expectations.get(self.name)
         if found is not None and (self.expects is None or not isinstance(found, self.expects)):
             argument = f"System.expectations[{self.name!r}] of {system.name}"

@@ -49,7 +49,7 @@ class Onset(Law[OnsetFit, FittedOnset]):
     columns = headings("fit, of, through, against, onset, between, expected, off by")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The scalar observables."""
+        """The scalar observables, which have a value at the last save time."""
         return tuple(names)
 
     def fit(self, fit: OnsetFit, members: Members) -> FittedOnset:

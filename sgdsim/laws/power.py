@@ -92,7 +92,7 @@ class Power(Law[PowerFit, FittedPower]):
     columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """All."""
+        """All of them: deviations, scalar observables, and when a level is reached."""
         return (*DEVIATIONS, *names, *COLUMNS)
 
     def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:
@@ -104,6 +104,7 @@ class Power(Law[PowerFit, FittedPower]):
     def fit(self, fit: PowerFit, members: Members) -> FittedPower:
         """A power law over the cells."""
         x = members.x(fit)
+        # All cells are asked: how many do not reach a level tells more than that one does not.
         samples, points, failed = _points(fit, members, x)
         mean, sem, theory = np.array(points).T
         alone = all(map(is_alone, members.cells))
@@ -204,6 +205,7 @@ def _points(fit: PowerFit, members: Members, x: Sequence[float]) -> tuple[list[n
     """What is fitted at every x: the replicas' values (where they are known), the points, and why some are missing."""
     samples, points, failed = [], [], []
     for abscissa, cell in zip(x, members.cells, strict=True):
+        # At against = 1 the logarithm is 0, and no law with it goes through the point.
         divisor = abs(math.log(abscissa)) or math.nan if fit.log else 1.0
         if (values := each_replica(fit.quantity, cell)) is not None:
             samples.append(values / divisor)
@@ -227,6 +229,7 @@ def _try_power(
 
 def _unweighted(x: list[float], values: np.ndarray) -> PowerLaw:
     """The power law through numbers without errors."""
+    # Mean and error 1 at every point are equal weights in the logarithm.
     slope, constant = weighted_law(x, np.ones(len(x)), np.ones(len(x)), values)
     return PowerLaw(slope=slope, constant=constant, **judged(math.nan, len(x) - 2, slope=math.nan, constant=math.nan))
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Num
 
+from sgdsim.analysis.bootstrap import mean_and_sem
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.errors import ArgumentError
@@ -61,6 +62,7 @@ def _crossing(data: xr.Dataset, risk: str, level: float, column: str) -> Point:
     x: Num[np.ndarray, " times"] = data[column].values
     if is_alone(data):
         return math.nan, math.nan, first_crossing(x, data[f"{risk}_theory"].values, level)[0]
+    # The curve of the mean, not the mean of crossings: a replica that never crosses would have none.
     crossing, error = first_crossing(x, data[risk].values, level, data[f"{risk}_sem"].values)
     if f"{risk}_theory" not in data:
         return crossing, error, math.nan
@@ -82,11 +84,3 @@ def deviation(data: xr.Dataset, name: str) -> tuple[float, float]:
     if name in EACH_DEVIATION:
         return mean_and_sem(data[name].values)
     return (float(data[name]), float(data[f"{name}_sem"])) if name in data else (math.nan, math.nan)
-
-
-def mean_and_sem(values: Float[np.ndarray, " replicas"]) -> tuple[float, float]:
-    """Mean and standard error of the finite values."""
-    finite = values[np.isfinite(values)]
-    if len(finite) < 2:
-        return float(finite[0]) if len(finite) else math.nan, math.nan
-    return float(finite.mean()), float(finite.std(ddof=1) / math.sqrt(len(finite)))

@@ -55,7 +55,7 @@ class Threshold(Law[ThresholdFit, FittedThreshold]):
     )
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The relaxation time."""
+        """The relaxation time alone, which is what diverges."""
         return (RELAXATION,)
 
     def fit(self, fit: ThresholdFit, members: Members) -> FittedThreshold:
@@ -64,10 +64,12 @@ class Threshold(Law[ThresholdFit, FittedThreshold]):
         for x, cell in zip(members.x(fit), members.cells, strict=True):
             try:
                 points.append([x, quantity_of(members.system, fit.quantity, fit.level, cell)[0]])
+            # No mistake but a result: beyond the threshold nothing relaxes, and the figure marks these cells.
             except NotReachedError:
                 missed.append(x)
             except ArgumentError as error:
                 problem = f"{reason(error)} (at {fit.against} = {x:g})"
+        # From the threshold on: windows of the fit begin at the first point.
         points.sort()
         if problem is None:
             law, problem = attempt(lambda: fit_threshold([x for x, _ in points], [tau for _, tau in points]))

@@ -77,6 +77,7 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
         points = [quantity_of(members.system, fit.quantity, None, cell)[:2] for cell in members.cells]
         mean, sem = map(list, zip(*points, strict=True))
         replicas = [each_replica(fit.quantity, cell) for cell in members.cells]
+        # All or none: errors of both kinds in one fit would be weighed against each other.
         known = [values for values in replicas if values is not None]
         law, problem = attempt(
             lambda: fit_two_term(u, v, known) if len(known) == len(u) else fit_two_term_to_means(u, v, mean, sem)

@@ -67,6 +67,7 @@ class GaussianLaw(ParticleLaw):
 
     def __call__(self, normals: Array) -> Array:
         """mean + std z."""
+        # Ranks are not promoted silently: mean and std are given the axes of the normals.
         shape = (-1, *[1] * (normals.ndim - 1))
         return self.mean.astype(normals.dtype).reshape(shape) + self.std.astype(normals.dtype).reshape(shape) * normals
 
@@ -77,7 +78,7 @@ def first_weight(w: Components) -> Float[Array, "*batch"]:
 
 
 def radius(w: Components) -> Float[Array, "*batch"]:
-    """|w|."""
+    """|w|, the Euclidean norm of the weights of a particle, by which the radial model is told apart."""
     return jnp.sqrt(dot(w, w))
 
 
@@ -123,11 +124,13 @@ class Model(eqx.Module):
             raise ArgumentError("law", f"give a particle at most {MOST_WEIGHTS} weights", law.dim)
         for check, part in ((check_law, law), (check_draw, data), (check_loss, loss)):
             check(part)
+        # On shapes alone, here: inside a loop a wrong shape would broadcast to numbers that look right.
         check_feature(feature, law.dim, data.points.shape[1])
         check_coordinate(coordinate, law.dim)
         loss.check_labels(data.known_labels)
         self.name, self.feature, self.loss, self.data, self.law = name, feature, loss, data, law
         self.coordinate, self.window = coordinate, interval("window", window)
+        # Of a sampler the best function of the input is not known: its risk is reported as it is.
         atoms = isinstance(data, Atoms)
         self.least_risk = loss.least(np.asarray(data.labels), np.asarray(data.weights)) if atoms else 0.0
         if not math.isfinite(self.least_risk):

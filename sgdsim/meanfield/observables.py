@@ -46,6 +46,7 @@ def predictions(
     def values(x: Float[Array, " inputs"]) -> Float[Array, "N lanes"]:
         return model.feature(W, tuple(x.astype(W[0].dtype)))
 
+    # A loop over points compiles once; written out, 2048 of them would be as many loops over the particles to compile.
     if len(points) > UNROLLED:
         return jax.lax.map(lambda x: average(values(x), weights), points)
     if jnp.ndim(weights):
@@ -69,6 +70,8 @@ def observe_particles(
     model: Model, W: Positions, scale: Float[Array, ""] | float, edges: Float[Array, " edges"]
 ) -> Observables:
     """Excess risk, m, mean, variance, and the histogram where there are bins. `scale` is N^(-a)."""
+    # A sum of N numbers in float32 is off by about sqrt(N) 6e-8 of them, which the errors of many replicas would
+    # show.
     W = tuple(w.astype(jnp.float64) for w in W)
     outputs = predictions(model, W, scale, model.data.points)
     means = [jnp.mean(w, axis=0) for w in W]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.contracts import Problem, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
-from sgdsim.recovery.path import Path
+from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import SignalOverlaps
 
@@ -35,6 +35,7 @@ def moments(alpha: float, eta: float, count: int) -> SpectralMoments:
     nodes = count // 2 + 2
     theta = np.pi * np.arange(1, nodes + 1) / (nodes + 1)
     weights = 2 * alpha * np.sin(theta) ** 2 / (nodes + 1)  # of rho l dl
+    # alpha + 1 + 2 sqrt(alpha) cos(theta) would cancel near the lower edge at alpha = 1, where l is divided by.
     l = (1 - math.sqrt(alpha)) ** 2 + 4 * math.sqrt(alpha) * np.cos(theta / 2) ** 2  # noqa: E741
     power, nu = np.ones(nodes), np.empty((3, count))
     for k in range(count):
@@ -43,14 +44,10 @@ def moments(alpha: float, eta: float, count: int) -> SpectralMoments:
     return SpectralMoments(*nu)
 
 
-class RegressionCurve(Curve):
+class RegressionCurve(SharedCurve):
     """The closed form for one problem, on the host."""
 
     problem: Recovery
-
-    def __call__(self, initial: SignalOverlaps, times: Float[Array, " times"]) -> Observables:
-        """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
-        raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
 
     def solve(self, initial: SignalOverlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Observables at the steps rint(t/eta).
@@ -64,6 +61,8 @@ class RegressionCurve(Curve):
         """
         problem, at = self.problem, self.problem.steps(times)
         m0, C00 = float(initial.m), float(initial.C)
+        # Beyond the largest stable eta the powers overflow: `Path.observe` marks what is left as grown beyond all
+        # numbers.
         with np.errstate(over="ignore", invalid="ignore"):
             nu = moments(problem.alpha, problem.eta, 2 * int(at.max()) + 1)
             V, Delta0 = problem.eta**2 * (1 / problem.b - 1), 1 - 2 * m0 + C00

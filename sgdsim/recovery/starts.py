@@ -56,5 +56,6 @@ def exact_start(
     overlaps: SignalOverlaps, signal: Float[Array, "N lanes"], other: Float[Array, "N lanes"]
 ) -> Float[Array, "N lanes"]:
     """x(0) = m0 x* + sqrt(C00 - m0^2) u, with u orthogonal to x* and of the same length."""
+    # m0^2 = C00 may round to just below 0.
     across = jnp.sqrt(jnp.maximum(overlaps.C - overlaps.m**2, 0.0))
     return jnp.asarray(overlaps.m)[None, :] * signal + across[None, :] * other

@@ -93,6 +93,7 @@ class Stored(Curves):
     def _first(self) -> Sequence[str]:
         """The risk, and the scalars in the system's own order."""
         cells = self.summary.cells
+        # A JSON object has no order that every writer keeps: the risk is told by its name.
         return list(dict.fromkeys([self.summary.risk, *(cells[0].final if cells else ())]))
 
     @property

@@ -139,6 +139,7 @@ class Summary(Record, frozen=True):
         remedy = f"write it anew: sgdsim run {path.parent}"
         try:
             content = json.loads(path.read_text())
+            # The version first: what another one has written may fit these classes by chance.
             found = content.get("format", 1)
             if found != FORMAT:
                 raise ExperimentError([f"{path}: is of format {found}, and this version reads {FORMAT}; {remedy}"])
@@ -147,13 +148,14 @@ class Summary(Record, frozen=True):
             raise ExperimentError([f"{path}: is damaged ({_first(error)}); {remedy}"]) from None
 
     def text(self) -> str:
-        """The file's content."""
+        """The file's content: JSON with two blanks to a level, in which no number is NaN."""
         return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of the file, every law's entry of `fits` in it."""
     found = Summary.model_json_schema(mode="serialization")
+    # In one call, so that what laws share is defined once.
     refs, laws = models_json_schema([(law.found, "serialization") for law in LAWS.values()])
     found["$defs"] |= laws["$defs"]
     found["properties"]["fits"]["additionalProperties"] = {"oneOf": list(refs.values())}

@@ -109,6 +109,7 @@ def draw_law_in_p_ratio(run: Stored, name: str | None = None, ax: Axes | None = 
         axes.plot(v, predicted / x**points.power / points.growth(v), **THIN)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(fit.second), ylabel=RATIO)
+    # The widths that were measured are marked; beyond them, where theory alone goes, powers of ten.
     decades = 10.0 ** np.arange(2, np.log10(_end(points)) + 1e-9)
     mark_widths(axes, np.append(points.v, decades[decades > 2 * points.v.max()]))
     return axes

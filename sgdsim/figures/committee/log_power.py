@@ -96,6 +96,7 @@ def _series(run: Stored, fit: FittedLogPower) -> dict[str, list[int]]:
     """
     cells = [run.summary.cells[index] for index in fit.cells]
     values = {name: [cell.axes[name] for cell in cells] for name in run.varying}
+    # An axis that differs at every point tells nothing apart.
     most = min(MOST_SERIES, len(cells) - 1)
     few = {name: len(set(some)) for name, some in values.items() if 1 < len(set(some)) <= most}
     if not few:
@@ -137,6 +138,7 @@ def mark_widths(axes: Axes, values: Float[np.ndarray, " points"]) -> None:
     """Ticks of a logarithmic axis at values that occur, as many as stand apart."""
     chosen: list[float] = []
     for value in np.unique(values):
+        # In units of the axis: the longer it is, the farther two ticks have to be apart.
         if not chosen or value / chosen[-1] > np.ptp(np.log(values)) / 6 + 1.2:
             chosen.append(float(value))
     axes.set_xticks(chosen, [plain(value) for value in chosen])

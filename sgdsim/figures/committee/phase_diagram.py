@@ -52,6 +52,7 @@ class PhaseDiagramFigure(FigureKind):
         height = float(np.clip(0.52 * rows, 1.3, 4.5)) + 0.4
         figure = Figure(figsize=(WIDTH, height * len(panels) + 0.8), layout="constrained")
         axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+        # Four fifths of the width are cells; the rest is scale and labels.
         legible = 0.8 * WIDTH / columns >= LEAST_WIDTH
         for name, axis in zip(panels, axes, strict=True):
             draw_phase_diagram(run, name, axis, legible=legible)

@@ -31,8 +31,10 @@ class Map:
     def of(cls, run: Stored) -> "Map":
         """The cells of largest d at every (delta, kappa)."""
         cells: dict[Place, CellSummary] = {}
+        # The largest dimension comes last and stays.
         for cell in sorted(run.summary.cells, key=lambda cell: cell.parameters[SIZE]):
             cells[_place(cell)] = cell
+        # Cells are as large as the least distance of two: a grid with a gap has a gap, and no cell covers another.
         steps = [min(np.diff(np.unique(values)), default=1.0) for values in zip(*cells, strict=True)]
         mu, rho = (next(iter(cells.values())).parameters.get(name, 0.0) for name in ("mu", "rho"))
         lines = {"blue": rho * mu - mu, "red": rho * mu - (1 + mu) / 2}

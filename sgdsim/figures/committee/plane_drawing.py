@@ -47,6 +47,7 @@ def draw_measured(axes: Axes, plane: Map, one: Measured, legible: bool) -> None:
     """One square for each value, its number in it where there is room, and the colour scale."""
     numbers = [value for parts in one.values.values() for value, _ in parts]
     low, high = min(numbers), max(numbers)
+    # A scale of one value has no length, and would be divided by.
     if low == high:
         low, high = (low / 2, high * 2) if one.norm is LogNorm else (low - 0.5, high + 0.5)
     colours = ScalarMappable(one.norm(low, high), SHADES)
@@ -65,9 +66,11 @@ def draw_measured(axes: Axes, plane: Map, one: Measured, legible: bool) -> None:
         _mark_diverged(axes, plane, place, legible)
     axes.set_title(one.title, loc="left")
     figure = axes.get_figure(root=True)
+    # pyright sees an Axes that may stand in no figure.
     assert figure is not None
     bar = figure.colorbar(colours, ax=axes, pad=0.01, aspect=14)
     ticks = [float(tick) for tick in cast(Normalize, colours.norm).inverse(np.linspace(0, 1, TICKS))]
+    # Written out: a logarithmic scale of less than a decade would have no labelled tick.
     bar.set_ticks(ticks, labels=[plain(tick, digits=2).replace("-", "\N{MINUS SIGN}") for tick in ticks])
     bar.minorticks_off()
     bar.set_label(one.unit)
@@ -75,6 +78,7 @@ def draw_measured(axes: Axes, plane: Map, one: Measured, legible: bool) -> None:
 
 def _write(axes: Axes, place: Place, text: str, colour: tuple[float, ...]) -> None:
     """A number that can be read on its square and on the line that crosses it; the same on a dark page."""
+    # Luma of ITU-R 601: what the eye takes for bright.
     bright = np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5
     box = {"facecolor": colour, "linewidth": 0, "pad": 0.8}
     text = text.replace("-", "\N{MINUS SIGN}") if text != "-" else "\N{EN DASH}"

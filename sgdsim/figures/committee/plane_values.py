@@ -47,6 +47,7 @@ def _risk(run: Stored, plane: Map) -> Measured:
     values = {}
     for place, cell in plane.cells.items():
         mean = cell.final[name].mean if name in cell.final else None
+        # The shades are logarithmic: a mean that is not > 0 has none.
         values[place] = [(mean, plain(mean, digits=2))] if mean is not None and mean > 0 else []
     symbol = f"${run.symbol(name)}$" if name else ""
     return Measured(f"final {run.words(name)} at {at}", symbol, "none finite", LogNorm, values)
@@ -116,6 +117,7 @@ def comparison(run: Stored) -> str:
     fits = _along_size(run)
     if not fits:
         return ""
+    # At finite d the bound may be another power: measured beside it would look like a contradiction.
     if not _same_d(fits):
         return (
             " The exponents of theory are those of the bound log(p) sqrt(dt) as d grows; at the d of the grid they may"

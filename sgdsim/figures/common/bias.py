@@ -32,7 +32,7 @@ class BiasFigure(FigureKind):
         return "" if run.laws(FittedBias) else LACKS
 
     def caption(self, run: Stored) -> str:
-        """Points, lines, intercepts."""
+        """What points, lines and intercepts are, and which lines do not hold."""
         against = " and ".join(dict.fromkeys(law.against for law in run.laws(FittedBias).values()))
         return (
             f"Mean over replicas minus theory at the final time, with its standard error, against 1/{against}. Lines: "
@@ -69,6 +69,7 @@ def draw_bias(run: Stored, name: str | None = None, ax: Axes | None = None) -> A
     groups = pick(panels(run.laws(FittedBias)), name, LACKS)
     axes = panel(ax)
     right = max((1 / numbers(law.points)[:, 0]).max() for law in groups.values())
+    # From 0 on: what the figure is about is where the line meets 1/x = 0.
     span = np.array([0.0, 1.08 * right])
     for index, (group, law, colour) in enumerate(zip(groups, groups.values(), colours(len(groups)), strict=True)):
         x, difference, sem = numbers(law.points).T

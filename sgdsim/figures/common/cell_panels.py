@@ -45,6 +45,7 @@ def classes_of(run: Curves) -> tuple[str | None, ...]:
     """Of every cell, the parameter all of whose values are names of colours."""
     rows = run.parameters
     for name in rows[0] if rows else ():
+        # By its values, not by its name: which parameter a system calls by colours is the system's matter.
         if all(row.get(name) in NAMED_COLOURS for row in rows):
             return tuple(row[name] for row in rows)
     return (None,) * len(rows)
@@ -67,6 +68,7 @@ def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[
     factors: list[tuple[str, ...]] = []
     for name in names:
         for index, group in enumerate(factors):
+            # Axes that run together, as those of a zip group, have no more pairs of values than either has values.
             both = len(_values(axes, (*group, name)))
             if both == len(_values(axes, group)) or both == len(_values(axes, (name,))):
                 factors[index] = (*group, name)
@@ -109,4 +111,5 @@ def _mixed(colour: str, mix: float) -> str:
 def marks_of(layout: PanelLayout, cells: Mapping[int, str], cell: int, index: int) -> dict[str, Any]:
     """A few marks along the curve: those of its class if the panel's cells are of several, else of its order."""
     named = NAMED_MARKERS[layout.classes[cell] or ""] if layout.mixed(cells) else MARKERS[index % len(MARKERS)]
+    # Marks begin at different places: curves that lie on one another still show all of theirs.
     return {"marker": named, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}

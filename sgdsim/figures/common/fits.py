@@ -74,9 +74,11 @@ def along(laws: Mapping[str, Found]) -> Along[Found] | None:
     """The laws of the groups of one name along an axis; None where no axis of numbers has two values."""
     rows = [(coordinates(group), law) for group, law in laws.items()]
     values = {name: {row[name] for row, _ in rows} for name in rows[0][0]}
+    # Names of groups are texts, as the summary holds them: an axis of words has no order to be drawn in.
     numeric = [name for name, some in values.items() if len(some) > 1 and all(map(_is_number, some))]
     if not numeric:
         return None
+    # The longest axis makes curves; the others tell them apart.
     axis = max(numeric, key=lambda name: len(values[name]))
     curves: dict[str, list[tuple[float, Found]]] = {}
     for row, law in rows:

@@ -80,6 +80,8 @@ class RiskFigure(FigureKind):
             axis.set_title(title_of(layout, title, cells))
             if not shared and len(cells) > 1:
                 axis.legend(handles=_keys(run, layout, cells), loc="lower left", fontsize=7)
+        # Cells of one colour are one comparison, and share the scale; those of several regions fall by different
+        # powers.
         if not layout.classed:
             lows, highs = zip(*(axis.get_ylim() for axis in axes.flat[: len(panels)]), strict=True)
             for axis in axes.flat[: len(panels)]:
@@ -101,7 +103,7 @@ def draw_risk(
 ) -> Axes:
     """The learning curves: a positive scalar on logarithmic axes, its mean with both bands and, dashed, theory.
 
-    - `name`: of the observable V; by default the system's risk, its first scalar.
+    - `name`: of the observable V; by default the system's risk.
     - `cells`: a curve for each, labelled by its place in the grid; by default all with finite values.
     - `abscissa`: "t", "step" or "samples" (per dimension, where there is one); by default what the run asks for.
 
@@ -151,6 +153,7 @@ def _draw_curve(
     mean = bounded(rows[run.column(name)].to_numpy())
     for part in BANDS if run.simulated else ():
         width = rows[f"{name}_{part}"].to_numpy()
+        # A band that reaches 0 has no lower edge on a logarithmic axis: it ends three decades below the mean.
         low = np.maximum(mean - width, 1e-3 * mean)
         draw_band(axes, x, low, mean + width, style["color"], OPACITIES[part])
     axes.plot(x, mean, linewidth=1.5, **style)
@@ -167,6 +170,7 @@ def _draw_plateau(axes: Axes, run: Curves, cell: int, x: np.ndarray, mean: np.nd
     if ends is None:
         return
     stretch = float(x[-1] / run.times(cell)[-1])
+    # Straight in logarithms, as the curve is between its save times.
     heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
     places = np.array(ends) * stretch
     axes.plot(places, heights, "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=4)
@@ -183,6 +187,7 @@ def _x_label(run: Curves, cells: Iterable[int], abscissa: str) -> str:
         return r"samples per dimension, batch $\times\, \nu / d$" if run.per_dimension else "samples used"
     if abscissa == "step":
         return r"steps, $\nu$"
+    # A system whose time is the number of steps has no dt to speak of.
     counted = all(run.dt(cell) == 1 for cell in cells)
     return r"steps, $t = \nu$" if counted else r"time, $t = \nu\, dt$"
 

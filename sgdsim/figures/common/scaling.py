@@ -13,7 +13,7 @@ from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
 from sgdsim.figures.common.fits import panels
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
@@ -104,7 +104,7 @@ def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -
     axes, first = panel(ax), next(iter(series.values()))
     for index, (group, fit) in enumerate(series.items()):
         x, mean, sem = np.array(fit.points, np.float64).T
-        span, style = _span(x), _style(index)
+        span, style = around(x), _style(index)
         axes.errorbar(x, mean, sem, label=_label(group, fit), **style)
         axes.plot(span, fit.at(span), color=style["color"])
         predicted = _predicted(fit)
@@ -131,18 +131,13 @@ def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = N
         predicted = _predicted(fit)
         if predicted is not None:
             axes.plot(x, predicted / law, **CROSSES)
-        _draw_guide(axes, fit, _span(x), _guide_colour(series, index), divided=True)
+        _draw_guide(axes, fit, around(x), _guide_colour(series, index), divided=True)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(first.against), ylabel="measured / fit")
     left, right = axes.get_xlim()
     if right > 10 * left:  # a power of ten has its label; others would overlap
         axes.xaxis.set_minor_formatter(NullFormatter())
     return axes
-
-
-def _span(x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " span"]:
-    """Where a law is drawn: a little beyond its points."""
-    return np.geomspace(x.min() / 1.3, x.max() * 1.3, 64)
 
 
 def _style(index: int) -> dict[str, Any]:
@@ -186,6 +181,7 @@ def _draw_guide(axes: Axes, fit: FittedPower, span: np.ndarray, colour: str, *, 
     if guide is None:
         return
     slope, source = guide
+    # The guide has the slope of theory and the height of the fit: it crosses it in the middle of a logarithmic axis.
     middle = np.sqrt(span[0] * span[-1])
     ratio = (span / middle) ** (slope - number(fit.slope))
     heights = ratio if divided else ratio * fit.at(span)

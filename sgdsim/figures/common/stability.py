@@ -69,12 +69,14 @@ def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None)
         style = {"color": palette[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "capsize": 2.5}
         axes.errorbar(x, onset, error, label=label, linewidth=1.2, **style)
         known = np.isfinite(expected)
+        # One expected onset is a line: a curve through one point is not seen.
         if known.sum() == 1:
             axes.axhline(expected[known][0], color=palette[index], linewidth=1.0, linestyle=DASHES)
         elif known.any():
             axes.plot(x[known], expected[known], color=palette[index], linewidth=1.0, linestyle=DASHES)
     against = next(iter(one.curves.values()))[0][1].against
     axes.set(xscale="log" if one.logarithmic else "linear", yscale="log", xlabel=math_name(one.axis))
+    # Onsets span less than a decade as a rule, in which powers of ten may write no number at all.
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -77,12 +77,14 @@ def draw_threshold(run: Stored, name: str | None = None, ax: Axes | None = None)
         span = _span(law)
         axes.plot(number(law.threshold) + span, law.beyond(span), color=colour, linewidth=1.1)
         _draw_range(axes, law, colour)
+        # At the upper edge whatever the scale of times is: these cells have none.
         missed = numbers(law.missed)
         height = np.full(len(missed), 0.97 - 0.035 * index)
         place = axes.get_xaxis_transform()
         axes.plot(missed, height, "^", color=colour, markersize=3.5, fillstyle="none", transform=place)
     low, high = _limits(groups)
     arrows = any(law.missed for law in groups.values())
+    # Room for the rows of arrows, one for each group, above the longest time.
     room = min(0.5, 0.04 + 0.035 * len(groups)) if arrows else 0.0
     axes.set(yscale="log", ylim=(low, low * (high / low) ** (1 / (1 - room))))
     level = plain(next(iter(groups.values())).level)
@@ -117,6 +119,7 @@ def _span(law: FittedThreshold) -> Float[np.ndarray, " span"]:
     """Distances from the threshold over which a law is drawn: from where it is as long as the longest time."""
     away = numbers(law.points)[:, 0] - number(law.threshold)
     longest, prefactor, exponent = (number(value) for value in (law.longest, law.prefactor, law.exponent))
+    # The fitted threshold may lie beyond the nearest point of a wide window: such a point has no place on the law.
     near = min(away[away > 0].min(), (longest / prefactor) ** (-1 / exponent))
     return np.geomspace(near / 1.5, 1.1 * away.max(), 128)
 

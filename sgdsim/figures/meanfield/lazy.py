@@ -14,7 +14,7 @@ from sgdsim.figures.common.curves import BANDS, THEORY, alive, draw_band, is_log
 from sgdsim.figures.common.fits import by_axis, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, point_style
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.laws.power import FittedPower
 from sgdsim.store.stored import Stored
@@ -40,7 +40,7 @@ class LazyFigure(FigureKind):
         return "" if alive(run) else "a cell with a replica that stayed finite"
 
     def caption(self, run: Stored) -> str:
-        """The three panels."""
+        """What the three panels show, and what is dashed in each."""
         theory = " Dashed: the tangent-kernel limit, where there is one." if run.knows(run.risk) else ""
         return (
             "Left: mean squared displacement of a particle at the final time. Middle: largest distance of the "
@@ -96,7 +96,7 @@ def _draw_law(axes: Axes, exponent: float, law: FittedPower, index: int, colour:
     slope = rounded(law.slope, law.slope_error).replace("-", MINUS)
     label = f"$a$ = {exponent:g}: slope {slope}" + quality.label(law, "\n", ", fails")
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, colour))
-    span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
+    span = around(N, 1.25)
     axes.plot(span, law.at(span), color=colour, linewidth=1.2)
     expected = law.expected_slope
     if expected is not None:

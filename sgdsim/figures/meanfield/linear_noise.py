@@ -14,7 +14,7 @@ from sgdsim.figures.common.curves import THEORY
 from sgdsim.figures.common.fits import numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import point_style
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, series_colours
 from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
@@ -112,7 +112,7 @@ def _line(law: FittedTwoTerm, x: Float[np.ndarray, " points"]) -> Float[np.ndarr
 def _span(run: Stored, law: FittedTwoTerm) -> Float[np.ndarray, " span"]:
     """Where lines are drawn: a little beyond the points."""
     every = np.concatenate(list(_points(run, law).values()))[:, 0]
-    return np.geomspace(every.min() / 1.3, every.max() * 1.3, 128)
+    return around(every, count=128)
 
 
 def _expected(law: FittedTwoTerm) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ from sgdsim.figures.common import quality
 from sgdsim.figures.common.fits import by_axis, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, marked, point_style
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
@@ -51,7 +51,7 @@ class RatesFigure(FigureKind):
         return "" if _series(run) else LACKS
 
     def caption(self, run: Stored) -> str:
-        """Points, lines, theory."""
+        """What is measured, what is fitted, and what is theory, left and right."""
         two = any(one.two for one in _series(run))
         lines = "a N^-(1 - beta) + b/N, fitted by weighted least squares" if two else "fitted power laws"
         return (
@@ -116,9 +116,10 @@ def _draw_law(axes: Axes, one: Series, index: int) -> None:
     N, mean, sem = numbers(one.power.points).T
     label = rf"$\beta$ = {one.beta:g}"
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, one.colour))
-    span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
+    span = around(N, 1.25)
     fitted = one.power.at(span) if one.two is None else _two_terms(one.two, span)
     axes.plot(span, fitted, color=one.colour, linewidth=1.3)
+    # Through the middle of the points: the slope is what theory says, not the height.
     middle = np.exp(np.log(N).mean())
     height = np.exp(np.log(mean).mean())
     axes.plot(span, height * (span / middle) ** one.exponent, color=one.colour, zorder=3, **GUIDE)

@@ -68,6 +68,7 @@ class LinearisedKernel(Kernel):
             W = drive.move(model, W, drive.outputs(model, W, system.scale, drawn), drawn)
             return W, m - jnp.sum(state.K * self._pushes(m, key, number, drawn)[None], axis=1)
 
+        # K stays that of the start: this is what linearised means, and why it is no part of the carry.
         W, m = steps_loop(first, first + n_steps, step, (state.system.W, state.m))
         return LinearisedState(ParticleState(W=W, keys=keys, step=first + n_steps), state.start, m, state.K)
 
@@ -80,6 +81,7 @@ class LinearisedKernel(Kernel):
         total = jnp.zeros_like(m)
         for index in drive.draw_atoms(self.system.model, key, step):
             _, y = atoms.atom(index, m.dtype)
+            # A mask in place of a scatter: it is elementwise, and adds in the same order on every device.
             seen = jnp.arange(len(m))[:, None] == (index // atoms.labels.shape[1])[None]
             total = total + jnp.where(seen, self.system.model.loss.slope(m, y[None]), 0)
         return total * jnp.asarray(drive.dt / drive.batch, m.dtype)
@@ -106,4 +108,5 @@ def tangent_kernel(model: Model, W: Positions) -> Float[Array, "J J lanes"]:
     def row(x: Float[Array, " inputs"]) -> Float[Array, "J lanes"]:
         return jax.lax.map(lambda y: entry(x, y), points)
 
+    # A pair of points at a time: all gradients at once would be J dim N numbers in every lane.
     return jax.lax.map(row, points)

@@ -30,6 +30,7 @@ def drive_of(problem: MeanField) -> Drive:
 
 
 def _own_sde(model: Model) -> type[Drive]:
+    # With one weight Sigma is a number, whose root needs one normal; else there is one for every atom.
     return OwnScalarSde if model.dim == 1 else OwnSde
 
 
@@ -74,6 +75,7 @@ class ParticleKernel(Kernel):
 
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> ParticleState:
         """Particles of the start."""
+        # Drawn in float64 and rounded once.
         W = start_particles(self.model, self.N, initial, (keys[0], keys[1]))
         return ParticleState(W=tuple(w.astype(self.dtype) for w in W), keys=keys, step=jnp.zeros((), jnp.int64))
 

@@ -40,7 +40,8 @@ def hermite_nodes(model: Model, count: int = NODES) -> tuple[Positions, Float[Ar
 
 
 def drift(model: Model, W: Positions, m: Float[Array, "J 1"]) -> Positions:
-    """-h(W, m)."""
+    """-h(W, m) = -sum_j c_j(m) grad F_j(W), the velocity of every particle at the law's m."""
+    # Only m tells particles of one another: everything else of a step is each particle's own.
     c, _ = atoms_of(model).coefficients(model.loss, m)
     return sum_pulls(model, W, -c)
 
@@ -61,6 +62,7 @@ def rk4(velocity: Callable[[State, Array], State], W: State, t: Array, dt: Array
 
 def mean_output(model: Model, W: Positions, weights: Weights) -> Float[Array, "J 1"]:
     """m of particles that stand in one or several columns: the mean over the columns."""
+    # Columns are one system: each has the mean of its own particles, and all have as many.
     return jnp.mean(predictions(model, W, weights, model.data.points), axis=1, keepdims=True)
 
 
@@ -91,7 +93,7 @@ def evolve(
 
 
 def itself(W: Positions) -> Positions:
-    """The particles."""
+    """The particles as they are: what `follow` sees unless it is told otherwise."""
     return W
 
 
@@ -110,6 +112,7 @@ def follow(
 
     def until(carry: tuple[Positions, Array], t: Array) -> tuple[tuple[Positions, Array], Any]:
         W, before = carry
+        # Steps of equal length that end at the save time itself: nothing is interpolated in time.
         count = jnp.ceil((t - before) / longest).astype(jnp.int64)
         dt = (t - before) / jnp.maximum(count, 1)
         W = steps_loop(0, count, lambda i, V: rk4(velocity, V, before + i * dt, dt), W)
@@ -122,6 +125,7 @@ def quantile_grid(
     reach: float = 9.0, count: int = 6001
 ) -> tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]:
     """Standard normal values on a grid, and the chance to be below them."""
+    # Beyond 9 standard deviations lies 1e-19 of the mass.
     z = np.linspace(-reach, reach, count)
     return z, ndtr(z)
 

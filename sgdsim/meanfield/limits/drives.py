@@ -95,6 +95,7 @@ class OwnSgd(Drive):
 
         def term(i: int) -> Positions:
             x, y = atoms.atom(drawn[i], dtype)
+            # Atoms are in the order (j, k): labels of one input share its output.
             output = jnp.take_along_axis(outputs, drawn[i] // atoms.labels.shape[1], axis=0)
             return pull(model, W, x, factor * model.loss.slope(output, y))
 
@@ -130,6 +131,7 @@ class CommonSde(Drive):
     def pushes(self, model: Model, outputs: Array, drawn: Array) -> Float[Array, "J #lanes"]:
         """c_j dt + sqrt(eps) zeta_j, with the root of S in closed form: a rank-one change of a diagonal matrix."""
         c, s = atoms_of(model).coefficients(model.loss, outputs)
+        # The root of S needs no decomposition: LAPACK in batches would stop a GPU at every step.
         root = jnp.sqrt(s)
         u = _direction(c, root)
         zeta = root * (drawn - u * (shrink(u) * jnp.sum(u * drawn, axis=0))[None])
@@ -228,7 +230,7 @@ def sum_pulls(model: Model, W: Positions, weights: Float[Array, "J #lanes"]) -> 
 
 
 def minus(W: Positions, step: Positions) -> Positions:
-    """W - step."""
+    """W - step, weight by weight."""
     return tuple(w - s for w, s in zip(W, step, strict=True))
 
 
@@ -239,6 +241,7 @@ def add_up(count: int, term: Callable[[Any], Any]) -> Any:
         return jax.tree.map(jnp.add, total, more)
 
     first = term(0)
+    # Short sums are fused into one pass over the particles; long ones would be as long a program.
     if count <= UNROLLED:
         return reduce(add, (term(j) for j in range(1, count)), first)
     return jax.lax.fori_loop(1, count, lambda j, total: add(total, term(j)), first)
@@ -256,6 +259,7 @@ def _direction(c: Float[Array, "J #lanes"], root: Float[Array, "J #lanes"]) -> F
 
 def _even(values: Float[Array, "J *rest"]) -> Float[Array, "even *rest"]:
     """The rows, and a last one of zeros where their number is odd."""
+    # One evaluation of the generator gives normals for two atoms: an atom without slopes fills the last pair.
     odd = len(values) % 2
     return jnp.concatenate([values, jnp.zeros_like(values[:odd])]) if odd else values
 

@@ -125,6 +125,7 @@ def _evolve(model: Model, W: Positions, weights: Weights, dt: Float[Array, ""] |
 def _coefficients(state: State, p: Float[Array, " n"]) -> dict[str, Array]:
     """Averages over the nodes; the starts' fluctuation has covariance diag(p) - p p^T."""
     w, own, common, response = state
+    # The starts' fluctuation has no component along a constant: masses sum to 1.
     centred = response - (response @ p)[:, None]
     pooled = p @ centred  # of the mean deviation, to the fluctuation at each node
     return {

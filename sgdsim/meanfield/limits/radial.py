@@ -35,6 +35,7 @@ def is_radial(model: Model) -> bool:
     law = model.law
     if not isinstance(model.data, TwoGaussians) or not isinstance(law, GaussianLaw) or model.feature is not radial_step:
         return False
+    # Exactly equal numbers: a law that is nearly the same in all directions is another law.
     return bool(np.all(law.mean == 0) and np.all(law.std == law.std[0])) and model.coordinate is radius
 
 
@@ -89,6 +90,7 @@ def start_nodes(model: Model, count: int = NODES) -> tuple[Positions, Float[Arra
 
 def start_quantiles(model: Model, count: int = 4001) -> tuple[Positions, Float[np.ndarray, " count"]]:
     """Radii on a grid that holds all but 1e-12 of the law, and the chance to be below them."""
+    # isf, not 1 - ppf: near 1 a probability has no digits left to tell 1e-12 from.
     ends = scipy.stats.chi2.ppf(1e-12, model.dim), scipy.stats.chi2.isf(1e-12, model.dim)
     grid = np.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count)
     return (jnp.asarray(_width(model) * grid)[:, None],), scipy.stats.chi2.cdf(grid**2, model.dim)

@@ -24,12 +24,14 @@ from sgdsim.meanfield.observables import Positions
 LOG2 = 17
 """2^17 particles."""
 COLUMNS = 128
+"""Columns that the particles stand in."""
 _WORD = 20071
 """Of the columns' keys: the noise of a limit is the same in every session."""
 
 
 def sobol_start(model: Model, log2: int = LOG2) -> Positions:
     """Particles (2^log2/COLUMNS, COLUMNS) of the law."""
+    # Columns are lanes of the drives: 128 of them fill the vectors of every device.
     normals = sobol_normals(model.dim, log2).T.reshape(model.dim, -1, COLUMNS)
     return tuple(model.law(jnp.asarray(normals)))
 

@@ -6,7 +6,7 @@ report know these classes only, so a new system moves in without a change to any
 
 import abc
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -393,7 +393,9 @@ class System:
 
     name: str
     variables: Mapping[str, Variable]
-    """All observables by name. The first without dims is the risk: plateaus and levels are looked for in it."""
+    """All observables by name."""
+    risk: str
+    """The variable, without dims, that learning lets fall: plateaus and levels are looked for in it."""
     problem_section: type[BaseModel]
     start_section: type[BaseModel]
     theory_section: type[BaseModel]
@@ -405,13 +407,19 @@ class System:
     """Derived parameters that a plan shows of every cell, where they are no axis of the grid."""
     figures: tuple[str, ...] = ()
     """Figures of the report that are drawn for this system only."""
-    expected_slope: Any = None
-    """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
-    slope_assumes: Any = None
-    """(quantity, against, list of problems) -> what the expected slope takes for granted, in words, or None."""
-    expected_onset: Any = None
-    """(quantity, against, list of problems) -> where the quantity is expected to rise through a level, or None."""
+    expectations: Mapping[str, object] = field(default_factory=dict)
+    """What theory expects of a fitted law, by the law's name: an object with the methods of the Protocol that stands
+    beside the law as its `expects`, e.g. `sgdsim.laws.power.PowerExpectation`."""
     prediction: Prediction | None = None
     """Theory beyond a grid, of the systems that have it."""
-    expected_two_term: Any = None
-    """(quantity, against, second, list of problems) -> both coefficients of a law of two terms, or None."""
+
+    def __post_init__(self) -> None:
+        if self.risk not in self.scalars:
+            remedy = "Name it in `variables` without dims: it is one number for each replica and time."
+            raise ArgumentError("risk", f"be a scalar variable of the system {self.name}", self.risk, remedy)
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Names of the variables that are single numbers: the risk, then the others in the order of `variables`."""
+        names = [name for name, variable in self.variables.items() if not variable.dims]
+        return tuple(sorted(names, key=lambda name: name != self.risk))

@@ -138,14 +138,15 @@ def _stored(run: Run) -> Stored:
 
 
 def _order(data: xr.Dataset) -> tuple[str, ...]:
-    """The observables as the system of a Dataset orders them; none of a system that is not known by its name."""
+    """The observables as the system of a Dataset orders them, its risk first; none where the system is not known."""
     # Here and not above: with the systems comes JAX, which a stored run is drawn without.
-    from sgdsim.systems import load_system
+    from sgdsim.systems import is_known, load_system
 
-    try:
-        return tuple(load_system(data.attrs["system"]).variables)
-    except KeyError:
+    name = data.attrs.get("system", "")
+    if not is_known(name):  # that of a script, which only its problems carry
         return ()
+    system = load_system(name)
+    return tuple(dict.fromkeys((*system.scalars, *system.variables)))
 
 
 def _named(axes: Axes) -> Axes:

@@ -1,6 +1,7 @@
 """What installed packages add to sgdsim: entry points, found by name and imported on first use only.
 
-A package adds a system, a figure or a law by a line of its pyproject.toml, whose name is that of the object:
+A package adds a system, a figure or a law by a line of its pyproject.toml, whose name is that of the object, in the
+group sgdsim.systems, sgdsim.figures or sgdsim.laws:
 
     [project.entry-points."sgdsim.systems"]
     least_squares = "my_package.least_squares:SYSTEM"

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from sgdsim.contracts import Initial, Kernel, Observables, Problem, Simulator, Start, System, Theory
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.errors import ArgumentError
+from sgdsim.laws.catalogue import check_expectations
 
 ROUNDING = 1e-5
 """Relative size of what float32 leaves of an observable, after few steps and with room."""
@@ -113,6 +114,7 @@ def check_system(
     """
     if problem.system != system.name:
         raise ArgumentError("problem", f"be of the system {system.name!r}", problem.system)
+    check_expectations(system)
     if theory is None and compare:
         default = system.default_theory
         theory = default if default is not None and default.exists(problem) else None

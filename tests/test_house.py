@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from tests.house.counts import counts
+from tests.house.names import doubled
 from tests.house.source import ROOT, Module, modules
 
 SMALL = '''\
@@ -61,3 +62,13 @@ def test_the_house_keeps_its_own_rules():
     for name in ("bodies over 60 lines", "import violations"):
         assert found[name] == "0"
     assert found["public docstrings missing"].startswith("0 of ")
+
+
+def test_a_class_has_its_name_alone(tmp_path):
+    small = {}
+    for name, text in (("a", "class Law: pass\nclass _Own: pass"), ("b", "class Law: pass\nclass _Own: pass")):
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        small[name] = Module(name, path)
+    assert doubled(small) == {"Law": ["a", "b"]}
+    assert doubled(modules()) == {}

@@ -124,14 +124,19 @@ class Section(BaseModel):
     """Stands for the sections of an experiment file: the toy's experiments are built in Python."""
 
 
-def expected_slope(quantity, against, problems):
-    return {("sup_deviation", "dt"): 0.5, ("sup_deviation", "d"): -0.5}.get((quantity, against))
+class Slopes:
+    def slope(self, quantity, against, problems):
+        return {("sup_deviation", "dt"): 0.5, ("sup_deviation", "d"): -0.5}.get((quantity, against))
+
+    def assumes(self, quantity, against, problems):
+        return None
 
 
-def expected_two_term(quantity, against, second, problems):
-    """risk(1) of p components to first order in dt, with noise 1."""
-    left = np.exp(-2)
-    return (left / 2, (1 - 3 * left) / 2) if (quantity, against, second) == ("risk", "p", "dt") else None
+class TwoTerms:
+    def coefficients(self, quantity, against, second, problems):
+        """risk(1) of p components to first order in dt, with noise 1."""
+        left = np.exp(-2)
+        return (left / 2, (1 - 3 * left) / 2) if (quantity, against, second) == ("risk", "p", "dt") else None
 
 
 SYSTEM = System(
@@ -140,14 +145,14 @@ SYSTEM = System(
         "x": Variable("position", "x_i", ("component",)),
         "risk": Variable("excess risk", "R"),
     },
+    risk="risk",
     problem_section=Section,
     start_section=Section,
     theory_section=Section,
     simulator_section=Section,
     default_simulator=Walker(),
     default_theory=DecayTheory(),
-    expected_slope=expected_slope,
-    expected_two_term=expected_two_term,
+    expectations={"power": Slopes(), "two_term": TwoTerms()},
     telling=("p", "region"),
 )
 

@@ -96,4 +96,4 @@ class Recursion(Theory):
 
 
 VARIABLES = {"excess_risk": Variable("excess risk", "R"), "m": Variable("overlap with the teacher", "m")}
-SYSTEM = plain_system(LeastSquares, Aligned, OnePass, Recursion, variables=VARIABLES)
+SYSTEM = plain_system(LeastSquares, Aligned, OnePass, Recursion, variables=VARIABLES, risk="excess_risk")

@@ -1,17 +1,17 @@
 """The bias of a finite system against its limit: a straight line in 1/x, and where it meets 1/x = 0."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from sgdsim.analysis.goodness import judged
+from sgdsim.analysis.two_term import fit_two_term_to_means
 from sgdsim.errors import ArgumentError
 
 
 @dataclass(frozen=True)
-class Bias:
+class BiasLaw:
     """The fitted law difference = intercept + coefficient / x.
 
     Where the limit is right, `intercept` is 0 within its error. `chi2` is the sum of squared residuals in units of
@@ -31,13 +31,9 @@ class Bias:
     p_value: float
     widening: float
 
-    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-        """The law's value at x."""
-        return self.intercept + self.coefficient / np.asarray(x, np.float64)
 
-
-def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:
-    """Fits difference = intercept + coefficient / x by weighted least squares, Cov = (X^T W X)^-1, W = diag(sem^-2).
+def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> BiasLaw:
+    """Fits difference = intercept + coefficient / x by weighted least squares: the two terms are 1 and 1/x.
 
     **Arguments:**
 
@@ -55,11 +51,5 @@ def fit_bias(x: ArrayLike, difference: ArrayLike, sem: ArrayLike) -> Bias:
         raise ArgumentError("difference", "be finite at every point", difference.tolist())
     if not (np.isfinite(sem) & (sem > 0)).all():
         raise ArgumentError("sem", "be finite and > 0 at every point", sem.tolist())
-    scale = float(x.min())  # of order one: the columns of the design are then comparable
-    design = np.stack([np.ones_like(x), scale / x], axis=1) / sem[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    intercept, coefficient = np.linalg.lstsq(design, difference / sem, rcond=None)[0].tolist()
-    errors = np.sqrt(np.diag(covariance)).tolist()
-    residual = difference / sem - design @ np.array([intercept, coefficient])
-    judgement = judged(float(residual @ residual), len(x) - 2, intercept=errors[0], coefficient=errors[1] * scale)
-    return Bias(intercept=intercept, coefficient=coefficient * scale, **judgement)
+    line = fit_two_term_to_means(np.ones_like(x), 1 / x, difference, sem)
+    return BiasLaw(*dataclasses.astuple(line))

@@ -1,5 +1,6 @@
-"""Standard errors of any statistic of the replicas, by drawing the replicas again."""
+"""Standard errors over the replicas: of the mean, and of any statistic by drawing the replicas again."""
 
+import math
 from collections.abc import Callable
 from typing import SupportsFloat
 
@@ -8,6 +9,14 @@ from jaxtyping import Float
 
 RESAMPLES = 400
 """Bootstrap experiments: the error of an error bar is then 4 %."""
+
+
+def mean_and_sem(values: Float[np.ndarray, " replicas"]) -> tuple[float, float]:
+    """Mean and standard error of the finite values; the error of fewer than two is NaN, as is the mean of none."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 2:
+        return float(finite[0]) if len(finite) else math.nan, math.nan
+    return float(finite.mean()), float(finite.std(ddof=1) / math.sqrt(len(finite)))
 
 
 def with_error(
@@ -23,6 +32,7 @@ def with_error(
     The same data and seed give the same errors.
     """
     rng, count = np.random.default_rng(seed), len(samples[0])
+    # The same picks for all samples: what is correlated within a replica stays so.
     picks = rng.integers(count, size=(resamples, count))
     again = np.array([statistic(*(sample[pick] for sample in samples)) for pick in picks], np.float64)
     return np.asarray(statistic(*samples), np.float64), np.asarray(again.std(axis=0, ddof=1))

@@ -117,6 +117,7 @@ def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tu
 def _largest(moments: Moments) -> dict[str, tuple]:
     """max_t E |Omega - Omega_bar|_inf, with the error of the mean at that time; NaN where no replica is finite."""
     mean, sem = moments.mean[DEVIATION], moments.sem[DEVIATION]
+    # A mean is never below 0: -1 loses against every number, and wins where there is none.
     at = int(np.argmax(np.nan_to_num(mean, nan=-1.0)))
     text = DEVIATIONS[MAX_DEVIATION]
     return {
@@ -168,6 +169,7 @@ def merge_cells(datasets: Sequence[xr.Dataset], axes: Sequence[Mapping[str, Scal
         combine_attrs="override",
     )
     table = [{**data.attrs, **cell} for data, cell in zip(datasets, axes, strict=True)]
+    # A parameter of the cells is a coordinate; the system is one for all of them.
     system = {row.pop("system") for row in table}.pop()
     columns = {name: ("cell", np.array([row[name] for row in table]), _attrs(name)) for name in table[0]}
     cells = {"cell": ("cell", np.arange(len(datasets)), _attrs("point of the grid"))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sgdsim.analysis.bootstrap import RESAMPLES, mean_and_sem
 from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.numbers import rounded
 from sgdsim.errors import ArgumentError
@@ -35,10 +36,6 @@ class PowerLaw:
     p_value: float
     widening: float
 
-    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-        """The law's value at x."""
-        return self.constant * np.asarray(x, np.float64) ** self.slope
-
     def __str__(self) -> str:
         slope, constant = rounded(self.slope, self.slope_error), rounded(self.constant, self.constant_error)
         quality = in_words(self.chi2, self.dof, self.widening)
@@ -48,7 +45,7 @@ class PowerLaw:
 def fit_power_law(
     x: Sequence[float] | Float[np.ndarray, " points"],
     samples: Sequence[Float[np.ndarray, " replicas"]],
-    resamples: int = 400,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PowerLaw:
     """Fits mean(y) = constant * x^slope to points of which every replica is known.
@@ -72,6 +69,7 @@ def fit_power_law(
     design = _Design.of(x, mean, sem)
     rng = np.random.default_rng(seed)
     means = np.stack([resampled_means(sample, resamples, rng) for sample in finite])  # (points, resamples)
+    # A mean within a few errors of 0 has resamples below it: of these there is no logarithm.
     if not (means > 0).all():
         raise ArgumentError("samples", "have a mean well above 0 at every point, in units of its error", means.min())
     slopes, intercepts = design.estimate(np.log(means))
@@ -133,8 +131,10 @@ class _Design:
         for name, value in (("mean", mean), ("sem", sem)):
             if not (np.isfinite(value) & (value > 0)).all():
                 raise ArgumentError(name, "be finite and > 0 at every point", value.tolist())
+        # The error of log y is sem/mean, to first order.
         weights = (mean / sem) ** 2
         log_x = np.log(x)
+        # From the weighted mean slope and intercept are uncorrelated, and their formulas do not cancel.
         centre = float(weights @ log_x / weights.sum())
         return cls(log_x=log_x - centre, weights=weights, centre=centre)
 
@@ -170,8 +170,8 @@ def finite_samples(
     for sample in finite:
         if len(sample) < 2:
             raise ArgumentError("samples", "hold at least two finite replicas at every point", len(sample))
-    mean = np.array([sample.mean() for sample in finite])
-    return finite, mean, np.array([sample.std(ddof=1) / math.sqrt(len(sample)) for sample in finite])
+    mean, sem = np.array([mean_and_sem(sample) for sample in finite]).T
+    return finite, mean, sem
 
 
 def resampled_means(
@@ -181,6 +181,7 @@ def resampled_means(
     rows = max(1, GATHER // len(sample))
     means = np.empty(resamples)
     for first in range(0, resamples, rows):
+        # dtype fixed: a platform's default integer would take other bits from the generator.
         chosen = rng.integers(len(sample), size=(min(rows, resamples - first), len(sample)), dtype=np.int64)
         means[first : first + rows] = sample[chosen].mean(axis=1)
     return means

@@ -46,6 +46,7 @@ def first_crossing(
     if right == 0 or not np.isfinite(mean[right - 1]):
         raise ArgumentError("level", "be below the curve at its first save time", level)
     left = right - 1
+    # Straight in logarithms where there are two: risks fall by decades between save times.
     if mean[right] > 0:
         share = np.log(mean[left] / level) / np.log(mean[left] / mean[right])
     else:
@@ -61,7 +62,7 @@ def first_crossing(
 
 
 @dataclass(frozen=True)
-class Onset:
+class OnsetBracket:
     """A quantity rises through a level between the neighbours `low` and `high`; `onset` is their geometric mean.
 
     It is the arithmetic mean where `low` is not > 0.
@@ -72,7 +73,7 @@ class Onset:
     high: float
 
 
-def find_onset(x: ArrayLike, values: ArrayLike, level: float) -> Onset:
+def find_onset(x: ArrayLike, values: ArrayLike, level: float) -> OnsetBracket:
     """Where along x the values first rise through the level. A value that is not finite, a blow-up, is above it.
 
     **Arguments:**
@@ -91,4 +92,4 @@ def find_onset(x: ArrayLike, values: ArrayLike, level: float) -> Onset:
     if above[0] == 0:
         raise ArgumentError("level", "not be passed at the first point already", level)
     low, high = float(x[above[0] - 1]), float(x[above[0]])
-    return Onset(float(np.sqrt(low * high)) if low > 0 else (low + high) / 2, low, high)
+    return OnsetBracket(float(np.sqrt(low * high)) if low > 0 else (low + high) / 2, low, high)

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.analysis.bootstrap import RESAMPLES
 from sgdsim.analysis.fits import finite_samples, resampled_means
 from sgdsim.analysis.goodness import judged
 from sgdsim.analysis.power_terms import Best, PowerTerms
@@ -28,7 +29,7 @@ Scatter = Callable[[PowerTerms, Best], Float[np.ndarray, " parameters"]]
 
 
 @dataclass(frozen=True)
-class LogPower:
+class LogPowerLaw:
     """The fitted law y = (a + b g(v)) x^exponent, with g(v) = log v or, of the rival, sqrt(log v).
 
     `chi2` is the sum of squared residuals in units of their standard errors; it is close to `dof` (points less fitted
@@ -76,8 +77,8 @@ class Growth:
     go through the same points. `rival` is None where it was not fitted.
     """
 
-    law: LogPower
-    rival: LogPower | None
+    law: LogPowerLaw
+    rival: LogPowerLaw | None
     excluded: Exclusion | None
 
 
@@ -86,7 +87,7 @@ def fit_log_power(
     v: ArrayLike,
     samples: Sequence[Float[np.ndarray, " replicas"]],
     exponent: float | None = None,
-    resamples: int = 400,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Growth:
     """Fits mean(y) = (a + b log v) x^exponent, its rival and their mixture to points of which all replicas are known.
@@ -189,12 +190,12 @@ class _Points:
             excluded = None
         return Growth(law, rival, excluded)
 
-    def _fit(self, form: PowerTerms, scatter: Scatter) -> LogPower:
+    def _fit(self, form: PowerTerms, scatter: Scatter) -> LogPowerLaw:
         best = form.best()
         a, b, exponent = form.told(best)[0].tolist()
         errors = dict(zip(("a", "b", "exponent"), scatter(form, best).tolist(), strict=True))
         judgement = judged(form.chi2(best), len(self.mean) - form.fitted, **errors)
-        return LogPower(a=a, b=b, exponent=exponent, **judgement)
+        return LogPowerLaw(a=a, b=b, exponent=exponent, **judgement)
 
     def _exclusion(self, scatter: Scatter) -> Exclusion:
         form = self.form(np.log, _root)

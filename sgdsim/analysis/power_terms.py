@@ -58,6 +58,7 @@ class PowerTerms:
 
         **Raises:** ArgumentError where they do not come to rest.
         """
+        # All begin at the best fit to the means, from which an experiment is a few errors away.
         found = np.repeat(start, len(values), axis=0)
         target = values / self.sem
         near = SETTLED * np.linalg.norm(target, axis=1)
@@ -65,6 +66,8 @@ class PowerTerms:
             model, jacobian = self._linearise(found)
             if not np.isfinite(jacobian).all():
                 break
+            # By the pseudo-inverse, which takes all experiments in one call and is at home where columns are nearly
+            # dependent.
             step = np.linalg.pinv(jacobian) @ (target - model)[:, :, None]
             found[:, : self.fitted] += step[:, :, 0]
             if (np.linalg.norm((jacobian @ step)[:, :, 0], axis=1) <= near).all():
@@ -100,6 +103,7 @@ class PowerTerms:
 
     def _start(self) -> Best:
         """s from a straight line of log y in log x and the terms, then the coefficients by least squares."""
+        # The error of log y is sem/mean: this is least squares in the logarithm, good enough to begin with.
         weights = self.mean / self.sem
         if self.exponent is None:
             columns = np.column_stack([self.terms, self.log_x]) * weights[:, None]

@@ -26,7 +26,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class ThresholdLaw:
     """The law tau = prefactor * (x - threshold)^-exponent, and how far it depends on the window of the fit.
 
     The values are medians over the windows, `low` and `high` their range: a systematic error. A statistical one is not
@@ -43,12 +43,8 @@ class Threshold:
     longest: float
     windows: tuple[Window, ...]
 
-    def __call__(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-        """The law's value at x > threshold."""
-        return self.prefactor * (np.asarray(x, np.float64) - self.threshold) ** -self.exponent
 
-
-def fit_threshold(x: ArrayLike, tau: ArrayLike) -> Threshold:
+def fit_threshold(x: ArrayLike, tau: ArrayLike) -> ThresholdLaw:
     """Fits log tau = log prefactor - exponent log(x - threshold), the threshold being below every x.
 
     Least squares with equal weights: over the threshold by a search in one dimension, over the rest by a straight line.
@@ -78,7 +74,7 @@ def fit_threshold(x: ArrayLike, tau: ArrayLike) -> Threshold:
     if not windows:
         raise ArgumentError("tau", "grow towards a threshold, bending upwards in log tau against x", tau.tolist())
     thresholds, exponents = ([getattr(window, name) for window in windows] for name in ("threshold", "exponent"))
-    return Threshold(
+    return ThresholdLaw(
         threshold=float(np.median(thresholds)),
         threshold_low=min(thresholds),
         threshold_high=max(thresholds),
@@ -86,6 +82,7 @@ def fit_threshold(x: ArrayLike, tau: ArrayLike) -> Threshold:
         exponent_low=min(exponents),
         exponent_high=max(exponents),
         prefactor=float(np.median([window.prefactor for window in windows])),
+        # Sizes grow: the last window holds all that any of them fitted.
         longest=float(tau[: windows[-1].points].max()),
         windows=windows,
     )
@@ -108,10 +105,12 @@ def _fit_window(x: Float[np.ndarray, " points"], tau: Float[np.ndarray, " points
         residual, slope, _ = line(distance)
         return float(-slope * residual @ (distance / (offset + distance)))
 
+    # A grid first: the squared residuals may have several minima, and a search would take the nearest.
     best = int(np.argmin([float(residual @ residual) for residual, _, _ in map(line, DISTANCES)]))
     if best in (0, len(DISTANCES) - 1):
         return None
     left, right = np.log(DISTANCES[best - 1]), np.log(DISTANCES[best + 1])
+    # Without a change of sign the minimum is rounding: residuals that are all 0 have it anywhere.
     if not gradient(left) < 0 < gradient(right):
         return None
     distance = float(np.exp(scipy.optimize.root_scalar(gradient, bracket=(left, right), xtol=1e-14).root))

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.analysis.bootstrap import RESAMPLES
 from sgdsim.analysis.fits import finite_samples, resampled_means
 from sgdsim.analysis.goodness import judged
 from sgdsim.errors import ArgumentError
@@ -16,7 +17,7 @@ PROPORTIONAL = 1e-6
 
 
 @dataclass(frozen=True)
-class TwoTerm:
+class TwoTermLaw:
     """The fitted law y = first_coefficient * u + second_coefficient * v.
 
     `chi2` is the sum of squared residuals in units of their standard errors; it is close to `dof` (points - 2) where
@@ -35,18 +36,14 @@ class TwoTerm:
     p_value: float
     widening: float
 
-    def __call__(self, u: ArrayLike, v: ArrayLike) -> Float[np.ndarray, "*shape"]:
-        """The law's value at (u, v)."""
-        return self.first_coefficient * np.asarray(u, np.float64) + self.second_coefficient * np.asarray(v, np.float64)
-
 
 def fit_two_term(
     u: ArrayLike,
     v: ArrayLike,
     samples: Sequence[Float[np.ndarray, " replicas"]],
-    resamples: int = 400,
+    resamples: int = RESAMPLES,
     seed: int = 0,
-) -> TwoTerm:
+) -> TwoTermLaw:
     """Fits mean(y) = a u + b v to points of which every replica is known.
 
     Minimises sum_i (mean_i - a u_i - b v_i)^2 / sem_i^2. The error bars are the standard deviations over `resamples`
@@ -69,7 +66,7 @@ def fit_two_term(
     return design.law(mean, design.estimate(means).std(axis=1, ddof=1))
 
 
-def fit_two_term_to_means(u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike) -> TwoTerm:
+def fit_two_term_to_means(u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike) -> TwoTermLaw:
     """Fits two terms to points of which only mean and standard error are known.
 
     The error bars are those of weighted least squares, Cov = (X^T W X)^-1 with X = (u, v), W = diag(sem^-2).
@@ -104,6 +101,7 @@ class _Design:
             if not value.any():
                 raise ArgumentError(name, "not be 0 at every point", value.tolist())
         scaled = np.stack([value / sem for value in terms.values()], axis=1)
+        # Columns of length 1: whether they are proportional does not depend on the units of u and v.
         lengths = np.linalg.norm(scaled, axis=0)
         columns = scaled / lengths
         if len(mean) < 2 or np.linalg.svd(columns, compute_uv=False)[1] <= PROPORTIONAL:
@@ -120,9 +118,9 @@ class _Design:
         """Standard errors of both coefficients."""
         return np.sqrt(np.diag(np.linalg.inv(self.columns.T @ self.columns))) / self.lengths
 
-    def law(self, mean: Float[np.ndarray, " points"], errors: Float[np.ndarray, " 2"]) -> TwoTerm:
+    def law(self, mean: Float[np.ndarray, " points"], errors: Float[np.ndarray, " 2"]) -> TwoTermLaw:
         """The law through the means, with these statistical errors."""
         found = self.estimate(mean[:, None])[:, 0]
         residual = mean / self.sem - self.columns @ (found * self.lengths)
         judgement = judged(float(residual @ residual), len(mean) - 2, first=errors[0], second=errors[1])
-        return TwoTerm(first_coefficient=float(found[0]), second_coefficient=float(found[1]), **judgement)
+        return TwoTermLaw(first_coefficient=float(found[0]), second_coefficient=float(found[1]), **judgement)

@@ -71,6 +71,7 @@ def standardised(train: Any, train_labels: Any, test: Any, test_labels: Any) -> 
     train, test = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (train, test))
     if not np.ptp(train) > 0:
         raise ArgumentError("data", "have training images with pixels that differ", f"{train.flat[0]:g} everywhere")
+    # Of the training images alone: what is measured on the test images must not depend on them.
     mean, std = train.mean(), train.std()
     classes = int(train_labels.max()) + 1
     return Images((train - mean) / std, train_labels, (test - mean) / std, test_labels, classes, digest)
@@ -80,6 +81,7 @@ def _digest(*parts: Any) -> str:
     """A checksum of arrays: of their types and shapes, and of all their bytes, which no arithmetic has touched yet."""
     total = hashlib.blake2b(digest_size=16)
     for part in map(np.ascontiguousarray, parts):
+        # Type and shape too: the same bytes as other numbers are another data set.
         total.update(f"{part.dtype.str}{part.shape}".encode())
         total.update(part.data)
     return total.hexdigest()
@@ -120,6 +122,7 @@ def _load(data: str, written: tuple[tuple[str, int, int], ...]) -> Images:
 
 def _digits() -> Images:
     found = importlib.import_module("sklearn.datasets").load_digits()
+    # The same split for every seed of an ensemble: replicas differ by weights and order of the images.
     order = np.random.default_rng(SPLIT_SEED).permutation(len(found.target))
     train, test = order[:DIGITS_TRAIN], order[DIGITS_TRAIN:]
     return standardised(found.data[train], found.target[train], found.data[test], found.target[test])
@@ -137,5 +140,6 @@ def _mnist5k() -> Images:
     rng = np.random.default_rng(SPLIT_SEED)
     classes = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     test = np.concatenate([members[: round(MNIST5K_TEST * len(members))] for members in classes])
+    # In the order of the file: steps draw an order of their own.
     train = np.setdiff1d(np.arange(len(labels)), test)
     return standardised(images[train], labels[train], images[test], labels[test])

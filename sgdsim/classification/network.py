@@ -112,6 +112,7 @@ class NetworkKernel(Kernel):
 
     def _step(self, state: NetworkState) -> NetworkState:
         """One batch for every network."""
+        # Images are gathered by network: lanes do not share batches.
         chosen = jax.vmap(self._chosen, in_axes=(1, None))(state.keys, state.step)
         W1, W2 = jax.vmap(self._moved)(state.W1, state.W2, chosen)
         return NetworkState(W1=W1, W2=W2, keys=state.keys, step=state.step + 1)
@@ -119,6 +120,7 @@ class NetworkKernel(Kernel):
     def _chosen(self, key: UInt32[Array, "2"], step: Int[Array, ""]) -> Int[Array, " batch"]:
         """The images of a step: the next places in the order of its epoch."""
         count = self.train.images.shape[0]
+        # What is left of an epoch when no full batch can be made is not used: all batches have one shape.
         epoch, place = jnp.divmod(step, count // self.batch)
         return shuffled(fold((key[0], key[1]), epoch), place * self.batch + jnp.arange(self.batch), count)
 
@@ -131,11 +133,13 @@ class NetworkKernel(Kernel):
         hidden = _product(W1, x.T)
         out = _product(jax.nn.relu(hidden).T, W2) / self.N
         error = (jax.nn.softmax(out) - jax.nn.one_hot(labels, self.classes, dtype=self.dtype)) / self.batch
+        # The derivative of the ReLU at 0 is 0 here, as torch has it.
         back = jnp.where(hidden > 0, _product(W2, error.T), 0)
         return W1 - eps * _product(back, x), W2 - eps * _product(jax.nn.relu(hidden), error)
 
     def observe(self, state: NetworkState) -> Observables:
         """The observables of the system, float64, lanes last: one network after another."""
+        # A network at a time: the hidden units of all images are the largest arrays there are.
         seen = jax.lax.map(lambda weights: self._seen(*weights), (state.W1, state.W2))
         if self.lanes > 1:
             weights = state.W1[:, :, PIXEL]
@@ -191,4 +195,5 @@ def images_at_once(N: int, count: int) -> int:
 
 
 def _product(left: Float[Array, "rows inner"], right: Float[Array, "inner columns"]) -> Float[Array, "rows columns"]:
+    # A GPU would otherwise multiply in TF32, with 10 bits of the 24 of float32.
     return jnp.matmul(left, right, precision="highest")

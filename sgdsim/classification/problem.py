@@ -77,6 +77,7 @@ class Classification(Problem):
         if not isinstance(self.data, str | PathLike):
             raise ArgumentError("data", "be the name of a data set or the path of a folder", self.data)
         self.data = fspath(self.data)
+        # Read when the problem is made: a folder that is written anew later is then noticed, see `images`.
         self.digest = load_images(self.data).digest
         check_fields(self)
         self.window = interval("window", self.window)

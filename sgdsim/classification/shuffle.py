@@ -28,6 +28,7 @@ def shuffled(key: Key, places: Int[Array, " places"], size: int) -> Int[Array, "
 
     def exchange(number: Int[Array, ""], x: Int[Array, " places"]) -> Int[Array, " places"]:
         partner = (pivots[number] - x) % size
+        # The same number for both of a pair: they toss one coin, and the exchange is one to one.
         pair = jnp.maximum(x, partner).astype(jnp.uint32)
         coin, _ = threefry(key, (jnp.full_like(pair, number.astype(jnp.uint32)), pair))
         return jnp.where(coin >> np.uint32(31) == 1, partner, x)

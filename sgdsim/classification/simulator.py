@@ -45,6 +45,7 @@ class Network(Simulator):
 
     def _most_lanes(self, problem: Classification) -> int:
         """Networks of a tile, where there are enough of them."""
+        # Large networks fill the machine by themselves: more of them in a tile would only take memory.
         return LANES if problem.N * problem.images.pixels <= LARGE else 2
 
     def bytes_per_replica(self, problem: Classification) -> int:

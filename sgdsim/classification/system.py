@@ -8,6 +8,7 @@ from sgdsim.contracts import System
 SYSTEM = System(
     name="classification",
     variables=VARIABLES,
+    risk="test_loss",
     problem_section=ProblemSection,
     start_section=StartSection,
     theory_section=TheorySection,

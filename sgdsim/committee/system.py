@@ -1,6 +1,7 @@
 """The system `committee`, as the common rooms see it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,50 +18,61 @@ DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")
 """The quantities that theorem 1 bounds by C(T) log(p) sqrt(dt)."""
 
 
-def expected_slope(quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
-    """Slope of log(quantity) against log(against) by theory (Veiga et al. 2022); None where theory has none.
+@dataclass(frozen=True)
+class CommitteeSlopes:
+    """What theory expects of the power laws of a committee, see `sgdsim.laws.power.PowerExpectation`."""
 
-    - a deviation: by theorem 1, E |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt). 1/2 against dt; against d,
-      -(1 + theta)/2 where theta >= 0 and -(1/2 + theta) in the orange region. Where p differs between the cells, as
-      along p = p0 d^kappa, the slope of log log p is added, by least squares over the cells with equal weights; None
-      where a cell has p = 1, whose log p is 0, and where mu > 0: the theorem is of a batch that does not grow.
-    - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise gamma/(p batch) ~ d^-(theta + mu),
-      in the green region and on the blue line.
-    - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
-    - `samples_to_level`: these times batch ~ d^mu.
+    def slope(self, quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
+        """Slope of log(quantity) against log(against) by theory (Veiga et al. 2022); None where theory has none.
 
-    None too where problems differ in mu, or in a batch that is no power of d.
-    """
-    mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
-    if any(problem.region is Region.RED for problem in problems) or len(mus) > 1 or (mus == {0.0} and len(batches) > 1):
-        return None
-    thetas = {problem.scaling.theta for problem in problems}
-    theta, mu = thetas.pop() if len(thetas) == 1 else None, mus.pop()
-    if quantity in DEVIATIONS:
-        if mu > 0:
+        - a deviation: by theorem 1, E |Omega^nu - Omega_bar|_inf <= C(T) log(p) sqrt(dt). 1/2 against dt; against d,
+          -(1 + theta)/2 where theta >= 0 and -(1/2 + theta) in the orange region. Where p differs between the cells,
+          as along p = p0 d^kappa, the slope of log log p is added, by least squares over the cells with equal weights;
+          None where a cell has p = 1, whose log p is 0, and where mu > 0: the theorem is of a batch that does not grow.
+        - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise gamma/(p batch) ~
+          d^-(theta + mu), in the green region and on the blue line.
+        - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
+        - `samples_to_level`: these times batch ~ d^mu.
+
+        None too where problems differ in mu, or in a batch that is no power of d.
+        """
+        mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
+        regions = {problem.region for problem in problems}
+        if Region.RED in regions or len(mus) > 1 or (mus == {0.0} and len(batches) > 1):
             return None
-        against_d = None if theta is None else -(1 + (theta if theta >= 0 else 2 * theta)) / 2
-        slope = {"dt": 0.5, "d": against_d}.get(against)
-        growth = None if slope is None else _slope_of_log_p(against, problems)
-        return None if slope is None or growth is None else slope + growth
-    if any(problem.region is Region.ORANGE for problem in problems):
-        return None
-    if quantity in ("samples_to_level", "steps_to_level"):
-        growth = mu if quantity == "samples_to_level" else 0.0
-        if against == "dt" and growth == 0:
-            return -1.0
-        if theta is None:
+        thetas = {problem.scaling.theta for problem in problems}
+        theta, mu = thetas.pop() if len(thetas) == 1 else None, mus.pop()
+        if quantity in DEVIATIONS:
+            return None if mu > 0 else _slope_of_deviation(against, theta, problems)
+        if Region.ORANGE in regions:
             return None
-        return {"d": 1 + theta + growth, "dt": -(1 + theta + growth) / (1 + theta)}.get(against)
-    noisy = all(problem.noise > 0 for problem in problems)
-    return -(theta + mu) if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
+        if quantity in ("samples_to_level", "steps_to_level"):
+            return _slope_of_steps(against, theta, mu if quantity == "samples_to_level" else 0.0)
+        noisy = all(problem.noise > 0 for problem in problems)
+        return -(theta + mu) if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
+
+    def assumes(self, quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
+        """What the slope takes for granted beside the power of dt or d, in words; None where nothing."""
+        grows = quantity in DEVIATIONS and len({problem.p for problem in problems}) > 1
+        known = grows and self.slope(quantity, against, problems) is not None
+        return "with the factor log(p) of the bound, which need not be sharp" if known else None
 
 
-def slope_assumes(quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
-    """What `expected_slope` takes for granted beside the power of dt or d, in words; None where nothing."""
-    grows = quantity in DEVIATIONS and len({problem.p for problem in problems}) > 1
-    known = grows and expected_slope(quantity, against, problems) is not None
-    return "with the factor log(p) of the bound, which need not be sharp" if known else None
+def _slope_of_deviation(against: str, theta: float | None, problems: Sequence[Committee]) -> float | None:
+    """That of log(p) sqrt(dt), for a batch that does not grow; without a common theta only against dt."""
+    against_d = None if theta is None else -(1 + (theta if theta >= 0 else 2 * theta)) / 2
+    slope = {"dt": 0.5, "d": against_d}.get(against)
+    growth = None if slope is None else _slope_of_log_p(against, problems)
+    return None if slope is None or growth is None else slope + growth
+
+
+def _slope_of_steps(against: str, theta: float | None, growth: float) -> float | None:
+    """That of nu d^growth at a fixed t = nu dt, with dt ~ d^-(1 + theta); without a common theta only against dt."""
+    if against == "dt" and growth == 0:
+        return -1.0
+    if theta is None:
+        return None
+    return {"d": 1 + theta + growth, "dt": -(1 + theta + growth) / (1 + theta)}.get(against)
 
 
 def _slope_of_log_p(against: str, problems: Sequence[Committee]) -> float | None:
@@ -77,6 +89,7 @@ def _slope_of_log_p(against: str, problems: Sequence[Committee]) -> float | None
 SYSTEM = System(
     name="committee",
     variables=VARIABLES,
+    risk="excess_risk",
     problem_section=ProblemSection,
     start_section=StartSection,
     theory_section=TheorySection,
@@ -85,7 +98,6 @@ SYSTEM = System(
     default_theory=ExactODE(),
     telling=("p", "region"),
     figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations"),
-    expected_slope=expected_slope,
+    expectations={"power": CommitteeSlopes()},
     prediction=WiderStudent(),
-    slope_assumes=slope_assumes,
 )

@@ -14,6 +14,7 @@ def plain_system(
     theory: type[Theory] | None = None,
     *,
     variables: Mapping[str, Variable],
+    risk: str,
     **more: Any,
 ) -> System:
     """The system of these classes, of which every parameter of the last two has a default.
@@ -22,7 +23,7 @@ def plain_system(
     `name` of the simulator or theory, or "none", and of the start the name of its class in small letters. The classes
     are told of one another: the parts take this problem, which carries the system.
 
-    - `variables`: see `System`. - `more`: its other fields, e.g. `figures` or `expected_slope`.
+    - `variables`, `risk`: see `System`. - `more`: its other fields, e.g. `figures` or `expectations`.
     """
     problem_section = section_of(problem)
     problem_section.words = TIME_WORDS
@@ -30,6 +31,7 @@ def plain_system(
     system = System(
         name=problem.system,
         variables=variables,
+        risk=risk,
         problem_section=problem_section,
         start_section=section_of_kinds({start.__name__.lower(): start}),
         theory_section=section_of_kinds({**theories, "none": None}),

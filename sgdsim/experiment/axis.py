@@ -46,6 +46,7 @@ def _spaced(key: str, spec: dict[str, Any], kind: type) -> Axis:
     low, high, count = _range(key, spacing, spec[spacing])
     values = (np.geomspace if spacing == "log" else np.linspace)(low, high, count).tolist()
     if kind is not int:
+        # The ends as they were written; 12 digits between, so that 0.30000000000000004 is 0.3 in tables and labels.
         return [low, *(float(f"{value:.12g}") for value in values[1:-1]), high]
     integers = [round(value) for value in values]
     if len(set(integers)) < count:
@@ -67,6 +68,7 @@ def _range(key: str, spacing: str, entries: Any) -> tuple[float, float, int]:
 
 
 def _is_int(value: Any) -> TypeGuard[int]:
+    # Beyond 2^53 a float no longer holds every integer: a value would change without a word.
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
 
 

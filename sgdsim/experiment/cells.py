@@ -65,6 +65,8 @@ class CellBuilder:
         A theory that exists for some of them only is left out of the others; one that exists for none is a mistake.
         """
         parts = {name: self._part(name) for name in self.sections}
+        # The rest of the problem is checked all the same, with an example in the place of the axis that is wrong: all
+        # mistakes are told at once.
         if self.grid.broken:
             self._section(self._stand_in() | next(self.grid.points()))
             return []
@@ -74,6 +76,8 @@ class CellBuilder:
         alone = asks_for_none(self.sections["simulator"])
         if alone and asks_for_none(self.sections["theory"]):
             self.complaints.add(("theory", "kind"), 'must not be "none" where nothing is simulated')
+        # Asked of the cells together: only then is a theory that exists for none a mistake, and one for some a
+        # choice.
         holds = [theory is not None and problem is not None and theory.exists(problem) for _, problem in points]
         somewhere = any(holds)
         cells = []
@@ -114,6 +118,7 @@ class CellBuilder:
         if section is not None:
             values = section.model_dump(exclude_none=True, exclude=set(self.grid.paths))
             known = values if self.constants is None else self.constants
+            # What differs between cells follows from an axis: it is no constant of the experiment.
             self.constants = {key: value for key, value in known.items() if values.get(key) == value}
         return section
 

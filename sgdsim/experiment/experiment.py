@@ -26,7 +26,7 @@ from sgdsim.experiment.schema import (
 )
 from sgdsim.experiment.source import read_source
 from sgdsim.experiment.wording import closest, show
-from sgdsim.laws.catalogue import fit_of, section
+from sgdsim.laws.catalogue import DEFAULT, fit_of, section
 from sgdsim.laws.law import Fit
 from sgdsim.plugins import plugins
 from sgdsim.systems import is_known, known_systems, load_system
@@ -81,6 +81,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     system = _find_system(source.document.get("system"), complaints)
     if system is not None and "start" not in source.document and _takes_nothing(system.start_section):
         tables["start"] = {}
+    # Hints about keys in a wrong table need those of all, which only the system knows.
     complaints.homes = {} if system is None else _homes(system)
     sections = {
         name: check_table(section, tables[name], (name,), complaints) if name in tables else None
@@ -88,9 +89,9 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     }
     alone = asks_for_none(sections.get("simulator"))
     optional = {name: {} for name, spared in (("start", "start" in tables), ("ensemble", alone)) if spared}
+    # A table that may be left out stands here as an empty one, so that it is not told as missing.
     check_table(Document, optional | source.document, (), complaints)
-    any_law = section()
-    fits = {name: check_table(any_law, fit, ("fits", name), complaints) for name, fit in tables["fits"].items()}
+    fits = {name: _read_fit(name, fit, complaints) for name, fit in tables["fits"].items()}
     points = _read_points(sections["report"], complaints)
     if system is None or "problem" not in tables:
         complaints.raise_all()
@@ -135,6 +136,16 @@ def _read_points(report: Any, complaints: Complaints) -> list[AgainstSection | N
         check_table(AgainstSection, table, ("report", "against", index), complaints)
         for index, table in enumerate(against)
     ]
+
+
+def _read_fit(name: str, table: Any, complaints: Complaints) -> Fit | None:
+    """[fits.NAME] with the keys of its law; None with a complaint for each mistake."""
+    law = table.get("law", DEFAULT) if isinstance(table, dict) else DEFAULT
+    try:
+        return check_table(section(law), table, ("fits", name), complaints)
+    except ArgumentError as error:  # of a package whose law cannot be had
+        complaints.add_argument(("fits", name, "law"), error, {})
+        return None
 
 
 def _find_system(name: object, complaints: Complaints) -> System | None:
@@ -218,7 +229,7 @@ def _resolve(
 
 def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table, file: str) -> Experiment:
     ensemble = resolved.get("ensemble", {"replicas": 0, "seed": 0})
-    report, any_law = resolved["report"], section()
+    report = resolved["report"]
     return Experiment(
         name=name,
         title=resolved["title"],
@@ -228,7 +239,7 @@ def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Tabl
         seed=ensemble["seed"],
         batch=ensemble.get("batch"),
         block=ensemble.get("block"),
-        fits={name: fit_of(any_law(**fit)) for name, fit in resolved["fits"].items()},
+        fits={name: fit_of(section(fit["law"])(**fit)) for name, fit in resolved["fits"].items()},
         figures=tuple(report["figures"]),
         against=tuple(AgainstSection(**point) for point in report["against"]),
         resolved=resolved,

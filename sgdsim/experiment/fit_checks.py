@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sgdsim.analysis.names import DEVIATIONS
+from sgdsim.errors import ArgumentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
 from sgdsim.experiment.locate import KeyPath
@@ -13,12 +14,12 @@ from sgdsim.experiment.wording import show, unknown
 from sgdsim.laws.catalogue import DEFAULT, LAWS, fit_of
 from sgdsim.laws.law import Fit, Law
 from sgdsim.laws.power import PowerFit
-from sgdsim.laws.quantities import scalars
 
 
 def check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Cell]) -> None:
     """Complains about fits of what the cells do not have; `fits` are tables with the keys of any law."""
-    curves = {law.reach for law in LAWS.values()}
+    # Of our own laws: those of packages are not imported for a word in a complaint.
+    curves = {law.reach for law in LAWS.own.values()}
     for name, table in fits.items():
         path = ("fits", name)
         if not re.fullmatch(r"[\w-]+", name):
@@ -26,6 +27,7 @@ def check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Ce
         if table is None:
             continue
         law = LAWS[table.law]
+        _check_expectation(law, path, builder)
         _check_quantity(law, table, path, builder)
         _check_comparison(path, "law" if law.compares else "quantity", table, law.compares, builder)
         _check_parameter((*path, "against"), table.against, builder)
@@ -36,6 +38,14 @@ def check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Ce
             builder.complaints.add((*path, key), text, remedy="remove it" if key in curves else "")
         if not strange:
             _check_own(law, fit_of(table), path, builder, cells)
+
+
+def _check_expectation(law: Law[Any, Any], path: KeyPath, builder: CellBuilder) -> None:
+    """Complains about a system, of a package, that does not expect of a law what the law can compare with."""
+    try:
+        law.expectation(builder.system)
+    except ArgumentError as error:
+        builder.complaints.add_argument((*path, "law"), error, {})
 
 
 def _strange_keys(law: Law[Any, Any], table: Any) -> Iterator[tuple[str, str]]:
@@ -57,6 +67,7 @@ def _check_own(law: Law[Any, Any], fit: Fit, path: KeyPath, builder: CellBuilder
     for key, name in fit.parameters.items():
         _check_parameter((*path, key), name, builder)
     rows = [cell.problem.parameters() for cell in cells]
+    # A parameter that there is not has its own complaint.
     named = [name for name in fit.parameters.values() if name in builder.parameters]
     missing = law.misses(fit, {name: [float(row[name]) for row in rows] for name in named})
     if missing is not None:
@@ -109,7 +120,7 @@ def _check_parameter(path: KeyPath, name: str | None, builder: CellBuilder) -> N
 
 def _check_quantity(law: Law[Any, Any], asked: Any, path: KeyPath, builder: CellBuilder) -> None:
     """Complains about a quantity that the law does not take."""
-    known = law.quantities(scalars(builder.system))
+    known = law.quantities(builder.system.scalars)
     if asked.quantity not in known:
         of = "" if law.name == DEFAULT else f" of a law of kind {show(law.name)}"
         complain_unknown("quantity", (*path, "quantity"), asked.quantity, known, builder.complaints, of)

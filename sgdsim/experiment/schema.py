@@ -139,6 +139,7 @@ def check_table(
         return chosen.model_validate(table)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
+        # A misspelt key is told once: that the right one is missing follows from it.
         slips = {key for mistake in mistakes if mistake["type"] == UNKNOWN for key in _meant(_key(mistake), chosen)}
         for mistake in mistakes:
             if mistake["type"] != MISSING or _key(mistake) not in slips:
@@ -168,6 +169,7 @@ def _variant(section: type[AnySection], table: object, path: KeyPath, complaints
     kind = table.get("kind")
     if kind is None:
         complaints.add((*path, "kind"), f"missing; choose one of {', '.join(map(show, known))}")
+    # A list as `kind` could not be looked up in a dict.
     elif not isinstance(kind, str):
         complaints.add((*path, "kind"), "must be a string", got=show(kind))
     elif kind not in known:

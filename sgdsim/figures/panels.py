@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from sgdsim.errors import ArgumentError
@@ -18,6 +20,11 @@ def panel(ax: Axes | None) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots(layout="constrained")[1]
+
+
+def around(x: Float[np.ndarray, " points"], room: float = 1.3, count: int = 64) -> Float[np.ndarray, " count"]:
+    """Where a law is drawn on a logarithmic axis: from its points on to a factor `room` beyond the outer ones."""
+    return np.geomspace(x.min() / room, x.max() * room, count)
 
 
 def pick(found: Mapping[str, Entry], name: str | None, lacks: str) -> Entry:

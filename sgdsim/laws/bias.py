@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
+
 from sgdsim.analysis.bias import fit_bias
 from sgdsim.analysis.numbers import rounded
-from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, Members, attempt, judgement, numbers
+from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, Members, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import final
 from sgdsim.laws.text import DIGITS, Number, Statement, Words, headings, in_errors
@@ -19,7 +22,7 @@ class BiasFit(Fit, frozen=True):
 
 
 class FittedBias(BiasFit, Fitted, Judged, frozen=True):
-    """See `sgdsim.analysis.bias.Bias`. `points`: against, difference, standard error."""
+    """See `sgdsim.analysis.bias.BiasLaw`. `points`: against, difference, standard error."""
 
     intercept: Finite = None
     intercept_error: Finite = None
@@ -27,6 +30,10 @@ class FittedBias(BiasFit, Fitted, Judged, frozen=True):
     coefficient: Finite = None
     coefficient_error: Finite = None
     coefficient_statistical_error: Finite = None
+
+    def at(self, inverse: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The fitted line's value at 1/x: it goes on to 0, where it is the intercept."""
+        return number(self.intercept) + number(self.coefficient) * inverse
 
 
 @dataclass(frozen=True)
@@ -40,18 +47,19 @@ class Bias(Law[BiasFit, FittedBias]):
     columns = headings("fit, of, against, intercept, intercept / s.e., coefficient, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The scalar observables."""
+        """The scalar observables: a line needs a theory of the same quantity."""
         return tuple(names)
 
     def fit(self, fit: BiasFit, members: Members) -> FittedBias:
         """A straight line in 1/against."""
         rows = [final(cell, fit.quantity) for cell in members.cells]
+        # The error of the difference is that of the simulation: theory has none.
         points = [[x, mean - theory, sem] for x, (mean, sem, theory) in zip(members.x(fit), rows, strict=True)]
         law, problem = attempt(lambda: fit_bias(*map(list, zip(*points, strict=True))))
         return FittedBias(**fit.model_dump(), **numbers(law), points=points, problem=problem)
 
     def headline(self, found: FittedBias) -> str:
-        """Intercept and coefficient."""
+        """The intercept and the coefficient of 1/x, and how well the line holds."""
         return (
             f"{found.quantity} - theory = {_intercept(found)} + c/{found.against} with c = {_coefficient(found)};"
             f" {judgement(found)}"

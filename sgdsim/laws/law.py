@@ -31,6 +31,13 @@ def known(value: object) -> object:
 
 Finite = Annotated[float | None, BeforeValidator(known)]
 """A number, None where there is none: JSON holds no NaN."""
+
+
+def number(value: float | None) -> float:
+    """A stored number for arithmetic: NaN where there is none, which is drawn nowhere."""
+    return math.nan if value is None else value
+
+
 Rows = Sequence[Sequence[Finite]]
 """Points, a row each."""
 
@@ -74,7 +81,7 @@ class PairFit(Fit, frozen=True):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Both."""
+        """Those of both terms, by their keys."""
         return {"against": self.against, "second": self.second}
 
     @property
@@ -143,6 +150,8 @@ class Law(abc.ABC, Generic[Keys, Found]):
     """Whether it holds a simulation against theory, and so needs both."""
     reach: ClassVar[str] = ""
     """The key that asks theory for a curve beyond the cells, of a law that has one."""
+    expects: ClassVar[Any] = None
+    """The Protocol of what a system may expect of such a law, see `System.expectations`; None where it has none."""
     said: ClassVar[float] = FEW
     """Laws of this kind are said at the top of a page where they are no more than so many."""
     columns: ClassVar[tuple[str, ...]] = ()
@@ -168,6 +177,19 @@ class Law(abc.ABC, Generic[Keys, Found]):
     def reaches(self, fit: Keys) -> int | None:
         """The largest value of the second parameter at which theory is asked, for a curve beside the points."""
         return getattr(fit, self.reach) if self.reach else None
+
+    def expectation(self, system: "System") -> Any:
+        """What the theory of a system expects of the law, with the methods of `expects`; None without an expectation.
+
+        **Raises:** ArgumentError where what the system has under the law's name lacks one of these methods.
+        """
+        # A Protocol at run time sees names of methods, not what they take: more than that is for a type checker.
+        found = system.expectations.get(self.name)
+        if found is not None and (self.expects is None or not isinstance(found, self.expects)):
+            argument = f"System.expectations[{self.name!r}] of {system.name}"
+            must = "be left out" if self.expects is None else f"have the methods of {self.expects.__name__}"
+            raise ArgumentError(argument, must, type(found).__name__, f"See {type(self).__module__}.")
+        return found
 
     @abc.abstractmethod
     def fit(self, fit: Keys, members: Members) -> Found:

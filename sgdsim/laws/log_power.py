@@ -11,11 +11,11 @@ from pydantic import Field
 from sgdsim.analysis.goodness import in_words, judged
 from sgdsim.analysis.log_power import (
     Growth,
+    LogPowerLaw,
     fit_log_power,
     fit_log_power_to_means,
     weighted_log_power,
 )
-from sgdsim.analysis.log_power import LogPower as Form
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.laws.law import (
@@ -51,7 +51,7 @@ class LogPowerFit(PairFit, frozen=True):
 
 
 class FittedForm(Judged, frozen=True):
-    """One of the two forms of the law, see `sgdsim.analysis.log_power.LogPower`."""
+    """One of the two forms of the law, see `sgdsim.analysis.log_power.LogPowerLaw`."""
 
     a: Finite = None
     a_error: Finite = None
@@ -131,6 +131,7 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
         mean, sem, theory = np.array(points).T
         growth, problem = attempt(lambda: _growth(fit, members, x, v, mean, sem))
         law, rival, excluded = (None,) * 3 if growth is None else (growth.law, growth.rival, growth.excluded)
+        # Theory as data: fitted with the weights of the data, its a and b differ from theirs by the data alone.
         values = None
         if growth is not None and not all(map(is_alone, members.cells)):
             values, _ = attempt(lambda: weighted_log_power(x, v, sem, theory, fit.exponent))
@@ -257,6 +258,7 @@ def verdict(excluded: Excluded | None, second: str) -> str:
 
 def _without_a_fit(mean: np.ndarray, sem: np.ndarray, theory: np.ndarray) -> tuple[float | None, int]:
     """chi2 of the points against what theory predicts of them, None where it predicts nothing; and their number."""
+    # NaN where theory is silent, infinite where a point has no error: neither is counted.
     scores = (mean - theory) / sem
     known = scores[np.isfinite(scores)]
     return float(known @ known) if len(known) else None, len(known)
@@ -268,8 +270,9 @@ def _growth(
     """The fit to replicas, to means, or to theory alone."""
     if all(map(is_alone, members.cells)):
         a, b, s = weighted_log_power(x, v, mean, mean, fit.exponent)
+        # Equal relative weights: theory has no errors, and its values go over decades.
         none = judged(math.nan, len(x) - 2 - (fit.exponent is None), a=math.nan, b=math.nan, exponent=math.nan)
-        return Growth(Form(a=a, b=b, exponent=s, **none), None, None)
+        return Growth(LogPowerLaw(a=a, b=b, exponent=s, **none), None, None)
     replicas = [values for cell in members.cells if (values := each_replica(fit.quantity, cell)) is not None]
     if len(replicas) == len(x):
         return fit_log_power(x, v, replicas, fit.exponent)

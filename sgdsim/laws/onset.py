@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -21,12 +21,21 @@ class OnsetFit(Fit, frozen=True):
 
 
 class FittedOnset(OnsetFit, Fitted, frozen=True):
-    """See `sgdsim.analysis.levels.Onset`. `points`: against, quantity; `expected`: the onset by theory, if any."""
+    """See `sgdsim.analysis.levels.OnsetBracket`. `points`: against, quantity; `expected`: by theory, None without."""
 
     onset: Finite = None
     low: Finite = None
     high: Finite = None
     expected: Finite = None
+
+
+@runtime_checkable
+class OnsetExpectation(Protocol):
+    """What the theory of a system may expect of an onset."""
+
+    def onset(self, quantity: str, against: str, problems: Sequence[Any]) -> float | None:
+        """Where along `against` the quantity of these problems begins to rise; None where theory does not say."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,11 @@ class Onset(Law[OnsetFit, FittedOnset]):
     keys = OnsetFit
     found = FittedOnset
     number = "onset"
+    expects = OnsetExpectation
     columns = headings("fit, of, through, against, onset, between, expected, off by")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The scalar observables."""
+        """The scalar observables, which have a value at the last save time."""
         return tuple(names)
 
     def fit(self, fit: OnsetFit, members: Members) -> FittedOnset:
@@ -47,11 +57,11 @@ class Onset(Law[OnsetFit, FittedOnset]):
         x = members.x(fit)
         values = [quantity_of(members.system, fit.quantity, fit.level, cell)[0] for cell in members.cells]
         law, problem = attempt(lambda: find_onset(x, values, fit.level))
-        expected = members.system.expected_onset
+        expected: OnsetExpectation | None = self.expectation(members.system)
         return FittedOnset(
             **fit.model_dump(),
             **numbers(law),
-            expected=expected(fit.quantity, fit.against, members.problems) if expected else None,
+            expected=expected.onset(fit.quantity, fit.against, members.problems) if expected else None,
             points=sorted([abscissa, value] for abscissa, value in zip(x, values, strict=True)),
             problem=problem,
         )

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from pydantic import Field
 
 from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means, weighted_law
@@ -22,6 +23,7 @@ from sgdsim.laws.law import (
     Members,
     attempt,
     judgement,
+    number,
     numbers,
     reason,
 )
@@ -60,6 +62,23 @@ class FittedPower(PowerFit, Fitted, Judged, frozen=True):
     theory_constant: Finite = None
     theory_points: Sequence[Finite] = ()
 
+    def at(self, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The fitted law's value at x."""
+        return number(self.constant) * x ** number(self.slope)
+
+
+@runtime_checkable
+class PowerExpectation(Protocol):
+    """What the theory of a system may expect of a power law."""
+
+    def slope(self, quantity: str, against: str, problems: Sequence[Any]) -> float | None:
+        """The slope of log(quantity) against log(against) over these problems; None where theory does not say."""
+        ...
+
+    def assumes(self, quantity: str, against: str, problems: Sequence[Any]) -> str | None:
+        """What the slope takes for granted, in words that follow its number; None where nothing."""
+        ...
+
 
 @dataclass(frozen=True)
 class Power(Law[PowerFit, FittedPower]):
@@ -68,11 +87,12 @@ class Power(Law[PowerFit, FittedPower]):
     keys = PowerFit
     found = FittedPower
     number = "slope"
+    expects = PowerExpectation
     said = math.inf
     columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """All."""
+        """All of them: deviations, scalar observables, and when a level is reached."""
         return (*DEVIATIONS, *names, *COLUMNS)
 
     def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:
@@ -84,6 +104,7 @@ class Power(Law[PowerFit, FittedPower]):
     def fit(self, fit: PowerFit, members: Members) -> FittedPower:
         """A power law over the cells."""
         x = members.x(fit)
+        # All cells are asked: how many do not reach a level tells more than that one does not.
         samples, points, failed = _points(fit, members, x)
         mean, sem, theory = np.array(points).T
         alone = all(map(is_alone, members.cells))
@@ -92,16 +113,15 @@ class Power(Law[PowerFit, FittedPower]):
             if failed
             else _try_power(x, mean, sem, samples, alone)
         )
-        slope, assumes = members.system.expected_slope, members.system.slope_assumes
         theory_slope, theory_constant = (None, None) if law is None or alone else _theory_law(x, mean, sem, theory)
-        expected: dict[str, Any] = {
-            key: of(fit.quantity, fit.against, members.problems) if of and not fit.log else None
-            for key, of in (("expected_slope", slope), ("expected_assumes", assumes))
-        }
+        # A slope of theory is that of the quantity itself, not of what a logarithm was taken out of.
+        expected: PowerExpectation | None = None if fit.log else self.expectation(members.system)
+        asked = (fit.quantity, fit.against, members.problems)
         return FittedPower(
             **fit.model_dump(),
             **numbers(law),
-            **expected,
+            expected_slope=expected.slope(*asked) if expected else None,
+            expected_assumes=expected.assumes(*asked) if expected else None,
             theory_slope=theory_slope,
             theory_constant=theory_constant,
             theory_points=theory.tolist(),
@@ -185,6 +205,7 @@ def _points(fit: PowerFit, members: Members, x: Sequence[float]) -> tuple[list[n
     """What is fitted at every x: the replicas' values (where they are known), the points, and why some are missing."""
     samples, points, failed = [], [], []
     for abscissa, cell in zip(x, members.cells, strict=True):
+        # At against = 1 the logarithm is 0, and no law with it goes through the point.
         divisor = abs(math.log(abscissa)) or math.nan if fit.log else 1.0
         if (values := each_replica(fit.quantity, cell)) is not None:
             samples.append(values / divisor)
@@ -208,6 +229,7 @@ def _try_power(
 
 def _unweighted(x: list[float], values: np.ndarray) -> PowerLaw:
     """The power law through numbers without errors."""
+    # Mean and error 1 at every point are equal weights in the logarithm.
     slope, constant = weighted_law(x, np.ones(len(x)), np.ones(len(x)), values)
     return PowerLaw(slope=slope, constant=constant, **judged(math.nan, len(x) - 2, slope=math.nan, constant=math.nan))
 

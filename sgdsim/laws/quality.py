@@ -6,6 +6,7 @@ from sgdsim.laws.law import Judged
 
 def holds(law: Judged) -> bool:
     """Whether chi2 leaves the law standing; a law without a chi2 is not in doubt."""
+    # `not <`, as p is NaN where no degree of freedom is left: nothing speaks against the law then.
     return law.chi2 is None or law.dof is None or not p_value(law.chi2, law.dof) < DOUBT
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Num
 
+from sgdsim.analysis.bootstrap import mean_and_sem
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.errors import ArgumentError
@@ -17,8 +18,8 @@ if TYPE_CHECKING:  # which needs JAX
 
 RELAXATION = "relaxation_time"
 COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: "t"}
-"""When the mean of the system's first scalar, its risk, has fallen to a level, and what is read off there: the samples
-that were used, nu times those of a step; the steps nu; or the time t = nu dt."""
+"""When the mean of the system's risk has fallen to a level, and what is read off there: the samples that were used, nu
+times those of a step; the steps nu; or the time t = nu dt."""
 
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
@@ -30,11 +31,6 @@ def each_replica(quantity: str, data: xr.Dataset) -> Float[np.ndarray, " replica
         if name in data and data[name].dims == ("replica",):
             return data[name].values
     return None
-
-
-def scalars(system: "System") -> list[str]:
-    """Names of the observables that are single numbers."""
-    return [name for name, variable in system.variables.items() if not variable.dims]
 
 
 def is_alone(data: xr.Dataset) -> bool:
@@ -53,7 +49,7 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
         predicted = f"{quantity}{PREDICTED}"
         return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
     read: Callable[[], Point] = (
-        (lambda: _crossing(data, scalars(system)[0], level or math.nan, COLUMNS[quantity]))
+        (lambda: _crossing(data, system.risk, level or math.nan, COLUMNS[quantity]))
         if quantity in COLUMNS
         else (lambda: final(data, quantity))
     )
@@ -66,6 +62,7 @@ def _crossing(data: xr.Dataset, risk: str, level: float, column: str) -> Point:
     x: Num[np.ndarray, " times"] = data[column].values
     if is_alone(data):
         return math.nan, math.nan, first_crossing(x, data[f"{risk}_theory"].values, level)[0]
+    # The curve of the mean, not the mean of crossings: a replica that never crosses would have none.
     crossing, error = first_crossing(x, data[risk].values, level, data[f"{risk}_sem"].values)
     if f"{risk}_theory" not in data:
         return crossing, error, math.nan
@@ -87,11 +84,3 @@ def deviation(data: xr.Dataset, name: str) -> tuple[float, float]:
     if name in EACH_DEVIATION:
         return mean_and_sem(data[name].values)
     return (float(data[name]), float(data[f"{name}_sem"])) if name in data else (math.nan, math.nan)
-
-
-def mean_and_sem(values: Float[np.ndarray, " replicas"]) -> tuple[float, float]:
-    """Mean and standard error of the finite values."""
-    finite = values[np.isfinite(values)]
-    if len(finite) < 2:
-        return float(finite[0]) if len(finite) else math.nan, math.nan
-    return float(finite.mean()), float(finite.std(ddof=1) / math.sqrt(len(finite)))

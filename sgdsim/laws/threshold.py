@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
 from pydantic import Field
 
 from sgdsim.analysis.levels import NotReachedError
 from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.threshold import Window, fit_threshold
 from sgdsim.errors import ArgumentError
-from sgdsim.laws.law import Finite, Fit, Fitted, Law, Members, attempt, numbers, reason
+from sgdsim.laws.law import Finite, Fit, Fitted, Law, Members, attempt, number, numbers, reason
 from sgdsim.laws.quantities import RELAXATION, quantity_of
 from sgdsim.laws.text import Number, Statement, Words, called, headings
 
@@ -23,7 +25,7 @@ class ThresholdFit(Fit, frozen=True):
 
 
 class FittedThreshold(ThresholdFit, Fitted, frozen=True):
-    """See `sgdsim.analysis.threshold.Threshold`. `points`: against, relaxation time; `missed`: where it is beyond."""
+    """See `sgdsim.analysis.threshold.ThresholdLaw`. `points`: against, relaxation time; `missed`: without one."""
 
     threshold: Finite = None
     threshold_low: Finite = None
@@ -35,6 +37,10 @@ class FittedThreshold(ThresholdFit, Fitted, frozen=True):
     longest: Finite = None
     windows: Sequence[Window] = ()
     missed: Sequence[float] = ()
+
+    def beyond(self, distance: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+        """The fitted relaxation time at distances > 0 from the threshold."""
+        return number(self.prefactor) * distance ** -number(self.exponent)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Threshold(Law[ThresholdFit, FittedThreshold]):
     )
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The relaxation time."""
+        """The relaxation time alone, which is what diverges."""
         return (RELAXATION,)
 
     def fit(self, fit: ThresholdFit, members: Members) -> FittedThreshold:
@@ -58,10 +64,12 @@ class Threshold(Law[ThresholdFit, FittedThreshold]):
         for x, cell in zip(members.x(fit), members.cells, strict=True):
             try:
                 points.append([x, quantity_of(members.system, fit.quantity, fit.level, cell)[0]])
+            # No mistake but a result: beyond the threshold nothing relaxes, and the figure marks these cells.
             except NotReachedError:
                 missed.append(x)
             except ArgumentError as error:
                 problem = f"{reason(error)} (at {fit.against} = {x:g})"
+        # From the threshold on: windows of the fit begin at the first point.
         points.sort()
         if problem is None:
             law, problem = attempt(lambda: fit_threshold([x for x, _ in points], [tau for _, tau in points]))

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
 
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
-from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, numbers
+from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import each_replica, quantity_of
 from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings
@@ -34,6 +37,23 @@ class FittedTwoTerm(TwoTermFit, Fitted, Judged, frozen=True):
     first_expected: Finite = None
     second_expected: Finite = None
 
+    def at(
+        self, u: Float[np.ndarray, " points"], v: Float[np.ndarray, " points"] | float
+    ) -> Float[np.ndarray, " points"]:
+        """The fitted law's value at `against` = u and `second` = v."""
+        return number(self.first_coefficient) * u + number(self.second_coefficient) * v
+
+
+@runtime_checkable
+class TwoTermExpectation(Protocol):
+    """What the theory of a system may expect of a law of two terms."""
+
+    def coefficients(
+        self, quantity: str, against: str, second: str, problems: Sequence[Any]
+    ) -> tuple[float, float] | None:
+        """Those of `against` and of `second`; None where theory does not say."""
+        ...
+
 
 @dataclass(frozen=True)
 class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
@@ -42,6 +62,7 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
     keys = TwoTermFit
     found = FittedTwoTerm
     number = "first_coefficient"
+    expects = TwoTermExpectation
     columns = headings(
         "fit, of, coefficient of, measured, theory, coefficient of, measured, theory, chi2 / dof, points"
     )
@@ -56,12 +77,13 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
         points = [quantity_of(members.system, fit.quantity, None, cell)[:2] for cell in members.cells]
         mean, sem = map(list, zip(*points, strict=True))
         replicas = [each_replica(fit.quantity, cell) for cell in members.cells]
+        # All or none: errors of both kinds in one fit would be weighed against each other.
         known = [values for values in replicas if values is not None]
         law, problem = attempt(
             lambda: fit_two_term(u, v, known) if len(known) == len(u) else fit_two_term_to_means(u, v, mean, sem)
         )
-        expected = members.system.expected_two_term
-        pair = expected(fit.quantity, fit.against, fit.second, members.problems) if expected else None
+        expected: TwoTermExpectation | None = self.expectation(members.system)
+        pair = expected.coefficients(fit.quantity, fit.against, fit.second, members.problems) if expected else None
         return FittedTwoTerm(
             **fit.model_dump(),
             **numbers(law),

@@ -12,8 +12,8 @@ from sgdsim.meanfield.losses import CrossEntropy as CrossEntropy
 from sgdsim.meanfield.losses import Logistic as Logistic
 from sgdsim.meanfield.losses import Squared as Squared
 from sgdsim.meanfield.model import GaussianLaw as GaussianLaw
-from sgdsim.meanfield.model import Law as Law
 from sgdsim.meanfield.model import Model as Model
+from sgdsim.meanfield.model import ParticleLaw as ParticleLaw
 from sgdsim.meanfield.models import output_model as output_model
 from sgdsim.meanfield.models import radial_model as radial_model
 from sgdsim.meanfield.models import tanh_model as tanh_model

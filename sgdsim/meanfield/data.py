@@ -60,6 +60,7 @@ class Atoms(Data):
         if labels.shape != weights.shape or len(labels) != len(inputs) or not inputs.size or not labels.size:
             shapes = [array.shape for array in (inputs, labels, weights)]
             raise ArgumentError("inputs, labels, weights", "have shapes (J, inputs), (J, K), (J, K)", shapes)
+        # A sum of J K probabilities rounds to 1e-15 or so: what is further off than 1e-12 was not meant to be 1.
         if np.any(weights < 0) or abs(weights.sum() - 1) > 1e-12:
             raise ArgumentError("weights", "be >= 0 and sum to 1", weights.tolist(), "Divide them by their sum.")
         self.points, self.labels, self.weights = (
@@ -102,8 +103,11 @@ class Atoms(Data):
         """The index of an atom in the order (j, k), for every key; counter words are (number, particle)."""
         second = jnp.zeros(key[0].shape, jnp.uint32) if particle is None else particle
         bits = threefry(key, (jnp.broadcast_to(number, key[0].shape), second))[0]
+        # The middle of each of 2^32 equal parts: neither 0 nor 1 comes, and the mean is exactly 1/2.
         uniform = (bits.astype(jnp.float64) + 0.5) * 2.0**-32
+        # The last bound is 1 but for rounding: without it every number finds an atom.
         bounds = jnp.cumsum(self.weights.reshape(-1))[:-1]
+        # Counting the bounds below is elementwise for a few atoms; a search would be a loop in every lane.
         return jnp.sum(uniform[None] >= bounds.reshape(-1, *[1] * uniform.ndim), axis=0)
 
     def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
@@ -133,6 +137,7 @@ class TwoGaussians(Data):
         d, count = integer("d", d, 1), integer("count", count, 2)
         if count % 2:
             raise ArgumentError("count", "be even, with as many points of each label", count)
+        # One sample for all runs, whatever their seed: their risks are measured with the same ruler.
         normals = np.random.default_rng(20180418).standard_normal((count, d))
         self.points = jnp.asarray(normals * (1 + 0.8 * _turns(count))[:, None])
 
@@ -156,6 +161,7 @@ class TwoGaussians(Data):
         sub = fold(key, number)
         zero = jnp.zeros(lanes, jnp.uint32)
         label = jnp.where(threefry(sub, (zero, zero))[0] & np.uint32(1), 1.0, -1.0).astype(dtype)
+        # Counter 0 was the bit of the label; each of the others makes two normals.
         pairs = jnp.arange(1, (d + 1) // 2 + 1, dtype=jnp.uint32).reshape(-1, *[1] * len(lanes))
         shape = (len(pairs), *lanes)
         wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))

@@ -67,6 +67,7 @@ class Logistic(Loss):
 
     def __call__(self, prediction: Array, label: Array) -> Array:
         """log(1 + exp(-label prediction))."""
+        # log(1 + exp(z)) itself overflows from z = 710 on.
         return jax.nn.softplus(-label * prediction)
 
     def slope(self, prediction: Array, label: Array) -> Array:
@@ -125,6 +126,8 @@ class CallableLoss(Loss):
 
     def least(self, labels: np.ndarray, weights: np.ndarray) -> float:
         """By Brent's method, input by input, with predictions up to 50 beyond the labels."""
+        # A loss of labels that are certain may fall for ever, so that the search has to end: exp(-50) is below
+        # rounding.
         bounds = float(labels.min()) - 50, float(labels.max()) + 50
 
         def risk(m: float, y: np.ndarray, p: np.ndarray) -> float:

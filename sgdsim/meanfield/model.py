@@ -28,7 +28,7 @@ MOST_WEIGHTS = 128
 """Particles are computed with weight by weight, and each is compiled by itself."""
 
 
-class Law(eqx.Module):
+class ParticleLaw(eqx.Module):
     """The law of a particle at t = 0, as a function of standard normals: all samplers and quadratures use the same."""
 
     @property
@@ -41,7 +41,7 @@ class Law(eqx.Module):
         """W_0 from N(0, I_dim)."""
 
 
-class GaussianLaw(Law):
+class GaussianLaw(ParticleLaw):
     """W_0 = mean + std z, componentwise. A std of 0 starts all particles at one point.
 
     **Raises:** ArgumentError unless they are rows of as many finite numbers, and std >= 0.
@@ -67,6 +67,7 @@ class GaussianLaw(Law):
 
     def __call__(self, normals: Array) -> Array:
         """mean + std z."""
+        # Ranks are not promoted silently: mean and std are given the axes of the normals.
         shape = (-1, *[1] * (normals.ndim - 1))
         return self.mean.astype(normals.dtype).reshape(shape) + self.std.astype(normals.dtype).reshape(shape) * normals
 
@@ -77,7 +78,7 @@ def first_weight(w: Components) -> Float[Array, "*batch"]:
 
 
 def radius(w: Components) -> Float[Array, "*batch"]:
-    """|w|."""
+    """|w|, the Euclidean norm of the weights of a particle, by which the radial model is told apart."""
     return jnp.sqrt(dot(w, w))
 
 
@@ -94,7 +95,7 @@ class Model(eqx.Module):
     """
 
     data: Data
-    law: Law
+    law: ParticleLaw
     least_risk: float
     feature: Feature = eqx.field(static=True)
     loss: Loss = eqx.field(static=True)
@@ -109,7 +110,7 @@ class Model(eqx.Module):
         feature: Feature,
         loss: Loss,
         data: Data,
-        law: Law,
+        law: ParticleLaw,
         coordinate: Callable[[Components], Array] = first_weight,
         window: tuple[float, float] = (-5.0, 5.0),
     ) -> None:
@@ -118,16 +119,18 @@ class Model(eqx.Module):
         check_function("coordinate", coordinate, "weights")
         check_kind("loss", loss, Loss, "Take Squared(), Logistic(), CrossEntropy(), or CallableLoss(function).")
         check_kind("data", data, Data, "Take Atoms(inputs, labels, weights), or TwoGaussians(d).")
-        check_kind("law", law, Law, "Take GaussianLaw(mean, std).")
+        check_kind("law", law, ParticleLaw, "Take GaussianLaw(mean, std).")
         if not 1 <= integer("law", law.dim, 1) <= MOST_WEIGHTS:
             raise ArgumentError("law", f"give a particle at most {MOST_WEIGHTS} weights", law.dim)
         for check, part in ((check_law, law), (check_draw, data), (check_loss, loss)):
             check(part)
+        # On shapes alone, here: inside a loop a wrong shape would broadcast to numbers that look right.
         check_feature(feature, law.dim, data.points.shape[1])
         check_coordinate(coordinate, law.dim)
         loss.check_labels(data.known_labels)
         self.name, self.feature, self.loss, self.data, self.law = name, feature, loss, data, law
         self.coordinate, self.window = coordinate, interval("window", window)
+        # Of a sampler the best function of the input is not known: its risk is reported as it is.
         atoms = isinstance(data, Atoms)
         self.least_risk = loss.least(np.asarray(data.labels), np.asarray(data.weights)) if atoms else 0.0
         if not math.isfinite(self.least_risk):

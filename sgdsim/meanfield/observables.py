@@ -24,7 +24,7 @@ VARIABLES = {
     "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
 }
 
-Particles = tuple[Float[Array, "N lanes"], ...]
+Positions = tuple[Float[Array, "N lanes"], ...]
 """The particles of a tile, one array for each of their weights: what the compiler fuses best."""
 Weights = Float[Array, "N 1"] | Float[Array, ""] | float
 """What particles count in averages: N^(-a) each, or the weights of a quadrature's nodes."""
@@ -39,13 +39,14 @@ def average(values: Float[Array, "N lanes"], weights: Weights) -> Float[Array, "
 
 
 def predictions(
-    model: Model, W: Particles, weights: Weights, points: Float[Array, "J inputs"]
+    model: Model, W: Positions, weights: Weights, points: Float[Array, "J inputs"]
 ) -> Float[Array, "J lanes"]:
     """sum_k weights_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
 
     def values(x: Float[Array, " inputs"]) -> Float[Array, "N lanes"]:
         return model.feature(W, tuple(x.astype(W[0].dtype)))
 
+    # A loop over points compiles once; written out, 2048 of them would be as many loops over the particles to compile.
     if len(points) > UNROLLED:
         return jax.lax.map(lambda x: average(values(x), weights), points)
     if jnp.ndim(weights):
@@ -66,9 +67,11 @@ def _sums_at_once(*values: Float[Array, "N lanes"]) -> tuple[Float[Array, " lane
 
 
 def observe_particles(
-    model: Model, W: Particles, scale: Float[Array, ""] | float, edges: Float[Array, " edges"]
+    model: Model, W: Positions, scale: Float[Array, ""] | float, edges: Float[Array, " edges"]
 ) -> Observables:
     """Excess risk, m, mean, variance, and the histogram where there are bins. `scale` is N^(-a)."""
+    # A sum of N numbers in float32 is off by about sqrt(N) 6e-8 of them, which the errors of many replicas would
+    # show.
     W = tuple(w.astype(jnp.float64) for w in W)
     outputs = predictions(model, W, scale, model.data.points)
     means = [jnp.mean(w, axis=0) for w in W]

@@ -50,6 +50,7 @@ class Particles(Simulator):
         shared = isinstance(problem.dynamics, Sgd) and problem.dynamics.common
         least = _LEAST_LANES if shared else _LEAST_LANES_OF_SUMS
         room = min(_MOST_LANES, max(least, _NUMBERS // (problem.N * problem.model.dim)))
+        # No more lanes than replicas, rounded up: what goes beyond is simulated and thrown away.
         return min(1 << (room.bit_length() - 1), 1 << (replicas - 1).bit_length())
 
     def bytes_per_replica(self, problem: MeanField) -> int:
@@ -102,6 +103,7 @@ class Pair(Particles):
 
     def once(self, problem: MeanField, final: float) -> tuple[Once, ...]:
         """The limit, which all N share."""
+        # A random limit is no curve: it is followed beside the particles, in the same loop.
         return () if problem.random_limit else (limit_cost(problem, final),)
 
 

@@ -69,6 +69,7 @@ class MeanField(Problem):
         if isinstance(self.dynamics, Sgd) and self.eps >= 1:
             remedy = "Choose a smaller gamma or beta."
             raise ArgumentError("gamma", "give a step eps = gamma N^(beta - 1) < 1", self.eps, remedy)
+        # Noise of one's own, and any drift, is an average over the data at every step: only atoms give it exactly.
         if not isinstance(self.model.data, Atoms) and not (isinstance(self.dynamics, Sgd) and self.dynamics.common):
             remedy = "Averages over a sampler are not known exactly."
             raise ArgumentError("dynamics", f"be SGD with shared data for model {self.model.name!r}", "else", remedy)

@@ -85,6 +85,7 @@ class StartSection(section_of(ExplicitStart, optional=("particles",))):
     def build(self) -> Start:
         """The start. **Raises:** ArgumentError where `particles` are missing or too many."""
         particles = self.of(ExplicitStart).get("particles")
+        # Both mistakes are one: rows without their kind, and a kind without its rows.
         if (self.kind == "explicit") != (particles is not None):
             raise ArgumentError("particles", 'be given with kind = "explicit", and only then', particles)
         return LawStart() if particles is None else ExplicitStart(tuple(tuple(row) for row in particles))

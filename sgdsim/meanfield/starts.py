@@ -36,7 +36,7 @@ class LawStart(Start):
         """Any problem will do: its model has a law."""
 
     def draw(self, problem: MeanField, rng: np.random.Generator, size: int) -> Given:
-        """Nothing is given."""
+        """No particles are given: each replica draws its own from its key, where it is simulated."""
         return Given(None)
 
 
@@ -60,6 +60,7 @@ class ExplicitStart(Start):
 
     def draw(self, problem: MeanField, rng: np.random.Generator, size: int) -> Given:
         """The particles, `size` times."""
+        # A view: the same N rows are not copied for every replica.
         return Given(np.broadcast_to(np.asarray(self.particles, np.float64), (size, problem.N, problem.model.dim)))
 
 
@@ -77,5 +78,6 @@ def start_particles(model: Model, N: int, given: Given, key: Key) -> tuple[Float
     if given.particles is not None:
         W = jnp.transpose(jnp.asarray(given.particles), (2, 1, 0))
         return tuple(jnp.broadcast_to(W, (*W.shape[:2], lanes)))
+    # In float64 whatever the precision of the loop, so that runs in float32 and float64 begin at the same particles.
     normals = block_normals(fold(key, INITIAL), model.dim * N, jnp.float64)
     return tuple(model.law(normals.T.reshape(model.dim, N, lanes)))

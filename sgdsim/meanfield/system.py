@@ -1,6 +1,7 @@
 """The system `meanfield`, as the common rooms see it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sgdsim.contracts import System
 from sgdsim.meanfield.observables import VARIABLES
@@ -10,24 +11,33 @@ from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSec
 from sgdsim.meanfield.theory import MeanFieldLimit
 
 
-def expected_slope(quantity: str, against: str, problems: Sequence[MeanField]) -> float | None:
-    """The slope that theory predicts for a log-log fit against N; None where it does not say.
+@dataclass(frozen=True)
+class MeanFieldSlopes:
+    """What theory expects of the power laws of wide networks, see `sgdsim.laws.power.PowerExpectation`."""
 
-    E |W^N - W^*|^2 ~ N^-(1 - beta) for beta < 1 and N^-1 at beta = 1 (De Bortoli et al., theorems 1 and 2); the squared
-    displacement of a lazy network falls as N^(2 (a - 1)).
-    """
-    betas, exponents = ({getattr(problem, name) for problem in problems} for name in ("beta", "a"))
-    if against != "N" or len(betas) != 1 or len(exponents) != 1:
+    def slope(self, quantity: str, against: str, problems: Sequence[MeanField]) -> float | None:
+        """The slope that theory predicts for a log-log fit against N; None where it does not say.
+
+        E |W^N - W^*|^2 ~ N^-(1 - beta) for beta < 1 and N^-1 at beta = 1 (De Bortoli et al., theorems 1 and 2); the
+        squared displacement of a lazy network falls as N^(2 (a - 1)).
+        """
+        betas, exponents = ({getattr(problem, name) for problem in problems} for name in ("beta", "a"))
+        if against != "N" or len(betas) != 1 or len(exponents) != 1:
+            return None
+        beta, a = betas.pop(), exponents.pop()
+        if quantity in ("coupling", "distance"):
+            return -1.0 if beta == 1 else beta - 1
+        return 2 * (a - 1) if quantity == "displacement" and a < 1 else None
+
+    def assumes(self, quantity: str, against: str, problems: Sequence[MeanField]) -> str | None:
+        """Nothing: these are powers of N alone."""
         return None
-    beta, a = betas.pop(), exponents.pop()
-    if quantity in ("coupling", "distance"):
-        return -1.0 if beta == 1 else beta - 1
-    return 2 * (a - 1) if quantity == "displacement" and a < 1 else None
 
 
 SYSTEM = System(
     name="meanfield",
     variables=VARIABLES,
+    risk="excess_risk",
     problem_section=ProblemSection,
     start_section=StartSection,
     theory_section=TheorySection,
@@ -35,5 +45,5 @@ SYSTEM = System(
     default_simulator=Particles(),
     default_theory=MeanFieldLimit(),
     figures=("rates", "linear_noise", "noise", "density", "radial", "lazy"),
-    expected_slope=expected_slope,
+    expectations={"power": MeanFieldSlopes()},
 )

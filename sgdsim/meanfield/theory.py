@@ -34,7 +34,7 @@ class HostCurve(Curve):
 
     @abc.abstractmethod
     def solve(self, initial: Given, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
-        """Observables at `times`."""
+        """The observables of the limit at `times`, each (times, *dims), by name."""
 
 
 class LimitCurve(HostCurve):
@@ -43,6 +43,7 @@ class LimitCurve(HostCurve):
     def solve(self, initial: Given, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Excess risk, m, mean, variance, and the histogram where there are bins."""
         problem, at = self.problem, np.asarray(times, np.float64)
+        # A limit is solved over a time > 0, and t = 0 may be the only save time.
         solved = solution(problem, float(max(at[-1], problem.dt)))
         m = solved.limit.m_at(jnp.asarray(at))
         found = {
@@ -65,6 +66,7 @@ class NtkCurve(HostCurve):
         spacing, path = solve_ntk(model, float(max(at[-1], problem.dt)))
         grid = spacing * np.arange(len(path))
         m = np.stack([np.interp(at, grid, column) for column in path.T], axis=1)
+        # Particles do not move: mean, variance and histogram are those of the law at t = 0, at every time.
         start = sobol_normals(model.dim, _POINTS_LOG2).T[..., None]
         W = tuple(model.law(jnp.asarray(start)))
         found = {

@@ -6,4 +6,4 @@ from sgdsim.recovery.dmft import integrate as integrate
 from sgdsim.recovery.linear_regression import LinearRegression as LinearRegression
 from sgdsim.recovery.problem import Recovery as Recovery
 from sgdsim.recovery.starts import ExactStart as ExactStart
-from sgdsim.recovery.starts import Overlaps as Overlaps
+from sgdsim.recovery.starts import SignalOverlaps as SignalOverlaps

@@ -80,6 +80,7 @@ class Descent(Simulator):
         """Replicas of a tile, where there are enough of them."""
         if self.lanes is not None:
             return self.lanes
+        # Replicas that share J are not independent: the docstring has the measured excess of their variance.
         most = min(LANES, problem.N // 3) if problem.degree == 2 else 1
         return 1 << max(0, most.bit_length() - 1)
 
@@ -98,6 +99,7 @@ class Descent(Simulator):
     def bytes_per_replica(self, problem: Recovery) -> int:
         """A replica's part of a full tile's J, or of the block in hand; its vectors, and arrays over the features."""
         itemsize, features = jnp.dtype(self.precision).itemsize, Features(problem.N, problem.degree)
+        # J belongs to a tile: each of its lanes counts its part of it.
         rows = problem.data if self.keeps(problem) else min(problem.data, block_rows(features))
         vectors = (4 + len(problem.waiting) + 2 * self.response) * problem.N
         arrays = (6 + 4 * self.response) * features.count
@@ -105,6 +107,7 @@ class Descent(Simulator):
 
     def step_cost(self, problem: Recovery) -> StepCost:
         """Two matrix products with J, twice that with the response; its numbers drawn anew where it is not kept."""
+        # 30 operations make a number of J, once for all lanes of a tile.
         drawing = 0.0 if self.keeps(problem) else 30.0 / self.most_lanes(problem)
         return replace(self.portable_cost(problem), operations=self._numbers(problem) * drawing)
 

@@ -20,7 +20,7 @@ from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import Overlaps, exact_start, random_frame
+from sgdsim.recovery.starts import SignalOverlaps, exact_start, random_frame
 
 _BLOCK = 2**21
 """Numbers of J in a block, about."""
@@ -98,7 +98,7 @@ class DescentKernel(Kernel):
     def _half(self) -> int:
         return (self.features.count + 1) // 2
 
-    def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> DescentState:
+    def init(self, initial: SignalOverlaps, keys: UInt32[Array, "2 lanes"]) -> DescentState:
         """x* uniform on its sphere, x(0) with exactly the given overlaps, and a probe orthogonal to both."""
         vectors = 3 if self.response else 2
         frame = random_frame((keys[0], keys[1]), self.features.N, vectors)
@@ -120,6 +120,7 @@ class DescentKernel(Kernel):
     def advance(self, state: DescentState, n_steps: Int[Array, ""]) -> DescentState:
         """The state after n_steps more steps."""
         n_steps = jnp.asarray(n_steps, jnp.int64)
+        # J is no part of the carry: a loop would copy it, or keep it twice.
         moving = eqx.tree_at(lambda moved: moved.J, state, None, is_leaf=lambda leaf: leaf is None)
         moved = steps_loop(0, n_steps, lambda _, moving: self._step(moving, state.J), moving)
         return eqx.tree_at(lambda moved: moved.J, moved, state.J, is_leaf=lambda leaf: leaf is None)
@@ -129,6 +130,7 @@ class DescentKernel(Kernel):
         N = self.features.N
         x, signal, start = (part.astype(jnp.float64) for part in (state.x, state.signal, state.start))
         m, C = jnp.sum(x * signal, axis=0) / N, jnp.sum(x * x, axis=0) / N
+        # -x* explains the data of degree 2 as well as x*.
         nearer = jnp.where(m < 0, -1.0, 1.0) if self.features.degree == 2 else jnp.ones_like(m)
         seen = {
             "distance": jnp.sum((x - nearer[None, :] * signal) ** 2, axis=0) / N,
@@ -154,6 +156,7 @@ class DescentKernel(Kernel):
 
         if state.probe is not None and state.tangent is not None:
             x, tangent = jax.jvp(moved, (state.x,), (state.tangent,))
+            # The push is added to the first step, and moves as x does from there on.
             tangent = jnp.where(state.step == 0, state.probe, tangent)
         else:
             x, tangent = moved(state.x), None
@@ -197,6 +200,7 @@ class DescentKernel(Kernel):
         phi = self._split(self.features.difference(state.x, state.signal))
 
         def block(index: Int[Array, ""], total: Float[Array, " lanes"]) -> Float[Array, " lanes"]:
+            # Squares are summed in float64: there are M of them.
             residuals = self._residuals(self._block(state.J, state.keys, index), phi).astype(jnp.float64)
             return total + jnp.sum(jnp.where(self._exist(index), residuals**2, 0), axis=0)
 
@@ -227,6 +231,7 @@ class DescentKernel(Kernel):
         wide = (jnp.broadcast_to(word, numbers.shape) for word in key)
         bits, _ = threefry((next(wide), next(wide)), (numbers, jnp.zeros_like(numbers)))
         b = jnp.asarray(self.b, jnp.float64)
+        # Compared in float64: 32 bits do not fit into a float32, and b = 1 must select every datum.
         selected = (bits.astype(jnp.float64) * 2.0**-32 < b) & self._exist(index)
         return jnp.where(selected, (1 / b).astype(self.dtype), 0)
 
@@ -241,12 +246,15 @@ class DescentKernel(Kernel):
 
         Cells of a grid that differ in eta, b or the start only have the same J.
         """
+        # J depends on its sizes and on nothing else: cells of different eta, b or start see the same data, so that
+        # what they share drops out of their differences.
         identity = (self.data << 32) + (self.features.N << 2) + self.features.degree
         key = fold((keys[0, 0], keys[1, 0]), identity)
         shape = (self.rows, self._half)
         row, column = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in (0, 1))
         pin = Pin.of(keys[0, 0].astype(jnp.int64), self.dtype)
         counter = (row + (index * self.rows).astype(jnp.uint32), column)
+        # Without a barrier the generator may be fused into both products that read the block, and be evaluated twice.
         return jax.lax.optimization_barrier(normal_pair(key, counter, self.dtype, pin))
 
 
@@ -256,6 +264,7 @@ def block_rows(features: Features) -> int:
 
 
 def _product(J: Float[Array, "rows half"], phi: Float[Array, "half lanes"]) -> Float[Array, "rows lanes"]:
+    # A GPU would otherwise multiply in TF32, with 10 bits of the 24 of float32.
     return jnp.matmul(J, phi, precision="highest")
 
 

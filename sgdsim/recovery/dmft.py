@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sgdsim.checks import Integer, Real, as_declared, integer
-from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.contracts import Problem, Start, Theory
 from sgdsim.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
@@ -23,9 +23,9 @@ from sgdsim.native.build import find_compiler
 from sgdsim.parameters import Parameter
 from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
-from sgdsim.recovery.path import Path
+from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import Overlaps
+from sgdsim.recovery.starts import SignalOverlaps
 
 _FIRST = 4 * TILE
 """Size of the arrays to begin with."""
@@ -41,7 +41,7 @@ Values = Real | Sequence[Real] | Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
-class Solution:
+class DmftSolution:
     """Order parameters and kernels at the steps 0..T, float64, with the leading axes that the parameters had.
 
     - `m`, `e2`: m(t) = x(t).x*/N and e2(t) = E r(t)^2, the mean square residual over all data.
@@ -67,7 +67,7 @@ def integrate(
     C00: Values,
     steps: Integer,
     tolerance: Real = 0.0,
-) -> Solution:
+) -> DmftSolution:
     """The closed equations of m, C, R, Lambda_C and Lambda_R, step by step in float64; see `dmft_step.step`.
 
     The five parameters broadcast against one another. An element stops when its distance 1 - 2|m| + C(t,t) has fallen
@@ -81,11 +81,12 @@ def integrate(
     given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
     _check(given)
     flat = np.stack([value.reshape(-1) for value in given.values()])
+    # On a CPU side by side would wait for the slowest, and would round by the size of the batch.
     groups = np.split(flat, flat.shape[1], axis=1) if on_cpu() else [flat]
     parts = [_host(solve(*group, steps=steps, tolerance=least), steps) for group in groups]
     shape = given["alpha"].shape
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
-    return Solution(
+    return DmftSolution(
         **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
         C=_symmetric(joined.C),
         LC=_symmetric(joined.LC),
@@ -139,6 +140,7 @@ def stage_sizes(steps: int) -> list[int]:
     sizes = [_FIRST]
     while sizes[-1] <= steps:
         quarter = sizes[-1] // 4
+        # Work grows with the cube of the size, compilation with the number of sizes.
         sizes.append(next(quarter * k for k in (5, 6, 7, 8) if quarter * k > steps or k == 8))
     return sizes
 
@@ -182,6 +184,7 @@ def solve(
         end = min(size - 1, steps)
         while t < end and not np.asarray(known.stopped).all():
             until, began = min(t + chunk, end), time.perf_counter()
+            # A call that returns at once could not be timed, nor interrupted.
             known = jax.block_until_ready(advance(rates, known, jnp.asarray(t), jnp.asarray(until), _products()))
             t = until
             # The clock decides only how often Python has its turn: steps do not depend on how they are grouped.
@@ -203,17 +206,13 @@ def _grow(known: Kernels, size: int) -> Kernels:
     return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, 0)] + [(0, more)] * (leaf.ndim - 1)), known) if more else known
 
 
-class DmftCurve(Curve):
+class DmftCurve(SharedCurve):
     """The theory of one problem. Its work depends on the times, so it is solved on the host, for one start."""
 
     problem: Recovery
     tolerance: float = eqx.field(static=True)
 
-    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-        """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
-        raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
-
-    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+    def solve(self, initial: SignalOverlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Observables at the steps rint(t/eta). After an early stop the last values are held.
 
         Where the solution has grown beyond all numbers, distance, C and loss are infinite, and the rest is NaN.
@@ -224,6 +223,7 @@ class DmftCurve(Curve):
         constants = [np.array([value], np.float64) for value in (problem.alpha, problem.eta, problem.b)]
         batch = solve(*constants, *start, steps=int(at.max()), tolerance=self.tolerance)
         known = jax.tree.map(lambda leaf: leaf[0], batch)
+        # Beyond an early stop the arrays are zero: the last step that was made stands for what follows.
         at = np.minimum(at, int(known.last))
         earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
         path = Path(

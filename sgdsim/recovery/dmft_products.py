@@ -55,6 +55,7 @@ class TiledProducts:
 
         def one(row: Array, column: Array, sums: Both) -> Both:
             below, beside = row * TILE, column * TILE
+            # A tile is read once for both of its products: time is that of reading the matrices.
             pieces = [jax.lax.dynamic_slice(L, (below, beside), (TILE, TILE)) for L in matrices]
             down = [_add(s, _cut(v, below) @ L, beside) for s, v, L in zip(sums[0], left, pieces, strict=True)]
             across = [_add(s, L @ _cut(v, beside), below) for s, v, L in zip(sums[1], right, pieces, strict=True)]

@@ -92,6 +92,8 @@ def step(rates: Rates, known: Kernels, t: Int[Array, ""], products: Products) ->
     m, norms = known.m.at[t + 1].set(m_next), known.norm.at[t + 1].set(norm)
     LC, LR, e2 = _memory_kernels(rates, known, m, C, R, t + 1, products)
 
+    # An element that has stopped writes zeros: all of a batch make the same step, and nothing beyond `last` may
+    # count.
     def write(matrix: Array, row: Array) -> Array:
         return jax.lax.dynamic_update_index_in_dim(matrix, jnp.where(known.stopped, 0.0, row), t + 1, 0)
 

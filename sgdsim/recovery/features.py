@@ -62,6 +62,7 @@ class Features(eqx.Module):
         opened = jnp.sum(G * self._others(x), axis=0)
         products = (G * x[None, :, :]).reshape(turns * self.N, -1)
         shift, place = self._grid()
+        # A gather where a scatter-add would be shorter: on a GPU atoms of a scatter are added in no fixed order.
         closed = products.at[(shift - 1) * self.N + (place - shift) % self.N].get(mode="promise_in_bounds")
         return opened + jnp.sum(closed, axis=0)
 

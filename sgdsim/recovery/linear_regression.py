@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from sgdsim.contracts import Curve, Observables, Problem, Start, Theory
+from sgdsim.contracts import Problem, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
-from sgdsim.recovery.path import Path
+from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import Overlaps
+from sgdsim.recovery.starts import SignalOverlaps
 
 
 @dataclass(frozen=True)
-class Moments:
+class SpectralMoments:
     """Averages over the eigenvalues l of A = J^T J/N for k = 0, 1, ...: nu_j[k] = E l^j (1 - eta l)^k."""
 
     nu0: Float[np.ndarray, " k"]
@@ -24,7 +24,7 @@ class Moments:
     nu2: Float[np.ndarray, " k"]
 
 
-def moments(alpha: float, eta: float, count: int) -> Moments:
+def moments(alpha: float, eta: float, count: int) -> SpectralMoments:
     """nu_0, nu_1, nu_2 for k < count of the law of Marchenko and Pastur, exact but for rounding.
 
         rho(l) = sqrt((l+ - l)(l - l-))/(2 pi l), l+- = (sqrt(alpha) +- 1)^2,  and mass max(1 - alpha, 0) at l = 0
@@ -35,24 +35,21 @@ def moments(alpha: float, eta: float, count: int) -> Moments:
     nodes = count // 2 + 2
     theta = np.pi * np.arange(1, nodes + 1) / (nodes + 1)
     weights = 2 * alpha * np.sin(theta) ** 2 / (nodes + 1)  # of rho l dl
+    # alpha + 1 + 2 sqrt(alpha) cos(theta) would cancel near the lower edge at alpha = 1, where l is divided by.
     l = (1 - math.sqrt(alpha)) ** 2 + 4 * math.sqrt(alpha) * np.cos(theta / 2) ** 2  # noqa: E741
     power, nu = np.ones(nodes), np.empty((3, count))
     for k in range(count):
         nu[:, k] = 1 + weights @ ((power - 1) / l), weights @ power, weights @ (l * power)
         power = power * (1 - eta * l)
-    return Moments(*nu)
+    return SpectralMoments(*nu)
 
 
-class RegressionCurve(Curve):
+class RegressionCurve(SharedCurve):
     """The closed form for one problem, on the host."""
 
     problem: Recovery
 
-    def __call__(self, initial: Overlaps, times: Float[Array, " times"]) -> Observables:
-        """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
-        raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
-
-    def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
+    def solve(self, initial: SignalOverlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Observables at the steps rint(t/eta).
 
             m(t) = 1 + (m0 - 1) nu_{0,t},   C(t,0) = m0 + (C00 - m0) nu_{0,t},   R(t,0) = nu_{0,t-1}
@@ -64,6 +61,8 @@ class RegressionCurve(Curve):
         """
         problem, at = self.problem, self.problem.steps(times)
         m0, C00 = float(initial.m), float(initial.C)
+        # Beyond the largest stable eta the powers overflow: `Path.observe` marks what is left as grown beyond all
+        # numbers.
         with np.errstate(over="ignore", invalid="ignore"):
             nu = moments(problem.alpha, problem.eta, 2 * int(at.max()) + 1)
             V, Delta0 = problem.eta**2 * (1 / problem.b - 1), 1 - 2 * m0 + C00
@@ -91,7 +90,9 @@ class RegressionCurve(Curve):
             return path.observe(problem)
 
 
-def squared_residuals(nu: Moments, alpha: float, V: float, Delta0: float, steps: int) -> Float[np.ndarray, " steps"]:
+def squared_residuals(
+    nu: SpectralMoments, alpha: float, V: float, Delta0: float, steps: int
+) -> Float[np.ndarray, " steps"]:
     """e2(t) for t = 0..steps: alpha e2(t) = Delta0 nu_{1,2t} + V sum_{s<t} e2(s) nu_{2,2(t-1-s)}.
 
     Step s adds noise of covariance V sum_mu r_mu(s)^2 J_mu J_mu^T/N to x, and r_mu^2 may be replaced by its mean.

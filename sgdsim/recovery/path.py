@@ -3,10 +3,21 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
+from sgdsim.contracts import Curve, Observables
+from sgdsim.errors import ArgumentError
 from sgdsim.recovery.observables import distance
 from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.starts import SignalOverlaps
+
+
+class SharedCurve(Curve):
+    """A curve that is solved on the host, step by step, for one start that all replicas share."""
+
+    def __call__(self, initial: SignalOverlaps, times: Float[Array, " times"]) -> Observables:
+        """**Raises:** ArgumentError: there is no curve per replica, as all starts are shared."""
+        raise ArgumentError("start", "be shared by all replicas", "a start per replica", "Solve it for each start.")
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class Path:
             "R_start": self.R_start,
         }
         observed |= {"C_waiting": self.earlier[:, 1:]} if problem.waiting else {}
+        # The distance is the first to go: it has m and C in it.
         good = np.isfinite(observed["distance"])
 
         def mark(name: str, value: np.ndarray) -> np.ndarray:

@@ -56,6 +56,7 @@ class Recovery(Problem):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        # M = 0 is a problem without data: every loss is 0 and nothing moves.
         if round(self.alpha * self.N) < 1:
             raise ArgumentError("alpha", f"give at least one datum at N = {self.N}, round(alpha N) >= 1", self.alpha)
         if self.m0 * self.m0 > self.C00:

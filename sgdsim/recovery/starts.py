@@ -14,7 +14,7 @@ from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.recovery.problem import Recovery
 
 
-class Overlaps(eqx.Module):
+class SignalOverlaps(eqx.Module):
     """m = x.x*/N and C = |x|^2/N at t = 0, float64, with or without a replica axis."""
 
     m: Float[Array | np.ndarray, "*replicas"]
@@ -31,9 +31,9 @@ class ExactStart(Start):
     def check(self, problem: Recovery) -> None:
         """Any problem will do: it has checked that m0^2 <= C00."""
 
-    def draw(self, problem: Recovery, rng: np.random.Generator, size: int) -> Overlaps:
+    def draw(self, problem: Recovery, rng: np.random.Generator, size: int) -> SignalOverlaps:
         """The problem's overlaps, `size` times."""
-        return Overlaps(m=np.full(size, problem.m0), C=np.full(size, problem.C00))
+        return SignalOverlaps(m=np.full(size, problem.m0), C=np.full(size, problem.C00))
 
 
 def random_frame(key: Key, N: int, vectors: int) -> Float[Array, "vectors {N} lanes"]:
@@ -53,8 +53,9 @@ def random_frame(key: Key, N: int, vectors: int) -> Float[Array, "vectors {N} la
 
 
 def exact_start(
-    overlaps: Overlaps, signal: Float[Array, "N lanes"], other: Float[Array, "N lanes"]
+    overlaps: SignalOverlaps, signal: Float[Array, "N lanes"], other: Float[Array, "N lanes"]
 ) -> Float[Array, "N lanes"]:
     """x(0) = m0 x* + sqrt(C00 - m0^2) u, with u orthogonal to x* and of the same length."""
+    # m0^2 = C00 may round to just below 0.
     across = jnp.sqrt(jnp.maximum(overlaps.C - overlaps.m**2, 0.0))
     return jnp.asarray(overlaps.m)[None, :] * signal + across[None, :] * other

@@ -20,7 +20,7 @@ _EXPONENT = re.compile(r"^(.*\d\)?)e(-?\d+)$")
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A figure on the page: its drawing, or the reason why there is none."""
 
     name: str
@@ -48,19 +48,19 @@ def write_report(directory: Path) -> list[Path]:
     return [*written, page]
 
 
-def _section(run: Stored, name: str, folder: Path, written: list[Path]) -> Section:
+def _section(run: Stored, name: str, folder: Path, written: list[Path]) -> PageSection:
     kind = FIGURES[name]
     lacks = kind.lacks(run)
     if lacks:
-        return Section(name, Markup(), "", lacks)
+        return PageSection(name, Markup(), "", lacks)
     figure = styled(lambda: kind.draw(run))
     folder.mkdir(exist_ok=True)
     written += save(figure, folder / name)
     caption = kind.caption(run)
-    return Section(name, Markup(inline_svg(figure, html.escape(caption))), caption, "")
+    return PageSection(name, Markup(inline_svg(figure, html.escape(caption))), caption, "")
 
 
-def _render(run: Stored, sections: list[Section]) -> str:
+def _render(run: Stored, sections: list[PageSection]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sgdsim.report"),
         autoescape=True,

@@ -21,7 +21,7 @@ from sgdsim.experiment.experiment import Experiment
 from sgdsim.experiment.groups import groups
 from sgdsim.laws.catalogue import fit_law
 from sgdsim.laws.law import Fit, Fitted, Members
-from sgdsim.laws.quantities import deviation, final, is_alone, scalars
+from sgdsim.laws.quantities import deviation, final, is_alone
 from sgdsim.run.against import read_points
 from sgdsim.run.ensembles import naming
 from sgdsim.run.further import further
@@ -131,6 +131,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
         experiment=experiment.name,
         title=experiment.title,
         system=experiment.system.name,
+        risk=experiment.system.risk,
         versions=versions(),
         wall_seconds=wall_seconds,
         steps_per_second=_rate(sum(cell.replica_steps for cell in cells), wall_seconds),
@@ -171,8 +172,7 @@ def _groups(cells: Sequence[Cell], fit: Fit) -> list[tuple[str, list[int]]]:
 
 def _summarise_cell(system: System, cell: Cell, result: CellResult, error: str | None) -> CellSummary:
     data, alone = result.data, is_alone(result.data)
-    names = [name for name in scalars(system) if name in data or f"{name}_theory" in data]
-    risk = next(iter(names), "")
+    names = [name for name in system.scalars if name in data or f"{name}_theory" in data]
     ends = {name: End(**dict(zip(("mean", "sem", "theory"), final(data, name), strict=True))) for name in names}
     return CellSummary(
         cell=cell.index,
@@ -186,8 +186,8 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult, error: str |
         **({} if alone else _deviations(data)),
         predicted=_predicted(data),
         final=ends,
-        plateau=_plateau(data, risk),
-        plateau_theory=_plateau(data, f"{risk}_theory"),
+        plateau=_plateau(data, system.risk),
+        plateau_theory=_plateau(data, f"{system.risk}_theory"),
         steps_per_second=_rate(result.replica_steps, result.wall_seconds),
         wall_seconds=result.wall_seconds,
         error=error,

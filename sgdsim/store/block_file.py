@@ -99,6 +99,7 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
         digest=digest(table, numbers),
         compiler=compilers_used(),
     )
+    # The receipt lies in the file itself: a block and what vouches for it cannot be parted.
     with atomic(path) as temporary, temporary.open("wb") as stream:
         text = np.frombuffer(json.dumps(vars(receipt)).encode(), np.uint8)
         np.savez(stream, receipt=text, numbers=np.frombuffer(numbers, np.uint8))
@@ -111,9 +112,11 @@ def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[B
     **Raises:** SpoiltBlock where it is not; OSError where it cannot be read.
     """
     try:
+        # Nothing is unpickled: a folder that somebody else has made runs no code.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             receipt = Receipt.from_json(stored["receipt"].tobytes())
             numbers = stored["numbers"].tobytes()
+        # Before anything is made of the numbers: a bit that a disk has lost is found here, and nowhere else.
         if digest(receipt.arrays, numbers) != receipt.digest:
             raise SpoiltBlock("is damaged (its checksum is not that of its numbers)")
         tiles = Tiles.from_arrays(_arrays(receipt.arrays, numbers))
@@ -132,6 +135,7 @@ def pack(tiles: Tiles) -> tuple[Table, bytes]:
 
 def digest(table: Table, numbers: bytes) -> str:
     """A checksum of arrays: of their names, types and shapes, and of their bytes one after another."""
+    # Names and shapes too: the same bytes in another order are other numbers.
     total = hashlib.blake2b(json.dumps(table).encode(), digest_size=16)
     total.update(numbers)
     return total.hexdigest()
@@ -152,6 +156,7 @@ def _version_of_jax() -> str:
 
 
 def _check(receipt: Receipt, experiment: str, block: Block, lanes: int) -> None:
+    # Another version may draw other numbers: blocks of two of them are not one ensemble.
     if receipt.format != FORMAT or receipt.sgdsim != __version__:
         raise SpoiltBlock(f"was made by sgdsim {receipt.sgdsim}, this is {__version__}")
     if receipt.experiment != experiment:

@@ -62,6 +62,7 @@ class CellLayout:
     def to_json(self) -> dict[str, Any]:
         """As the index of a run directory holds it."""
         known = {"axes": dict(self.axes), "replicas": self.replicas, "lanes": self.lanes, "cuts": list(self.cuts)}
+        # Three digits: the cost of a cell compares cells, and an index of 1e5 of them is read at every start.
         return known | {"cost": float(f"{self.cost:.3g}")}
 
     @classmethod
@@ -81,6 +82,7 @@ def cut_tiles(tiles: range, lanes: int, seconds: float, replicas: int | None) ->
     - `replicas`: replicas of a block as the experiment asks, rounded up to whole tiles; None for a choice by the work.
     """
     if replicas is not None:
+        # Whole tiles: a tile that is cut in two would be simulated twice.
         size = -(-replicas // lanes)
     else:
         size = int(min(len(tiles), BLOCK_SECONDS / (lanes * seconds) if lanes * seconds else math.inf))

@@ -32,6 +32,7 @@ class Claims:
                 link.symlink_to(mine)
             except FileExistsError:
                 holder = self.holder(name)
+                # One's own, from before: a block that was interrupted is taken up by the same process.
                 if holder == mine:
                     return None
                 if holder is not None and self.watch.lives(holder):
@@ -43,6 +44,7 @@ class Claims:
 
     def release(self, name: str) -> None:
         """Gives up what this process has claimed."""
+        # A claim that stays behind dies with its process: it costs the others a minute, not the run.
         with suppress(OSError):
             (self.folder / name).unlink(missing_ok=True)
 
@@ -79,6 +81,8 @@ class Claims:
         """Removes the claim of a dead process, unless another has just done so and made its own."""
         aside = link.with_name(f".{link.name}.{this_worker().name}")
         with suppress(FileNotFoundError):
+            # Renamed, then looked at: between looking and unlinking another process might have taken it, and its
+            # claim would go.
             link.rename(aside)
             if str(aside.readlink()) != dead:
                 with suppress(FileExistsError):

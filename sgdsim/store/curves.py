@@ -38,8 +38,7 @@ class Curves:
     def of(cls, data: xr.Dataset, first: Sequence[str] = ()) -> "Curves":
         """A Dataset of `sgdsim.simulate` or `sgdsim.solve`, which becomes one cell, or one of results.nc.
 
-        - `first`: the system's observables in its own order, its risk the first scalar among them; else it is that of
-          the Dataset.
+        - `first`: the observables that come before the others, in this order: the risk and the system's other scalars.
 
         **Raises:** ArgumentError for a Dataset without a dimension `time`.
         """
@@ -98,7 +97,7 @@ class Curves:
 
     @property
     def _first(self) -> Sequence[str]:
-        """Observables that come before the others whatever their order in `results`."""
+        """Observables that come before the others whatever their order in `results`, the risk first."""
         return ()
 
     @property
@@ -108,7 +107,10 @@ class Curves:
 
     @property
     def risk(self) -> str:
-        """The system's risk: the first scalar. **Raises:** ArgumentError where no observable is one."""
+        """The system's risk: the first scalar, where `_first` puts it.
+
+        **Raises:** ArgumentError where no observable is a single number.
+        """
         if not self.scalars:
             raise ArgumentError("data", "have an observable that is a single number", list(self.observables))
         return self.scalars[0]

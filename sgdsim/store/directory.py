@@ -129,6 +129,7 @@ class RunDirectory:
         try:
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
+                # A folder that can be entered may still take no file: better told now than after the first block.
                 with tempfile.TemporaryFile(dir=folder):
                     pass
             for folder in (*folders, *self._subfolders()):
@@ -198,6 +199,7 @@ class RunDirectory:
         """
         path = self.path_of(block)
         try:
+            # Made when needed: 256 empty folders would have to be listed at every start.
             path.parent.mkdir(exist_ok=True)
             return write_block(path, self.fingerprint, block, result)
         except OSError as error:
@@ -216,6 +218,7 @@ class RunDirectory:
         path, kept = self.path_of(block), self.aside / block.name
         try:
             self.aside.mkdir(exist_ok=True)
+            # Kept, not deleted: a damaged file may be all that tells of a failing disk.
             path.replace(kept)
         except OSError as error:
             problem = f"{path}: {why}, and cannot be moved ({error.strerror or error}); delete it and run again"
@@ -230,6 +233,8 @@ class RunDirectory:
 
 def _subfolder(name: str) -> str:
     """Where the block of this name has its place."""
+    # In subfolders by checksum: a file server lists 1e5 names in one folder slowly. crc32 is the same in every
+    # session, hash() is not.
     return f"{zlib.crc32(name.encode()) % _FOLDERS:02x}"
 
 

@@ -41,6 +41,7 @@ def create_text(target: Path, text: str) -> bool:
         temporary.write_text(text, encoding="utf-8")
         _sync(temporary)
         try:
+            # A link fails where the name is taken, on network file systems too; a rename would replace it.
             target.hardlink_to(temporary)
         except FileExistsError:
             return False
@@ -85,6 +86,7 @@ def _whole(target: Path) -> Iterator[Path]:
 
 
 def _sync(path: Path) -> None:
+    # Of the file alone: that its name survives a crash of the machine is not needed, see `atomic`.
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -93,5 +95,6 @@ def _sync(path: Path) -> None:
 
 
 def _abandoned(path: Path, host: str, pid: int) -> bool:
+    # A number of a process of another host says nothing here: its files are told by their age alone.
     mine = host == HOST and (pid == os.getpid() or not is_running(pid))
     return mine or is_stale(path)

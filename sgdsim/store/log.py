@@ -36,6 +36,7 @@ class Log:
         line = json.dumps({"event": event, "at": now()} | facts)
         opened = os.open(self.path_of(this_worker().name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
+            # The line begins with a line end of its own: one that was cut short before it stays a line of its own.
             os.write(opened, f"\n{line}\n".encode())
         finally:
             os.close(opened)

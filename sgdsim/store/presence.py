@@ -56,6 +56,8 @@ class Presence:
         self._busy = 0.0
         self._total = 0
         self._leaving = threading.Event()
+        # A thread, as the main one may be within a call of XLA for minutes; a daemon, so that it never keeps a
+        # process alive.
         self._thread = threading.Thread(target=self._keep_on, daemon=True, name="sgdsim-presence")
         self._lock = threading.Lock()
 
@@ -142,6 +144,7 @@ class Watch:
             return False
         sign = read_sign(self.folder, name)
         beat, now = None if sign is None else sign.beat, self.clock()
+        # A sign is new where it differs from the last one seen: times of files are those of a server's clock.
         if name not in self._seen or self._seen[name][0] != beat:
             self._seen[name] = (beat, now)
         return now - self._seen[name][1] < SILENT_SECONDS

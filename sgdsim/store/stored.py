@@ -12,6 +12,7 @@ import xarray as xr
 from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
 from sgdsim.laws.catalogue import was_made
+from sgdsim.laws.law import Found
 from sgdsim.laws.power import FittedPower
 from sgdsim.laws.text import called
 from sgdsim.store.curves import DEVIATIONS, Curves
@@ -22,7 +23,7 @@ REACHED = {
     "steps_to_level": r"steps $\nu$",
     "relaxation_time": r"relaxation time $\tau$",
 }
-"""What is counted until the first scalar observable has fallen to a level."""
+"""What is counted until the risk has fallen to a level."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,10 @@ class Stored(Curves):
 
     @property
     def _first(self) -> Sequence[str]:
-        """The system's own order, its risk first."""
-        return list(self.summary.cells[0].final) if self.summary.cells else []
+        """The risk, and the scalars in the system's own order."""
+        cells = self.summary.cells
+        # A JSON object has no order that every writer keeps: the risk is told by its name.
+        return list(dict.fromkeys([self.summary.risk, *(cells[0].final if cells else ())]))
 
     @property
     def _report(self) -> dict[str, Any]:
@@ -100,16 +103,16 @@ class Stored(Curves):
     @property
     def fits(self) -> dict[str, FittedPower]:
         """The power laws that could be fitted, by name."""
-        return self.laws("power")
+        return self.laws(FittedPower)
 
     @property
     def against(self) -> Sequence[Points]:
         """The quantities that are drawn against a parameter without a law, in the order of the experiment."""
         return self.summary.against
 
-    def laws(self, kind: str) -> dict[str, Any]:
-        """The fits of one kind of law that could be made, by name: what the summary holds of them."""
-        return {name: found for name, found in self.summary.fits.items() if found.law == kind and was_made(found)}
+    def laws(self, kind: type[Found]) -> dict[str, Found]:
+        """The fits of one kind of law, e.g. `FittedPower`, that could be made, by name, as the summary holds them."""
+        return {name: found for name, found in self.summary.fits.items() if isinstance(found, kind) and was_made(found)}
 
     def called(self, points: Points) -> str:
         """The quantity of points in words, e.g. "samples to level 0.001"."""

@@ -109,6 +109,7 @@ class Summary(Record, frozen=True):
     """A run: its size and speed, its cells, and the laws that were fitted over them.
 
     - `steps_per_second`: steps of one replica; None where nothing was simulated.
+    - `risk`: the scalar observable that levels and plateaus are looked for in, see `System.risk`.
     - `n_replicas`, `n_diverged`: in all cells.
     - `divergence`: what counts as diverged, in words.
     - `fits`: by the fit's name and, in brackets, the group of cells, each in the class of its law.
@@ -118,6 +119,7 @@ class Summary(Record, frozen=True):
     experiment: str
     title: str
     system: str
+    risk: str = ""
     versions: Mapping[str, str] = {}
     wall_seconds: float = 0.0
     steps_per_second: Finite = None
@@ -137,6 +139,7 @@ class Summary(Record, frozen=True):
         remedy = f"write it anew: sgdsim run {path.parent}"
         try:
             content = json.loads(path.read_text())
+            # The version first: what another one has written may fit these classes by chance.
             found = content.get("format", 1)
             if found != FORMAT:
                 raise ExperimentError([f"{path}: is of format {found}, and this version reads {FORMAT}; {remedy}"])
@@ -145,13 +148,14 @@ class Summary(Record, frozen=True):
             raise ExperimentError([f"{path}: is damaged ({_first(error)}); {remedy}"]) from None
 
     def text(self) -> str:
-        """The file's content."""
+        """The file's content: JSON with two blanks to a level, in which no number is NaN."""
         return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of the file, every law's entry of `fits` in it."""
     found = Summary.model_json_schema(mode="serialization")
+    # In one call, so that what laws share is defined once.
     refs, laws = models_json_schema([(law.found, "serialization") for law in LAWS.values()])
     found["$defs"] |= laws["$defs"]
     found["properties"]["fits"]["additionalProperties"] = {"oneOf": list(refs.values())}

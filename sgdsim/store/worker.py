@@ -57,6 +57,7 @@ def this_worker() -> Worker:
 
 @cache
 def _worker(pid: int) -> Worker:
+    # Without /proc the time of first asking stands for that of the start: nobody else has the same.
     return Worker(HOST, pid, start_of(pid) or time.time_ns() // 1_000_000)
 
 
@@ -68,6 +69,7 @@ def is_running(pid: int) -> bool:
         return False
     except (PermissionError, OverflowError):
         return True
+    # A zombie answers signals and does nothing more.
     return _state(pid) != "Z"
 
 
@@ -85,6 +87,7 @@ def _state(pid: int) -> str | None:
 def _fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the command's name, which may hold spaces and parentheses itself."""
     try:
+        # After the last parenthesis: the name of a program may hold blanks and parentheses itself.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []

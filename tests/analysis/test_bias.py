@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sgdsim.analysis.bias import fit_bias
 from sgdsim.errors import ArgumentError
+from sgdsim.laws.bias import FittedBias
 
 X = np.array([100.0, 200.0, 400.0, 800.0])
 SEM = np.array([3e-3, 1e-3, 2e-3, 1e-3])
@@ -19,7 +20,7 @@ def test_an_exact_law_is_found(intercept, coefficient):
     assert law.coefficient == pytest.approx(coefficient, abs=1e-8)
     assert law.chi2 == pytest.approx(0.0, abs=1e-12)
     assert law.dof == 2
-    assert law(X) == pytest.approx(intercept + coefficient / X, abs=1e-10)
+    assert FittedBias(quantity="m", **vars(law)).at(1 / X) == pytest.approx(intercept + coefficient / X, abs=1e-10)
 
 
 def test_the_error_bars_and_chi2_are_those_of_repeated_experiments():

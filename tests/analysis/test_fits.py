@@ -9,6 +9,7 @@ from sgdsim.analysis import fits
 from sgdsim.analysis.fits import PowerLaw, fit_power_law, fit_power_law_to_means
 from sgdsim.analysis.goodness import judged
 from sgdsim.errors import ArgumentError
+from sgdsim.laws.power import FittedPower
 
 X = np.geomspace(1e-4, 1e-2, 6)
 SLOPE, CONSTANT = 0.5, 0.237
@@ -30,7 +31,7 @@ def test_an_exact_power_law_is_recovered_to_rounding():
     assert math.isclose(law.constant, 3.0, rel_tol=1e-12)
     assert law.chi2 < 1e-15
     assert law.dof == 4
-    np.testing.assert_allclose(law(X), 3.0 * X**-1.25, rtol=1e-12)
+    np.testing.assert_allclose(FittedPower(quantity="m", **vars(law)).at(X), 3.0 * X**-1.25, rtol=1e-12)
 
 
 def test_the_weights_are_the_inverse_variances_of_the_logs():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sgdsim.analysis.threshold import fit_threshold
 from sgdsim.errors import ArgumentError
+from sgdsim.laws.threshold import FittedThreshold
 
 X = np.geomspace(2.4, 4.0, 20)
 NOISY = 3.0 * (X - 2.2) ** -1.3 * np.exp(0.02 * np.random.default_rng(5).standard_normal(20))
@@ -35,7 +36,8 @@ def test_an_exact_law_is_found_in_every_window(threshold, exponent, prefactor, p
         assert max(narrow) < 1e-8
         assert law.exponent == pytest.approx(exponent, rel=1e-7)
         assert law.prefactor == pytest.approx(prefactor, rel=1e-6)
-        assert law(x) == pytest.approx(prefactor * (x - threshold) ** -exponent, rel=1e-7)
+        found = FittedThreshold(quantity="relaxation_time", level=0.1, **vars(law))
+        assert found.beyond(x - threshold) == pytest.approx(prefactor * (x - threshold) ** -exponent, rel=1e-7)
 
 
 @pytest.mark.parametrize(("points", "sizes"), [(4, [4]), (5, [5]), (8, [6, 7, 8]), (20, list(range(6, 17)))])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
 from sgdsim.errors import ArgumentError
+from sgdsim.laws.two_term import FittedTwoTerm
 
 N = np.array([256.0, 1024.0, 256.0, 1024.0, 4096.0])
 U, V = 0.1 * N ** np.array([-0.5, -0.5, -0.25, -0.25, -0.25]), 1 / N
@@ -30,7 +31,8 @@ def test_an_exact_law_is_found(first, second, scale, relative):
     assert scale * law.first_coefficient == pytest.approx(first, abs=1e-9)
     assert law.second_coefficient == pytest.approx(second, abs=1e-8)
     assert law.dof == 3
-    assert law(scale * U, V) == pytest.approx(first * U + second * V, abs=1e-10)
+    values = FittedTwoTerm(quantity="m", second="v", **vars(law)).at(scale * U, V)
+    assert values == pytest.approx(first * U + second * V, abs=1e-10)
 
 
 @given(order=st.permutations(range(5)))

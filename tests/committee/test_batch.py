@@ -8,12 +8,13 @@ import pytest
 from sgdsim.analysis.levels import first_crossing
 from sgdsim.committee import Chain, Committee, ExactODE, ExplicitStart, LimitODE, OverlapStart
 from sgdsim.committee.scaling import Region, Scaling
-from sgdsim.committee.system import expected_slope
+from sgdsim.committee.system import CommitteeSlopes
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 from tests.helpers import run, worst, z_from_theory
 
 SCALED = {"d": 1000, "k": 2, "p0": 3.0}
+SLOPES = CommitteeSlopes()
 
 
 def scaling(kappa, delta, mu, rho=0.0):
@@ -154,7 +155,7 @@ def test_expected_slopes_are_those_of_the_ode(quantity, against, slope):
     """theta = -0.1 and mu = 1/2: green. p = k = 1, where the risk settles at a level set by the label noise."""
     keys = {"k": 1, "p0": 1.0, "gamma0": 1.0, "delta": -0.1, "noise": 0.01, "mu": 0.5}
     problems = [Committee.from_scaling(d=d, **keys) for d in (10**6, 10**8)]
-    assert expected_slope(quantity, against, problems) == pytest.approx(slope, rel=1e-14)
+    assert SLOPES.slope(quantity, against, problems) == pytest.approx(slope, rel=1e-14)
     start, times = ExplicitStart([[1.0]], [[0.5]], [[1.0]]), np.geomspace(0.1, 200, 100)
     values = []
     for problem in problems:
@@ -170,7 +171,7 @@ def test_no_slope_where_the_batch_follows_no_power_and_none_of_the_theorem():
     fixed = [Committee(d=d, p=2, k=2, gamma=1.0, noise=0.1, batch=batch) for d, batch in ((100, 1), (200, 7))]
     growing = [Committee.from_scaling(d=d, k=2, p0=2.0, mu=mu) for d, mu in ((100, 0.5), (200, 0.5), (300, 0.25))]
     for quantity in ("samples_to_level", "steps_to_level", "excess_risk", "sup_deviation"):
-        assert expected_slope(quantity, "d", fixed) is None
-        assert expected_slope(quantity, "d", growing) is None
-    assert expected_slope("sup_deviation", "dt", growing[:2]) is None
-    assert expected_slope("sup_deviation", "dt", fixed[:1]) == 0.5
+        assert SLOPES.slope(quantity, "d", fixed) is None
+        assert SLOPES.slope(quantity, "d", growing) is None
+    assert SLOPES.slope("sup_deviation", "dt", growing[:2]) is None
+    assert SLOPES.slope("sup_deviation", "dt", fixed[:1]) == 0.5

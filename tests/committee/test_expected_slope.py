@@ -5,7 +5,9 @@ import math
 import pytest
 
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.system import SYSTEM, expected_slope, slope_assumes
+from sgdsim.committee.system import SYSTEM, CommitteeSlopes
+
+SLOPES = CommitteeSlopes()
 
 DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")
 REGIONS = {"green": (0.0, 0.5), "blue": (0.0, 0.0), "orange": (0.0, -0.3), "red": (0.0, -0.6)}
@@ -39,9 +41,9 @@ def test_the_table(region, quantity, against):
     kappa, delta = REGIONS[region]
     problems = cells(kappa, delta)
     assert {problem.region for problem in problems} == {region}
-    found = expected_slope(quantity, against, problems)
+    found = SLOPES.slope(quantity, against, problems)
     assert found == (None if expected is None else pytest.approx(expected, abs=1e-12))
-    assert slope_assumes(quantity, against, problems) is None
+    assert SLOPES.assumes(quantity, against, problems) is None
 
 
 @pytest.mark.parametrize(
@@ -60,8 +62,8 @@ def test_where_p_grows_its_factor_counts(quantity, kappa, delta, against, slope)
     """p = 40 and 400 at d = 1e2 and 1e4: green and blue, orange at theta = -0.2."""
     problems = cells(kappa, delta)
     assert [problem.p for problem in problems] == [40, 400]
-    assert expected_slope(quantity, against, problems) == pytest.approx(slope, rel=1e-12)
-    assert slope_assumes(quantity, against, problems) == "with the factor log(p) of the bound, which need not be sharp"
+    assert SLOPES.slope(quantity, against, problems) == pytest.approx(slope, rel=1e-12)
+    assert SLOPES.assumes(quantity, against, problems) == "with the factor log(p) of the bound, which need not be sharp"
 
 
 def test_of_several_cells_it_is_a_least_squares_slope():
@@ -72,37 +74,37 @@ def test_of_several_cells_it_is_a_least_squares_slope():
     x, y = ([math.log(value) for value in values] for values in (dims, map(math.log, widths)))
     middle = sum(x) / 4
     growth = sum((a - middle) * b for a, b in zip(x, y, strict=True)) / sum((a - middle) ** 2 for a in x)
-    assert expected_slope("sup_deviation", "d", problems) == pytest.approx(-0.5 + growth, rel=1e-12)
-    assert expected_slope("excess_risk", "d", problems) == 0.0
-    assert slope_assumes("excess_risk", "d", problems) is None
+    assert SLOPES.slope("sup_deviation", "d", problems) == pytest.approx(-0.5 + growth, rel=1e-12)
+    assert SLOPES.slope("excess_risk", "d", problems) == 0.0
+    assert SLOPES.assumes("excess_risk", "d", problems) is None
 
 
 def test_a_width_of_one_has_no_factor():
     """All p = 1: nothing grows. From p = 1 on: log p = 0 is no factor, and nothing is expected."""
-    assert expected_slope("sup_deviation", "d", cells(p0=1.0)) == -0.5
+    assert SLOPES.slope("sup_deviation", "d", cells(p0=1.0)) == -0.5
     growing = cells(0.25, -0.25, p0=0.32)
     assert [problem.p for problem in growing] == [1, 3]
     for against in ("d", "dt"):
-        assert expected_slope("sup_deviation", against, growing) is None
-        assert slope_assumes("sup_deviation", against, growing) is None
+        assert SLOPES.slope("sup_deviation", against, growing) is None
+        assert SLOPES.assumes("sup_deviation", against, growing) is None
 
 
 def test_different_widths_at_the_same_dt_have_no_slope_in_it():
     problems = [*cells(dims=(100,)), *cells(p0=8.0, dims=(100,))]
-    assert expected_slope("sup_deviation", "dt", problems) is None
+    assert SLOPES.slope("sup_deviation", "dt", problems) is None
 
 
 def test_cells_of_several_theta():
     """A common power of dt, and none of d; one red cell is enough for none at all; no risk without noise."""
     mixed = [*cells(delta=0.0), *cells(delta=0.5)]
-    assert expected_slope("sup_deviation", "dt", mixed) == 0.5
-    assert expected_slope("sup_deviation", "d", mixed) is None
-    assert expected_slope("samples_to_level", "d", mixed) is None
-    assert expected_slope("samples_to_level", "dt", mixed) == -1.0
-    assert expected_slope("sup_deviation", "dt", [*mixed, *cells(delta=-0.6)]) is None
-    assert expected_slope("samples_to_level", "dt", [*mixed, *cells(delta=-0.3)]) is None
-    assert expected_slope("excess_risk", "d", cells(noise=0.0)) is None
+    assert SLOPES.slope("sup_deviation", "dt", mixed) == 0.5
+    assert SLOPES.slope("sup_deviation", "d", mixed) is None
+    assert SLOPES.slope("samples_to_level", "d", mixed) is None
+    assert SLOPES.slope("samples_to_level", "dt", mixed) == -1.0
+    assert SLOPES.slope("sup_deviation", "dt", [*mixed, *cells(delta=-0.6)]) is None
+    assert SLOPES.slope("samples_to_level", "dt", [*mixed, *cells(delta=-0.3)]) is None
+    assert SLOPES.slope("excess_risk", "d", cells(noise=0.0)) is None
 
 
 def test_the_system_knows_both():
-    assert (SYSTEM.expected_slope, SYSTEM.slope_assumes) == (expected_slope, slope_assumes)
+    assert SYSTEM.expectations == {"power": CommitteeSlopes()}

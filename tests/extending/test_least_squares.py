@@ -148,7 +148,7 @@ def test_a_mistake_in_a_guests_file_is_told_as_ours(monkeypatch, tmp_path):
 
 def test_the_page_shows_the_files_as_they_are():
     page = (EXAMPLES.parent / "extending.md").read_text()
-    for name in ("least_squares.py", "settled_risk.py"):
+    for name in ("least_squares.py", "settled_risk.py", "factor.py"):
         assert f"```python\n{(EXAMPLES / name).read_text()}```" in page, name
 
 

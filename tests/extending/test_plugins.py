@@ -3,8 +3,11 @@
 import sys
 import tomllib
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+import sgdsim
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.figures.catalogue import FIGURES
@@ -12,6 +15,7 @@ from sgdsim.plugins import Catalogue, load_plugin, plugins
 from sgdsim.systems import SYSTEMS, known_systems, load_system
 from tests.experiment.bad_configs import GOOD
 from tests.extending.guests import install
+from tests.toy import DecayTheory, Origin, Walk
 
 GROUP = "sgdsim.systems"
 CONFIG = """
@@ -106,6 +110,13 @@ def test_figures_are_ours_and_those_of_packages(monkeypatch, tmp_path):
     with pytest.raises(KeyError):
         FIGURES["phase"]
     assert isinstance(FIGURES, Catalogue)
+
+
+def test_a_dataset_of_a_system_that_is_not_installed_is_drawn():
+    """It names a system that is not found by its name; the first scalar is taken for its risk."""
+    data = sgdsim.solve(Walk(d=20), Origin(), [0.5, 1.0], theory=DecayTheory())
+    axes = sgdsim.plot.risk(data, ax=Figure().subplots())
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), data["risk"])
 
 
 def test_a_figure_of_a_package_may_be_asked_for(monkeypatch, tmp_path):

@@ -40,6 +40,11 @@ def modules(root: Path = ROOT) -> dict[str, Module]:
     return found
 
 
+def public_classes(module: Module) -> list[str]:
+    """The classes that a file defines for others."""
+    return [node.name for node in module.tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+
+
 @dataclass(frozen=True)
 class Import:
     """One name that a file imports; `at_start` where the import of the file itself does it."""

@@ -9,8 +9,8 @@ import pytest
 from sgdsim.ensemble.pin import no_pin
 from sgdsim.meanfield.limits.drives import (
     CommonSde,
+    DriftAlone,
     Drive,
-    Flow,
     OwnScalarSde,
     OwnSde,
     OwnSgd,
@@ -71,7 +71,7 @@ def test_sgd_on_given_atoms_known_answer():
 
 
 def test_drift_known_answer():
-    moved = move(drive(Flow), MODEL, particles(W), jnp.asarray(M), None)
+    moved = move(drive(DriftAlone), MODEL, particles(W), jnp.asarray(M), None)
     np.testing.assert_allclose((W - np.asarray(moved[0][:, 0])) / 0.1, H, atol=5e-9)
     np.testing.assert_allclose(drift_and_variance(W, M[:, 0])[0], H, atol=5e-9)
 
@@ -149,11 +149,11 @@ def test_a_long_sum_is_a_loop_with_the_same_result():
     atoms = atoms_of(MODEL)
     parts = [np.repeat(np.asarray(a), 3, axis=0) for a in (atoms.points, atoms.labels, atoms.weights / 3)]
     many = type(MODEL)(name="many", feature=MODEL.feature, loss=MODEL.loss, data=type(atoms)(*parts), law=MODEL.law)
-    short, long = (one_step(drive(Flow), model, particles(W)) for model in (MODEL, many))
+    short, long = (one_step(drive(DriftAlone), model, particles(W)) for model in (MODEL, many))
     np.testing.assert_allclose(long[0], short[0], rtol=1e-13)
 
 
-@pytest.mark.parametrize("kind", [SharedSgd, OwnSgd, Flow, CommonSde, OwnScalarSde])
+@pytest.mark.parametrize("kind", [SharedSgd, OwnSgd, DriftAlone, CommonSde, OwnScalarSde])
 def test_the_lazy_scale_multiplies_every_increment(kind):
     w = (jnp.asarray(np.linspace(-1, 1, 12)).reshape(4, 3),)
     whole, quarter = (one_step(drive(kind, scale=scale), MODEL, w)[0] - w[0] for scale in (1.0, 0.25))

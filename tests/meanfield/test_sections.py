@@ -7,8 +7,10 @@ from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.meanfield.starts import ExplicitStart, LawStart
-from sgdsim.meanfield.system import SYSTEM, expected_slope
+from sgdsim.meanfield.system import SYSTEM, MeanFieldSlopes
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
+
+SLOPES = MeanFieldSlopes()
 
 
 def problem(**keys):
@@ -84,10 +86,10 @@ def test_theories_and_simulators():
     ],
 )
 def test_expected_slopes(quantity, keys, slope):
-    assert expected_slope(quantity, "N", [problem(**keys), problem(**keys, N=50)]) == slope
-    assert expected_slope(quantity, "gamma", [problem(**keys)]) is None
-    assert SYSTEM.expected_slope is expected_slope
+    assert SLOPES.slope(quantity, "N", [problem(**keys), problem(**keys, N=50)]) == slope
+    assert SLOPES.slope(quantity, "gamma", [problem(**keys)]) is None
+    assert SYSTEM.expectations == {"power": MeanFieldSlopes()}
 
 
 def test_problems_of_several_beta_have_no_common_slope():
-    assert expected_slope("coupling", "N", [problem(), problem(beta=0.75)]) is None
+    assert SLOPES.slope("coupling", "N", [problem(), problem(beta=0.75)]) is None

@@ -16,7 +16,7 @@ from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.limits.limit import solution
 from sgdsim.meanfield.limits.linear_noise import linear_noise
 from sgdsim.meanfield.losses import CallableLoss, CrossEntropy, Logistic, Squared
-from sgdsim.meanfield.model import GaussianLaw, Law, Model
+from sgdsim.meanfield.model import GaussianLaw, Model, ParticleLaw
 from sgdsim.meanfield.models import output_model, radial_model, tanh_model
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart
@@ -24,7 +24,7 @@ from sgdsim.meanfield.starts import ExplicitStart
 ONE_X, TWO = [[0.5], [1.0]], [[0.5, 0.0], [0.25, 0.25]]
 
 
-class Narrow(Law):
+class Narrow(ParticleLaw):
     """A law that forgets a weight."""
 
     @property

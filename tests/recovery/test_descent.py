@@ -13,7 +13,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.recovery.descent import Descent
 from sgdsim.recovery.descent_kernel import DescentKernel
 from sgdsim.recovery.problem import Recovery
-from sgdsim.recovery.starts import ExactStart, Overlaps, exact_start, random_frame
+from sgdsim.recovery.starts import ExactStart, SignalOverlaps, exact_start, random_frame
 from tests.helpers import run
 from tests.recovery.by_hand import advance, data_of, fields, observe, pair, selection, started, step_by_hand
 
@@ -89,7 +89,7 @@ def test_starts_have_exactly_the_overlaps(N, cosine, C00, seed):
     frame = np.asarray(frames((keys[0], keys[1]), N, min(N, 3)))
     gram = np.einsum("ail,bil->abl", frame, frame) / N
     np.testing.assert_allclose(gram, np.repeat(np.eye(len(frame))[:, :, None], 3, axis=2), atol=1e-13)
-    x = np.asarray(started_at(Overlaps(m=jnp.asarray(start.m), C=jnp.asarray(start.C)), frame[0], frame[1]))
+    x = np.asarray(started_at(SignalOverlaps(m=jnp.asarray(start.m), C=jnp.asarray(start.C)), frame[0], frame[1]))
     np.testing.assert_allclose((x * frame[0]).sum(0) / N, m0, atol=1e-12 * max(1, C00**0.5))
     np.testing.assert_allclose((x * x).sum(0) / N, C00, rtol=1e-12)
 

@@ -7,7 +7,7 @@ from scipy.integrate import quad
 
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
-from sgdsim.recovery import ExactStart, LinearRegression, Overlaps, Recovery
+from sgdsim.recovery import ExactStart, LinearRegression, Recovery, SignalOverlaps
 from sgdsim.recovery.linear_regression import moments
 
 
@@ -143,7 +143,7 @@ def test_the_sign_of_the_overlap_matters():
 def test_blow_up():
     """Beyond eta = 2/l+ GD grows by a factor at every step; just below it decays."""
     edge = 2 / (2.0**0.5 + 1) ** 2
-    initial = Overlaps(m=np.array(0.3), C=np.array(1.2))
+    initial = SignalOverlaps(m=np.array(0.3), C=np.array(1.2))
     for factor, grows in ((0.98, False), (1.02, True)):
         problem = Recovery(alpha=2.0, eta=factor * edge, degree=1)
         distance = LinearRegression().bind(problem).solve(initial, np.array([100.0, 400.0, 700.0]))["distance"]
@@ -160,4 +160,4 @@ def test_what_the_theory_cannot_do_is_refused():
         LinearRegression().check(Recovery(alpha=2, eta=0.1))
     problem = Recovery(alpha=2, eta=0.1, degree=1)
     with pytest.raises(ArgumentError, match="shared by all replicas"):
-        LinearRegression().bind(problem)(Overlaps(m=np.array(0.3), C=np.array(1.2)), jnp.array([1.0]))
+        LinearRegression().bind(problem)(SignalOverlaps(m=np.array(0.3), C=np.array(1.2)), jnp.array([1.0]))

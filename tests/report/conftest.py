@@ -104,7 +104,7 @@ def write_run(
     directory, dims=(100, 300, 1000, 3000, 10000, 30000), noises=(1e-3,), figures=("scaling", "trajectories")
 ):
     """Writes a finished run with one cell for each d and noise into `directory`."""
-    system = System("relaxation", VARIABLES, *[BaseModel] * 4, Mock(spec=Simulator), Mock(spec=Theory))
+    system = System("relaxation", VARIABLES, "risk", *[BaseModel] * 4, Mock(spec=Simulator), Mock(spec=Theory))
     grid = [{"noise": noise, "d": d} for noise in noises for d in dims]
     problems = [Relaxation(d=axes["d"], p=4, noise=axes["noise"]) for axes in grid]
     cells = [_tiles(problem, index, diverged=3 if index == 1 else 0) for index, problem in enumerate(problems)]

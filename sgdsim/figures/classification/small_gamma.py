@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sgdsim.analysis.bootstrap import mean_and_sem
 from sgdsim.analysis.histograms import binned_wasserstein
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, cells, central, lacks_histograms, seeds
@@ -113,13 +114,13 @@ def draw_small_gamma(run: Stored, ax: Axes | None = None) -> Axes:
     pick({} if _lacking(run) else {"run": run}, None, _lacking(run))
     axes, rows, floor_cell = panel(ax), run.summary.cells, _references(run)[0]
     for name, colour in zip(NAMES, CATEGORIES, strict=False):
-        means, errors, places = [], [], [rows[cell].parameters["gamma"] for cell in _noisy(run)]
+        found, places = [], [rows[cell].parameters["gamma"] for cell in _noisy(run)]
         for cell, place in zip(_noisy(run), places, strict=True):
             values = distances(run, name, cell)
             axes.plot([place] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)
-            means.append(values.mean())
-            errors.append(values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan)
+            found.append(mean_and_sem(values))
         style = {"color": colour, "marker": MARKS[name], "markersize": 4.5, "capsize": 2.5, "linewidth": 1.3}
+        means, errors = np.array(found).T
         axes.errorbar(places, means, errors, label=NAMES[name], **style)
         axes.axhline(distances(run, name, floor_cell).mean(), color=colour, linewidth=1.0, linestyle=(0, (1, 2)))
     axes.set(xscale="log", yscale="log", xlabel=r"$\gamma$ at $\beta$ = 1")

@@ -41,7 +41,7 @@ class WeightHistogramsFigure(FigureKind):
         return lacks_histograms(run)
 
     def caption(self, run: Stored) -> str:
-        """Lines and numbers."""
+        """What each line is, and what the numbers in the panels say."""
         return (
             "Densities of the weights of the first layer at the final time, a line for each seed, and their mean "
             "(dashed). Where the limit N to infinity is deterministic the lines fall together as N grows; where it is "

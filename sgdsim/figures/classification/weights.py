@@ -21,7 +21,7 @@ class Bins:
 
     @property
     def width(self) -> float:
-        """Of one bin."""
+        """The width of one bin, in units of a weight."""
         return float(self.edges[1] - self.edges[0])
 
 
@@ -55,5 +55,6 @@ def seeds(run: Stored, name: str, cell: int) -> Float[np.ndarray, "seeds bins"]:
 def central(density: Float[np.ndarray, "rows bins"], edges: Float[np.ndarray, " edges"]) -> tuple[float, float]:
     """The edges that hold all but a thousandth of the mass on either side, of the mean of the rows."""
     mass = np.cumsum(density.mean(axis=0))
+    # Of the mean over seeds: one seed with a far weight would stretch the panel.
     low, high = np.searchsorted(mass / mass[-1], [1e-3, 1 - 1e-3])
     return float(edges[low]), float(edges[min(high + 1, len(edges) - 1)])

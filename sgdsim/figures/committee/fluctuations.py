@@ -104,6 +104,7 @@ def _ratios(run: Curves, name: str, cell: int) -> tuple[Float[np.ndarray, " time
     )
     known = np.isfinite(predicted).all(axis=0)  # padding of a narrower student is not
     measured, predicted = measured[:, known], np.where(predicted > 0, predicted, np.nan)[:, known]
+    # Of squares, not of ratios: an element that hardly fluctuates has a ratio that says nothing.
     whole = np.sqrt((measured**2).mean(axis=1) / (predicted**2).mean(axis=1))
     return whole, measured / predicted
 
@@ -111,6 +112,7 @@ def _ratios(run: Curves, name: str, cell: int) -> tuple[Float[np.ndarray, " time
 def _error(run: Curves, cell: int) -> float:
     """Relative standard error of the standard deviation of a Gaussian quantity."""
     cells = run.results.isel(cell=cell)
+    # Of a standard deviation of normal numbers: 1/sqrt(2 (n - 1)) of itself.
     return float(1 / np.sqrt(2 * (cells["n_replicas"] - cells["n_diverged"] - 1)))
 
 
@@ -180,6 +182,7 @@ def draw_final_fluctuations(run: Curves, ax: Axes | None = None) -> Axes:
 def _finish(axes: Axes, label: str) -> None:
     """A line at 1, in the middle of the panel."""
     axes.axhline(1.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=3)
+    # The axis is symmetric about 1: too much and too little are seen alike.
     reach = max(abs(edge - 1) for edge in axes.get_ylim())
     axes.set_ylim(1 - max(reach, 0.02), 1 + max(reach, 0.02))
     axes.set_xlabel(label)

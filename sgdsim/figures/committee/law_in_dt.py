@@ -4,21 +4,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.figures.committee.log_power import LAW, RATIO, Collapsed, draw_columns, quantity_label
-from sgdsim.figures.common.fits import Law
+from sgdsim.figures.committee.log_power import RATIO, Collapsed, draw_columns, quantity_label
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, math_name
+from sgdsim.laws.log_power import FittedLogPower
 from sgdsim.store.stored import Stored
 
-LACKS = f'a fit with law = "{LAW}" whose exponent is fitted, along an axis that changes dt'
+LACKS = 'a fit with law = "log_power" whose exponent is fitted, along an axis that changes dt'
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,12 @@ class LawInDtFigure(FigureKind):
         return draw_columns(run, _named(run), draw_law_in_dt, draw_law_in_dt_ratio)
 
 
-def _named(run: Stored) -> dict[str, Law]:
+def _named(run: Stored) -> dict[str, FittedLogPower]:
     """The laws whose points differ in x, by name."""
-    return {name: fit for name, fit in run.laws(LAW).items() if len({point[0] for point in fit.points}) > 1}
+    return {name: fit for name, fit in run.laws(FittedLogPower).items() if len({point[0] for point in fit.points}) > 1}
 
 
-def _fits(run: Stored) -> list[Law]:
+def _fits(run: Stored) -> list[FittedLogPower]:
     return list(_named(run).values())
 
 
@@ -70,7 +69,7 @@ def draw_law_in_dt(run: Stored, name: str | None = None, ax: Axes | None = None)
     points.draw(axes, points.x, points.growth(points.v))
     predicted = "" if fit.theory_exponent is None else f", theory's {plain(fit.theory_exponent, digits=4)}"
     slope, quality = rounded(points.power, fit.exponent_error), label(fit, ", ", ", does not hold")
-    span = _span(points)
+    span = around(points.x)
     axes.plot(span, span**points.power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")
     axes.set(xscale="log", yscale="log", xlabel=math_name(fit.against))
     variable = math_name(fit.second).strip("$")
@@ -90,12 +89,7 @@ def draw_law_in_dt_ratio(run: Stored, name: str | None = None, ax: Axes | None =
     points.draw(axes, points.x, points.growth(points.v) * points.x**points.power, labelled=False)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(fit.against), ylabel=RATIO)
-    span = _span(points)
+    span = around(points.x)
     if span[-1] > 10 * span[0]:  # a power of ten has its label; others would overlap
         axes.xaxis.set_minor_formatter(NullFormatter())
     return axes
-
-
-def _span(points: Collapsed) -> Float[np.ndarray, " span"]:
-    """Where the line is drawn: a little beyond its points."""
-    return np.geomspace(points.x.min() / 1.3, points.x.max() * 1.3, 64)

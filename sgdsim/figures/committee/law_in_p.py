@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.committee.log_power import (
-    LAW,
     RATIO,
     RIVAL,
     Collapsed,
@@ -19,15 +18,15 @@ from sgdsim.figures.committee.log_power import (
     power_of,
     quantity_label,
 )
-from sgdsim.figures.common.fits import Law
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, math_name
-from sgdsim.laws.log_power import verdict
+from sgdsim.laws.law import number
+from sgdsim.laws.log_power import FittedForm, FittedLogPower, verdict
 from sgdsim.store.stored import Stored
 
-LACKS = f'a fit with law = "{LAW}"'
+LACKS = 'a fit with law = "log_power"'
 DASHED: dict[str, Any] = {"color": CATEGORIES[-1], "linestyle": RIVAL, "zorder": 1}
 THIN: dict[str, Any] = {"color": CATEGORIES[4], "linewidth": 0.9, "zorder": 2}
 
@@ -40,11 +39,11 @@ class LawInPFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """A law of this kind that could be fitted."""
-        return "" if run.laws(LAW) else LACKS
+        return "" if run.laws(FittedLogPower) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, both forms, which is excluded, predictions."""
-        fits = list(run.laws(LAW).values())
+        fits = list(run.laws(FittedLogPower).values())
         first = fits[0]
         second = first.second
         told = " ".join(f"By chi2, {verdict(fit.excluded, fit.second)}." for fit in fits if fit.rival)
@@ -64,7 +63,7 @@ class LawInPFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """A column for each law."""
-        return draw_columns(run, run.laws(LAW), draw_law_in_p, draw_law_in_p_ratio)
+        return draw_columns(run, run.laws(FittedLogPower), draw_law_in_p, draw_law_in_p_ratio)
 
 
 def draw_law_in_p(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -77,13 +76,13 @@ def draw_law_in_p(run: Stored, name: str | None = None, ax: Axes | None = None) 
 
     **Raises:** ArgumentError where the run has no such law.
     """
-    fit = pick(run.laws(LAW), name, LACKS)
+    fit = pick(run.laws(FittedLogPower), name, LACKS)
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.v, points.x**points.power)
     span, rival = _span(points), fit.rival
     axes.plot(span, points.growth(span), color=INK, label=_form(fit, fit, r"\log"), zorder=1)
     if rival:
-        axes.plot(span, _rival(points, span), label=_form(fit, rival, r"\sqrt{\log}"), **DASHED)
+        axes.plot(span, _rival(points, rival, span), label=_form(fit, rival, r"\sqrt{\log}"), **DASHED)
     if points.curve.size:
         v, x, predicted = points.curve
         axes.plot(v, predicted / x**points.power, label="predicted curve", **THIN)
@@ -99,17 +98,18 @@ def draw_law_in_p_ratio(run: Stored, name: str | None = None, ax: Axes | None = 
 
     **Raises:** ArgumentError where the run has no such law.
     """
-    fit = pick(run.laws(LAW), name, LACKS)
+    fit = pick(run.laws(FittedLogPower), name, LACKS)
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.v, points.x**points.power * points.growth(points.v), labelled=False)
     span = _span(points)
     if fit.rival:
-        axes.plot(span, _rival(points, span) / points.growth(span), **DASHED)
+        axes.plot(span, _rival(points, fit.rival, span) / points.growth(span), **DASHED)
     if points.curve.size:
         v, x, predicted = points.curve
         axes.plot(v, predicted / x**points.power / points.growth(v), **THIN)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(fit.second), ylabel=RATIO)
+    # The widths that were measured are marked; beyond them, where theory alone goes, powers of ten.
     decades = 10.0 ** np.arange(2, np.log10(_end(points)) + 1e-9)
     mark_widths(axes, np.append(points.v, decades[decades > 2 * points.v.max()]))
     return axes
@@ -125,16 +125,16 @@ def _span(points: Collapsed) -> Float[np.ndarray, " span"]:
     return np.geomspace(points.v.min() / 1.15 if points.v.min() > 1.15 else 1.0, _end(points) * 1.1, 128)
 
 
-def _rival(points: Collapsed, span: Float[np.ndarray, " span"]) -> Float[np.ndarray, " span"]:
+def _rival(points: Collapsed, rival: FittedForm, span: Float[np.ndarray, " span"]) -> Float[np.ndarray, " span"]:
     """The form with sqrt(log v), as it is drawn over the points divided by the law's own power of x.
 
     The rival's exponent differs by a hair from it: the middle point agrees.
     """
-    rival = points.fit.rival
-    return float(np.exp(np.mean(np.log(points.x)))) ** (rival.exponent - points.power) * points.growth(span, rival)
+    middle = float(np.exp(np.mean(np.log(points.x))))
+    return middle ** (number(rival.exponent) - points.power) * points.growth(span, rival)
 
 
-def _form(fit: Law, form: Law, growth: str) -> str:
+def _form(fit: FittedLogPower, form: FittedForm, growth: str) -> str:
     """A form with its coefficients and chi2, for a legend."""
     a, b = rounded(form.a, form.a_error), rounded(form.b, form.b_error)
     variable = math_name(fit.second).strip("$")

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain
-from sgdsim.figures.common.fits import Law
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, math_name
+from sgdsim.laws.law import number
+from sgdsim.laws.log_power import FittedForm, FittedLogPower
 from sgdsim.store.stored import DEVIATIONS, Stored
 
-LAW = "log_power"
 RATIO = "ratio to the law"
 PANEL = 5.2
 """Width of one column, inches."""
@@ -40,7 +40,7 @@ class Collapsed:
     - `series`: the points of each series, by its label.
     """
 
-    fit: Law
+    fit: FittedLogPower
     x: Float[np.ndarray, " points"]
     v: Float[np.ndarray, " points"]
     mean: Float[np.ndarray, " points"]
@@ -50,7 +50,7 @@ class Collapsed:
     series: dict[str, list[int]]
 
     @classmethod
-    def of(cls, run: Stored, fit: Law) -> "Collapsed":
+    def of(cls, run: Stored, fit: FittedLogPower) -> "Collapsed":
         """The points of a law as they stand in the summary."""
         x, v, mean, sem = np.array(fit.points, np.float64).T
         theory = np.array(fit.theory_points, np.float64)
@@ -60,13 +60,12 @@ class Collapsed:
     @property
     def power(self) -> float:
         """The exponent s of x."""
-        return self.fit.exponent
+        return number(self.fit.exponent)
 
-    def growth(self, v: Float[np.ndarray, " points"], form: Law | None = None) -> np.ndarray:
-        """a + b log v, or for the rival's numbers `form` a + b sqrt(log v)."""
-        if form is None:
-            return self.fit.a + self.fit.b * np.log(v)
-        return form.a + form.b * np.sqrt(np.log(v))
+    def growth(self, v: Float[np.ndarray, " points"], rival: FittedForm | None = None) -> np.ndarray:
+        """a + b log v, or for the numbers of the `rival` a + b sqrt(log v)."""
+        form, grown = (self.fit, np.log(v)) if rival is None else (rival, np.sqrt(np.log(v)))
+        return number(form.a) + number(form.b) * grown
 
     def draw(self, axes: Axes, at: np.ndarray, divisor: np.ndarray, *, labelled: bool = True) -> None:
         """The points of every series, divided, with their errors, and the predictions."""
@@ -90,13 +89,14 @@ class Collapsed:
         return "" if chi2 is None else rf": $\chi^2$/points = {chi2:.3g}/{self.fit.theory_dof}"
 
 
-def _series(run: Stored, fit: Law) -> dict[str, list[int]]:
+def _series(run: Stored, fit: FittedLogPower) -> dict[str, list[int]]:
     """The points by the value of the axis of the grid that has fewest values, apart from those of the law itself.
 
     One series where every such axis takes a value of its own at each point.
     """
     cells = [run.summary.cells[index] for index in fit.cells]
     values = {name: [cell.axes[name] for cell in cells] for name in run.varying}
+    # An axis that differs at every point tells nothing apart.
     most = min(MOST_SERIES, len(cells) - 1)
     few = {name: len(set(some)) for name, some in values.items() if 1 < len(set(some)) <= most}
     if not few:
@@ -123,7 +123,7 @@ def draw_columns(run: Stored, names: Iterable[str], upper: Drawing, lower: Drawi
     return figure
 
 
-def quantity_label(run: Stored, fit: Law) -> str:
+def quantity_label(run: Stored, fit: FittedLogPower) -> str:
     """The quantity for an axis."""
     return DEVIATIONS[fit.quantity][1] if fit.quantity in DEVIATIONS else run.words(fit.quantity)
 
@@ -138,6 +138,7 @@ def mark_widths(axes: Axes, values: Float[np.ndarray, " points"]) -> None:
     """Ticks of a logarithmic axis at values that occur, as many as stand apart."""
     chosen: list[float] = []
     for value in np.unique(values):
+        # In units of the axis: the longer it is, the farther two ticks have to be apart.
         if not chosen or value / chosen[-1] > np.ptp(np.log(values)) / 6 + 1.2:
             chosen.append(float(value))
     axes.set_xticks(chosen, [plain(value) for value in chosen])

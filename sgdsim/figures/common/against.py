@@ -60,6 +60,7 @@ class AgainstFigure(FigureKind):
         width, height = PANEL if columns == 1 else (WIDTH, 0.85 * PANEL[1])
         figure = Figure(figsize=(width, height * rows + 0.4), layout="constrained")
         axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+        # Over all panels, so that a group has the same colour in each and one legend serves them.
         styles = _styles(drawn)
         for axis, entry in zip(axes, drawn, strict=False):
             _draw_panel(axis, run, entry, styles)
@@ -124,6 +125,7 @@ def _draw_legend(figure: Figure, run: Stored, styles: dict[str, dict[str, Any]],
     names = {label: group_label(coordinates(label), lone_label(run)) for label in styles}
     handles = [Line2D([], [], label=names[label], **style) for label, style in styles.items()]
     if run.simulated and theory:
+        # Grey: the legend tells what a dash means, not of which group it is.
         handles.append(Line2D([], [], color="#888888", label="theory", **DASHED))
     if len(handles) > 1:
         ordered, columns = by_columns(in_rows(handles, figure))
@@ -155,6 +157,7 @@ def _is_logarithmic(values: Float[np.ndarray, "..."]) -> bool:
 
 def _write_values(axis: Axis, values: Float[np.ndarray, " values"]) -> None:
     """Ticks at the values themselves, where they are few and stand well apart on a logarithmic axis."""
+    # Few values that stand apart are written out: 1, 2, 5 says more than one power of ten.
     found = np.unique(values)
     if len(found) <= FEW and (found[1:] >= APART * found[:-1]).all():
         axis.set_ticks(found, [plain(float(value)) for value in found])

@@ -14,6 +14,7 @@ from sgdsim.figures.common.fits import colours, coordinates, group_label, number
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, WIDTH, math_name
+from sgdsim.laws.bias import FittedBias
 from sgdsim.store.stored import Stored
 
 COLUMNS = 2
@@ -28,21 +29,21 @@ class BiasFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """At least one fitted bias."""
-        return "" if run.laws("bias") else LACKS
+        return "" if run.laws(FittedBias) else LACKS
 
     def caption(self, run: Stored) -> str:
-        """Points, lines, intercepts."""
-        against = " and ".join(dict.fromkeys(law.against for law in run.laws("bias").values()))
+        """What points, lines and intercepts are, and which lines do not hold."""
+        against = " and ".join(dict.fromkeys(law.against for law in run.laws(FittedBias).values()))
         return (
             f"Mean over replicas minus theory at the final time, with its standard error, against 1/{against}. Lines: "
             f"c0 + c1/{against}, fitted by weighted least squares; an intercept c0 of 0 means that the difference "
             "vanishes with the size of the system. Points of several groups are drawn side by side."
-            f"{quality.caution(run.laws('bias').values())}"
+            f"{quality.caution(run.laws(FittedBias).values())}"
         )
 
     def draw(self, run: Stored) -> Figure:
         """A grid of panels, each with a legend above it."""
-        found = panels(run.laws("bias"))
+        found = panels(run.laws(FittedBias))
         columns = min(COLUMNS, len(found))
         rows = -(-len(found) // columns)
         height = 2.3 + 0.17 * max(map(len, found.values()))
@@ -65,9 +66,10 @@ def draw_bias(run: Stored, name: str | None = None, ax: Axes | None = None) -> A
 
     **Raises:** ArgumentError where the run has no such bias.
     """
-    groups = pick(panels(run.laws("bias")), name, LACKS)
+    groups = pick(panels(run.laws(FittedBias)), name, LACKS)
     axes = panel(ax)
-    right = max(1 / point[0] for law in groups.values() for point in law.points)
+    right = max((1 / numbers(law.points)[:, 0]).max() for law in groups.values())
+    # From 0 on: what the figure is about is where the line meets 1/x = 0.
     span = np.array([0.0, 1.08 * right])
     for index, (group, law, colour) in enumerate(zip(groups, groups.values(), colours(len(groups)), strict=True)):
         x, difference, sem = numbers(law.points).T
@@ -76,7 +78,7 @@ def draw_bias(run: Stored, name: str | None = None, ax: Axes | None = None) -> A
         intercept = rf"$c_0$ = {rounded(law.intercept, law.intercept_error)}".replace("= -", "= \N{MINUS SIGN}")
         label = ": ".join(filter(None, (group_label(coordinates(group)), intercept + quality.label(law, ", "))))
         axes.errorbar(1 / x + aside, difference, sem, fmt=MARKERS[index % len(MARKERS)], label=label, **style)
-        axes.plot(span, law.intercept + law.coefficient * span, color=colour, linewidth=1.2)
+        axes.plot(span, law.at(span), color=colour, linewidth=1.2)
     first = next(iter(groups.values()))
     axes.axhline(0.0, **THEORY, zorder=1)
     axes.set_xlim(-0.03 * right, 1.1 * right)

@@ -16,7 +16,7 @@ SHADES = (-0.3, 0.45)
 
 
 @dataclass(frozen=True)
-class Layout:
+class PanelLayout:
     """Which cells share a panel: its title and its cells with their labels, in the order of the grid.
 
     Cells of a panel differ in one factor of the grid: the dimension d where it varies, else that of most values.
@@ -45,12 +45,13 @@ def classes_of(run: Curves) -> tuple[str | None, ...]:
     """Of every cell, the parameter all of whose values are names of colours."""
     rows = run.parameters
     for name in rows[0] if rows else ():
+        # By its values, not by its name: which parameter a system calls by colours is the system's matter.
         if all(row.get(name) in NAMED_COLOURS for row in rows):
             return tuple(row[name] for row in rows)
     return (None,) * len(rows)
 
 
-def layout_of(run: Curves) -> Layout:
+def layout_of(run: Curves) -> PanelLayout:
     """Panels and labels; cells without a finite replica are left out."""
     axes = run.axes
     factors = _factors(axes, run.varying)
@@ -59,7 +60,7 @@ def layout_of(run: Curves) -> Layout:
     panels: dict[str, dict[int, str]] = {}
     for cell in alive(run):
         panels.setdefault(place_label(axes[cell], outer), {})[cell] = place_label(axes[cell], inner)
-    return Layout(tuple(panels.items()), classes_of(run))
+    return PanelLayout(tuple(panels.items()), classes_of(run))
 
 
 def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -67,6 +68,7 @@ def _factors(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[
     factors: list[tuple[str, ...]] = []
     for name in names:
         for index, group in enumerate(factors):
+            # Axes that run together, as those of a zip group, have no more pairs of values than either has values.
             both = len(_values(axes, (*group, name)))
             if both == len(_values(axes, group)) or both == len(_values(axes, (name,))):
                 factors[index] = (*group, name)
@@ -80,13 +82,13 @@ def _values(axes: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[t
     return list(dict.fromkeys(tuple(cell[name] for name in names) for cell in axes))
 
 
-def title_of(layout: Layout, title: str, cells: Iterable[int]) -> str:
+def title_of(layout: PanelLayout, title: str, cells: Iterable[int]) -> str:
     """The panel's own axes, and its class where the grid has several and the panel one."""
     classes = {layout.classes[cell] for cell in cells}
     return f"{title} ({classes.pop()})" if layout.classed and title and len(classes) == 1 else title
 
 
-def colours_of(layout: Layout, cells: Mapping[int, str]) -> dict[int, str]:
+def colours_of(layout: PanelLayout, cells: Mapping[int, str]) -> dict[int, str]:
     """A colour for every cell of a panel: shades of its class's, or a place on the ordered palette."""
     if not layout.classed:
         palette = dict(zip(layout.labels, series_colours(len(layout.labels)), strict=True))
@@ -106,7 +108,8 @@ def _mixed(colour: str, mix: float) -> str:
     return to_hex((red, green, blue))
 
 
-def marks_of(layout: Layout, cells: Mapping[int, str], cell: int, index: int) -> dict[str, Any]:
+def marks_of(layout: PanelLayout, cells: Mapping[int, str], cell: int, index: int) -> dict[str, Any]:
     """A few marks along the curve: those of its class if the panel's cells are of several, else of its order."""
     named = NAMED_MARKERS[layout.classes[cell] or ""] if layout.mixed(cells) else MARKERS[index % len(MARKERS)]
+    # Marks begin at different places: curves that lie on one another still show all of theirs.
     return {"marker": named, "markersize": 3.5, "markevery": (0.04 + 0.03 * index, 0.2)} if len(cells) > 1 else {}

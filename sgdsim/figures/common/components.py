@@ -20,12 +20,14 @@ def series(run: Curves, variable: str, cell: int, component: Component) -> Float
 def chosen_components(run: Curves, name: str, cells: list[int]) -> list[Component]:
     """At most COMPONENTS indices that every drawn cell has, the mirror images of a symmetric matrix left out."""
     final = run.results[run.column(name)].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
+    # Of a symmetric matrix each element is shown once.
     symmetric = final.ndim == 3 and final.shape[1] == final.shape[2] and _equal(final, final.swapaxes(1, 2))
     indices = [
         index
         for index in np.ndindex(final.shape[1:])
         if np.isfinite(final[(slice(None), *index)]).all() and not (symmetric and index[0] > index[1])
     ]
+    # By the last of the cells that are drawn, so that components keep their order in all of them.
     indices.sort(key=lambda index: -final[(-1, *index)])
     picks = np.linspace(0, len(indices) - 1, min(COMPONENTS, len(indices))).round().astype(int)
     return [indices[pick] for pick in picks]
@@ -43,6 +45,7 @@ def loudest(run: Curves, name: str, cells: list[int]) -> Component:
 
 def component_label(run: Curves, name: str, component: Component) -> str:
     """M_12, or M_{3,12} where an index has two digits; counted from 1 as in the papers."""
+    # From ten on two indices side by side would read as one number.
     separator = "," if max(component) > 8 else ""
     return f"${run.symbol(name)}_{{{separator.join(str(index + 1) for index in component)}}}$"
 

@@ -42,6 +42,7 @@ def finite_somewhere(values: Float[np.ndarray, "cells *rest"]) -> Bool[np.ndarra
 def bounded(values: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
     """A curve as far as it can be drawn: NaN where it has blown up beyond all that is of interest."""
     with np.errstate(invalid="ignore"):
+        # A curve that blows up would press all others into one line at the bottom.
         return np.where(np.abs(values) < BLOW_UP * max(1.0, np.nanmax(np.abs(values[:1]), initial=0.0)), values, np.nan)
 
 
@@ -60,6 +61,7 @@ def is_logarithmic(times: Float[np.ndarray, " times"]) -> bool:
     """Whether the save times behind t = 0 grow by factors and not by equal steps."""
     times = times[times > 0]
     steps = np.diff(times)
+    # Save times in a geometric row have growing steps; rounding to whole steps of dt makes no factor of 3.
     return bool(len(times) > 2 and steps[-1] > 3 * steps[0])
 
 
@@ -109,12 +111,14 @@ def lone_label(run: Curves) -> str:
 def by_columns(rows: Sequence[Sequence[Any]]) -> tuple[list[Any], int]:
     """Legend handles that fill these rows, and the number of columns: a legend is filled column by column."""
     columns = max(map(len, rows))
+    # matplotlib fills a legend by columns: rows are filled up with what cannot be seen.
     filled = [[*row, *[Patch(alpha=0, label=" ")] * (columns - len(row))] for row in rows if row]
     return [handle for column in zip(*filled, strict=True) for handle in column], columns
 
 
 def in_rows(handles: Sequence[Any], figure: Figure) -> list[list[Any]]:
     """Legend handles in as few rows as fit over the figure, of about equal length."""
+    # Dollars are not drawn; what is between them takes about as much room as it has letters.
     width = max(len(str(handle.get_label()).replace("$", "")) for handle in handles) + _HANDLE
     most = max(1, int(figure.get_figwidth() * _CHARACTERS / width))
     rows = -(-len(handles) // most)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from sgdsim.analysis.plateau import FLAT
 from sgdsim.errors import ArgumentError
-from sgdsim.figures.common.cell_panels import Layout, classes_of, colours_of, layout_of, marks_of, title_of
+from sgdsim.figures.common.cell_panels import PanelLayout, classes_of, colours_of, layout_of, marks_of, title_of
 from sgdsim.figures.common.curves import (
     BANDS,
     THEORY,
@@ -80,6 +80,8 @@ class RiskFigure(FigureKind):
             axis.set_title(title_of(layout, title, cells))
             if not shared and len(cells) > 1:
                 axis.legend(handles=_keys(run, layout, cells), loc="lower left", fontsize=7)
+        # Cells of one colour are one comparison, and share the scale; those of several regions fall by different
+        # powers.
         if not layout.classed:
             lows, highs = zip(*(axis.get_ylim() for axis in axes.flat[: len(panels)]), strict=True)
             for axis in axes.flat[: len(panels)]:
@@ -101,7 +103,7 @@ def draw_risk(
 ) -> Axes:
     """The learning curves: a positive scalar on logarithmic axes, its mean with both bands and, dashed, theory.
 
-    - `name`: of the observable V; by default the system's risk, its first scalar.
+    - `name`: of the observable V; by default the system's risk.
     - `cells`: a curve for each, labelled by its place in the grid; by default all with finite values.
     - `abscissa`: "t", "step" or "samples" (per dimension, where there is one); by default what the run asks for.
 
@@ -117,13 +119,15 @@ def draw_risk(
     if abscissa not in run.results:
         raise ArgumentError("abscissa", 'be "t", "step" or "samples", and counted in the run', abscissa)
     labels = {cell: cell_label(run, cell) for cell in cells}
-    axes, layout = panel(ax), Layout((("", labels),), classes_of(run))
+    axes, layout = panel(ax), PanelLayout((("", labels),), classes_of(run))
     _draw_panel(axes, run, name, layout, labels, abscissa)
     axes.set_ylabel(f"{run.words(name)}, ${run.symbol(name)}$")
     return axes
 
 
-def _draw_panel(axes: Axes, run: Curves, name: str, layout: Layout, cells: Mapping[int, str], abscissa: str) -> None:
+def _draw_panel(
+    axes: Axes, run: Curves, name: str, layout: PanelLayout, cells: Mapping[int, str], abscissa: str
+) -> None:
     """The curves of some cells, with their plateaus, and limits that the bands do not move."""
     drawn: list[np.ndarray] = []
     colours = colours_of(layout, cells)
@@ -149,6 +153,7 @@ def _draw_curve(
     mean = bounded(rows[run.column(name)].to_numpy())
     for part in BANDS if run.simulated else ():
         width = rows[f"{name}_{part}"].to_numpy()
+        # A band that reaches 0 has no lower edge on a logarithmic axis: it ends three decades below the mean.
         low = np.maximum(mean - width, 1e-3 * mean)
         draw_band(axes, x, low, mean + width, style["color"], OPACITIES[part])
     axes.plot(x, mean, linewidth=1.5, **style)
@@ -165,6 +170,7 @@ def _draw_plateau(axes: Axes, run: Curves, cell: int, x: np.ndarray, mean: np.nd
     if ends is None:
         return
     stretch = float(x[-1] / run.times(cell)[-1])
+    # Straight in logarithms, as the curve is between its save times.
     heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
     places = np.array(ends) * stretch
     axes.plot(places, heights, "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=4)
@@ -181,6 +187,7 @@ def _x_label(run: Curves, cells: Iterable[int], abscissa: str) -> str:
         return r"samples per dimension, batch $\times\, \nu / d$" if run.per_dimension else "samples used"
     if abscissa == "step":
         return r"steps, $\nu$"
+    # A system whose time is the number of steps has no dt to speak of.
     counted = all(run.dt(cell) == 1 for cell in cells)
     return r"steps, $t = \nu$" if counted else r"time, $t = \nu\, dt$"
 
@@ -192,7 +199,7 @@ def _limits(curves: list[np.ndarray]) -> tuple[float, float]:
     return float(values.min()) / 2, float(values.max()) * 2
 
 
-def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]:
+def _keys(run: Curves, layout: PanelLayout, cells: Mapping[int, str]) -> list[Line2D]:
     """The cells of a panel in a legend."""
     keys, colours = [], colours_of(layout, cells)
     for index, (cell, label) in enumerate(cells.items()):
@@ -203,7 +210,7 @@ def _keys(run: Curves, layout: Layout, cells: Mapping[int, str]) -> list[Line2D]
     return keys
 
 
-def _draw_legend(figure: Figure, run: Curves, layout: Layout, shared: bool) -> None:
+def _draw_legend(figure: Figure, run: Curves, layout: PanelLayout, shared: bool) -> None:
     """Cells in the first rows, where all panels have the same; then what lines and bands mean."""
     _, cells = max(layout.panels, key=lambda panel: len(panel[1]))
     keys = _keys(run, layout, cells) if shared else []

@@ -11,10 +11,12 @@ from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
-from sgdsim.figures.common.fits import Law, panels
+from sgdsim.figures.common.fits import panels
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
+from sgdsim.laws.law import number
+from sgdsim.laws.power import FittedPower
 from sgdsim.store.stored import DEVIATIONS, Stored
 
 PANEL = 3.9
@@ -72,7 +74,7 @@ class ScalingFigure(FigureKind):
         return figure
 
 
-def _guide(fit: Law) -> tuple[float, str] | None:
+def _guide(fit: FittedPower) -> tuple[float, str] | None:
     """The exponent to compare with, and what it is.
 
     Where the one expected assumes a bound to be sharp, that of the predicted points is better, if there are any.
@@ -84,7 +86,7 @@ def _guide(fit: Law) -> tuple[float, str] | None:
     return fit.expected_slope, "theory"
 
 
-def _axis_label(run: Stored, fit: Law) -> str:
+def _axis_label(run: Stored, fit: FittedPower) -> str:
     label = run.quantity_label(fit.quantity, fit.level)
     return f"{label} / ln {math_name(fit.against)}" if fit.log else label
 
@@ -102,9 +104,9 @@ def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -
     axes, first = panel(ax), next(iter(series.values()))
     for index, (group, fit) in enumerate(series.items()):
         x, mean, sem = np.array(fit.points, np.float64).T
-        span, style = _span(x), _style(index)
+        span, style = around(x), _style(index)
         axes.errorbar(x, mean, sem, label=_label(group, fit), **style)
-        axes.plot(span, fit.constant * span**fit.slope, color=style["color"])
+        axes.plot(span, fit.at(span), color=style["color"])
         predicted = _predicted(fit)
         if predicted is not None:
             axes.plot(x, predicted, label="predicted, without a fit", **CROSSES)
@@ -124,12 +126,12 @@ def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = N
     axes, first = panel(ax), next(iter(series.values()))
     for index, fit in enumerate(series.values()):
         x, mean, sem = np.array(fit.points, np.float64).T
-        law = fit.constant * x**fit.slope
+        law = fit.at(x)
         axes.errorbar(x, mean / law, sem / law, **_style(index))
         predicted = _predicted(fit)
         if predicted is not None:
             axes.plot(x, predicted / law, **CROSSES)
-        _draw_guide(axes, fit, _span(x), _guide_colour(series, index), divided=True)
+        _draw_guide(axes, fit, around(x), _guide_colour(series, index), divided=True)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(first.against), ylabel="measured / fit")
     left, right = axes.get_xlim()
@@ -138,30 +140,25 @@ def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = N
     return axes
 
 
-def _span(x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " span"]:
-    """Where a law is drawn: a little beyond its points."""
-    return np.geomspace(x.min() / 1.3, x.max() * 1.3, 64)
-
-
 def _style(index: int) -> dict[str, Any]:
     """The points of a group."""
     colour, marker = CATEGORIES[index % len(CATEGORIES)], MARKERS[index % len(MARKERS)]
     return {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
 
 
-def _guide_colour(series: dict[str, Law], index: int) -> str:
+def _guide_colour(series: dict[str, FittedPower], index: int) -> str:
     """The exponent of theory has the colour of its group, where there are several."""
     return INK if len(series) == 1 else CATEGORIES[index % len(CATEGORIES)]
 
 
-def _label(group: str, fit: Law) -> str:
+def _label(group: str, fit: FittedPower) -> str:
     """A group with its exponent and chi2."""
     name = group or "simulation"
     chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
     return f"{name}: slope {rounded(fit.slope, fit.slope_error)}{chi2}"
 
 
-def _predicted(fit: Law) -> Float[np.ndarray, " points"] | None:
+def _predicted(fit: FittedPower) -> Float[np.ndarray, " points"] | None:
     """What theory says of the points, if it says anything."""
     predicted = np.array(fit.theory_points, np.float64)
     return predicted if np.isfinite(predicted).any() else None
@@ -175,7 +172,7 @@ def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
     return [first[label] for label in order], order
 
 
-def _draw_guide(axes: Axes, fit: Law, span: np.ndarray, colour: str, *, divided: bool = False) -> None:
+def _draw_guide(axes: Axes, fit: FittedPower, span: np.ndarray, colour: str, *, divided: bool = False) -> None:
     """The law with the exponent of theory, if there is one, that agrees with the fit in the middle of the points.
 
     It is `divided` by the fitted law, or not.
@@ -184,8 +181,9 @@ def _draw_guide(axes: Axes, fit: Law, span: np.ndarray, colour: str, *, divided:
     if guide is None:
         return
     slope, source = guide
+    # The guide has the slope of theory and the height of the fit: it crosses it in the middle of a logarithmic axis.
     middle = np.sqrt(span[0] * span[-1])
-    ratio = (span / middle) ** (slope - fit.slope)
-    heights = ratio if divided else ratio * fit.constant * span**fit.slope
+    ratio = (span / middle) ** (slope - number(fit.slope))
+    heights = ratio if divided else ratio * fit.at(span)
     style: dict[str, Any] = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
     axes.plot(span, heights, label=f"{source}: slope {plain(slope)}", **style)

@@ -14,6 +14,7 @@ from sgdsim.figures.common.fits import all_along, colours, draw_along, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, MARKERS, math_name
+from sgdsim.laws.onset import FittedOnset
 from sgdsim.store.stored import Stored
 
 LACKS = "onsets found at two or more values of another axis"
@@ -28,11 +29,11 @@ class StabilityFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Onsets at two values of another axis."""
-        return "" if all_along(run, "onset") else LACKS
+        return "" if all_along(run, FittedOnset) else LACKS
 
     def caption(self, run: Stored) -> str:
         """What sets in where, and what was expected."""
-        laws = run.laws("onset").values()
+        laws = run.laws(FittedOnset).values()
         what = " and ".join(
             dict.fromkeys(f"the final {run.words(law.quantity)} rises through {plain(law.level)}" for law in laws)
         )
@@ -44,7 +45,7 @@ class StabilityFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One panel below another."""
-        return draw_along(run, "onset", draw_stability)
+        return draw_along(run, FittedOnset, draw_stability)
 
 
 def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -56,7 +57,7 @@ def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None)
 
     **Raises:** ArgumentError where the run has no such onsets at two or more values of an axis.
     """
-    one = pick(all_along(run, "onset"), name, LACKS)
+    one = pick(all_along(run, FittedOnset), name, LACKS)
     axes = panel(ax)
     palette = colours(len(one.curves))
     for index, (label, curve) in enumerate(one.curves.items()):
@@ -68,12 +69,14 @@ def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None)
         style = {"color": palette[index], "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "capsize": 2.5}
         axes.errorbar(x, onset, error, label=label, linewidth=1.2, **style)
         known = np.isfinite(expected)
+        # One expected onset is a line: a curve through one point is not seen.
         if known.sum() == 1:
             axes.axhline(expected[known][0], color=palette[index], linewidth=1.0, linestyle=DASHES)
         elif known.any():
             axes.plot(x[known], expected[known], color=palette[index], linewidth=1.0, linestyle=DASHES)
     against = next(iter(one.curves.values()))[0][1].against
     axes.set(xscale="log" if one.logarithmic else "linear", yscale="log", xlabel=math_name(one.axis))
+    # Onsets span less than a decade as a rule, in which powers of ten may write no number at all.
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())

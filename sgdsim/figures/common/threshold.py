@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdsim.analysis.numbers import plain
-from sgdsim.figures.common.fits import Law, colours, coordinates, group_label, numbers, panels
+from sgdsim.figures.common.fits import colours, coordinates, group_label, numbers, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, WIDTH, math_name
+from sgdsim.laws.law import number
+from sgdsim.laws.threshold import FittedThreshold
 from sgdsim.store.stored import Stored
 
 LACKS = 'a fitted threshold: add a fit with law = "threshold"'
@@ -28,11 +30,11 @@ class ThresholdFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """At least one fitted threshold."""
-        return "" if run.laws("threshold") else LACKS
+        return "" if run.laws(FittedThreshold) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, laws, ranges, and what did not relax."""
-        laws = run.laws("threshold").values()
+        laws = run.laws(FittedThreshold).values()
         against = " and ".join(dict.fromkeys(law.against for law in laws))
         arrows = " Arrows: not down to the level by the final time." if any(law.missed for law in laws) else ""
         return (
@@ -43,7 +45,7 @@ class ThresholdFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """Two panels for each named fit, with the legend of its groups above them."""
-        found = panels(run.laws("threshold"))
+        found = panels(run.laws(FittedThreshold))
         heights = [2.9 + 0.19 * len(groups) for groups in found.values()]
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         rows = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -67,20 +69,22 @@ def draw_threshold(run: Stored, name: str | None = None, ax: Axes | None = None)
 
     **Raises:** ArgumentError where the run has no such threshold.
     """
-    groups = pick(panels(run.laws("threshold")), name, LACKS)
+    groups = pick(panels(run.laws(FittedThreshold)), name, LACKS)
     axes, symbol = panel(ax), _symbol(groups)
     for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):
         x, tau = numbers(law.points).T
         axes.plot(x, tau, **_style(index, colour))[0].set_label(f"{index}")
         span = _span(law)
-        axes.plot(law.threshold + span, law.prefactor * span**-law.exponent, color=colour, linewidth=1.1)
+        axes.plot(number(law.threshold) + span, law.beyond(span), color=colour, linewidth=1.1)
         _draw_range(axes, law, colour)
+        # At the upper edge whatever the scale of times is: these cells have none.
         missed = numbers(law.missed)
         height = np.full(len(missed), 0.97 - 0.035 * index)
         place = axes.get_xaxis_transform()
         axes.plot(missed, height, "^", color=colour, markersize=3.5, fillstyle="none", transform=place)
     low, high = _limits(groups)
     arrows = any(law.missed for law in groups.values())
+    # Room for the rows of arrows, one for each group, above the longest time.
     room = min(0.5, 0.04 + 0.035 * len(groups)) if arrows else 0.0
     axes.set(yscale="log", ylim=(low, low * (high / low) ** (1 / (1 - room))))
     level = plain(next(iter(groups.values())).level)
@@ -96,13 +100,13 @@ def draw_critical_law(run: Stored, name: str | None = None, ax: Axes | None = No
 
     **Raises:** ArgumentError where the run has no such threshold.
     """
-    groups = pick(panels(run.laws("threshold")), name, LACKS)
+    groups = pick(panels(run.laws(FittedThreshold)), name, LACKS)
     axes, symbol = panel(ax), _symbol(groups)
     for index, (law, colour) in enumerate(zip(groups.values(), colours(len(groups)), strict=True)):
         x, tau = numbers(law.points).T
-        beyond, span = x > law.threshold, _span(law)
-        axes.plot(x[beyond] - law.threshold, tau[beyond], **_style(index, colour))
-        axes.plot(span, law.prefactor * span**-law.exponent, color=colour, linewidth=1.1)
+        away, span = x - number(law.threshold), _span(law)
+        axes.plot(away[away > 0], tau[away > 0], **_style(index, colour))
+        axes.plot(span, law.beyond(span), color=colour, linewidth=1.1)
     axes.set(xscale="log", yscale="log", ylim=_limits(groups), xlabel=rf"${symbol} - {symbol}^*$")
     return axes
 
@@ -111,34 +115,35 @@ def _style(index: int, colour: str) -> dict[str, Any]:
     return {"color": colour, "marker": MARKERS[index % len(MARKERS)], "markersize": 4, "linewidth": 0}
 
 
-def _span(law: Law) -> Float[np.ndarray, " span"]:
+def _span(law: FittedThreshold) -> Float[np.ndarray, " span"]:
     """Distances from the threshold over which a law is drawn: from where it is as long as the longest time."""
-    x = numbers(law.points)[:, 0]
-    away = x[x > law.threshold] - law.threshold
-    near = min(away.min() / 1.5, (law.longest / law.prefactor) ** (-1 / law.exponent) / 1.5)
-    return np.geomspace(near, 1.1 * away.max(), 128)
+    away = numbers(law.points)[:, 0] - number(law.threshold)
+    longest, prefactor, exponent = (number(value) for value in (law.longest, law.prefactor, law.exponent))
+    # The fitted threshold may lie beyond the nearest point of a wide window: such a point has no place on the law.
+    near = min(away[away > 0].min(), (longest / prefactor) ** (-1 / exponent))
+    return np.geomspace(near / 1.5, 1.1 * away.max(), 128)
 
 
-def _draw_range(axes: Axes, law: Law, colour: str) -> None:
+def _draw_range(axes: Axes, law: FittedThreshold, colour: str) -> None:
     """The threshold, and its range over the windows."""
-    width = NARROW / 4 * (numbers(law.points)[:, 0].max() - law.threshold)
-    low, high = law.threshold_low - width, law.threshold_high + width
-    axes.axvspan(low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.axvline(law.threshold, color=colour, linewidth=1.0, linestyle=(0, (4, 3)))
+    threshold, low, high = (number(value) for value in (law.threshold, law.threshold_low, law.threshold_high))
+    width = NARROW / 4 * (numbers(law.points)[:, 0].max() - threshold)
+    axes.axvspan(low - width, high + width, color=colour, alpha=0.18, linewidth=0)
+    axes.axvline(threshold, color=colour, linewidth=1.0, linestyle=(0, (4, 3)))
 
 
-def _limits(groups: dict[str, Law]) -> tuple[float, float]:
+def _limits(groups: dict[str, FittedThreshold]) -> tuple[float, float]:
     """Room for the times of all groups."""
     times = np.concatenate([numbers(law.points)[:, 1] for law in groups.values()])
     return times.min() / 1.5, times.max() * 1.5
 
 
-def _symbol(groups: dict[str, Law]) -> str:
+def _symbol(groups: dict[str, FittedThreshold]) -> str:
     """The parameter as mathematics, without the dollars."""
     return math_name(next(iter(groups.values())).against).strip("$")
 
 
-def _label(group: str, law: Law) -> str:
+def _label(group: str, law: FittedThreshold) -> str:
     """The threshold and the exponent of a group, with their ranges over the windows."""
     symbol = math_name(law.against).strip("$")
     names = ((rf"{symbol}^*", "threshold"), (r"\nu", "exponent"))
@@ -146,7 +151,7 @@ def _label(group: str, law: Law) -> str:
     return ": ".join(filter(None, (group_label(coordinates(group)), told)))
 
 
-def _with_range(law: Law, key: str, sign: str) -> str:
+def _with_range(law: FittedThreshold, key: str, sign: str) -> str:
     """A fitted number as mathematics, with its range over the windows."""
     value, low, high = (plain(getattr(law, name), 3) for name in (key, f"{key}_low", f"{key}_high"))
     return rf"${sign}$ = {value} ({low} to {high})"

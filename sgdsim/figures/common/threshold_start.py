@@ -10,6 +10,7 @@ from sgdsim.figures.common.fits import all_along, colours, draw_along, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, math_name
+from sgdsim.laws.threshold import FittedThreshold
 from sgdsim.store.stored import Stored
 
 LACKS = "thresholds fitted at two or more values of another axis"
@@ -23,11 +24,11 @@ class ThresholdStartFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """Thresholds at two values of another axis."""
-        return "" if all_along(run, "threshold") else LACKS
+        return "" if all_along(run, FittedThreshold) else LACKS
 
     def caption(self, run: Stored) -> str:
         """What is drawn along which axis."""
-        axes = " and ".join(dict.fromkeys(one.axis for one in all_along(run, "threshold").values()))
+        axes = " and ".join(dict.fromkeys(one.axis for one in all_along(run, FittedThreshold).values()))
         return (
             f"Fitted threshold against {axes}. Points: medians over the fit windows; bars: the range over the windows, "
             "a systematic error."
@@ -35,7 +36,7 @@ class ThresholdStartFigure(FigureKind):
 
     def draw(self, run: Stored) -> Figure:
         """One panel below another."""
-        return draw_along(run, "threshold", draw_threshold_start)
+        return draw_along(run, FittedThreshold, draw_threshold_start)
 
 
 def draw_threshold_start(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -47,7 +48,7 @@ def draw_threshold_start(run: Stored, name: str | None = None, ax: Axes | None =
 
     **Raises:** ArgumentError where the run has no such thresholds at two or more values of an axis.
     """
-    one = pick(all_along(run, "threshold"), name, LACKS)
+    one = pick(all_along(run, FittedThreshold), name, LACKS)
     axes = panel(ax)
     palette = colours(len(one.curves))
     for index, (label, curve) in enumerate(one.curves.items()):

@@ -104,6 +104,7 @@ def _draw_observable(run: Stored, name: str, cells: list[int], upper: Axes, lowe
         upper.tick_params(labelbottom=False)
         upper.set_xlabel("")
         return
+    # Without theory there is no difference: the empty panel would be read as zero.
     for axes in lower:
         axes.remove()
 
@@ -115,6 +116,7 @@ def _chosen_cells(run: Curves) -> list[int]:
 def _chosen_observables(run: Curves) -> list[str]:
     """Those that change in time; a constant needs no panel."""
     values = {name: run.results[run.column(name)].isel(cell=_chosen_cells(run)) for name in run.observables}
+    # What does not change, as the overlaps of the teacher, is a column of the table and no curve.
     return [name for name, value in values.items() if bool((value.max("time") > value.min("time")).any())]
 
 

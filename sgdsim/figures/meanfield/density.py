@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sgdsim.analysis.bootstrap import mean_and_sem
 from sgdsim.analysis.histograms import binned_wasserstein
 from sgdsim.analysis.names import KEPT
 from sgdsim.analysis.numbers import plain
@@ -45,7 +46,7 @@ class DensityFigure(FigureKind):
         return _lacks_histograms(run) or ("" if _rows(run) else LIMIT)
 
     def caption(self, run: Stored) -> str:
-        """Histograms, limit, distances."""
+        """What is filled, dashed and open, and how the distances below are measured."""
         return (
             "Particles at the final time: one run (filled), the mean over all runs (line), and the limit's density "
             "(dashed): Fokker-Planck at beta = 1, characteristics below. W1: Wasserstein-1 distance of one run from "
@@ -146,9 +147,11 @@ def _distances(run: Stored, cell: int) -> tuple[float, float, float]:
     """W1 of one run from the limit, its standard error, and W1 of the mean over runs."""
     runs, limit, edges = finals(run, HISTOGRAM, cell), _limit(run, cell), _edges(run)
     width = float(edges[1] - edges[0])
+    # Each run and their mean: the first falls as N^-1/2 with the scatter of particles, the second shows what is left
+    # of a bias.
     each = binned_wasserstein(runs, np.broadcast_to(limit, runs.shape), width)
-    error = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else 0.0
-    return float(each.mean()), float(error), float(binned_wasserstein(runs.mean(axis=0)[None], limit[None], width)[0])
+    mean, error = mean_and_sem(each)
+    return mean, error, float(binned_wasserstein(runs.mean(axis=0)[None], limit[None], width)[0])
 
 
 def _draw_panel(axes: Axes, run: Stored, cell: int) -> None:
@@ -168,6 +171,7 @@ def _draw_distances(axes: Axes, run: Stored, rows: dict[float, list[int]]) -> No
         axes.errorbar(N, one, error, label=rf"$\beta$ = {beta:g}", linewidth=1.1, **style)
         axes.plot(N, pooled, linewidth=0.8, markerfacecolor="white", **marked(style))
         if index == 0:
+            # Below the points, so that the guide does not cover them.
             axes.plot(N, 0.75 * one[0] * np.sqrt(N[0] / N), color=INK, **GUIDE)
     axes.set(yscale="log", ylabel="Wasserstein distance $W_1$")
     logarithmic_sizes(axes, [_parameter(run, cell, "N") for cells in rows.values() for cell in cells])

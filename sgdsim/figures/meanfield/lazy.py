@@ -11,11 +11,12 @@ from matplotlib.lines import Line2D
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
 from sgdsim.figures.common.curves import BANDS, THEORY, alive, draw_band, is_logarithmic, logarithmic_times
-from sgdsim.figures.common.fits import Law, coordinates, numbers, panels
+from sgdsim.figures.common.fits import by_axis, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, point_style
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.laws.power import FittedPower
 from sgdsim.store.stored import Stored
 
 AXIS, AGAINST = "a", "N"
@@ -39,7 +40,7 @@ class LazyFigure(FigureKind):
         return "" if alive(run) else "a cell with a replica that stayed finite"
 
     def caption(self, run: Stored) -> str:
-        """The three panels."""
+        """What the three panels show, and what is dashed in each."""
         theory = " Dashed: the tangent-kernel limit, where there is one." if run.knows(run.risk) else ""
         return (
             "Left: mean squared displacement of a particle at the final time. Middle: largest distance of the "
@@ -74,7 +75,7 @@ def draw_laziness(run: Stored, measure: str = "displacement", ax: Axes | None = 
     for index, (exponent, law) in enumerate(laws.items()):
         _draw_law(axes, exponent, law, index, colours[exponent])
     axes.set(yscale="log", ylabel=MEASURES[measure])
-    logarithmic_sizes(axes, [point[0] for law in laws.values() for point in law.points])
+    logarithmic_sizes(axes, np.concatenate([numbers(law.points)[:, 0] for law in laws.values()]))
     return axes
 
 
@@ -84,24 +85,19 @@ def _colours(run: Stored) -> dict[float, str]:
     return dict(zip(exponents, series_colours(len(exponents)), strict=True))
 
 
-def _laws(run: Stored, quantity: str) -> dict[float, Law]:
+def _laws(run: Stored, quantity: str) -> dict[float, FittedPower]:
     """The power laws of a quantity against N, by increasing a."""
     fits = {name: fit for name, fit in run.fits.items() if (fit.quantity, fit.against) == (quantity, AGAINST)}
-    for groups in panels(fits).values():
-        places = [coordinates(group) for group in groups]
-        if all(set(place) == {AXIS} for place in places):
-            found = {float(place[AXIS]): law for place, law in zip(places, groups.values(), strict=True)}
-            return {exponent: found[exponent] for exponent in sorted(found)}
-    return {}
+    return by_axis(fits, AXIS)
 
 
-def _draw_law(axes: Axes, exponent: float, law: Law, index: int, colour: str) -> None:
+def _draw_law(axes: Axes, exponent: float, law: FittedPower, index: int, colour: str) -> None:
     N, mean, sem = numbers(law.points).T
     slope = rounded(law.slope, law.slope_error).replace("-", MINUS)
     label = f"$a$ = {exponent:g}: slope {slope}" + quality.label(law, "\n", ", fails")
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, colour))
-    span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
-    axes.plot(span, law.constant * span**law.slope, color=colour, linewidth=1.2)
+    span = around(N, 1.25)
+    axes.plot(span, law.at(span), color=colour, linewidth=1.2)
     expected = law.expected_slope
     if expected is not None:
         middle, height = (np.exp(np.log(values).mean()) for values in (N, mean))

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
 from sgdsim.figures.common.curves import THEORY
-from sgdsim.figures.common.fits import Law
+from sgdsim.figures.common.fits import numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import point_style
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, series_colours
+from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
 
 EPS, INVERSE, AXIS = "eps", "inverse_N", "beta"
@@ -98,39 +99,40 @@ def draw_linear_noise_ratio(run: Stored, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _law(run: Stored) -> Law:
+def _law(run: Stored) -> FittedTwoTerm:
     """The law. **Raises:** ArgumentError where there is none."""
     found = _found(run)
     return pick({"law": found[0]} if found else {}, None, LACKS)
 
 
-def _line(law: Law, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-    return law.first_coefficient * x + law.second_coefficient
+def _line(law: FittedTwoTerm, x: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+    return law.at(x, 1.0)
 
 
-def _span(run: Stored, law: Law) -> Float[np.ndarray, " span"]:
+def _span(run: Stored, law: FittedTwoTerm) -> Float[np.ndarray, " span"]:
     """Where lines are drawn: a little beyond the points."""
     every = np.concatenate(list(_points(run, law).values()))[:, 0]
-    return np.geomspace(every.min() / 1.3, every.max() * 1.3, 128)
+    return around(every, count=128)
 
 
-def _expected(law: Law) -> tuple[float, float] | None:
+def _expected(law: FittedTwoTerm) -> tuple[float, float] | None:
     """c and b of the linearised equations, where the system knows them."""
     c, b = law.first_expected, law.second_expected
     return None if c is None or b is None else (c, b)
 
 
-def _found(run: Stored) -> list[Law]:
+def _found(run: Stored) -> list[FittedTwoTerm]:
     """The fits of two terms to cells of several beta; the first is drawn."""
-    laws = [law for law in run.laws("two_term").values() if (law.against, law.second) == (EPS, INVERSE)]
+    laws = [law for law in run.laws(FittedTwoTerm).values() if (law.against, law.second) == (EPS, INVERSE)]
     return [law for law in laws if len(_points(run, law)) > 1]
 
 
-def _points(run: Stored, law: Law) -> dict[float, Float[np.ndarray, "points 3"]]:
+def _points(run: Stored, law: FittedTwoTerm) -> dict[float, Float[np.ndarray, "points 3"]]:
     """N eps and N times the quantity with its error, for every beta."""
     cells = [cell.values for cell in run.summary.cells]
     betas = {(cell[EPS], cell[INVERSE]): cell[AXIS] for cell in cells}
     found: dict[float, list[tuple[float, ...]]] = {}
-    for eps, inverse, mean, error in law.points:
-        found.setdefault(betas[eps, inverse], []).append((eps / inverse, mean / inverse, (error or 0.0) / inverse))
-    return {beta: np.array(sorted(found[beta])) for beta in sorted(found)}
+    for eps, inverse, mean, error in numbers(law.points).tolist():
+        found.setdefault(betas[eps, inverse], []).append((eps / inverse, mean / inverse, error / inverse))
+    # A mean without an error is drawn without a bar, and not left out.
+    return {beta: np.nan_to_num(np.array(sorted(found[beta]))) for beta in sorted(found)}

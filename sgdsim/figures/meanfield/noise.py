@@ -62,7 +62,7 @@ class NoiseFigure(FigureKind):
         return "" if len(_series(run)) > 1 else "two kinds of noise, from the keys `dynamics` and `noise`"
 
     def caption(self, run: Stored) -> str:
-        """The four panels."""
+        """What the four panels show, and where their errors come from."""
         known = any(_theory(run, cells) is not None for cells in _series(run).values())
         fp = " Dashed: the Fokker-Planck density." if known else ""
         return (

@@ -1,7 +1,7 @@
 """What the figures of wide networks share: values of every run at the last time, and their histograms."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ GUIDE: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (5, 3))}
 def finals(run: Stored, name: str, cell: int) -> Float[np.ndarray, "replicas ..."]:
     """An observable of every replica at the last save time; those that diverged are left out."""
     values = run.results[f"{name}{KEPT}"].isel(cell=cell).transpose("replica", ...).to_numpy()
+    # A run that diverged is in no histogram, as it is in no mean.
     return values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
 
 
@@ -53,9 +54,11 @@ def point_style(index: int, colour: str | None = None) -> dict[str, Any]:
     }
 
 
-def logarithmic_sizes(axes: Axes, sizes: Sequence[float | int]) -> None:
+def logarithmic_sizes(axes: Axes, sizes: Iterable[float | int]) -> None:
     """A logarithmic axis of N: powers of ten where two of them are in reach, otherwise some of the sizes themselves."""
     axes.set(xscale="log", xlabel="$N$")
+    sizes = list(sizes)
+    # Two powers of ten in reach make a scale; with fewer the sizes themselves are written.
     powers = np.log10(max(sizes)) // 1 - np.ceil(np.log10(min(sizes)))
     if powers < 1:
         some = evenly(sorted({int(size) for size in sizes}), TICKS)

@@ -47,7 +47,7 @@ class RadialFigure(FigureKind):
         return "" if alive(run) else "a cell with finite values"
 
     def caption(self, run: Stored) -> str:
-        """The three panels."""
+        """What the three panels show, and what bands and dashes are."""
         theory = " Dashed: the radial law of infinite dimension and width." if run.has_theory else ""
         return (
             "Left: risk. Middle: mean output of the network in the two classes, for y = 1 (upper curves) and y = -1. "

@@ -10,11 +10,14 @@ from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.common import quality
-from sgdsim.figures.common.fits import Law, coordinates, numbers, panels
+from sgdsim.figures.common.fits import by_axis, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, marked, point_style
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.laws.law import number
+from sgdsim.laws.power import FittedPower
+from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
 
 QUANTITY, AGAINST, AXIS = "coupling", "N", "beta"
@@ -27,14 +30,14 @@ class Series:
     """The law of one beta: the power, and the two terms where they could be fitted."""
 
     beta: float
-    power: Law
-    two: Law | None
+    power: FittedPower
+    two: FittedTwoTerm | None
     colour: str
 
     @property
     def exponent(self) -> float:
         """The slope of theory."""
-        return self.power.expected_slope
+        return number(self.power.expected_slope)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class RatesFigure(FigureKind):
         return "" if _series(run) else LACKS
 
     def caption(self, run: Stored) -> str:
-        """Points, lines, theory."""
+        """What is measured, what is fitted, and what is theory, left and right."""
         two = any(one.two for one in _series(run))
         lines = "a N^-(1 - beta) + b/N, fitted by weighted least squares" if two else "fitted power laws"
         return (
@@ -71,30 +74,21 @@ class RatesFigure(FigureKind):
 
 def _series(run: Stored) -> list[Series]:
     """The laws by increasing beta; none where the groups differ in more than beta."""
-    powers = _by_beta({name: fit for name, fit in run.fits.items() if _is_rate(fit) and _expected(fit)})
-    twos = _by_beta({name: fit for name, fit in run.laws("two_term").items() if fit.quantity == QUANTITY})
+    powers = by_axis({name: fit for name, fit in run.fits.items() if _is_rate(fit) and _expected(fit)}, AXIS)
+    twos = by_axis({name: fit for name, fit in run.laws(FittedTwoTerm).items() if fit.quantity == QUANTITY}, AXIS)
     colours = series_colours(len(powers))
     return [
         Series(beta, law, twos.get(beta) if beta < 1 else None, colour)
-        for (beta, law), colour in zip(sorted(powers.items()), colours, strict=True)
+        for (beta, law), colour in zip(powers.items(), colours, strict=True)
     ]
 
 
-def _is_rate(fit: Law) -> bool:
+def _is_rate(fit: FittedPower) -> bool:
     return fit.quantity == QUANTITY and fit.against == AGAINST
 
 
-def _expected(fit: Law) -> bool:
+def _expected(fit: FittedPower) -> bool:
     return fit.expected_slope is not None
-
-
-def _by_beta(laws: dict[str, Law]) -> dict[float, Law]:
-    """The first named fit whose groups are told apart by beta alone."""
-    for groups in panels(laws).values():
-        places = [coordinates(group) for group in groups]
-        if all(set(place) == {AXIS} for place in places):
-            return {float(place[AXIS]): law for place, law in zip(places, groups.values(), strict=True)}
-    return {}
 
 
 def draw_rates(run: Stored, ax: Axes | None = None) -> Axes:
@@ -107,7 +101,7 @@ def draw_rates(run: Stored, ax: Axes | None = None) -> Axes:
     for index, one in enumerate(found):
         _draw_law(axes, one, index)
     axes.set(yscale="log", ylabel=r"$\mathrm{E}\,\sup_t\, |W^N - W^*|^2$")
-    logarithmic_sizes(axes, [point[0] for one in found for point in one.power.points])
+    logarithmic_sizes(axes, np.concatenate([numbers(one.power.points)[:, 0] for one in found]))
     return axes
 
 
@@ -122,19 +116,20 @@ def _draw_law(axes: Axes, one: Series, index: int) -> None:
     N, mean, sem = numbers(one.power.points).T
     label = rf"$\beta$ = {one.beta:g}"
     axes.errorbar(N, mean, sem, linestyle="none", label=label, **point_style(index, one.colour))
-    span = np.geomspace(N.min() / 1.25, N.max() * 1.25, 64)
-    fitted = one.power.constant * span**one.power.slope if one.two is None else _two_terms(one.two, span)
+    span = around(N, 1.25)
+    fitted = one.power.at(span) if one.two is None else _two_terms(one.two, span)
     axes.plot(span, fitted, color=one.colour, linewidth=1.3)
+    # Through the middle of the points: the slope is what theory says, not the height.
     middle = np.exp(np.log(N).mean())
     height = np.exp(np.log(mean).mean())
     axes.plot(span, height * (span / middle) ** one.exponent, color=one.colour, zorder=3, **GUIDE)
 
 
-def _two_terms(law: Law, N: np.ndarray) -> np.ndarray:
+def _two_terms(law: FittedTwoTerm, N: np.ndarray) -> np.ndarray:
     """a u + b v at other N: u and v are powers of N, so that their logarithms are straight lines through the points."""
     u, v = numbers(law.points)[:, :2].T
     slope, offset = np.polyfit(np.log(v), np.log(u), 1)
-    return law.first_coefficient * np.exp(offset) * N**-slope + law.second_coefficient / N
+    return law.at(np.exp(offset) * N**-slope, 1 / N)
 
 
 def draw_slopes(run: Stored, ax: Axes | None = None) -> Axes:
@@ -149,7 +144,7 @@ def draw_slopes(run: Stored, ax: Axes | None = None) -> Axes:
     axes.plot(1, -1, "o", color=INK, markersize=9, markerfacecolor="none", markeredgewidth=0.9)
     for index, one in enumerate(found):
         error = one.power.slope_error or 0.0
-        axes.errorbar(one.beta, one.power.slope, error, **point_style(index, one.colour))
+        axes.errorbar(one.beta, number(one.power.slope), error, **point_style(index, one.colour))
     axes.set(xlabel=r"$\beta$", ylabel="slope in $N$", xlim=(-0.06, 1.08))
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -1.12), max(high, 0.08))

@@ -91,6 +91,7 @@ def draw_aging(run: Stored, cell: int | None = None, ax: Axes | None = None) -> 
     axes, waiting = panel(ax), _waiting(run)
     dt, times = run.dt(cell), run.times(cell)
     for index, colour in enumerate(series_colours(len(waiting))):
+        # The waiting time that was realised, a whole number of steps.
         start = np.rint(waiting[index] / dt) * dt
         later = times > start * (1 + 1e-9)  # a logarithmic axis has no place for 0
         since = times[later] - start

@@ -1,1 +1,1 @@
-"""Steps of particles."""
+"""Kernels: the steps of the particles alone, beside their limits, and beside the linearised network."""

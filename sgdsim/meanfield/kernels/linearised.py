@@ -22,7 +22,7 @@ from sgdsim.meanfield.features import dot
 from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, ParticleState
 from sgdsim.meanfield.limits.drives import CommonSde, SharedSgd, atoms_of, minus, pull
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles, predictions
+from sgdsim.meanfield.observables import Positions, predictions
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given
 
@@ -31,7 +31,7 @@ class LinearisedState(eqx.Module):
     """`system`: the particles; `start`: W_0; `m`: of the linearised network; `K`: its kernel."""
 
     system: ParticleState
-    start: Particles
+    start: Positions
     m: Float[Array, "J lanes"]
     K: Float[Array, "J J lanes"]
 
@@ -62,12 +62,13 @@ class LinearisedKernel(Kernel):
         pin, key = Pin.of(n_steps, system.dtype), fold((keys[0], keys[1]), DRIVEN)
         drive, model = system.drive, system.model
 
-        def step(number: Array, carry: tuple[Particles, Array]) -> tuple[Particles, Array]:
+        def step(number: Array, carry: tuple[Positions, Array]) -> tuple[Positions, Array]:
             W, m = carry
             drawn = drive.draw(model, key, number, system.N, system.dtype, pin)
             W = drive.move(model, W, drive.outputs(model, W, system.scale, drawn), drawn)
             return W, m - jnp.sum(state.K * self._pushes(m, key, number, drawn)[None], axis=1)
 
+        # K stays that of the start: this is what linearised means, and why it is no part of the carry.
         W, m = steps_loop(first, first + n_steps, step, (state.system.W, state.m))
         return LinearisedState(ParticleState(W=W, keys=keys, step=first + n_steps), state.start, m, state.K)
 
@@ -80,6 +81,7 @@ class LinearisedKernel(Kernel):
         total = jnp.zeros_like(m)
         for index in drive.draw_atoms(self.system.model, key, step):
             _, y = atoms.atom(index, m.dtype)
+            # A mask in place of a scatter: it is elementwise, and adds in the same order on every device.
             seen = jnp.arange(len(m))[:, None] == (index // atoms.labels.shape[1])[None]
             total = total + jnp.where(seen, self.system.model.loss.slope(m, y[None]), 0)
         return total * jnp.asarray(drive.dt / drive.batch, m.dtype)
@@ -95,7 +97,7 @@ class LinearisedKernel(Kernel):
         }
 
 
-def tangent_kernel(model: Model, W: Particles) -> Float[Array, "J J lanes"]:
+def tangent_kernel(model: Model, W: Positions) -> Float[Array, "J J lanes"]:
     """K_ij = (1/N) sum_k grad F(W^k, x_i) . grad F(W^k, x_j), a pair of atoms at a time."""
     points = model.data.points.astype(W[0].dtype)
     one = jnp.ones((), W[0].dtype)
@@ -106,4 +108,5 @@ def tangent_kernel(model: Model, W: Particles) -> Float[Array, "J J lanes"]:
     def row(x: Float[Array, " inputs"]) -> Float[Array, "J lanes"]:
         return jax.lax.map(lambda y: entry(x, y), points)
 
+    # A pair of points at a time: all gradients at once would be J dim N numbers in every lane.
     return jax.lax.map(row, points)

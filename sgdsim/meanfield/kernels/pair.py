@@ -20,9 +20,9 @@ from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.meanfield.features import dot
 from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, ParticleState
-from sgdsim.meanfield.limits.drives import Drive, Flow, minus
+from sgdsim.meanfield.limits.drives import DriftAlone, Drive, minus
 from sgdsim.meanfield.limits.limit import Limit, solve_limit
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given
 
@@ -36,7 +36,7 @@ class PairState(eqx.Module):
     """`system`: the particles; `star`: their limits; `peak`: max |W^N - W^*|^2 so far; `nodes`: of a random limit."""
 
     system: ParticleState
-    star: Particles
+    star: Positions
     peak: Float[Array, "N lanes"]
     nodes: tuple[Float[Array, "nodes lanes"], ...] | None
 
@@ -71,8 +71,11 @@ class PairKernel(Kernel):
         """The kernel of a problem up to the time `final`."""
         system = ParticleKernel.of(problem, dtype, lanes)
         drive = system.drive
+        # Below beta = 1 the noise of a step vanishes with N, and the limit follows the drift alone.
         noiseless = problem.beta < 1
-        follow = Flow(dt=drive.dt, noise=drive.noise, scale=drive.scale, batch=drive.batch) if noiseless else drive
+        follow = (
+            DriftAlone(dt=drive.dt, noise=drive.noise, scale=drive.scale, batch=drive.batch) if noiseless else drive
+        )
         nodes, weights = law_nodes(problem)
         return cls(
             lanes=lanes,
@@ -117,15 +120,17 @@ class PairKernel(Kernel):
             if nodes is not None:
                 nodes = self.follow.move(model, nodes, star_outputs, drawn)
             apart = minus(W, star)
+            # At every step, not at save times only: the theorems bound the largest distance over all of [0, T].
             return W, star, jnp.maximum(peak, dot(apart, apart)), nodes
 
         carry = (state.system.W, state.star, state.peak, state.nodes)
         W, star, peak, nodes = steps_loop(first, first + n_steps, step, carry)
         return PairState(ParticleState(W=W, keys=keys, step=first + n_steps), star, peak, nodes)
 
-    def _limit_outputs(self, number: Array, nodes: Particles | None, drawn: Any) -> Float[Array, "J #lanes"]:
+    def _limit_outputs(self, number: Array, nodes: Positions | None, drawn: Any) -> Float[Array, "J #lanes"]:
         """What a step needs to know of the limit's law, at the step's beginning."""
         if self.limit is not None:
+            # From the number of the step: a time that is added up step by step would collect rounding.
             return self.limit.m_at(number * self.system.drive.dt).astype(self.system.dtype)[:, None]
         assert nodes is not None
         return self.system.drive.outputs(self.system.model, nodes, self.weights, drawn)
@@ -144,6 +149,7 @@ class PairKernel(Kernel):
 def pair_product(D: Float[Array, "N lanes"]) -> Float[Array, " lanes"]:
     """The mean of D_k D_l over all pairs k != l."""
     N = len(D)
+    # Of N numbers, not of N^2 pairs: sum_{k != l} D_k D_l = (sum D)^2 - sum D^2.
     return (jnp.sum(D, axis=0) ** 2 - jnp.sum(D**2, axis=0)) / (N * (N - 1))
 
 

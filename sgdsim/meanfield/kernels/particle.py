@@ -13,7 +13,7 @@ from sgdsim.ensemble.random import fold
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.limits.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles, observe_particles
+from sgdsim.meanfield.observables import Positions, observe_particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given, start_particles
 
@@ -30,13 +30,14 @@ def drive_of(problem: MeanField) -> Drive:
 
 
 def _own_sde(model: Model) -> type[Drive]:
+    # With one weight Sigma is a number, whose root needs one normal; else there is one for every atom.
     return OwnScalarSde if model.dim == 1 else OwnSde
 
 
 class ParticleState(eqx.Module):
     """A tile of replicas, in the precision of the loop. `step` counts the steps made."""
 
-    W: Particles
+    W: Positions
     keys: UInt32[Array, "2 lanes"]
     step: Int[Array, ""]
 
@@ -74,6 +75,7 @@ class ParticleKernel(Kernel):
 
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> ParticleState:
         """Particles of the start."""
+        # Drawn in float64 and rounded once.
         W = start_particles(self.model, self.N, initial, (keys[0], keys[1]))
         return ParticleState(W=tuple(w.astype(self.dtype) for w in W), keys=keys, step=jnp.zeros((), jnp.int64))
 
@@ -81,7 +83,7 @@ class ParticleKernel(Kernel):
         """n_steps of the drive; the law of the particles is that of the step's beginning."""
         pin, key = Pin.of(n_steps, self.dtype), fold((state.keys[0], state.keys[1]), DRIVEN)
 
-        def step(number: Array, W: Particles) -> Particles:
+        def step(number: Array, W: Positions) -> Positions:
             drawn = self.drive.draw(self.model, key, number, self.N, self.dtype, pin)
             outputs = self.drive.outputs(self.model, W, self.scale, drawn)
             return self.drive.move(self.model, W, outputs, drawn)

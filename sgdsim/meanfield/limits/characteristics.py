@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.meanfield.limits.drives import atoms_of, sum_pulls
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles, predictions
+from sgdsim.meanfield.observables import Positions, predictions
 
 NODES = 200
 """Gauss-Hermite nodes of a law of one weight."""
@@ -33,14 +33,15 @@ Moments = tuple[Float[Array, " J"], Float[Array, " dim"], Float[Array, " dim"]]
 """m, mean and variance of a law."""
 
 
-def hermite_nodes(model: Model, count: int = NODES) -> tuple[Particles, Float[Array, "count 1"]]:
+def hermite_nodes(model: Model, count: int = NODES) -> tuple[Positions, Float[Array, "count 1"]]:
     """Particles (count, 1) of a law of one weight at Gauss-Hermite nodes, and their weights."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(count)
     return tuple(model.law(jnp.asarray(nodes)[None, :, None])), jnp.asarray(weights / weights.sum())[:, None]
 
 
-def drift(model: Model, W: Particles, m: Float[Array, "J 1"]) -> Particles:
-    """-h(W, m)."""
+def drift(model: Model, W: Positions, m: Float[Array, "J 1"]) -> Positions:
+    """-h(W, m) = -sum_j c_j(m) grad F_j(W), the velocity of every particle at the law's m."""
+    # Only m tells particles of one another: everything else of a step is each particle's own.
     c, _ = atoms_of(model).coefficients(model.loss, m)
     return sum_pulls(model, W, -c)
 
@@ -59,12 +60,13 @@ def rk4(velocity: Callable[[State, Array], State], W: State, t: Array, dt: Array
     return ahead(tuple((a + 2 * b + 2 * c + d) / 6 for a, b, c, d in slopes), 1.0)
 
 
-def mean_output(model: Model, W: Particles, weights: Weights) -> Float[Array, "J 1"]:
+def mean_output(model: Model, W: Positions, weights: Weights) -> Float[Array, "J 1"]:
     """m of particles that stand in one or several columns: the mean over the columns."""
+    # Columns are one system: each has the mean of its own particles, and all have as many.
     return jnp.mean(predictions(model, W, weights, model.data.points), axis=1, keepdims=True)
 
 
-def moments(model: Model, W: Particles, weights: Weights) -> Moments:
+def moments(model: Model, W: Positions, weights: Weights) -> Moments:
     """m, mean and variance of weighted particles."""
 
     def average(values: Array) -> Array:
@@ -77,11 +79,11 @@ def moments(model: Model, W: Particles, weights: Weights) -> Moments:
 
 @partial(jax.jit, static_argnames="steps")
 def evolve(
-    model: Model, W: Particles, weights: Weights, dt: Float[Array, ""] | float, steps: int
+    model: Model, W: Positions, weights: Weights, dt: Float[Array, ""] | float, steps: int
 ) -> tuple[Float[Array, "grid J"], Float[Array, "grid dim"], Float[Array, "grid dim"]]:
     """Moments of the law at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 
-    def step(W: Particles, _: None) -> tuple[Particles, Moments]:
+    def step(W: Positions, _: None) -> tuple[Positions, Moments]:
         ahead = rk4(lambda V, t: drift(model, V, mean_output(model, V, weights)), W, jnp.zeros(()), jnp.asarray(dt))
         return ahead, moments(model, ahead, weights)
 
@@ -90,17 +92,17 @@ def evolve(
     return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, later)
 
 
-def itself(W: Particles) -> Particles:
-    """The particles."""
+def itself(W: Positions) -> Positions:
+    """The particles as they are: what `follow` sees unless it is told otherwise."""
     return W
 
 
 @jax.jit
 def follow(
-    velocity: Callable[[Particles, Array], Particles],
-    W: Particles,
+    velocity: Callable[[Positions, Array], Positions],
+    W: Positions,
     times: Float[Array, " times"],
-    see: Callable[[Particles], Any] = Partial(itself),  # noqa: B008  (frozen)
+    see: Callable[[Positions], Any] = Partial(itself),  # noqa: B008  (frozen)
     longest: Float[Array, ""] | float = LONGEST,
 ) -> Any:
     """What `see` sees of particles that move with a known velocity(W, t), from t = 0, at increasing `times`.
@@ -108,8 +110,9 @@ def follow(
     Both functions are pytrees: equinox modules, or partials. Steps are no longer than `longest`.
     """
 
-    def until(carry: tuple[Particles, Array], t: Array) -> tuple[tuple[Particles, Array], Any]:
+    def until(carry: tuple[Positions, Array], t: Array) -> tuple[tuple[Positions, Array], Any]:
         W, before = carry
+        # Steps of equal length that end at the save time itself: nothing is interpolated in time.
         count = jnp.ceil((t - before) / longest).astype(jnp.int64)
         dt = (t - before) / jnp.maximum(count, 1)
         W = steps_loop(0, count, lambda i, V: rk4(velocity, V, before + i * dt, dt), W)
@@ -122,6 +125,7 @@ def quantile_grid(
     reach: float = 9.0, count: int = 6001
 ) -> tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]:
     """Standard normal values on a grid, and the chance to be below them."""
+    # Beyond 9 standard deviations lies 1e-19 of the mass.
     z = np.linspace(-reach, reach, count)
     return z, ndtr(z)
 

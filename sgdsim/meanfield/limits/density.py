@@ -61,6 +61,7 @@ class ModelRates(eqx.Module):
         def slope(w: Array) -> Array:
             return jax.jvp(feature, (w,), (jnp.ones_like(w),))[1]
 
+        # Forward twice: F is elementwise in w, so that one tangent of ones gives all derivatives.
         curvature = jax.jvp(slope, (faces,), (jnp.ones_like(faces),))[1]
         return cls(feature(centres), slope(faces), curvature, noise, atoms, model.loss)
 
@@ -127,6 +128,7 @@ def solve_density(model: Model, noise: float, final: float, spacing: float, cell
     for doubled in range(_WIDER + 1):
         edges = mean + std * REACH * 2**doubled * np.linspace(-1, 1, cells * 2**doubled + 1)
         found = _solve(model, noise, edges, np.diff(ndtr((edges - mean) / std)), final / saves, saves)
+        # Mass at the ends would be reflected there: the law would be that of particles between walls.
         if found.masses[:, [0, -1]].max() < _LOST:
             return found
     raise ArgumentError("gamma", "leave the particles within a bounded interval", noise, "Take a smaller one.")
@@ -134,10 +136,12 @@ def solve_density(model: Model, noise: float, final: float, spacing: float, cell
 
 def _solve(model: Model, noise: float, edges: np.ndarray, masses: np.ndarray, spacing: float, saves: int) -> Density:
     rates, dx = ModelRates.of(model, edges, noise), float(edges[1] - edges[0])
+    # The tails that the interval leaves out, 1e-50, are given back: masses sum to 1 and stay so.
     start = jnp.asarray(masses / masses.sum())
     positive = int(np.ceil(spacing * float(fokker_planck.fastest_loss(rates, start, dx)) / 2))
     every = min(max(1, positive), MOST_STEPS)
     solved = start[None]
+    # Second order first; where it makes a mass negative, the law is solved again by the scheme that cannot.
     for theta in (0.5, 1.0):
         solved = fokker_planck.evolve(rates, start, dx, spacing / every, every, saves, theta)
         if float(solved.min()) >= 0:

@@ -18,7 +18,7 @@ from sgdsim.ensemble.pin import Pinning
 from sgdsim.ensemble.random import Key, fold, lane_normals, normal_pair
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import UNROLLED, Particles, Weights, average, predictions
+from sgdsim.meanfield.observables import UNROLLED, Positions, Weights, average, predictions
 
 Step = Int[Array, ""]
 """The number of a step, of which 64 bits count."""
@@ -46,12 +46,12 @@ class Drive(eqx.Module):
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """What `draw` gives, under the key of the step: counters tell apart only what is drawn in one step."""
 
-    def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
+    def outputs(self, model: Model, W: Positions, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
         return predictions(model, W, weights, model.data.points)
 
     @abc.abstractmethod
-    def move(self, model: Model, W: Particles, outputs: Float[Array, "J #lanes"], drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Float[Array, "J #lanes"], drawn: Any) -> Positions:
         """The particles after the step, given the outputs of a law: their own, or their limit's."""
 
 
@@ -68,11 +68,11 @@ class SharedSgd(Drive):
         key = fold(key, step)
         return [atoms_of(model).draw_atom(key, jnp.uint32(i)) for i in range(self.batch)]
 
-    def outputs(self, model: Model, W: Particles, weights: Weights, drawn: Any) -> Array:
+    def outputs(self, model: Model, W: Positions, weights: Weights, drawn: Any) -> Array:
         """The predictions at the data points, (batch, lanes)."""
         return jnp.stack([average(model.feature(W, x), weights) for x, _ in drawn])
 
-    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - eps mean_i l'(prediction_i, y_i) grad F(W, x_i)."""
         factor = jnp.asarray(self.dt * self.scale / self.batch, W[0].dtype)
         weights = [factor * model.loss.slope(output[None], y) for (_, y), output in zip(drawn, outputs, strict=True)]
@@ -87,27 +87,28 @@ class OwnSgd(Drive):
         own, particle = wide(key, N), particles_of(key, N)
         return [atoms_of(model).draw_atom(own, jnp.uint32(i), particle) for i in range(self.batch)]
 
-    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - eps mean_i l'(m_i, y_i) grad F(W, x_i), with the particle's own atoms i."""
         atoms, dtype = atoms_of(model), W[0].dtype
         factor = jnp.asarray(self.dt * self.scale / self.batch, dtype)
         outputs = jnp.broadcast_to(outputs, (len(outputs), W[0].shape[1]))
 
-        def term(i: int) -> Particles:
+        def term(i: int) -> Positions:
             x, y = atoms.atom(drawn[i], dtype)
+            # Atoms are in the order (j, k): labels of one input share its output.
             output = jnp.take_along_axis(outputs, drawn[i] // atoms.labels.shape[1], axis=0)
             return pull(model, W, x, factor * model.loss.slope(output, y))
 
         return minus(W, add_up(self.batch, term))
 
 
-class Flow(Drive):
+class DriftAlone(Drive):
     """The drift alone, dW = -h dt: the limit for beta < 1."""
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> None:
         """Draws nothing: this drive is deterministic."""
 
-    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h(W, m) dt."""
         c, _ = atoms_of(model).coefficients(model.loss, outputs)
         return minus(W, sum_pulls(model, W, jnp.asarray(self.dt * self.scale, c.dtype) * c))
@@ -123,13 +124,14 @@ class CommonSde(Drive):
         """One normal for each of the J data points and every lane, (J, lanes)."""
         return jnp.stack(lane_normals(key, jnp.zeros((), jnp.uint32), len(model.data.points), dtype, pin))
 
-    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
         return minus(W, sum_pulls(model, W, self.pushes(model, outputs, drawn)))
 
     def pushes(self, model: Model, outputs: Array, drawn: Array) -> Float[Array, "J #lanes"]:
         """c_j dt + sqrt(eps) zeta_j, with the root of S in closed form: a rank-one change of a diagonal matrix."""
         c, s = atoms_of(model).coefficients(model.loss, outputs)
+        # The root of S needs no decomposition: LAPACK in batches would stop a GPU at every step.
         root = jnp.sqrt(s)
         u = _direction(c, root)
         zeta = root * (drawn - u * (shrink(u) * jnp.sum(u * drawn, axis=0))[None])
@@ -159,13 +161,13 @@ class OwnSde(CommonSde):
 
         return normals
 
-    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
         c, s = (_even(value) for value in atoms_of(model).coefficients(model.loss, outputs))
         points, root = _even(model.data.points.astype(c.dtype)), jnp.sqrt(s)
         u = _direction(c, root)
 
-        def of_atom(j: Any, z: Array) -> tuple[Particles, Particles, Array]:
+        def of_atom(j: Any, z: Array) -> tuple[Positions, Positions, Array]:
             gradient = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
             drift, noise = (tuple(weight * g for g in gradient) for weight in (c[j][None], root[j][None] * z))
             return drift, noise, u[j][None] * z
@@ -191,7 +193,7 @@ class OwnScalarSde(CommonSde):
         particle = particles_of(key, N)
         return normal_pair(wide(key, N), (jnp.zeros_like(particle), particle), dtype, pin)[0]
 
-    def move(self, model: Model, W: Particles, outputs: Array, drawn: Any) -> Particles:
+    def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
         c, s = atoms_of(model).coefficients(model.loss, outputs)
         points = model.data.points.astype(c.dtype)
@@ -215,20 +217,20 @@ def wide(key: Key, N: int) -> Key:
     return jnp.broadcast_to(key[0][None], (N, *key[0].shape)), jnp.broadcast_to(key[1][None], (N, *key[1].shape))
 
 
-def pull(model: Model, W: Particles, x: tuple[Array, ...], weight: Array) -> Particles:
+def pull(model: Model, W: Positions, x: tuple[Array, ...], weight: Array) -> Positions:
     """weight grad_w F(w, x) for every particle; the weight broadcasts over particles or lanes."""
     values, back = jax.vjp(lambda w: model.feature(w, x), W)
     return back(jnp.broadcast_to(weight, values.shape))[0]
 
 
-def sum_pulls(model: Model, W: Particles, weights: Float[Array, "J #lanes"]) -> Particles:
+def sum_pulls(model: Model, W: Positions, weights: Float[Array, "J #lanes"]) -> Positions:
     """sum_j weights_j grad_w F(w, x_j)."""
     points = model.data.points.astype(weights.dtype)
     return add_up(len(weights), lambda j: pull(model, W, tuple(points[j]), weights[j][None]))
 
 
-def minus(W: Particles, step: Particles) -> Particles:
-    """W - step."""
+def minus(W: Positions, step: Positions) -> Positions:
+    """W - step, weight by weight."""
     return tuple(w - s for w, s in zip(W, step, strict=True))
 
 
@@ -239,6 +241,7 @@ def add_up(count: int, term: Callable[[Any], Any]) -> Any:
         return jax.tree.map(jnp.add, total, more)
 
     first = term(0)
+    # Short sums are fused into one pass over the particles; long ones would be as long a program.
     if count <= UNROLLED:
         return reduce(add, (term(j) for j in range(1, count)), first)
     return jax.lax.fori_loop(1, count, lambda j, total: add(total, term(j)), first)
@@ -256,6 +259,7 @@ def _direction(c: Float[Array, "J #lanes"], root: Float[Array, "J #lanes"]) -> F
 
 def _even(values: Float[Array, "J *rest"]) -> Float[Array, "even *rest"]:
     """The rows, and a last one of zeros where their number is odd."""
+    # One evaluation of the generator gives normals for two atoms: an atom without slopes fills the last pair.
     odd = len(values) % 2
     return jnp.concatenate([values, jnp.zeros_like(values[:odd])]) if odd else values
 

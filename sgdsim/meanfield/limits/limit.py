@@ -26,7 +26,7 @@ from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
 from sgdsim.meanfield.limits.density import Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
 from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 from sgdsim.meanfield.problem import MeanField
 
 SPACING = 2.5e-3
@@ -62,6 +62,7 @@ class Limit(eqx.Module):
 
     def _at(self, values: Array, t: Array | float) -> Array:
         place = jnp.clip(jnp.asarray(t, jnp.float64) / self.spacing, 0, len(values) - 1)
+        # At the last time the share of the right neighbour is 1: there must be one.
         left = jnp.minimum(place.astype(jnp.int32), len(values) - 2)
         share = (place - left)[..., None]
         return (1 - share) * values[left] + share * values[left + 1]
@@ -73,7 +74,7 @@ class LimitDrift(eqx.Module):
     model: Model
     limit: Limit
 
-    def __call__(self, W: Particles, t: Array) -> Particles:
+    def __call__(self, W: Positions, t: Array) -> Positions:
         """The drift -h(w, m) of a particle."""
         return characteristics.drift(self.model, W, self.limit.m_at(t)[:, None])
 
@@ -143,6 +144,7 @@ class ParticleSolution(Solution):
         self.model, self.start = problem.model, sobol_particles.sobol_start(problem.model)
         self.drive = None if problem.beta < 1 else drive_of(problem)
         if self.drive is None:
+            # A spline without knots next to its ends is more than one cubic from five points on.
             steps = max(4, math.ceil(final / _COARSE))
             weights = 1 / len(self.start[0])
             found = characteristics.evolve(self.model, self.start, weights, final / steps, steps)
@@ -185,7 +187,7 @@ class RadialDrift(eqx.Module):
 
     limit: Limit
 
-    def __call__(self, r: Particles, t: Array) -> Particles:
+    def __call__(self, r: Positions, t: Array) -> Positions:
         """The velocity -psi'(r) of a radius."""
         return radial.velocity(r, self.limit.m_at(t))
 
@@ -205,6 +207,7 @@ def solution(problem: MeanField, final: float) -> Solution:
     key = _key(problem, positive("final", final))
     if key not in _solved:
         if len(_solved) >= _KEPT:
+            # The oldest: a grid goes through its models in turn and does not come back.
             del _solved[next(iter(_solved))]
         _solved[key] = _solve(problem, key[-1])
     return _solved[key]

@@ -28,7 +28,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.limits.characteristics import Weights, drift, hermite_nodes, mean_output, rk4
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 
 _LONGEST = 0.05
 """Longest step of RK4."""
@@ -104,7 +104,7 @@ def _velocity(model: Model, weights: Weights, state: State) -> State:
 
 
 @partial(jax.jit, static_argnames="steps")
-def _evolve(model: Model, W: Particles, weights: Weights, dt: Float[Array, ""] | float, steps: int) -> State:
+def _evolve(model: Model, W: Positions, weights: Weights, dt: Float[Array, ""] | float, steps: int) -> State:
     n = len(W[0])
     state = (W[0], jnp.zeros((n, 1)), jnp.zeros((n, n)), jnp.zeros((n, n)))
 
@@ -125,6 +125,7 @@ def _evolve(model: Model, W: Particles, weights: Weights, dt: Float[Array, ""] |
 def _coefficients(state: State, p: Float[Array, " n"]) -> dict[str, Array]:
     """Averages over the nodes; the starts' fluctuation has covariance diag(p) - p p^T."""
     w, own, common, response = state
+    # The starts' fluctuation has no component along a constant: masses sum to 1.
     centred = response - (response @ p)[:, None]
     pooled = p @ centred  # of the mean deviation, to the fluctuation at each node
     return {

@@ -20,7 +20,7 @@ from sgdsim.meanfield.limits.drives import atoms_of, pull
 from sgdsim.meanfield.limits.sobol_particles import sobol_start
 from sgdsim.meanfield.losses import Loss
 from sgdsim.meanfield.model import Model
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 
 _LOG2 = 18
 _ZERO = 1e-3
@@ -31,7 +31,7 @@ SPACING = 2.5e-3
 """Longest distance of the times at which m is known."""
 
 
-def law_nodes(model: Model) -> tuple[Particles, Weights]:
+def law_nodes(model: Model) -> tuple[Positions, Weights]:
     """Weighted particles of the law at t = 0: Gauss-Hermite nodes for one weight, else Sobol points."""
     if model.dim == 1:
         return hermite_nodes(model)
@@ -40,10 +40,10 @@ def law_nodes(model: Model) -> tuple[Particles, Weights]:
 
 
 @jax.jit
-def tangent_kernel(model: Model, W: Particles, weights: Weights) -> Float[Array, "J J"]:
+def tangent_kernel(model: Model, W: Positions, weights: Weights) -> Float[Array, "J J"]:
     """E grad F_i . grad F_j over weighted particles (n, 1), a row at a time."""
 
-    def gradient(x: Float[Array, " inputs"]) -> Particles:
+    def gradient(x: Float[Array, " inputs"]) -> Positions:
         return pull(model, W, tuple(x), jnp.ones(()))
 
     def row(x: Float[Array, " inputs"]) -> Float[Array, " J"]:
@@ -58,7 +58,7 @@ def tangent_kernel(model: Model, W: Particles, weights: Weights) -> Float[Array,
 
 
 @jax.jit
-def output_moments(model: Model, W: Particles, weights: Weights) -> tuple[Float[Array, " J"], Float[Array, " J"]]:
+def output_moments(model: Model, W: Positions, weights: Weights) -> tuple[Float[Array, " J"], Float[Array, " J"]]:
     """E F_j and E F_j^2."""
 
     def at(x: Float[Array, " inputs"]) -> tuple[Array, Array]:
@@ -93,16 +93,19 @@ def solve_ntk(model: Model, final: float) -> tuple[float, Float[np.ndarray, "gri
     W, weights = _checked_nodes(model)
     K = tangent_kernel(model, W, weights)
     rate = float(jnp.linalg.eigvalsh(K)[-1])
+    # A power of two: the number of steps is static, and cells that differ little share the compiled program. RK4 is
+    # stable up to a step of 2.8 over the largest eigenvalue.
     steps = 2 ** math.ceil(math.log2(max(final / SPACING, final * rate / _LONGEST, 1)))
     return final / steps, np.asarray(evolve(atoms_of(model), model.loss, K, final / steps, steps))
 
 
-def _checked_nodes(model: Model) -> tuple[Particles, Weights]:
+def _checked_nodes(model: Model) -> tuple[Positions, Weights]:
     """Nodes of the law; raises ArgumentError as `solve_ntk`."""
     if model.atoms is None:
         raise ArgumentError("model", "have finitely many atoms for the tangent kernel", model.name)
     W, weights = law_nodes(model)
     mean, square = output_moments(model, W, weights)
+    # In units of F itself: a feature of large values has a mean of large rounding.
     if float(jnp.max(jnp.abs(mean) - _ZERO * jnp.sqrt(square))) > 0:
         remedy = "Otherwise predictions at t = 0 grow as N^(1 - a): take a law that is even in the output weight."
         raise ArgumentError("model", "have E F = 0 at t = 0 for the lazy limit", model.name, remedy)

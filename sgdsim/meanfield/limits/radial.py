@@ -20,7 +20,7 @@ from sgdsim.meanfield.data import TwoGaussians
 from sgdsim.meanfield.features import HIGH, LOW, radial_step
 from sgdsim.meanfield.limits.characteristics import rk4
 from sgdsim.meanfield.model import GaussianLaw, Model, radius
-from sgdsim.meanfield.observables import Particles
+from sgdsim.meanfield.observables import Positions
 
 SPREADS = (1.8, 0.2)
 """Standard deviations of x in the two classes."""
@@ -35,6 +35,7 @@ def is_radial(model: Model) -> bool:
     law = model.law
     if not isinstance(model.data, TwoGaussians) or not isinstance(law, GaussianLaw) or model.feature is not radial_step:
         return False
+    # Exactly equal numbers: a law that is nearly the same in all directions is another law.
     return bool(np.all(law.mean == 0) and np.all(law.std == law.std[0])) and model.coordinate is radius
 
 
@@ -60,7 +61,7 @@ def slopes(r: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Arr
     return slope(SPREADS[0]), slope(SPREADS[1])
 
 
-def velocity(r: Particles, Q: Float[Array, " 2"]) -> Particles:
+def velocity(r: Positions, Q: Float[Array, " 2"]) -> Positions:
     """dr/dt = -psi'(r) of every radius."""
     plus, minus = slopes(r[0])
     return (plus * (1 - Q[0]) - minus * (1 + Q[1]),)
@@ -71,12 +72,12 @@ def risk(Q: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
     return (1 - Q[..., 0]) ** 2 / 2 + (1 + Q[..., 1]) ** 2 / 2
 
 
-def order_parameters(r: Particles, weights: Float[Array, "n 1"]) -> Float[Array, " 2"]:
+def order_parameters(r: Positions, weights: Float[Array, "n 1"]) -> Float[Array, " 2"]:
     """The order parameters Q+ and Q-: mean outputs in the two classes."""
     return jnp.stack([jnp.sum(q * weights) for q in outputs(r[0])])
 
 
-def start_nodes(model: Model, count: int = NODES) -> tuple[Particles, Float[Array, "count 1"]]:
+def start_nodes(model: Model, count: int = NODES) -> tuple[Positions, Float[Array, "count 1"]]:
     """Radii of the law at t = 0 in the middle of equal cells, and the cells' weights.
 
     A Gauss quadrature would be worse: radii part at a point from which some grow and others shrink, and the integrand
@@ -87,8 +88,9 @@ def start_nodes(model: Model, count: int = NODES) -> tuple[Particles, Float[Arra
     return ((edges[1:] + edges[:-1]) / 2,), jnp.asarray(weights / weights.sum())[:, None]
 
 
-def start_quantiles(model: Model, count: int = 4001) -> tuple[Particles, Float[np.ndarray, " count"]]:
+def start_quantiles(model: Model, count: int = 4001) -> tuple[Positions, Float[np.ndarray, " count"]]:
     """Radii on a grid that holds all but 1e-12 of the law, and the chance to be below them."""
+    # isf, not 1 - ppf: near 1 a probability has no digits left to tell 1e-12 from.
     ends = scipy.stats.chi2.ppf(1e-12, model.dim), scipy.stats.chi2.isf(1e-12, model.dim)
     grid = np.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count)
     return (jnp.asarray(_width(model) * grid)[:, None],), scipy.stats.chi2.cdf(grid**2, model.dim)
@@ -102,14 +104,14 @@ def _width(model: Model) -> float:
 
 @partial(jax.jit, static_argnames="steps")
 def evolve(
-    r: Particles, weights: Float[Array, "n 1"], dt: Float[Array, ""] | float, steps: int
+    r: Positions, weights: Float[Array, "n 1"], dt: Float[Array, ""] | float, steps: int
 ) -> tuple[Float[Array, "grid 2"], Float[Array, " grid"]]:
     """(Q+, Q-) and E r^2 at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 
-    def seen(r: Particles) -> tuple[Array, Array]:
+    def seen(r: Positions) -> tuple[Array, Array]:
         return order_parameters(r, weights), jnp.sum(weights * r[0] ** 2)
 
-    def step(r: Particles, _: None) -> tuple[Particles, tuple[Array, Array]]:
+    def step(r: Positions, _: None) -> tuple[Positions, tuple[Array, Array]]:
         ahead = rk4(lambda s, t: velocity(s, order_parameters(s, weights)), r, jnp.zeros(()), jnp.asarray(dt))
         return ahead, seen(ahead)
 

@@ -147,6 +147,7 @@ def test_of_many_cells_that_are_done_none_is_shown(tmp_path):
     assert lines[:3] == ["Many", "140 cells: 140 done", "140 of 140 blocks, 0 running, 140 replicas diverged"]
 
 
+@pytest.mark.slow
 def test_status_of_ten_thousand_blocks_is_fast_and_imports_nothing_slow(tmp_path):
     many_cells(tmp_path, 10**4)
     code = "import sys; from sgdsim.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"

@@ -110,7 +110,21 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES, scope="module")
+LONG = {
+    "chain, few degrees",
+    "blocked chain, few degrees",
+    "descent, data drawn anew",
+    "sgd of a sampler",
+    "own scalar sde",
+    "common sde",
+    "linearised",
+}
+"""Seconds to compile, of what is much like a neighbour."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in CASES], scope="module"
+)
 def case(request):
     return CASES[request.param]
 

@@ -179,7 +179,7 @@ def test_bad_arguments(change, message):
         Ensemble(PROBLEM, OverlapStart(0.5, 1), Chain(), None, **(good | change))
 
 
-@pytest.mark.parametrize(("p", "times"), [(2, TIMES), (20, linear_times(0.2, 2))])
+@pytest.mark.parametrize(("p", "times"), [(2, TIMES), pytest.param(20, linear_times(0.2, 2), marks=pytest.mark.slow)])
 def test_one_compilation_serves_an_axis_of_the_grid(p, times):
     """d, noise, gamma and delta are traced: nine problems, one program (unrolled and blocked chain)."""
     from sgdsim.ensemble.devices import tile_mesh

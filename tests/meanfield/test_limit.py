@@ -72,6 +72,7 @@ def test_no_limit(keys, words):
         solve_limit(problem(**keys), 1.0)
 
 
+@pytest.mark.slow
 def test_symmetry_of_particles_with_three_weights():
     """The target is odd and the law symmetric: so is m(t), to the accuracy of 2^17 Sobol points."""
     limit = solve_limit(MeanField(model=output_model(), N=100, gamma=0.1, beta=0.5), 0.5)

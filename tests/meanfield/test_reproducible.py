@@ -21,7 +21,7 @@ THREE = Model(name="three", feature=OUTPUT.feature, loss=OUTPUT.loss, data=FEW, 
 
 @pytest.mark.parametrize(
     ("dynamics", "model", "simulator", "beta"),
-    [(Sgd(), MODEL, Pair(), 1.0), (Sde(), THREE, Particles(), 0.5)],
+    [pytest.param(Sgd(), MODEL, Pair(), 1.0, marks=pytest.mark.slow), (Sde(), THREE, Particles(), 0.5)],
 )
 def test_batch_and_division_into_blocks_change_no_bit(dynamics, model, simulator, beta):
     problem = MeanField(model=model, N=4000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)

@@ -46,6 +46,7 @@ def test_the_threshold_of_gd_from_a_thousandth(tmp_path):
     assert 1.2 < gd.exponent < 2.1
 
 
+@pytest.mark.slow
 def test_the_threshold_depends_on_the_start(tmp_path):
     """Larger by about 0.2 (GD) or 0.1 (SGD) for every halving decade of m(0), and lower for SGD at every start."""
     summary, _ = run("threshold_start", tmp_path)
@@ -63,6 +64,7 @@ def test_the_threshold_depends_on_the_start(tmp_path):
         assert values[b, 0.2] < values[b, 0.05] < values[b, 0.01]
 
 
+@pytest.mark.slow
 def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
     """At 1/(alpha + 1) within 3 %, and SGD of small b earlier."""
     grid = "grid.eta={log=[0.17,0.32,20]}"

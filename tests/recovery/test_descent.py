@@ -20,7 +20,13 @@ from tests.recovery.by_hand import advance, data_of, fields, observe, pair, sele
 
 @pytest.mark.parametrize(
     ("degree", "b", "eta", "N"),
-    [(1, 0.4, 0.25, 9), (2, 1.0, 0.1, 9), (2, 0.4, 0.25, 10), (2, 0.7, 0.1, 2), (2, 0.5, 0.3, 3)],
+    [
+        (1, 0.4, 0.25, 9),
+        pytest.param(2, 1.0, 0.1, 9, marks=pytest.mark.slow),
+        (2, 0.4, 0.25, 10),
+        pytest.param(2, 0.7, 0.1, 2, marks=pytest.mark.slow),
+        (2, 0.5, 0.3, 3),
+    ],
 )
 def test_steps_are_those_of_explicit_loops(degree, b, eta, N):
     problem = Recovery(alpha=2.5, eta=eta, b=b, N=N, degree=degree, m0=0.3, C00=1.2)
@@ -126,7 +132,9 @@ def test_data_are_standard_normals(degree, N):
         assert abs(h.var() - (1 - 1 / N) / 2) < 5 * (0.5 / len(h)) ** 0.5
 
 
-@pytest.mark.parametrize(("degree", "N", "dtype"), [(1, 31, "float64"), (2, 24, "float32")])
+@pytest.mark.parametrize(
+    ("degree", "N", "dtype"), [pytest.param(1, 31, "float64", marks=pytest.mark.slow), (2, 24, "float32")]
+)
 def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=N, degree=degree)
     ends = []

@@ -313,7 +313,7 @@ def test_merge_tells_of_many_problems_in_few_lines(finished, copy, tmp_path, mon
 
 
 def test_merge_refuses_another_experiment(finished, tmp_path):
-    other = run(tmp_path / "other" / "run", "--set", "ensemble.seed=3", "--set", "grid.d=[50]")
+    other = run(tmp_path / "other" / "run", "--set", "ensemble.seed=3", "--set", "grid.d=[50, 200]")
     refused = sgdsim("merge", finished, other.path, "-o", tmp_path / "all", code=2)
     what = f"holds a different experiment than {finished} (differing: grid.d, ensemble.seed)"
     (line,) = refused.stderr.splitlines()

@@ -45,7 +45,7 @@ HOLDS = {
 }
 
 
-LONG = ("chain, own starts", "linearised", "descent, degree 1")
+LONG = ("chain", "chain, own starts", "pair", "linearised", "descent, degree 1")
 """Seconds to compile, of what is much like a neighbour."""
 
 

@@ -39,6 +39,7 @@ def chain_ends(problem, start, dtype, steps, forms=(xla_form, REQUIRED), lanes=2
 
 
 OTHERS = [
+    (3, 2, Erf(), "float32", 20),
     (3, 2, Relu(), "float32", 100),
     (1, 1, Erf(), "float32", 100),
     (2, 3, Linear(), "float32", 100),
@@ -59,7 +60,6 @@ def whole(state):
     ("p", "k", "activation", "dtype", "d"),
     [
         (3, 2, Erf(), "float64", 100),
-        (3, 2, Erf(), "float32", 20),
         *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

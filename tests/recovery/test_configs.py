@@ -25,6 +25,7 @@ def run(name, folder, *overrides):
         return summary, results.load()
 
 
+@pytest.mark.slow
 def test_sgd_recovers_where_gd_does_not(tmp_path):
     """Final distances of the physics page; b = 0.2 is below 0.1 at step 108 of 400, and not at step 107."""
     _, results = run("sgd_is_faster", tmp_path, "grid.b=[1.0,0.5,0.2]", "times.first=21.4", "times.count=142")

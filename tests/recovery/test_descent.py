@@ -51,7 +51,7 @@ def test_every_pair_has_one_number(N):
     assert all(len(both) == 2 for both in pairs)
 
 
-@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("degree", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_observables_by_hand(degree):
     problem = Recovery(alpha=2, eta=0.1, b=0.5, N=11, degree=degree, m0=-0.3, waiting=(0.2, 0.5))
     kernel, state = started(problem, rows=5)
@@ -147,6 +147,7 @@ def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
         np.testing.assert_array_equal(kept, drawn)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_block_changes_rounding_only():
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=24)
     ends = [advance(*started(problem, rows=rows), 10).x for rows in (7, 60)]

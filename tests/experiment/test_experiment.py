@@ -347,8 +347,8 @@ def test_systems():
         load_system("os")
 
 
-def test_thousands_of_cells_take_a_cells_time_each(load):
-    """No cell is held against all others: 2000 take about 20 times as long as 100, and not 400 times.
+def test_a_thousand_cells_take_a_cells_time_each(load):
+    """No cell is held against all others: 1000 take about 10 times as long as 100, and not 100 times.
 
     CPU time beside CPU time of the same process: neither a busy machine nor a slow one matters.
     """
@@ -360,4 +360,4 @@ def test_thousands_of_cells_take_a_cells_time_each(load):
         return time.process_time() - began
 
     few = min(seconds(5) for _ in range(2))
-    assert seconds(100) < 60 * few
+    assert seconds(50) < 30 * few

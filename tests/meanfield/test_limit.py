@@ -31,6 +31,7 @@ def test_one_solution_for_all_widths():
     assert solution(problem(), 5.0) is not solution(problem(), 2.0)
 
 
+@pytest.mark.slow
 def test_particles_with_noise_of_their_own_follow_the_density():
     """SGD with a datum for each particle, at beta = 1, against Fokker-Planck: they differ by O(gamma)."""
     density, particles = (solution(problem(1.0, dynamics=d), 5.0) for d in (Sde(), Sgd("per_particle")))

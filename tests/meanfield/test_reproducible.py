@@ -19,9 +19,10 @@ FEW = Atoms(np.array([[-1.0], [0.5], [2.0]]), np.array([[0.0], [1.0], [-1.0]]), 
 THREE = Model(name="three", feature=OUTPUT.feature, loss=OUTPUT.loss, data=FEW, law=OUTPUT.law)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dynamics", "model", "simulator", "beta"),
-    [pytest.param(Sgd(), MODEL, Pair(), 1.0, marks=pytest.mark.slow), (Sde(), THREE, Particles(), 0.5)],
+    [(Sgd(), MODEL, Pair(), 1.0), (Sde(), THREE, Particles(), 0.5)],
 )
 def test_batch_and_division_into_blocks_change_no_bit(dynamics, model, simulator, beta):
     problem = MeanField(model=model, N=4000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)

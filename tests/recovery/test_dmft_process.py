@@ -28,7 +28,13 @@ def test_a_batch_is_its_elements():
 
 
 @pytest.mark.parametrize(
-    "products", [NativeProducts(), pytest.param(TiledProducts(), marks=pytest.mark.slow), WholeProducts()], ids=str
+    "products",
+    [
+        NativeProducts(),
+        pytest.param(TiledProducts(), marks=pytest.mark.slow),
+        pytest.param(WholeProducts(), marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_elements_side_by_side_in_every_form(products, monkeypatch):
     """As an accelerator solves them: those that have stopped wait, unchanged, for the others."""

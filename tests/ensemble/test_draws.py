@@ -22,7 +22,7 @@ from sgdsim.committee.chain_lanes import ChainLanes
 from sgdsim.committee.weights import WeightsKernel
 from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Positions, Sde, Sgd
+from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.meanfield.models import radial_model
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.meanfield.by_hand import MODEL
@@ -78,7 +78,7 @@ def committee(**options):
 
 def particles(dynamics, simulator=None, model=MODEL, read=of_particles, **options):
     problem = MeanField(model=model, dynamics=dynamics, **{"N": 6, "gamma": 0.5, "beta": 1.0} | options)
-    return Case(problem, LawStart(), simulator or Positions("float64"), read)
+    return Case(problem, LawStart(), simulator or Particles("float64"), read)
 
 
 START = OverlapStart(0.5, 1)

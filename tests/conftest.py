@@ -1,6 +1,7 @@
 """A strict session: float64, no silent broadcasting between ranks, and (in pyproject.toml) warnings are errors and
 every annotated shape of sgdsim is checked."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -26,3 +27,9 @@ def nursery():
 
     with Nursery() as nursery:
         yield nursery
+
+
+def pytest_collection_finish():
+    """Modules and tests live to the end: a collection of garbage need not look at a million objects of theirs."""
+    gc.collect()
+    gc.freeze()

@@ -3,6 +3,7 @@
 import json
 import re
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,17 +42,26 @@ def run(path, folder, overrides):
     return summary
 
 
+@cache
+def loaded(path, quick):
+    """An experiment, read once for all tests."""
+    return load_experiment(path, quick=quick)
+
+
+@pytest.mark.parametrize("quick", [False, True], ids=["full", "quick"])
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_it_loads_in_full(path):
-    experiment = load_experiment(path)
-    assert experiment.title
+def test_it_loads(path, quick):
+    experiment = loaded(path, quick)
+    assert len(experiment.title) > 20
+    assert "\n" not in experiment.title
     assert experiment.cells
+    assert path.parent.name == experiment.system.name
     assert path.read_text().startswith("# ")
 
 
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
-def test_it_loads_quick(path):
-    full, quick = load_experiment(path), load_experiment(path, quick=True)
+def test_its_quick_variant_is_less_work(path):
+    full, quick = loaded(path, False), loaded(path, True)
     assert quick.resolved != full.resolved
     assert "quick" not in quick.resolved
     work = [
@@ -92,7 +102,7 @@ def mistakes(title, cells, of_one_value=False):
 @pytest.mark.parametrize("quick", [False, True], ids=["full", "quick"])
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
 def test_its_title_says_what_is_run(path, quick):
-    experiment = load_experiment(path, quick=quick)
+    experiment = loaded(path, quick)
     assert not mistakes(experiment.title, experiment.cells, path.stem in OF_ONE_VALUE)
 
 

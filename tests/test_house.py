@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.house.counts import counts
 from tests.house.names import doubled
 from tests.house.source import ROOT, Module, modules
@@ -49,19 +51,24 @@ def test_a_small_house_is_counted_by_hand(tmp_path):
     }
 
 
-def test_the_command_prints_the_counts_of_this_house():
+@pytest.fixture(scope="module")
+def here():
+    """The counts of this house."""
+    return counts(modules())
+
+
+def test_the_command_prints_the_counts_of_this_house(here):
     command = [sys.executable, "-m", "tests.house"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     printed = dict(line.rsplit("  ", 1) for line in done.stdout.splitlines() if "  " in line)
-    assert {name.strip(): value for name, value in printed.items()} == counts(modules())
+    assert {name.strip(): value for name, value in printed.items()} == here
     assert done.returncode == 0
 
 
-def test_the_house_keeps_its_own_rules():
-    found = counts(modules())
+def test_the_house_keeps_its_own_rules(here):
     for name in ("bodies over 60 lines", "import violations"):
-        assert found[name] == "0"
-    assert found["public docstrings missing"].startswith("0 of ")
+        assert here[name] == "0"
+    assert here["public docstrings missing"].startswith("0 of ")
 
 
 def test_a_class_has_its_name_alone(tmp_path):

@@ -52,7 +52,9 @@ def spread(name):
     return 0.5 * np.abs(LAWS[name]) if name != "bias" else 0.1 + 10.0 / X
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "log_power")) for name in NAMES]
+)
 def test_of_replicas(name):
     """200 experiments know 68 % to 3.3 %; 2000 of every law gave 66 to 69 %."""
     rng = np.random.default_rng(5)

@@ -147,6 +147,7 @@ def test_of_many_cells_that_are_done_none_is_shown(tmp_path):
     assert lines[:3] == ["Many", "140 cells: 140 done", "140 of 140 blocks, 0 running, 140 replicas diverged"]
 
 
+@pytest.mark.slow
 def test_status_of_ten_thousand_blocks_is_fast_and_imports_nothing_slow(tmp_path):
     many_cells(tmp_path, 10**4)
     code = "import sys; from sgdsim.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
@@ -312,7 +313,7 @@ def test_merge_tells_of_many_problems_in_few_lines(finished, copy, tmp_path, mon
 
 
 def test_merge_refuses_another_experiment(finished, tmp_path):
-    other = run(tmp_path / "other" / "run", "--set", "ensemble.seed=3", "--set", "grid.d=[50]")
+    other = run(tmp_path / "other" / "run", "--set", "ensemble.seed=3", "--set", "grid.d=[50, 200]")
     refused = sgdsim("merge", finished, other.path, "-o", tmp_path / "all", code=2)
     what = f"holds a different experiment than {finished} (differing: grid.d, ensemble.seed)"
     (line,) = refused.stderr.splitlines()

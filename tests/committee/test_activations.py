@@ -84,10 +84,11 @@ def test_polynomials_against_a_rule_that_is_exact_for_them(activation, value, de
     ("function", "value", "derivative"),
     [
         (jnp.tanh, np.tanh, lambda x: np.cosh(x) ** -2),
-        (
+        pytest.param(
             bump,
             lambda x: np.sin(x) + 0.3 * np.exp(-x * x / 4),
             lambda x: np.cos(x) - 0.15 * x * np.exp(-x * x / 4),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["tanh", "bump"],
@@ -104,7 +105,7 @@ def test_any_function_against_the_trapezoidal_rule(function, value, derivative):
         np.testing.assert_allclose(squares, right[2], rtol=0, atol=5e-5 * right[2].max())
 
 
-@pytest.mark.parametrize(("k", "p"), [(1, 1), (4, 4)])
+@pytest.mark.parametrize(("k", "p"), [(1, 1), pytest.param(4, 4, marks=pytest.mark.slow)])
 def test_the_general_route_finds_the_closed_forms_of_erf(k, p):
     overlaps = random_overlaps(k, p, 1)
     closed, general = (averages(overlaps, activation, 0.1) for activation in (Erf(), SMOOTH_ERF))

@@ -66,7 +66,9 @@ def test_some_replicas_overflow(simulator, form, p, rate):
         np.testing.assert_allclose(tiles.m2[name][0], alive.var(axis=-1) * kept.sum(), rtol=1e-5, atol=1e-12)
 
 
-@pytest.mark.parametrize(("simulator", "p"), [(Chain(), 2), (BlockedChain(), 9), (Weights(block=4), 2)])
+@pytest.mark.parametrize(
+    ("simulator", "p"), [(Chain(), 2), pytest.param(BlockedChain(), 9, marks=pytest.mark.slow), (Weights(block=4), 2)]
+)
 def test_all_replicas_overflow(simulator, p):
     tiles = ensemble(steep(1e60, p), simulator).run()
     assert (tiles.count.sum(), tiles.diverged.sum()) == (0, REPLICAS)

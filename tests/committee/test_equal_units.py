@@ -42,8 +42,8 @@ def problem(p=8, k=2, **options):
 # Different overlaps with the teachers, and units that repel each other or share more than the teacher.
 CASES = [
     (Erf(), 4, 3, (0.3, -0.2, 0.5), 0.45),
-    (Erf(), 8, 2, (0.5, -0.3), 0.3),
-    (Erf(), 16, 1, 0.5, 0.25),
+    pytest.param(Erf(), 8, 2, (0.5, -0.3), 0.3, marks=pytest.mark.slow),
+    pytest.param(Erf(), 16, 1, 0.5, 0.25, marks=pytest.mark.slow),
     (Linear(), 4, 3, (0.3, -0.2, 0.5), 0.45),
     (Quadratic(), 8, 2, (0.5, -0.3), 0.3),
 ]

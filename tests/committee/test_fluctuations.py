@@ -122,7 +122,9 @@ def test_the_constant_of_the_finite_size_law():
     assert set(solve(reference(), START, times).data_vars) == {"M", "Q", "excess_risk"}
 
 
-@pytest.mark.parametrize(("theory", "delta"), [(LimitODE, 0.3), (GradientFlow, 0.0)])
+@pytest.mark.parametrize(
+    ("theory", "delta"), [pytest.param(LimitODE, 0.3, marks=pytest.mark.slow), (GradientFlow, 0.0)]
+)
 def test_about_another_theory_its_distance_from_the_ode_counts(theory, delta):
     """d = 10^6: the scatter is small, and the distance of the two theories is nearly all there is."""
     problem, times = reference(10**6, delta=delta, gamma0=4.0), np.array([0.5, 1.0])

@@ -95,6 +95,7 @@ def test_what_it_does_not_need_is_not_computed():
     assert 4 * min(seconds(0.0) for _ in range(3)) < min(seconds(1.0) for _ in range(3))
 
 
+@pytest.mark.slow
 def test_wide_students_are_solved():
     """p = 150: with E[E_i E_j] this would take an hour."""
     problem = Committee.from_scaling(d=1000, k=2, p0=150, delta=0.5)

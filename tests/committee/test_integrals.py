@@ -148,7 +148,7 @@ def test_derivatives_of_arcsin(x):
     assert float(jax.grad(arcsin)(x)) == pytest.approx((1 - x * x) ** -0.5, rel=1e-13)
 
 
-@pytest.mark.parametrize("n", [3, 8, 11, 66])
+@pytest.mark.parametrize("n", [3, 8, 11, pytest.param(66, marks=pytest.mark.slow)])
 def test_sums_of_I4_have_every_pair(n):
     """In stripes of 8 rows, and of 9 where there are more than 64: against all n^2 terms."""
     rng = np.random.default_rng(n)

@@ -257,6 +257,7 @@ def mapped(curve, initial, times):
     return jax.vmap(lambda one: curve(one, times))(initial)
 
 
+@pytest.mark.slow
 def test_many_starts_at_once_are_each_their_own():
     problem, times = Committee(d=100, p=3, k=2, gamma=3.0, noise=0.1), np.array([0.5, 1.0, 3.0])
     initial = SphereStart(per_replica=True).draw(problem, np.random.default_rng(5), 6)

@@ -9,6 +9,7 @@ from tests.helpers import run, worst, z_between
 START = OverlapStart(0.5, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delta", [-0.5, -1.0])
 def test_chain_and_full_weights_agree_in_law(delta):
     problem = Committee.from_scaling(d=40, k=2, p0=2, delta=delta, noise=0.01)

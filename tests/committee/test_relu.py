@@ -122,6 +122,7 @@ def test_slopes_are_those_of_finite_differences():
     np.testing.assert_allclose(slope, difference, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_solver_takes_as_few_steps_as_for_erf(monkeypatch):
     """p = 3, k = 1 are of this test alone: a program that is compiled keeps its number of steps."""
     monkeypatch.setattr(solver, "MAX_STEPS", 40)

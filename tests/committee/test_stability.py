@@ -43,6 +43,7 @@ def test_the_largest_ratio_of_a_custom_activation():
     assert largest_ratio(Custom(jnp.tanh)) == pytest.approx(2 * mean(2) / mean(4), rel=5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factor", "grows"), [(0.85, False), (1.15, True)])
 def test_linear_units_learn_up_to_the_stable_gamma(factor, grows):
     """The noise-free risk of one unit falls below the stable rule, and grows above it, for d and batch of one size."""

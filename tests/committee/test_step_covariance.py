@@ -109,6 +109,7 @@ def test_a_step_of_the_chain_has_the_predicted_covariance_and_no_other():
         assert np.abs(scores(problem, chain, samples, wrong)).max() > 6
 
 
+@pytest.mark.slow
 def test_half_the_variance_of_the_length_is_too_little():
     """The variance of chi^2 is twice its degrees of freedom, not once."""
     problem = Committee(d=12, p=1, k=1, gamma=6.0, noise=0.1)
@@ -117,7 +118,10 @@ def test_half_the_variance_of_the_length_is_too_little():
     assert np.abs(scores(problem, chain, samples, lambda noise: fixed_length(noise, 0.5))).max() > 6
 
 
-@pytest.mark.parametrize(("simulator", "samples"), [(Chain("float64"), 2**15), (Weights("float64"), 2**13)])
+@pytest.mark.parametrize(
+    ("simulator", "samples"),
+    [pytest.param(Chain("float64"), 2**15, marks=pytest.mark.slow), (Weights("float64"), 2**13)],
+)
 def test_a_step_of_a_batch(simulator, samples):
     """d = 300: products of different samples, which are left out, are hidden in the error bar."""
     problem = Committee(d=300, p=2, k=2, gamma=2.0, noise=0.1, batch=3)

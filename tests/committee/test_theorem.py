@@ -58,6 +58,7 @@ def test_they_are_predicted_at_every_time(runs):
     assert abs(np.mean(ratios) - 1) < 0.02
 
 
+@pytest.mark.slow
 def test_the_prediction_goes_on_growing_to_ten_thousand_units():
     """About b = 0.067 to each factor e of p, or less as the square root of a logarithm would: not the factor p."""
     theory = ExactODE(fluctuations=True)

@@ -15,7 +15,7 @@ from sgdsim.ensemble.propagate import make_propagator, make_starter
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import make_summary
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Positions, Sde, Sgd
+from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from tests.meanfield.by_hand import MODEL
 from tests.meanfield.test_reproducible import THREE
@@ -74,8 +74,8 @@ CASES = {
     "chain, own starts": Case(committees(), SphereStart(1, per_replica=True), Chain(), ExactODE(), times=(0.05, 0.2)),
     "blocked chain": Case(committees(batch=2), START, BlockedChain()),
     "weights": Case(committees(d=9), START, Weights(block=4)),
-    "sgd": Case(particles(Sgd(batch=2)), LawStart(), Positions(), replicas=300),
-    "sde": Case(particles(Sde(), model=THREE), LawStart(), Positions(), replicas=300),
+    "sgd": Case(particles(Sgd(batch=2)), LawStart(), Particles(), replicas=300),
+    "sde": Case(particles(Sde(), model=THREE), LawStart(), Particles(), replicas=300),
     "pair": Case(particles(Sgd(), N=4, beta=0.5), LawStart(), Pair(), replicas=300, times=(0.25, 0.5, 1.0), stretch=0),
     "pair, random limit": Case(particles(Sgd()), LawStart(), Pair(), replicas=300),
     "linearised": Case(particles(Sgd(), a=0.75), LawStart(), Linearised(), replicas=300),

@@ -20,7 +20,7 @@ from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.contracts import Problem, Simulator, Start
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Positions, Sde, Sgd
+from sgdsim.meanfield import LawStart, Linearised, MeanField, Pair, Particles, Sde, Sgd
 from sgdsim.meanfield.models import radial_model
 from sgdsim.recovery import Descent, ExactStart, Recovery
 from sgdsim.rules.blocks import RuleBlocks
@@ -79,7 +79,7 @@ def committee(**options):
 
 def particles(dynamics, simulator=None, model=MODEL, read=of_particles, **options):
     problem = MeanField(model=model, dynamics=dynamics, **{"N": 6, "gamma": 0.5, "beta": 1.0} | options)
-    return Case(problem, LawStart(), simulator or Positions("float64"), read)
+    return Case(problem, LawStart(), simulator or Particles("float64"), read)
 
 
 START = OverlapStart(0.5, 1)
@@ -111,7 +111,21 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES, scope="module")
+LONG = {
+    "chain, few degrees",
+    "blocked chain, few degrees",
+    "descent, data drawn anew",
+    "sgd of a sampler",
+    "own scalar sde",
+    "common sde",
+    "linearised",
+}
+"""Seconds to compile, of what is much like a neighbour."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in CASES], scope="module"
+)
 def case(request):
     return CASES[request.param]
 

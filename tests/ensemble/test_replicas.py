@@ -87,9 +87,9 @@ def test_the_number_of_devices_changes_no_bit():
 
 
 def test_more_replicas_keep_the_old_ones():
-    few = run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 100, 3, ExactODE())
-    many = run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 400, 3, ExactODE())
-    assert np.array_equal(many.sup_deviation[:100], few.sup_deviation)
+    few = run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 300, 3, ExactODE())
+    many = run(PROBLEM, OverlapStart(0.5, 1), Chain(), TIMES, 700, 3, ExactODE())
+    assert np.array_equal(many.sup_deviation[:300], few.sup_deviation)
 
 
 def test_seeds_and_cells_are_independent():
@@ -179,7 +179,7 @@ def test_bad_arguments(change, message):
         Ensemble(PROBLEM, OverlapStart(0.5, 1), Chain(), None, **(good | change))
 
 
-@pytest.mark.parametrize(("p", "times"), [(2, TIMES), (20, linear_times(0.2, 2))])
+@pytest.mark.parametrize(("p", "times"), [(2, TIMES), pytest.param(20, linear_times(0.2, 2), marks=pytest.mark.slow)])
 def test_one_compilation_serves_an_axis_of_the_grid(p, times):
     """d, noise, gamma and delta are traced: nine problems, one program (unrolled and blocked chain)."""
     from sgdsim.ensemble.devices import tile_mesh

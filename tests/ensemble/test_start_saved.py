@@ -41,6 +41,7 @@ def test_the_committee_is_at_its_start(simulator, rounding):
     np.testing.assert_array_equal(alone["M"], data["M_theory"])
 
 
+@pytest.mark.slow
 def test_recovery_is_at_its_overlaps():
     problem = Recovery(alpha=2, eta=0.05, m0=0.3, C00=1.2, N=30, waiting=(0.1,))
     data = sgdsim.simulate(problem, ExactStart(), np.array([0.0, 0.1]), replicas=10)
@@ -52,6 +53,7 @@ def test_recovery_is_at_its_overlaps():
     assert abs(mean - theory) < 5 * sem + 2 / problem.N
 
 
+@pytest.mark.slow
 def test_particles_are_drawn_from_their_law():
     problem = MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde())
     data = sgdsim.simulate(problem, LawStart(), np.array([0.0, 0.1]), replicas=64)

@@ -324,15 +324,6 @@ def test_differing_keys(load):
     assert set(differing_keys(other, first)) == set(expected)
 
 
-@pytest.mark.parametrize("quick", [False, True])
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_experiments(path, quick):
-    experiment = load_experiment(path, quick=quick)
-    assert len(experiment.title) > 20
-    assert "\n" not in experiment.title
-    assert path.parent.name == experiment.system.name
-
-
 def test_the_demo():
     experiment = load_experiment(next(path for path in SHIPPED if path.stem == "scaling_law"))
     assert [cell.problem.d for cell in experiment.cells] == [100, 300, 1000, 3000, 10000, 30000]
@@ -356,9 +347,17 @@ def test_systems():
         load_system("os")
 
 
-def test_thousands_of_cells_load_in_seconds(load):
-    """CPU time, so that a busy machine does not matter; the annotations checked in tests cost as much again."""
-    began = time.process_time()
-    experiment = load(GOOD, "grid.d={ log = [100, 1e9, 100] }", "grid.noise={ linear = [0, 1, 20] }")
-    assert time.process_time() - began < 10
-    assert len(experiment.cells) == 2000 < MAX_CELLS
+def test_a_thousand_cells_take_a_cells_time_each(load):
+    """No cell is held against all others: 1000 take about 10 times as long as 100, and not 100 times.
+
+    CPU time beside CPU time of the same process: neither a busy machine nor a slow one matters.
+    """
+
+    def seconds(count):
+        began = time.process_time()
+        experiment = load(GOOD, f"grid.d={{ log = [100, 1e9, {count}] }}", "grid.noise={ linear = [0, 1, 20] }")
+        assert len(experiment.cells) == 20 * count < MAX_CELLS
+        return time.process_time() - began
+
+    few = min(seconds(5) for _ in range(2))
+    assert seconds(50) < 30 * few

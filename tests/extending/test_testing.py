@@ -45,7 +45,11 @@ HOLDS = {
 }
 
 
-@pytest.mark.parametrize("name", HOLDS)
+LONG = ("chain", "chain, own starts", "pair", "linearised", "descent, degree 1")
+"""Seconds to compile, of what is much like a neighbour."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in HOLDS])
 def test_the_laws_hold(name):
     problem, start, options = HOLDS[name]
     check_system(load_system(problem.system), problem, start, **options)

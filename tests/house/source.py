@@ -1,9 +1,8 @@
 """The package's files as Python reads them, without importing one."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +53,10 @@ class Import:
     at_start: bool
 
 
-def imports(module: Module) -> Iterator[Import]:
+@cache
+def imports(module: Module) -> tuple[Import, ...]:
     """Every import of a file, also those within functions and those for a type checker alone."""
+    found = []
     late = {id(node) for part in ast.walk(module.tree) if _runs_later(part) for node in ast.walk(part)}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
@@ -64,8 +65,8 @@ def imports(module: Module) -> Iterator[Import]:
             targets = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        for target in targets:
-            yield Import(target, node.lineno, id(node) not in late)
+        found += [Import(target, node.lineno, id(node) not in late) for target in targets]
+    return tuple(found)
 
 
 def _runs_later(node: ast.AST) -> bool:

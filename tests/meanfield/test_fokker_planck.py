@@ -88,6 +88,7 @@ def euler_maruyama(noise: float, final: float, steps: int, count: int) -> np.nda
     return w
 
 
+@pytest.mark.slow
 def test_strong_noise_against_particles():
     """gamma = 20: the steps are 35 times as long as the bound for any start. The law is far from a Gaussian."""
     density = solve_density(MODEL, 20.0, 0.25, 2.5e-3)

@@ -31,6 +31,7 @@ def test_one_solution_for_all_widths():
     assert solution(problem(), 5.0) is not solution(problem(), 2.0)
 
 
+@pytest.mark.slow
 def test_particles_with_noise_of_their_own_follow_the_density():
     """SGD with a datum for each particle, at beta = 1, against Fokker-Planck: they differ by O(gamma)."""
     density, particles = (solution(problem(1.0, dynamics=d), 5.0) for d in (Sde(), Sgd("per_particle")))
@@ -72,6 +73,7 @@ def test_no_limit(keys, words):
         solve_limit(problem(**keys), 1.0)
 
 
+@pytest.mark.slow
 def test_symmetry_of_particles_with_three_weights():
     """The target is odd and the law symmetric: so is m(t), to the accuracy of 2^17 Sobol points."""
     limit = solve_limit(MeanField(model=output_model(), N=100, gamma=0.1, beta=0.5), 0.5)

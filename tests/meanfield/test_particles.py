@@ -82,7 +82,15 @@ def test_noise_of_their_own_drives_them_apart(dynamics):
     assert np.ptp(together(dynamics), axis=0).min() > 0.01
 
 
-@pytest.mark.parametrize("dynamics", [Sgd(batch=3), Sgd("per_particle"), Sde(), Sde("common")])
+@pytest.mark.parametrize(
+    "dynamics",
+    [
+        Sgd(batch=3),
+        pytest.param(Sgd("per_particle"), marks=pytest.mark.slow),
+        pytest.param(Sde(), marks=pytest.mark.slow),
+        Sde("common"),
+    ],
+)
 def test_a_run_may_be_divided_anywhere(dynamics):
     kernel = ParticleKernel.of(problem(dynamics), "float32", LANES)
     np.testing.assert_array_equal(after(kernel, Given(None), 5, 8)[0], after(kernel, Given(None), 13)[0])

@@ -57,6 +57,7 @@ def solved():
     return solution(MeanField(model=MODEL, N=100, gamma=0.1, beta=0.5), 8.0)
 
 
+@pytest.mark.slow
 def test_risk_falls(solved):
     """Gradient flow: the risk never rises, and it falls by more than a half."""
     risk = np.asarray(radial.risk(solved.limit.m))

@@ -19,6 +19,7 @@ FEW = Atoms(np.array([[-1.0], [0.5], [2.0]]), np.array([[0.0], [1.0], [-1.0]]), 
 THREE = Model(name="three", feature=OUTPUT.feature, loss=OUTPUT.loss, data=FEW, law=OUTPUT.law)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dynamics", "model", "simulator", "beta"),
     [(Sgd(), MODEL, Pair(), 1.0), (Sde(), THREE, Particles(), 0.5)],

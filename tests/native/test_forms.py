@@ -39,6 +39,8 @@ def chain_ends(problem, start, dtype, steps, forms=(xla_form, REQUIRED), lanes=2
 
 
 OTHERS = [
+    (3, 2, Erf(), "float32", 20),
+    (3, 2, Relu(), "float32", 100),
     (1, 1, Erf(), "float32", 100),
     (2, 3, Linear(), "float32", 100),
     (3, 2, Quadratic(), "float64", 100),
@@ -58,8 +60,6 @@ def whole(state):
     ("p", "k", "activation", "dtype", "d"),
     [
         (3, 2, Erf(), "float64", 100),
-        (3, 2, Erf(), "float32", 20),
-        (3, 2, Relu(), "float32", 100),
         *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
@@ -137,7 +137,10 @@ def test_divergence_shows():
 
 
 @needs_compiler
-@pytest.mark.parametrize(("dtype", "batch", "d"), [("float32", 1, 51), ("float64", 3, 6), ("float64", 1, 1000)])
+@pytest.mark.parametrize(
+    ("dtype", "batch", "d"),
+    [("float32", 1, 51), pytest.param("float64", 3, 6, marks=pytest.mark.slow), ("float64", 1, 1000)],
+)
 def test_inputs_in_cpp_are_those_of_xla_to_rounding(dtype, batch, d):
     """Two blocks and a half; d is no multiple of a vector, and smaller than one."""
     problem = Committee(d=d, p=5, k=2, gamma=0.4, noise=0.02, batch=batch)
@@ -152,12 +155,9 @@ def test_inputs_in_cpp_are_those_of_xla_to_rounding(dtype, batch, d):
 
 
 @needs_compiler
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "simulator",
-    [
-        pytest.param(Chain(kernel="fused"), id="chain", marks=pytest.mark.slow),
-        pytest.param(Weights(kernel="fused", block=4), id="weights"),
-    ],
+    "simulator", [Chain(kernel="fused"), Weights(kernel="fused", block=4)], ids=["chain", "weights"]
 )
 def test_an_ensemble_has_the_same_bits_in_any_batch(simulator):
     """On two devices at once, or a tile at a time."""

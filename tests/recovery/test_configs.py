@@ -25,6 +25,7 @@ def run(name, folder, *overrides):
         return summary, results.load()
 
 
+@pytest.mark.slow
 def test_sgd_recovers_where_gd_does_not(tmp_path):
     """Final distances of the physics page; b = 0.2 is below 0.1 at step 108 of 400, and not at step 107."""
     _, results = run("sgd_is_faster", tmp_path, "grid.b=[1.0,0.5,0.2]", "times.first=21.4", "times.count=142")
@@ -46,6 +47,7 @@ def test_the_threshold_of_gd_from_a_thousandth(tmp_path):
     assert 1.2 < gd.exponent < 2.1
 
 
+@pytest.mark.slow
 def test_the_threshold_depends_on_the_start(tmp_path):
     """Larger by about 0.2 (GD) or 0.1 (SGD) for every halving decade of m(0), and lower for SGD at every start."""
     summary, _ = run("threshold_start", tmp_path)
@@ -63,6 +65,7 @@ def test_the_threshold_depends_on_the_start(tmp_path):
         assert values[b, 0.2] < values[b, 0.05] < values[b, 0.01]
 
 
+@pytest.mark.slow
 def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
     """At 1/(alpha + 1) within 3 %, and SGD of small b earlier."""
     grid = "grid.eta={log=[0.17,0.32,20]}"

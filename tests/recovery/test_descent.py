@@ -20,7 +20,13 @@ from tests.recovery.by_hand import advance, data_of, fields, observe, pair, sele
 
 @pytest.mark.parametrize(
     ("degree", "b", "eta", "N"),
-    [(1, 0.4, 0.25, 9), (2, 1.0, 0.1, 9), (2, 0.4, 0.25, 10), (2, 0.7, 0.1, 2), (2, 0.5, 0.3, 3)],
+    [
+        (1, 0.4, 0.25, 9),
+        pytest.param(2, 1.0, 0.1, 9, marks=pytest.mark.slow),
+        (2, 0.4, 0.25, 10),
+        pytest.param(2, 0.7, 0.1, 2, marks=pytest.mark.slow),
+        (2, 0.5, 0.3, 3),
+    ],
 )
 def test_steps_are_those_of_explicit_loops(degree, b, eta, N):
     problem = Recovery(alpha=2.5, eta=eta, b=b, N=N, degree=degree, m0=0.3, C00=1.2)
@@ -45,7 +51,7 @@ def test_every_pair_has_one_number(N):
     assert all(len(both) == 2 for both in pairs)
 
 
-@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("degree", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_observables_by_hand(degree):
     problem = Recovery(alpha=2, eta=0.1, b=0.5, N=11, degree=degree, m0=-0.3, waiting=(0.2, 0.5))
     kernel, state = started(problem, rows=5)
@@ -126,7 +132,9 @@ def test_data_are_standard_normals(degree, N):
         assert abs(h.var() - (1 - 1 / N) / 2) < 5 * (0.5 / len(h)) ** 0.5
 
 
-@pytest.mark.parametrize(("degree", "N", "dtype"), [(1, 31, "float64"), (2, 24, "float32")])
+@pytest.mark.parametrize(
+    ("degree", "N", "dtype"), [pytest.param(1, 31, "float64", marks=pytest.mark.slow), (2, 24, "float32")]
+)
 def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=N, degree=degree)
     ends = []
@@ -139,6 +147,7 @@ def test_stored_and_drawn_data_are_the_same_bits(degree, N, dtype):
         np.testing.assert_array_equal(kept, drawn)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_block_changes_rounding_only():
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=24)
     ends = [advance(*started(problem, rows=rows), 10).x for rows in (7, 60)]

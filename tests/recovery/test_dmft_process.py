@@ -27,7 +27,15 @@ def test_a_batch_is_its_elements():
             np.testing.assert_array_equal(getattr(batch, name)[i, j], getattr(one, name))
 
 
-@pytest.mark.parametrize("products", [NativeProducts(), TiledProducts(), WholeProducts()], ids=str)
+@pytest.mark.parametrize(
+    "products",
+    [
+        NativeProducts(),
+        pytest.param(TiledProducts(), marks=pytest.mark.slow),
+        pytest.param(WholeProducts(), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_elements_side_by_side_in_every_form(products, monkeypatch):
     """As an accelerator solves them: those that have stopped wait, unchanged, for the others."""
     monkeypatch.setattr(dmft, "_products", lambda: products)

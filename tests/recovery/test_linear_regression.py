@@ -76,8 +76,10 @@ def test_the_first_step_by_hand(b):
         np.testing.assert_allclose(seen[name], values, rtol=1e-13, err_msg=name)
 
 
-@pytest.mark.parametrize("alpha", [0.5, 2.0])
-@pytest.mark.parametrize("b", [1.0, 0.3])
+@pytest.mark.parametrize(
+    ("alpha", "b"),
+    [*(pytest.param(alpha, 1.0, marks=pytest.mark.slow) for alpha in (0.5, 2.0)), (0.5, 0.3), (2.0, 0.3)],
+)
 def test_the_mean_over_selections_at_finite_dimension(alpha, b):
     """E over sigma of (x - x*)(x - x*)^T given J is a linear recursion; one J of N = 800 is near the limit.
 

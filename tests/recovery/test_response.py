@@ -8,8 +8,9 @@ from sgdsim.recovery.problem import Recovery
 from tests.recovery.by_hand import advance, observe, started
 
 
-@pytest.mark.parametrize("degree", [1, 2])
-@pytest.mark.parametrize("b", [1.0, 0.4])
+@pytest.mark.parametrize(
+    ("degree", "b"), [*(pytest.param(degree, 1.0, marks=pytest.mark.slow) for degree in (1, 2)), (1, 0.4), (2, 0.4)]
+)
 def test_the_tangent_is_a_finite_difference(degree, b):
     """x(1) + h v and x(1) - h v, with the same data and selections, in float64."""
     kernel, state = started(Recovery(alpha=2.5, eta=0.1, b=b, N=16, degree=degree), response=True)

@@ -36,7 +36,18 @@ def test_lane_root(p, rank):
         np.testing.assert_allclose(root, np.linalg.cholesky(matrices), atol=1e-10)
 
 
-@pytest.mark.parametrize(("p", "rank"), [(3, 3), (8, 8), (9, 9), (20, 20), (20, 6), (32, 32), (77, 77), (77, 9)])
+@pytest.mark.parametrize(
+    ("p", "rank"),
+    [
+        (3, 3),
+        (8, 8),
+        (9, 9),
+        (20, 20),
+        (20, 6),
+        (32, 32),
+        *(pytest.param(77, r, marks=pytest.mark.slow) for r in (77, 9)),
+    ],
+)
 def test_batched_root(p, rank):
     """Sizes on both sides of a split, regular and singular."""
     matrices = covariances(p, rank)

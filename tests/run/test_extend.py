@@ -55,11 +55,11 @@ def extended(folder, replicas=24, experiment=None):
     ("before", "kept", "cut"),
     [
         (8, ["r0000000-0000008"], []),
-        (12, ["r0000000-0000008", "r0000008-0000012"], []),
+        pytest.param(12, ["r0000000-0000008", "r0000008-0000012"], [], marks=pytest.mark.slow),
         (10, ["r0000000-0000008"], []),
         (14, ["r0000000-0000008"], ["r0000008-0000012"]),
         (3, [], []),
-        (1, [], []),
+        pytest.param(1, [], [], marks=pytest.mark.slow),
     ],
 )
 def test_the_result_is_that_of_a_fresh_run_and_full_tiles_are_kept(fresh, tmp_path, before, kept, cut):

@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from sgdsim.checks import integer
 from sgdsim.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.cost import KERNEL, UNROLLED, Once, StepCost
-from sgdsim.ensemble.batch import Piece
-from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.batch import Bundle
 from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
 from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, check_solved
 from sgdsim.ensemble.parts import check_parts, check_problem
+from sgdsim.ensemble.placed import Piece
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
 from sgdsim.ensemble.shapes import bytes_observed, bytes_of, signature, tile_shapes

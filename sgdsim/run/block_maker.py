@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.batch import Bundle
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.run.ensembles import named

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.batch import Bundle
 from sgdsim.run.opened import open_sweep
 from sgdsim.run.results import write_results
 from sgdsim.store import files

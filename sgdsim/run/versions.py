@@ -13,7 +13,7 @@ PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray")
 
 
 def versions(experiment: Experiment) -> dict[str, str]:
-    """Versions of Python, of sgdsim, of its packages, and of those that add the system, a figure or a law that is used."""
+    """Versions of Python, of sgdsim, of its packages, and of those that add the system, a figure or a law in use."""
     return {
         "python": platform.python_version(),
         "sgdsim": __version__,

@@ -15,8 +15,10 @@ LEAST_SQUARES = """
 system = "least_squares"
 
 [problem]
-d = 20
 gamma = 0.5
+
+[grid]
+d = [5, 10, 20]
 
 [start]
 
@@ -26,6 +28,12 @@ count = 2
 
 [ensemble]
 replicas = 16
+
+[fits.agreement]
+law = "factor"
+quantity = "excess_risk"
+against = "d"
+within = 0.5
 
 [report]
 figures = []
@@ -82,19 +90,17 @@ def load(folder, text):
     return load_experiment(path)
 
 
-def test_packages_that_bring_a_system_or_a_figure_are_told_where_these_are_used(monkeypatch, tmp_path):
+def test_packages_that_bring_a_system_a_figure_or_a_law_are_told_where_these_are_used(monkeypatch, tmp_path):
     ours = {"python", "sgdsim", *PACKAGES}
     assert set(versions(load(tmp_path, GOOD))) == ours
     system = {"sgdsim.systems": {"least_squares": "least_squares:SYSTEM", "committee": "least_squares:SYSTEM"}}
     install(monkeypatch, tmp_path / "one", system, "guest_system")
     install(monkeypatch, tmp_path / "two", {"sgdsim.figures": {"guest": "x:F", "scaling": "x:F"}}, "guest_figures")
+    install(monkeypatch, tmp_path / "three", {"sgdsim.laws": {"factor": "factor:LAW", "power": "x:L"}}, "guest_laws")
     # What is ours is not replaced, and so not brought by them.
     assert set(versions(load(tmp_path, GOOD))) == ours
     drawn = GOOD.replace('"scaling"', '"scaling", "guest"')
     assert "guest" in drawn
-    assert {name: versions(load(tmp_path, drawn)).get(name) for name in ("guest_system", "guest_figures")} == {
-        "guest_system": None,
-        "guest_figures": "1.0",
-    }
-    found = versions(load(tmp_path, LEAST_SQUARES))
-    assert (set(found) - ours, found["guest_system"]) == ({"guest_system"}, "1.0")
+    found = versions(load(tmp_path, drawn))
+    assert (set(found) - ours, found["guest_figures"]) == ({"guest_figures"}, "1.0")
+    assert set(versions(load(tmp_path, LEAST_SQUARES))) - ours == {"guest_system", "guest_laws"}

@@ -18,10 +18,11 @@ from benchmarks.timing import seconds
 from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.contracts import Simulator
-from sgdsim.ensemble.devices import over_tiles, tile_mesh
+from sgdsim.ensemble.devices import tile_mesh
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys
 from sgdsim.ensemble.replicas import Ensemble
+from sgdsim.ensemble.spread import over_tiles
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.meanfield.dynamics import Dynamics
 from sgdsim.meanfield.models import tanh_model

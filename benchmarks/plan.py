@@ -66,12 +66,12 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
     from sgdsim.cli.app import find_config
     from sgdsim.experiment.experiment import load_experiment
     from sgdsim.run.conductor import Conductor
-    from sgdsim.run.opened import open_sweep
+    from sgdsim.run.opened import open_run
     from sgdsim.run.options import Options
 
     compiling, marks = Intervals(), []
     jax.monitoring.register_event_duration_secs_listener(compiling.heard)
-    conductor = Conductor(open_sweep(load_experiment(find_config(name), quick=True), Path(folder)), Options(""), print)
+    conductor = Conductor(open_run(load_experiment(find_config(name), quick=True), Path(folder)), Options(""), print)
     report = conductor._report
 
     def marked(code: Any) -> Any:

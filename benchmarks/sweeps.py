@@ -10,7 +10,7 @@ from typing import Any
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.run.dask.cluster import ClusterRun
 from sgdsim.run.local import LocalRun
-from sgdsim.run.opened import Sweep, open_sweep
+from sgdsim.run.opened import OpenRun, open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.provenance import begin_session
 from sgdsim.run.results import write_results
@@ -31,11 +31,11 @@ report = { figures = [] }
 """
 
 
-def sweep_of(folder: Path, blocks: int) -> Sweep:
+def sweep_of(folder: Path, blocks: int) -> OpenRun:
     """A sweep of so many blocks of a few milliseconds each, new in a folder."""
     file = folder / "blocks.toml"
     file.write_text(EXPERIMENT)
-    return open_sweep(load_experiment(file, [f"ensemble.replicas={256 * blocks}"]), folder / "run")
+    return open_run(load_experiment(file, [f"ensemble.replicas={256 * blocks}"]), folder / "run")
 
 
 def making(blocks: int) -> tuple[float, float]:
@@ -54,7 +54,7 @@ def making_on_a_cluster(blocks: int) -> tuple[float, float]:
     worker: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "env": {"JAX_NUM_CPU_DEVICES": "1"}}
     with tempfile.TemporaryDirectory() as folder:
         sweep = sweep_of(Path(folder), blocks)
-        begin_session(sweep.directory, "blocks", 0, "benchmark")
+        begin_session(sweep.directory, sweep.experiment, "benchmark")
         cluster = LocalCluster(**worker, dashboard_address=":0")
         with cluster, Stop() as stop:
             ClusterRun(sweep, Meter(), stop, cluster.scheduler_address).run(sweep.blocks)
@@ -79,7 +79,7 @@ def showing(blocks: int) -> float:
         return time.perf_counter() - began
 
 
-def _beside(sweep: Sweep) -> tuple[float, float]:
+def _beside(sweep: OpenRun) -> tuple[float, float]:
     """Seconds from one block file to the next without those of the simulation, and those of the simulation."""
     written = [sweep.directory.path_of(block).stat().st_mtime for block in sweep.blocks]
     lines = [line for entries in sweep.directory.log.read().values() for line in entries if line["event"] == BLOCK]
@@ -87,7 +87,7 @@ def _beside(sweep: Sweep) -> tuple[float, float]:
     return (max(written) - min(written)) / (len(lines) - 1) - simulated, simulated
 
 
-def _filled(folder: Path, blocks: int) -> Sweep:
+def _filled(folder: Path, blocks: int) -> OpenRun:
     """A sweep that has all its blocks, which are copies of one."""
     sweep = sweep_of(folder, blocks)
     first = sweep.blocks[0]

@@ -28,6 +28,8 @@ class Parameter(annotated_types.GroupedMetadata):
     - `written`: the type of the key, where it is not that of the field, e.g. a list for a tuple.
     - `in_files`: whether an experiment file has a key of it.
     - `in_results`: whether a number or a word is worth a column in a table of results.
+    - `in_identity`: whether experiments that differ in it are two. False where the blocks of a run do not depend on it,
+      or by rounding only, as on another kind of processor: then a run goes on with another value.
     """
 
     symbol: str
@@ -43,6 +45,7 @@ class Parameter(annotated_types.GroupedMetadata):
     written: Any = None
     in_files: bool = True
     in_results: bool = True
+    in_identity: bool = True
 
     def __iter__(self) -> Iterator[annotated_types.BaseMetadata]:
         """The bounds of a number in an experiment file, in the words of annotated_types, which pydantic reads."""

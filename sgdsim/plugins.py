@@ -9,7 +9,7 @@ group sgdsim.systems, sgdsim.figures or sgdsim.laws:
 Neither JAX nor a system is imported here, so that the report may ask too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,12 @@ Thing = TypeVar("Thing")
 def plugins(group: str) -> dict[str, Any]:
     """The entry points of installed packages in a group, e.g. "sgdsim.figures", by name. None of them is imported."""
     return {entry.name: entry for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
+
+
+def versions_behind(group: str, names: Iterable[str]) -> dict[str, str]:
+    """Names and versions of the installed packages that add these names to a group of entry points."""
+    packages = [entry.dist for name in names for entry in entry_points(group=group, name=name)]
+    return {package.name: package.version for package in packages if package is not None}
 
 
 def load_plugin(group: str, name: str, kind: type[Thing]) -> Thing:
@@ -74,6 +80,10 @@ class Catalogue(Mapping[str, Thing], Generic[Thing]):
         if name not in plugins(self.group):
             raise KeyError(name)
         return load_plugin(self.group, name, self.kind)
+
+    def versions_behind(self, names: Iterable[str]) -> dict[str, str]:
+        """Names and versions of the packages that add those of some names that are not ours."""
+        return versions_behind(self.group, [name for name in names if name not in self.own])
 
     def __contains__(self, name: object) -> bool:
         """Without importing it."""

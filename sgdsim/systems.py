@@ -4,7 +4,7 @@ import importlib
 
 from sgdsim.contracts import Problem, System
 from sgdsim.errors import ArgumentError
-from sgdsim.plugins import load_plugin
+from sgdsim.plugins import load_plugin, versions_behind
 from sgdsim.plugins import plugins as plugins
 
 SYSTEMS = ("committee", "meanfield", "classification", "recovery")
@@ -21,6 +21,11 @@ def known_systems() -> tuple[str, ...]:
 def is_known(name: str) -> bool:
     """Whether there is a system of this name. Installed packages are asked only where it is none of ours."""
     return name in SYSTEMS or name in plugins(GROUP)
+
+
+def versions_behind_system(name: str) -> dict[str, str]:
+    """Name and version of the installed package that adds the system of this name; nothing where it is ours."""
+    return {} if name in SYSTEMS else versions_behind(GROUP, [name])
 
 
 def load_system(name: str) -> System:

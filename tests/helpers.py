@@ -12,8 +12,9 @@ import numpy as np
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.experiment.experiment import Experiment
-from sgdsim.run.local import LocalRun, Outcome
-from sgdsim.run.opened import Sweep, open_sweep
+from sgdsim.run.local import LocalRun
+from sgdsim.run.opened import OpenRun, open_run
+from sgdsim.run.outcomes import RunOutcome
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import write_results
 from sgdsim.run.stop import Stop
@@ -55,16 +56,16 @@ def finish(experiment: Experiment, directory: Path) -> dict[str, Any]:
     return write_results(experiment, sweep.directory, sweep.layout)
 
 
-def make_blocks(experiment: Experiment, directory: Path, meter: Meter | None = None) -> Sweep:
+def make_blocks(experiment: Experiment, directory: Path, meter: Meter | None = None) -> OpenRun:
     """A sweep with every block on disk."""
-    sweep = open_sweep(experiment, directory)
+    sweep = open_run(experiment, directory)
     outcome = make_some(sweep, meter)
     assert not outcome.stopped
     assert not outcome.failed, outcome.failed
     return sweep
 
 
-def make_some(sweep: Sweep, meter: Meter | None = None) -> Outcome:
+def make_some(sweep: OpenRun, meter: Meter | None = None) -> RunOutcome:
     """What comes of making the missing blocks of a sweep here."""
     with Stop() as stop, Presence(sweep.directory.watch.folder) as presence:
         return LocalRun(sweep, meter or Meter(), stop, presence).run(sweep.blocks)

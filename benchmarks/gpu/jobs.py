@@ -9,8 +9,9 @@ import numpy as np
 
 from sgdsim.committee import Chain, Committee, OverlapStart
 from sgdsim.contracts import Kernel, Simulator
-from sgdsim.ensemble.devices import default_batch, over_tiles
+from sgdsim.ensemble.devices import default_batch
 from sgdsim.ensemble.random import replica_keys
+from sgdsim.ensemble.spread import over_tiles
 
 FORMS = {"xla": Chain(kernel="xla"), "fused": Chain(kernel="fused")}
 """The forms of the chain."""

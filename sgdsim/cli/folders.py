@@ -37,7 +37,7 @@ def merge(
     """Copy the blocks of several folders of one experiment into one; if none is missing, fit and draw the results."""
     with plain_errors():
         from sgdsim.run.merge import unite
-        from sgdsim.run.opened import load_run
+        from sgdsim.run.opened import load_run, open_run
         from sgdsim.run.progress import meter_for
         from sgdsim.store.directory import RunDirectory
 
@@ -54,7 +54,7 @@ def merge(
         if union.missing:
             say(f"To make those that are missing: sgdsim run {output}")
         else:
-            conduct(load_run(target), output, Options(command_line(), quiet=quiet))
+            conduct(open_run(load_run(target), output), Options(command_line(), quiet=quiet))
 
 
 @main.command()
@@ -67,7 +67,7 @@ def verify(
 ) -> None:
     """Check every block of a run: its checksum, its key, and of K random ones every bit. Exit code 1: look at it."""
     with plain_errors():
-        from sgdsim.run.opened import joined_sweep
+        from sgdsim.run.opened import join_run
         from sgdsim.run.progress import meter_for
         from sgdsim.run.verify import check_blocks, recompute
         from sgdsim.store.directory import RunDirectory
@@ -83,9 +83,9 @@ def verify(
         again = []
         if count and sound:
             start_devices()
-            sweep = joined_sweep(directory)
+            opened = join_run(directory)
             with meter_for(Console(stderr=True), quiet) as meter:
-                again = recompute(sweep, sound, count, random.Random(), meter, differences.append)
+                again = recompute(opened, sound, count, random.Random(), meter, differences.append)
         for difference in differences:
             say(difference)
         found = len(problems) + len(differences)

@@ -26,7 +26,7 @@ from sgdsim.run.shard import Shard
 from sgdsim.run.stop import Exit
 
 if TYPE_CHECKING:
-    from sgdsim.experiment.experiment import Experiment
+    from sgdsim.run.opened import OpenRun
     from sgdsim.store.summary import Summary
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def run(
     """
     with plain_errors():
         from sgdsim.experiment.experiment import load_experiment
-        from sgdsim.run.opened import load_run
+        from sgdsim.run.opened import load_run, open_run
         from sgdsim.store.directory import RunDirectory
 
         start_devices()
@@ -109,7 +109,7 @@ def run(
         default = Path(config) if begun else Path("runs") / experiment.name
         cluster = one_scheduler(scheduler, scheduler_file)
         options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
-        conduct(experiment, output or default, options)
+        conduct(open_run(experiment, output or default), options)
 
 
 @main.command()
@@ -141,9 +141,9 @@ def extend(
             caution(experiment)
         cluster = one_scheduler(scheduler, scheduler_file)
         with disk_errors():
-            lay_out(experiment, directory, say)
+            opened = lay_out(experiment, directory, say)
         options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
-        conduct(experiment, folder, options)
+        conduct(opened, options)
 
 
 @contextmanager
@@ -166,17 +166,16 @@ def one_scheduler(address: str | None, file: Path | None) -> str | None:
     return address if file is None else str(file)
 
 
-def conduct(experiment: "Experiment", folder: Path, options: Options) -> None:
-    """Runs an experiment into a folder, prints what came out, and exits with the code of the run."""
+def conduct(opened: "OpenRun", options: Options) -> None:
+    """Conducts a run, prints what came out, and exits with its code."""
     from sgdsim.run.conductor import Conductor
-    from sgdsim.run.opened import open_sweep
 
-    conductor = Conductor(open_sweep(experiment, folder), options, say)
+    conductor = Conductor(opened, options, say)
     code = conductor.run()
     if conductor.summary is not None and not options.quiet:
         for line in headline(conductor.summary):
             typer.echo(line)
-        typer.echo(f"report: {folder / 'report.html'}")
+        typer.echo(f"report: {opened.directory.path / 'report.html'}")
     raise typer.Exit(code)
 
 

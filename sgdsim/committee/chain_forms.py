@@ -20,7 +20,7 @@ from sgdsim.parameters import Parameter
 
 KernelChoice = Literal["auto", "xla", "fused"]
 """`fused`: a form that keeps a trajectory in registers. `auto`: that where it can be had, else as XLA compiles it."""
-KERNEL = Parameter("", "form of the loop, or of its inputs; the forms agree to rounding")
+KERNEL = Parameter("", "form of the loop, or of its inputs; the forms agree to rounding", in_identity=False)
 
 
 def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneForm:

@@ -168,7 +168,9 @@ class OverlapODE(Theory):
 
     rtol: Annotated[float, RTOL] = 1e-10
     atol: Annotated[float, ATOL] = 1e-13
-    fluctuations: Annotated[bool, Parameter("", "whether the spread of the replicas is predicted too")] = False
+    fluctuations: Annotated[
+        bool, Parameter("", "whether the spread of the replicas is predicted too", in_identity=False)
+    ] = False
     takes: ClassVar[type[Problem]] = Committee
 
     @abc.abstractmethod

@@ -6,12 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Int
 
-from sgdsim.ensemble.backend import on_cpu
 from sgdsim.errors import ArgumentError
 
 AXIS = "tiles"
@@ -31,32 +28,6 @@ def tile_mesh(devices: int) -> tuple[Mesh, Callable[[Any], Any], Callable[[Any],
     mesh = Mesh(np.array(jax.local_devices()[:devices]), (AXIS,))
     spread, everywhere = (NamedSharding(mesh, spec) for spec in (PartitionSpec(AXIS), PartitionSpec()))
     return mesh, lambda tree: jax.device_put(tree, spread), lambda tree: jax.device_put(tree, everywhere)
-
-
-def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: Any) -> Any:
-    """`function` of one tile, on each of the first `count` tiles of the leading axes of the arguments.
-
-    An accelerator takes all tiles at once, and what differs between them, as the number of steps, becomes a mask: all
-    take as long as the longest. A CPU core takes one after another, so that each stays in its cache. There the traced
-    count keeps the compiler from unrolling a loop over one tile, which would round differently.
-    """
-    if not on_cpu():
-        return jax.vmap(function)(*arguments)
-
-    def tile(index: Array) -> Any:
-        return function(
-            *jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), arguments)
-        )
-
-    def one(index: Array, results: Any) -> Any:
-        return jax.tree.map(
-            lambda all_tiles, here: jax.lax.dynamic_update_index_in_dim(all_tiles, here, index, 0), results, tile(index)
-        )
-
-    shapes = jax.eval_shape(tile, jax.ShapeDtypeStruct((), jnp.int64))
-    tiles = jax.tree.leaves(arguments)[0].shape[0]
-    empty = jax.tree.map(lambda shape: jnp.zeros((tiles, *shape.shape), shape.dtype), shapes)
-    return jax.lax.fori_loop(0, count, one, empty)
 
 
 def device_memory() -> int:

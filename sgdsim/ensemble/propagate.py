@@ -13,8 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, UInt32
 
 from sgdsim.contracts import Initial, Kernel, Observables
-from sgdsim.ensemble.devices import over_tiles
-from sgdsim.ensemble.spread import EVERYWHERE, TILES, over_devices
+from sgdsim.ensemble.spread import on_every_tile
 from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.vectors import compiler_options
 
@@ -28,16 +27,11 @@ Progress = Callable[[int], None]
 """Told the number of replica-steps just done, a few times a second."""
 
 
-def start_tile(kernel: Kernel, initial: Initial, keys: UInt32[Array, "2 lanes"], times: int) -> tuple[Any, Observables]:
-    """One tile at t = 0, and zeros for its observables at every save time, time axis first."""
-    state = kernel.init(initial, keys)
-    shapes = jax.eval_shape(kernel.observe, state)
-    return state, {name: jnp.zeros((times, *shape.shape), shape.dtype) for name, shape in shapes.items()}
-
-
 @lru_cache(maxsize=16)
 def make_starter(mesh: Mesh, times: int) -> Callable[..., tuple[Any, Observables]]:
-    """The compiled function (kernels, shared, counts, cells, initials, keys) -> (state, saved).
+    """The compiled function ((kernels, shared), counts, cells, initials, keys) -> (state, saved).
+
+    State and saved are those of every tile at t = 0: zeros for its observables at every save time, time axis first.
 
     - `kernels`: of all cells, as a `Stack`; `shared`: of the starts that all replicas of a cell share, None where each
       has its own.
@@ -45,50 +39,44 @@ def make_starter(mesh: Mesh, times: int) -> Callable[..., tuple[Any, Observables
     - `initials`: of every tile's replicas, None where they share one.
     """
 
-    def shard(
-        kernels: Stack, shared: Stack | None, counts: Array, cells: Array, initials: Initial, keys: Array
+    def tile(
+        common: tuple[Stack, Stack | None], cell: Array, initial: Initial, keys: UInt32[Array, "2 lanes"]
     ) -> tuple[Any, Observables]:
-        def tile(cell: Array, initial: Initial, keys: Array) -> tuple[Any, Observables]:
-            return start_tile(kernels.at(cell), initial if shared is None else shared.at(cell), keys, times)
+        kernels, shared = common
+        kernel: Kernel = kernels.at(cell)
+        state = kernel.init(initial if shared is None else shared.at(cell), keys)
+        shapes = jax.eval_shape(kernel.observe, state)
+        return state, {name: jnp.zeros((times, *shape.shape), shape.dtype) for name, shape in shapes.items()}
 
-        return over_tiles(tile, counts[0], cells, initials, keys)
-
-    takes = (EVERYWHERE, EVERYWHERE, TILES, TILES, TILES, TILES)
-    return jax.jit(over_devices(shard, mesh, takes, gives=TILES))
+    return jax.jit(on_every_tile(tile, mesh))
 
 
 @lru_cache(maxsize=16)
 def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
-    """The compiled function (kernels, cells, state, saved, counts, increments, first, stop, extra) -> (state, saved).
+    """The compiled function ((kernels, increments, first, stop, extra), counts, cells, state, saved) -> (state, saved).
 
     On each tile it makes increments[i] steps of the tile's cell and saves the observables, for first <= i < stop, and
     then `extra` steps of the cell more. Numbers of steps are traced: one compilation serves all problems of the same
     shapes. `kernels`, `cells` and `counts` are those of `make_starter`.
     """
 
-    def tile(kernel: Kernel, state: Any, saved: Observables, *steps: Array) -> tuple[Any, Observables]:
-        increments, first, stop, extra = steps
+    def tile(
+        common: tuple[Stack, Array, Array, Array, Array], cell: Array, state: Any, saved: Observables
+    ) -> tuple[Any, Observables]:
+        kernels, increments, first, stop, extra = common
+        kernel: Kernel = kernels.at(cell)
+        own = increments[cell]
 
         def to_save_time(i: Array, carry: tuple[Any, Observables]) -> tuple[Any, Observables]:
             state, saved = carry
-            state = kernel.advance(state, increments[i])
+            state = kernel.advance(state, own[i])
             seen = kernel.observe(state)
             return state, {name: saved[name].at[i].set(seen[name]) for name in saved}
 
         state, saved = jax.lax.fori_loop(first, stop, to_save_time, (state, saved))
-        return kernel.advance(state, extra), saved
+        return kernel.advance(state, extra[cell]), saved
 
-    def shard(kernels: Stack, cells: Array, state: Any, saved: Observables, counts: Array, *steps: Array) -> Any:
-        increments, first, stop, extra = steps
-
-        def of_cell(cell: Array, state: Any, saved: Observables) -> tuple[Any, Observables]:
-            return tile(kernels.at(cell), state, saved, increments[cell], first, stop, extra[cell])
-
-        return over_tiles(of_cell, counts[0], cells, state, saved)
-
-    takes = (EVERYWHERE, TILES, TILES, TILES, TILES, *[EVERYWHERE] * 4)
-    moved = over_devices(shard, mesh, takes, gives=TILES)
-    return jax.jit(moved, donate_argnums=(2, 3), compiler_options=compiler_options())
+    return jax.jit(on_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=compiler_options())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """An ensemble: many replicas of one problem, simulated tile by tile on all local devices and held against theory."""
 
-import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,16 +7,17 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from sgdsim.checks import integer
 from sgdsim.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
 from sgdsim.cost import KERNEL, UNROLLED, Once, StepCost
-from sgdsim.ensemble.batch import Piece
-from sgdsim.ensemble.bundle import Bundle
-from sgdsim.ensemble.devices import check_memory, check_theory_memory, default_batch, most_tiles
+from sgdsim.ensemble.batch import Bundle
+from sgdsim.ensemble.devices import check_memory, default_batch, most_tiles
 from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, check_solved
+from sgdsim.ensemble.evolution import Evolution, silent
 from sgdsim.ensemble.parts import check_parts, check_problem
+from sgdsim.ensemble.placed import Piece
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
 from sgdsim.ensemble.shapes import bytes_observed, bytes_of, signature, tile_shapes
@@ -31,18 +31,13 @@ COPIES = 4
 """Of a kernel's state, where its simulator does not know better: before and after a step, and what is between."""
 
 
-def silent(replica_steps: int) -> None:
-    """The progress of a run that nobody watches."""
-
-
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Evolution):
     """`replicas` trajectories of one problem, saved at `times` and compared with a theory.
 
     Every replica draws from a key of its own, (seed, cell, replica), also its start where it has one of its own, and
     replicas are averaged in tiles of a fixed size: neither `batch` nor the devices change a bit of the result.
 
-    - `times`: save times, increasing, >= 0. They are realised as nu dt with nu = round(t/dt).
     - `theory`: None for a simulation on its own.
     - `cell`: index of the problem in a grid; it separates the random numbers of different cells, unless the simulator
       pairs them.
@@ -90,26 +85,6 @@ class Ensemble:
         """Replicas of a tile."""
         return self.outline.lanes
 
-    @property
-    def n_tiles(self) -> int:
-        """Tiles of the ensemble; the last may be partly empty."""
-        return math.ceil(self.replicas / self.lanes)
-
-    @cached_property
-    def steps(self) -> Int[np.ndarray, " times"]:
-        """Steps nu at the save times."""
-        return self.problem.steps(np.asarray(self.times, np.float64))
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of one replica."""
-        return int(self.steps[-1])
-
-    @property
-    def realised_times(self) -> Float[np.ndarray, " times"]:
-        """nu dt: where simulation and theory are compared."""
-        return self.steps * self.problem.dt
-
     def prepare(self) -> None:
         """Binds the simulator and solves the theory, which are kept. **Raises:** ArgumentError where that fails."""
         _ = self.form, self.theory_curve
@@ -117,26 +92,16 @@ class Ensemble:
     def check_memory(self) -> None:
         """Raises ArgumentError where a device cannot hold one tile, or the theory."""
         check_memory(self._state_bytes, self.lanes)
-        if self.theory is not None:
-            check_theory_memory(self.theory.name, self.theory.memory(self.problem, self.realised_times))
-
-    def replicas_of(self, tiles: range) -> int:
-        """Replicas in a range of tiles."""
-        return min(tiles.stop * self.lanes, self.replicas) - tiles.start * self.lanes
-
-    def replica_steps(self, tiles: range) -> int:
-        """Steps of SGD of a range of tiles, summed over their replicas."""
-        return self.replicas_of(tiles) * self.total_steps
+        super().check_memory()
 
     def work(self, tiles: range) -> int:
-        """What a progress bar counts, in the `unit`: these steps."""
+        """Steps of SGD are what a progress bar counts."""
         return self.replica_steps(tiles)
 
     @property
     def memory(self) -> int:
         """Bytes on all devices together for the replicas that are simulated at once, and for solving the theory."""
-        theory = 0 if self.theory is None else self.theory.memory(self.problem, self.realised_times)
-        return self.bytes_per_replica * self.lanes * self.tiles_at_once + theory
+        return self.bytes_per_replica * self.lanes * self.tiles_at_once + self.theory_memory
 
     @cached_property
     def step_cost(self) -> StepCost:
@@ -145,7 +110,7 @@ class Ensemble:
 
     @property
     def replica_seconds(self) -> float:
-        """Seconds of arithmetic of one replica, reckoned alike on every machine: cells are cut into blocks by them."""
+        """Seconds of the simulator's arithmetic, where it must not depend on the machine."""
         return self.simulator.portable_cost(self.problem).arithmetic * self.total_steps
 
     @property
@@ -155,21 +120,14 @@ class Ensemble:
 
     @property
     def cost(self) -> float:
-        """Seconds of one core for one replica, by which cells are compared."""
+        """Seconds of one core for one replica, empty lanes included."""
         return self.tile_seconds * self.n_tiles / self.replicas
 
-    @property
-    def theory_seconds(self) -> float:
-        """Seconds that the theory of this cell alone takes; see `cost`."""
-        return 0.0 if self.theory is None else self.theory.cost(self.problem, self.start, self.realised_times)
-
     def once(self) -> tuple[Once, ...]:
-        """What is compiled and solved for all cells that share it."""
-        final = float(self.realised_times[-1])
+        """The kernel, what the simulator solves first, and what the theory does."""
         unrolled = UNROLLED * self.simulator.unrolled(self.problem)
         kernel = Once(self.program, compile=KERNEL + unrolled)
-        found = (kernel, *self.simulator.once(self.problem, final))
-        return found if self.theory is None else found + self.theory.once(self.problem, self.start, self.realised_times)
+        return (kernel, *self.simulator.once(self.problem, float(self.realised_times[-1])), *super().once())
 
     @cached_property
     def program(self) -> tuple[Any, Any]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model
 
-from sgdsim.parameters import Declared, declared
+from sgdsim.parameters import Declared, Parameter, declared
 
 
 class Section(BaseModel):
@@ -96,6 +96,18 @@ def section_of_kinds(kinds: Mapping[str, type | None]) -> type[KindSection]:
     section = section_of(*owners, own={"kind": kind}, base=KindSection)
     section.kinds = kinds
     return section
+
+
+def keys_beside_identity(section: type[BaseModel]) -> set[str]:
+    """The keys of a table, or of its variants, whose parameters say that no block of a run depends on them."""
+    if issubclass(section, RootModel):
+        variants = get_args(section.model_fields["root"].annotation)
+        return {key for variant in variants for key in keys_beside_identity(variant)}
+    return {
+        key
+        for key, field in section.model_fields.items()
+        if any(isinstance(one, Parameter) and not one.in_identity for one in field.metadata)
+    }
 
 
 def _key(one: Declared, optional: bool) -> Any:

@@ -1,29 +1,36 @@
-"""One function on every device, each with tiles of its own."""
+"""One function on every tile: every device has tiles of its own, and takes them one after another or all at once."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Int
 
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import AXIS
 
-TILES, EVERYWHERE = PartitionSpec(AXIS), PartitionSpec()
+_TILES, _EVERYWHERE = PartitionSpec(AXIS), PartitionSpec()
 """Of an argument that has an axis of tiles in front, which is spread; of one that every device has as it is."""
 
 
-def over_devices(
-    function: Callable[..., Any], mesh: Mesh, takes: tuple[PartitionSpec, ...], gives: Any
-) -> Callable[..., Any]:
-    """`function` on every device of a mesh: `takes` says of each argument, `gives` of the results, how they are spread.
+def on_every_tile(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    """(common, counts, *tiles) -> results: function(common, *tile) of every tile, spread over the devices of a mesh.
+
+    - `common`: what all tiles share; every device has it.
+    - `counts`: the tiles of each device that are taken, of those that there is room for.
+    - `tiles`, and the results: trees of arrays whose leading axis is that of tiles.
 
     Arrays of no number, as a state may have, are not handed over but made anew on the device: the compiler of jaxlib
     0.11.2 comes down with a segmentation fault where it finds that one of them is not needed.
     """
 
-    def whole(*arguments: Any) -> Any:
+    def whole(common: Any, counts: Int[Array, " devices"], *tiles: Any) -> Any:
+        arguments = (common, counts, *tiles)
+        takes = (_EVERYWHERE, *[_TILES] * (1 + len(tiles)))
         filled, empty = eqx.partition(arguments, lambda leaf: leaf.size > 0)
         shapes = tuple(
             jax.tree.map(lambda leaf, spec=spec: _on_one(leaf, spec, mesh), tree)
@@ -32,15 +39,42 @@ def over_devices(
 
         def shard(*filled: Any) -> Any:
             made = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-            return function(*eqx.combine(filled, made))
+            common, counts, *tiles = eqx.combine(filled, made)
+            return over_tiles(partial(function, common), counts[0], *tiles)
 
-        return jax.shard_map(shard, mesh=mesh, in_specs=takes, out_specs=gives, check_vma=False)(*filled)
+        return jax.shard_map(shard, mesh=mesh, in_specs=takes, out_specs=_TILES, check_vma=False)(*filled)
 
     return whole
 
 
 def _on_one(leaf: jax.Array, spec: PartitionSpec, mesh: Mesh) -> jax.ShapeDtypeStruct:
     """What one device has of an array."""
-    if spec == EVERYWHERE:
+    if spec == _EVERYWHERE:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
     return jax.ShapeDtypeStruct((leaf.shape[0] // mesh.size, *leaf.shape[1:]), leaf.dtype)
+
+
+def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: Any) -> Any:
+    """`function` of one tile, on each of the first `count` tiles of the leading axes of the arguments.
+
+    An accelerator takes all tiles at once, and what differs between them, as the number of steps, becomes a mask: all
+    take as long as the longest. A CPU core takes one after another, so that each stays in its cache. There the traced
+    count keeps the compiler from unrolling a loop over one tile, which would round differently.
+    """
+    if not on_cpu():
+        return jax.vmap(function)(*arguments)
+
+    def tile(index: Array) -> Any:
+        return function(
+            *jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), arguments)
+        )
+
+    def one(index: Array, results: Any) -> Any:
+        return jax.tree.map(
+            lambda all_tiles, here: jax.lax.dynamic_update_index_in_dim(all_tiles, here, index, 0), results, tile(index)
+        )
+
+    shapes = jax.eval_shape(tile, jax.ShapeDtypeStruct((), jnp.int64))
+    tiles = jax.tree.leaves(arguments)[0].shape[0]
+    empty = jax.tree.map(lambda shape: jnp.zeros((tiles, *shape.shape), shape.dtype), shapes)
+    return jax.lax.fori_loop(0, count, one, empty)

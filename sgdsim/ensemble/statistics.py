@@ -10,8 +10,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float
 
 from sgdsim.contracts import Observables, Problem, Start
-from sgdsim.ensemble.devices import over_tiles
-from sgdsim.ensemble.spread import EVERYWHERE, TILES, over_devices
+from sgdsim.ensemble.spread import on_every_tile
 from sgdsim.ensemble.stack import Stack
 
 LARGEST = 1e100
@@ -111,28 +110,25 @@ def _distance(
 
 @lru_cache(maxsize=16)
 def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
-    """The compiled function (saved, valid, counts, cells, solved, curves, initials) -> fields of `Tiles`.
+    """The compiled function ((solved, curves), counts, cells, saved, valid, initials) -> fields of `Tiles`.
 
-    - `counts`: tiles of each device; `cells`: the row of each tile in the stacks.
     - `solved`: of every cell, as a `Stack`, the theory's curve for a shared start, None without one.
     - `curves`: of every cell, as a `Stack`: its theory for own starts or None, its save times, and its bound.
+    - `counts`: tiles of each device; `cells`: the row of each tile in the stacks.
     - `initials`: of every tile's replicas, for which that theory is solved; None where there is none.
     """
 
-    def shard(
-        saved: Any, valid: Array, counts: Array, cells: Array, solved: Stack, curves: Stack, initials: Any
+    def tile(
+        common: tuple[Stack, Stack], cell: Array, saved: Observables, valid: Array, initial: Any
     ) -> dict[str, Any]:
-        def tile(saved: Observables, valid: Array, cell: Array, initial: Any) -> dict[str, Any]:
-            curve, times, bound = curves.at(cell)
-            reference = solved.at(cell)
-            if curve is not None:
-                own = jax.vmap(lambda start: curve(start, times))(initial)
-                expected = {name: jnp.moveaxis(value, 0, -1) for name, value in own.items()}
-            else:
-                expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
-            return tile_statistics(saved, valid, expected, order_parameters, kept, bound)
+        solved, curves = common
+        curve, times, bound = curves.at(cell)
+        reference = solved.at(cell)
+        if curve is not None:
+            own = jax.vmap(lambda start: curve(start, times))(initial)
+            expected = {name: jnp.moveaxis(value, 0, -1) for name, value in own.items()}
+        else:
+            expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
+        return tile_statistics(saved, valid, expected, order_parameters, kept, bound)
 
-        return over_tiles(tile, counts[0], saved, valid, cells, initials)
-
-    takes = (TILES, TILES, TILES, TILES, EVERYWHERE, EVERYWHERE, TILES)
-    return jax.jit(over_devices(shard, mesh, takes, gives=TILES))
+    return jax.jit(on_every_tile(tile, mesh))

@@ -1,4 +1,4 @@
-"""From an experiment file to cells: the front end of a sweep. Nothing is run and nothing is written here."""
+"""From an experiment file to cells: the front end of a run. Nothing is run and nothing is written here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

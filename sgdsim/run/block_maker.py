@@ -3,15 +3,15 @@
 import time
 import traceback
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.batch import Bundle
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.run.ensembles import named
 from sgdsim.run.memory import NoMemory, Patience, device_words, first_line, lacks_memory, on_accelerator
-from sgdsim.run.opened import Sweep
+from sgdsim.run.opened import OpenRun
+from sgdsim.run.outcomes import BlockOutcome, Elsewhere, Failed, Made
 from sgdsim.run.stop import Dropped
 from sgdsim.store.block_file import BlockResult
 from sgdsim.store.blocks import Block, and_more
@@ -19,32 +19,8 @@ from sgdsim.store.log import BLOCK
 from sgdsim.store.presence import Presence
 
 
-@dataclass(frozen=True)
-class Made:
-    """The block is on disk; `seconds` of simulation, 0 where it was there already."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """Another process has the block in hand."""
-
-    holder: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The block's cell failed for good."""
-
-    error: str
-
-
-Outcome = Made | Elsewhere | Failed
-
-
 class Maker:
-    """Makes blocks of one sweep, one or a bundle of them at a time.
+    """Makes blocks of one run, one or a bundle of them at a time.
 
     Where the memory does not hold as many replicas at once as were tried, half of them are: that changes no number.
     Where an accelerator's does not even hold the fewest, others have it: it is waited for.
@@ -57,13 +33,13 @@ class Maker:
 
     def __init__(
         self,
-        sweep: Sweep,
+        opened: OpenRun,
         presence: Presence,
         tell: Callable[[str], None],
         starting: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._sweep = sweep
+        self._opened = opened
         self._presence = presence
         self._tell = tell
         self._starting = starting
@@ -71,11 +47,11 @@ class Maker:
         self._most: dict[Hashable, int] = {}
         self._compiled: set[Hashable] = set()
 
-    def make(self, block: Block, advance: Callable[[int], None]) -> Outcome:
+    def make(self, block: Block, advance: Callable[[int], None]) -> BlockOutcome:
         """What comes of `make_together` for one block."""
         return self.make_together([block], advance)[0]
 
-    def make_together(self, blocks: Sequence[Block], advance: Callable[[int], None]) -> list[Outcome]:
+    def make_together(self, blocks: Sequence[Block], advance: Callable[[int], None]) -> list[BlockOutcome]:
         """Makes those of some blocks that are not on disk, and not in the hands of a living process, all at once.
 
         Their ensembles are of equal form. A failure that belongs to one cell is that cell's alone.
@@ -85,8 +61,8 @@ class Maker:
         **Raises:** Unwritable where a block cannot be stored; NoMemory where an accelerator stays full; Dropped,
         KeyboardInterrupt as `advance` does.
         """
-        directory, claims = self._sweep.directory, self._sweep.directory.claims
-        outcomes: dict[str, Outcome] = {}
+        directory, claims = self._opened.directory, self._opened.directory.claims
+        outcomes: dict[str, BlockOutcome] = {}
         mine: list[Block] = []
         try:
             for block in blocks:
@@ -104,28 +80,28 @@ class Maker:
                 claims.release(block.name)
         return [outcomes[block.name] for block in blocks]
 
-    def _make(self, blocks: Sequence[Block], advance: Callable[[int], None]) -> dict[str, Outcome]:
+    def _make(self, blocks: Sequence[Block], advance: Callable[[int], None]) -> dict[str, BlockOutcome]:
         """Makes blocks that this process has claimed."""
-        work = sum(map(self._sweep.work, blocks))
-        self._presence.begin(blocks[0].name, work, self._sweep.unit, [block.name for block in blocks[1:]])
+        work = sum(map(self._opened.work, blocks))
+        self._presence.begin(blocks[0].name, work, self._opened.unit, [block.name for block in blocks[1:]])
         try:
             sound, outcomes = self._prepared(blocks)
             return outcomes | (self._attempt(sound, advance) if sound else {})
         finally:
             self._presence.end()
 
-    def _prepared(self, blocks: Sequence[Block]) -> tuple[list[Block], dict[str, Outcome]]:
+    def _prepared(self, blocks: Sequence[Block]) -> tuple[list[Block], dict[str, BlockOutcome]]:
         """The blocks of those cells whose kernel and theory can be had, and the failures of the others."""
-        broken: dict[int, Outcome] = {}
+        broken: dict[int, BlockOutcome] = {}
         for cell in dict.fromkeys(block.cell for block in blocks):
             try:
-                self._sweep.ensembles[cell].prepare()
+                self._opened.ensembles[cell].prepare()
             except Exception as error:
                 broken[cell] = self._failed(cell, error)
         sound = [block for block in blocks if block.cell not in broken]
         return sound, {block.name: broken[block.cell] for block in blocks if block.cell in broken}
 
-    def _attempt(self, blocks: Sequence[Block], advance: Callable[[int], None]) -> dict[str, Outcome]:
+    def _attempt(self, blocks: Sequence[Block], advance: Callable[[int], None]) -> dict[str, BlockOutcome]:
         """Makes blocks all at once or, where that fails, cell by cell: then it shows whose failure it was."""
         done = 0
 
@@ -152,13 +128,13 @@ class Maker:
         return {block.name: self._store(block, result) for block, result in zip(blocks, results, strict=True)}
 
     def _failed(self, cell: int, error: Exception) -> Failed:
-        text = named(self._sweep.experiment, self._sweep.experiment.cells[cell], _words(error))
+        text = named(self._opened.experiment, self._opened.experiment.cells[cell], _words(error))
         trace = "".join(traceback.format_exception(error))
-        self._sweep.directory.failures.record(cell, text, trace)
+        self._opened.directory.failures.record(cell, text, trace)
         return Failed(text)
 
     def _store(self, block: Block, result: BlockResult) -> Made:
-        directory, tiles = self._sweep.directory, result.tiles
+        directory, tiles = self._opened.directory, result.tiles
         directory.write_block(block, result)
         counts = {"replicas": len(block.replicas), "diverged": int(tiles.diverged.sum())}
         theory = {} if tiles.finite_theory else {"theory_diverged": True}
@@ -173,12 +149,12 @@ class Maker:
         began = time.perf_counter()
         found = self._numbers(blocks, count)
         seconds = time.perf_counter() - began
-        work = [self._sweep.work(block) for block in blocks]
+        work = [self._opened.work(block) for block in blocks]
         return [
             BlockResult(
                 tiles=tiles,
-                lanes=self._sweep.ensembles[block.cell].lanes,
-                replica_steps=self._sweep.ensembles[block.cell].replica_steps(block.tiles),
+                lanes=self._opened.ensembles[block.cell].lanes,
+                replica_steps=self._opened.ensembles[block.cell].replica_steps(block.tiles),
                 wall_seconds=seconds * share / sum(work),
             )
             for block, tiles, share in zip(blocks, found, work, strict=True)
@@ -197,7 +173,7 @@ class Maker:
     def _numbers(self, blocks: Sequence[Block], count: Callable[[int], None]) -> list[Tiles]:
         """The blocks, with as many replicas at once as the memory turns out to hold."""
         if self._bundle(blocks) is None:
-            return [self._sweep.ensembles[block.cell].run(block.tiles, count) for block in blocks]
+            return [self._opened.ensembles[block.cell].run(block.tiles, count) for block in blocks]
         done = 0
 
         def run(bundle: Bundle) -> list[Tiles]:
@@ -241,7 +217,7 @@ class Maker:
 
     def _bundle(self, blocks: Sequence[Block]) -> Bundle | None:
         """The ensembles of the blocks as one; None where nothing is simulated."""
-        parts = [(self._sweep.ensembles[block.cell], block.tiles) for block in blocks]
+        parts = [(self._opened.ensembles[block.cell], block.tiles) for block in blocks]
         simulated = [(ensemble, tiles) for ensemble, tiles in parts if isinstance(ensemble, Ensemble)]
         return Bundle(simulated, self._most.get(simulated[0][0].form)) if simulated else None
 

@@ -8,8 +8,9 @@ from itertools import islice
 import jax
 
 from sgdsim.ensemble.backend import on_cpu
+from sgdsim.ensemble.evolution import Evolution
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.run.opened import Sweep
+from sgdsim.run.opened import OpenRun
 from sgdsim.store.blocks import BLOCK_SECONDS, Block
 
 TILES_PER_CORE = 4
@@ -19,7 +20,7 @@ LONGER = 2
 
 
 class Bundler:
-    """Puts the blocks of a sweep together that one program serves: those of ensembles of equal form.
+    """Puts the blocks of a run together that one program serves: those of ensembles of equal form.
 
     A bundle never holds more tiles than are simulated at once. On CPU cores, which take them one after another, it
     holds no more work than a block for each core, of those that are cut by their work: about a minute. More is taken
@@ -27,8 +28,8 @@ class Bundler:
     take the time of the longest, work does not count.
     """
 
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
+    def __init__(self, opened: OpenRun) -> None:
+        self._opened = opened
         devices, cores = jax.local_device_count(), on_cpu()
         self._devices = devices
         self._most_tiles = TILES_PER_CORE * devices if cores else sys.maxsize
@@ -55,7 +56,7 @@ class Bundler:
 
     def _room(self, block: Block) -> int:
         """Tiles of a bundle, at most."""
-        ensemble = self._sweep.ensembles[block.cell]
+        ensemble = self._opened.ensembles[block.cell]
         return min(ensemble.room, self._most_tiles) if isinstance(ensemble, Ensemble) else 1
 
     def _as_long(self, block: Block, head: Block) -> bool:
@@ -65,17 +66,17 @@ class Bundler:
 
     def _work(self, block: Block) -> float:
         """Seconds of arithmetic in a block, comparable between cells."""
-        return self._sweep.ensembles[block.cell].replica_seconds * len(block.replicas)
+        return self._opened.ensembles[block.cell].replica_seconds * len(block.replicas)
 
     def _form(self, cell: int) -> Hashable:
         """The form of a cell's ensemble; None where it has none, or cannot be had: then it fails alone."""
         if cell not in self._forms:
-            self._forms[cell] = _form_of(self._sweep.ensembles[cell])
+            self._forms[cell] = _form_of(self._opened.ensembles[cell])
         return self._forms[cell]
 
 
-def _form_of(ensemble: object) -> Hashable:
+def _form_of(ensemble: Evolution) -> Hashable:
     try:
-        return ensemble.form if isinstance(ensemble, Ensemble) else None
+        return ensemble.form
     except Exception:  # the maker finds it again, and tells of it
         return None

@@ -8,10 +8,11 @@ from rich.console import Console
 
 from sgdsim.report import write_report
 from sgdsim.run.dask.cluster import ClusterRun
-from sgdsim.run.local import LocalRun, Outcome
+from sgdsim.run.local import LocalRun
 from sgdsim.run.memory import NoMemory
-from sgdsim.run.opened import Sweep
+from sgdsim.run.opened import OpenRun
 from sgdsim.run.options import Options
+from sgdsim.run.outcomes import RunOutcome
 from sgdsim.run.progress import meter_for
 from sgdsim.run.provenance import begin_session, end_session
 from sgdsim.run.results import SpoiltBlocks, write_results
@@ -27,16 +28,16 @@ _STATUS = {Exit.FINISHED: "finished", Exit.FAILED: "failed"}
 
 
 class Conductor:
-    """Conducts one run of a sweep.
+    """Conducts a run.
 
     - `say`: prints a line for the user, on stderr.
     """
 
-    def __init__(self, sweep: Sweep, options: Options, say: Callable[[str], None]) -> None:
-        self._sweep = sweep
+    def __init__(self, opened: OpenRun, options: Options, say: Callable[[str], None]) -> None:
+        self._opened = opened
         self._options = options
         self._say = say
-        self._directory = sweep.directory
+        self._directory = opened.directory
         self._presence = Presence(self._directory.watch.folder)
         self.summary: Summary | None = None
 
@@ -45,8 +46,8 @@ class Conductor:
 
         The summary of a run that was merged is in `summary` then.
         """
-        experiment = self._sweep.experiment
-        begin_session(self._directory, experiment.name, experiment.seed, self._options.command)
+        experiment = self._opened.experiment
+        begin_session(self._directory, experiment, self._options.command)
         stop = Stop(self._announce, self._leave, self._options.limit)
         status = "failed"
         try:
@@ -63,9 +64,9 @@ class Conductor:
         return code if self.summary is None else self._report(code)
 
     def _run(self, stop: Stop) -> Exit:
-        blocks = self._sweep.blocks
+        blocks = self._opened.blocks
         if self._options.shard is not None:
-            blocks = self._options.shard.of(blocks, self._sweep.work)
+            blocks = self._options.shard.of(blocks, self._opened.work)
         while True:
             outcome = self._make(blocks, stop)
             if outcome.stopped:
@@ -76,37 +77,37 @@ class Conductor:
                 return self._merge()
             except SpoiltBlocks as spoilt:
                 self._say(str(spoilt))
-                blocks = self._sweep.blocks
+                blocks = self._opened.blocks
 
-    def _make(self, blocks: Sequence[Block], stop: Stop) -> Outcome:
-        sweep = self._sweep
-        total, done = len(sweep.blocks), len(sweep.blocks) - len(sweep.missing)
-        head = f"{sweep.experiment.name}: {len(sweep.layout)} cells, {total} blocks, {done} of them on disk in"
+    def _make(self, blocks: Sequence[Block], stop: Stop) -> RunOutcome:
+        opened = self._opened
+        total, done = len(opened.blocks), len(opened.blocks) - len(opened.missing)
+        head = f"{opened.experiment.name}: {len(opened.layout)} cells, {total} blocks, {done} of them on disk in"
         self._tell(f"{head} {self._directory.path}")
         with meter_for(Console(stderr=True), self._options.quiet) as meter:
             if self._options.scheduler is not None:
-                return ClusterRun(sweep, meter, stop, self._options.scheduler).run(blocks)
-            return LocalRun(sweep, meter, stop, self._presence).run(blocks)
+                return ClusterRun(opened, meter, stop, self._options.scheduler).run(blocks)
+            return LocalRun(opened, meter, stop, self._presence).run(blocks)
 
     def _merge(self) -> Exit:
         """Results, once every block is on disk, but for those of cells that failed."""
-        missing = self._sweep.missing
+        missing = self._opened.missing
         failures = self._directory.failures.read()
         failed = {cell: failures[cell] for cell in {block.cell for block in missing} if cell in failures}
         code = Exit.FAILED if failed else Exit.FINISHED
         elsewhere = [block for block in missing if block.cell not in failed]
         if elsewhere:
             self._tell(
-                f"This part is done; {len(elsewhere)} of {len(self._sweep.blocks)} blocks are missing in others. The"
+                f"This part is done; {len(elsewhere)} of {len(self._opened.blocks)} blocks are missing in others. The"
                 " last part to end writes the results."
             )
-        elif len(failed) == len(self._sweep.layout):
+        elif len(failed) == len(self._opened.layout):
             self._say("Every cell failed: there is nothing to merge.")
         elif (holder := self._directory.claims.take(FINISH)) is not None:
             self._tell(f"All blocks are on disk; {holder} is writing the results.")
         else:
             try:
-                self.summary = write_results(self._sweep.experiment, self._directory, self._sweep.layout, failed)
+                self.summary = write_results(self._opened.experiment, self._directory, self._opened.layout, failed)
             finally:
                 self._directory.claims.release(FINISH)
         return code
@@ -124,7 +125,7 @@ class Conductor:
         self._say_how_to_go_on()
         return Exit.FAILED
 
-    def _stopped(self, outcome: Outcome, stop: Stop) -> Exit:
+    def _stopped(self, outcome: RunOutcome, stop: Stop) -> Exit:
         self._say_how_to_go_on()
         if outcome.dropped and not outcome.made and stop.signal is None:
             self._say(
@@ -149,7 +150,7 @@ class Conductor:
         os._exit(code)
 
     def _say_how_to_go_on(self) -> None:
-        total, missing = len(self._sweep.blocks), len(self._sweep.missing)
+        total, missing = len(self._opened.blocks), len(self._opened.missing)
         self._say(f"Stopped with {total - missing} of {total} blocks on disk. To go on: {self._options.command}")
 
     def _tell(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sgdsim.ensemble.evolution import Evolution
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.errors import ArgumentError, ExperimentError
@@ -11,11 +12,9 @@ from sgdsim.experiment.experiment import Experiment
 from sgdsim.store.blocks import CellLayout, cut_tiles, describe
 
 
-def ensemble_of(experiment: Experiment, cell: Cell) -> Ensemble | TheoryAlone:
+def ensemble_of(experiment: Experiment, cell: Cell) -> Evolution:
     """The ensemble of one cell of an experiment, or where nothing is simulated, its theory alone."""
     if cell.simulator is None:
-        if cell.theory is None:
-            raise ArgumentError("theory", "be given where nothing is simulated", None)
         return TheoryAlone(problem=cell.problem, start=cell.start, theory=cell.theory, times=cell.times)
     return Ensemble(
         problem=cell.problem,
@@ -30,7 +29,7 @@ def ensemble_of(experiment: Experiment, cell: Cell) -> Ensemble | TheoryAlone:
     )
 
 
-def cut(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAlone) -> CellLayout:
+def cut(experiment: Experiment, cell: Cell, ensemble: Evolution) -> CellLayout:
     """How a cell is cut into blocks."""
     cuts = cut_tiles(range(ensemble.n_tiles), ensemble.lanes, ensemble.replica_seconds, experiment.block)
     return CellLayout(cell.index, cell.axes, ensemble.replicas, ensemble.lanes, cuts, ensemble.cost)

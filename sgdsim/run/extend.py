@@ -7,13 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import Experiment
-from sgdsim.run.ensembles import cut, ensemble_of, naming
 from sgdsim.run.idle import LOOK_SECONDS, check_idle
+from sgdsim.run.opened import OpenRun
 from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import Block, CellLayout, cut_tiles
 from sgdsim.store.directory import RunDirectory
@@ -35,8 +33,8 @@ def check_extension(directory: RunDirectory, replicas: int) -> None:
         raise ArgumentError("replicas", f"be > {has}, which {directory.path} has", replicas, "Nothing is ever removed.")
 
 
-def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str], None]) -> None:
-    """Lays a run out anew for the replicas that the experiment has; nothing is simulated.
+def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str], None]) -> OpenRun:
+    """Lays a run out anew for the replicas that the experiment has, and opens it; nothing is simulated.
 
     Every step leaves a folder that can be taken up: blocks are added first, then the new experiment and the new layout
     are written, and only then goes what is no longer of use. A run that has as many replicas already is left as it is,
@@ -45,18 +43,16 @@ def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str],
     **Raises:** ExperimentError where a process is at work in the folder, it cannot be written, or a cell does not fit
     into memory; Unwritable or OSError where a file cannot be written or removed.
     """
-    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
-    for cell, ensemble in zip(experiment.cells, ensembles, strict=True):
-        with naming(experiment, cell):
-            ensemble.check_memory()
+    opened = OpenRun.of(experiment, directory)
     directory.make()
     _claim(directory)
     try:
         if {directory.read_experiment()["ensemble"]["replicas"], _replicas(directory)} != {experiment.replicas}:
             check_idle(directory, f"extend it: sgdsim extend {directory.path} --replicas {experiment.replicas}", say)
             with Presence(directory.watch.folder):  # on another host, those that wait watch for it
-                _lay_out(experiment, ensembles, directory, say)
-        _sweep(directory)
+                _lay_out(opened, say)
+        _drop_strays(directory)
+        return opened.as_stored()
     finally:
         directory.claims.release(EXTENSION)
 
@@ -99,24 +95,19 @@ def _claim(directory: RunDirectory) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _lay_out(
-    experiment: Experiment,
-    ensembles: Sequence[Ensemble | TheoryAlone],
-    directory: RunDirectory,
-    say: Callable[[str], None],
-) -> None:
+def _lay_out(opened: OpenRun, say: Callable[[str], None]) -> None:
+    directory, block = opened.directory, opened.experiment.block
     before = directory.read_layout()
     after = []
-    for cell, old, ensemble in zip(experiment.cells, before, ensembles, strict=True):
-        new = cut(experiment, cell, ensemble)
-        same = old.lanes == ensemble.lanes
-        cuts = grown(old, ensemble.n_tiles, ensemble.replica_seconds, experiment.block) if same else new.cuts
+    for old, new, ensemble in zip(before, opened.layout, opened.ensembles, strict=True):
+        same = old.lanes == new.lanes
+        cuts = grown(old, ensemble.n_tiles, ensemble.replica_seconds, block) if same else new.cuts
         after.append(replace(new, cuts=cuts))
     there = directory.on_disk()
     for old, new in zip(before, after, strict=True):
         if old.lanes == new.lanes:
             _keep_full_tiles(directory, old, new, there, say)
-    directory.write_experiment(experiment.resolved)
+    directory.write_experiment(opened.experiment.resolved)
     directory.write_layout(after)
     _drop_other_tiles(directory, before, after, say)
 
@@ -156,7 +147,7 @@ def _drop_other_tiles(
         )
 
 
-def _sweep(directory: RunDirectory) -> None:
+def _drop_strays(directory: RunDirectory) -> None:
     """Removes blocks that have no place in the layout any more."""
     names = directory.on_disk() - {block.name for cell in directory.read_layout() for block in cell.blocks}
     for match in filter(None, map(_NAME.fullmatch, sorted(names))):

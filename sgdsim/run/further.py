@@ -1,4 +1,4 @@
-"""Theory beyond the cells of a grid: what it predicts along the law of a sweep, where nothing was simulated."""
+"""Theory beyond the cells of a grid: what it predicts along the law of a grid, where nothing was simulated."""
 
 from collections.abc import Sequence
 from typing import Any

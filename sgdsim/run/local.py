@@ -1,11 +1,11 @@
 """Running blocks in this process, on all devices of this machine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from sgdsim.run.block_maker import Elsewhere, Failed, Made, Maker
+from sgdsim.run.block_maker import Maker
 from sgdsim.run.bundles import Bundler
-from sgdsim.run.opened import Sweep
+from sgdsim.run.opened import OpenRun
+from sgdsim.run.outcomes import BlockOutcome, Elsewhere, Failed, RunOutcome
 from sgdsim.run.progress import Meter
 from sgdsim.run.stop import Dropped, Stop
 from sgdsim.store.blocks import Block, CellLayout, describe
@@ -17,21 +17,6 @@ SAFETY = 1.2
 """A block is begun only if so many times its expected duration is left."""
 
 
-@dataclass
-class Outcome:
-    """How a run ended.
-
-    - `stopped`: whether a signal or the time limit ended it before its blocks were done.
-    - `made`: blocks that it made; `dropped`: whether it gave one up.
-    - `failed`: errors of the cells that failed for good.
-    """
-
-    stopped: bool = False
-    made: int = 0
-    dropped: bool = False
-    failed: dict[int, str] = field(default_factory=dict)
-
-
 class LocalRun:
     """Makes those of some blocks that are not on disk, in order, and with each those that one program serves too.
 
@@ -39,22 +24,22 @@ class LocalRun:
     fails the other blocks are left out, and the other cells are finished.
     """
 
-    def __init__(self, sweep: Sweep, meter: Meter, stop: Stop, presence: Presence) -> None:
-        self._sweep = sweep
+    def __init__(self, opened: OpenRun, meter: Meter, stop: Stop, presence: Presence) -> None:
+        self._opened = opened
         self._meter = meter
         self._stop = stop
         self._presence = presence
-        self._bundler = Bundler(sweep)
-        self._maker = Maker(sweep, presence, meter.message, meter.resume, self._pause)
-        self._outcome = Outcome()
+        self._bundler = Bundler(opened)
+        self._maker = Maker(opened, presence, meter.message, meter.resume, self._pause)
+        self._outcome = RunOutcome()
         self._waiting_for: set[str] = set()
 
-    def run(self, blocks: Sequence[Block]) -> Outcome:
+    def run(self, blocks: Sequence[Block]) -> RunOutcome:
         """Makes the blocks.
 
         **Raises:** Unwritable where a block cannot be stored; KeyboardInterrupt after a second signal.
         """
-        missing = begin(self._sweep, blocks, self._meter)
+        missing = begin(self._opened, blocks, self._meter)
         while missing and not self._outcome.stopped:
             left = self._once(missing)
             if len(left) == len(missing) and not self._outcome.stopped:
@@ -85,9 +70,9 @@ class LocalRun:
 
     def _make(self, bundle: Sequence[Block]) -> list[Block]:
         """Makes blocks; returns those that are not settled: neither on disk nor part of a cell that failed."""
-        self._meter.cell(label(bundle, self._sweep.layout))
-        work = sum(map(self._sweep.work, bundle))
-        self._meter.weigh(sum(map(self._sweep.cost, bundle)) / work)
+        self._meter.cell(label(bundle, self._opened.layout))
+        work = sum(map(self._opened.work, bundle))
+        self._meter.weigh(sum(map(self._opened.cost, bundle)) / work)
         counted = 0
 
         def advance(work: int) -> None:
@@ -102,11 +87,11 @@ class LocalRun:
             self._outcome.stopped = self._outcome.dropped = True
             return list(bundle)
         left = [block for block, made in zip(bundle, outcomes, strict=True) if not self._settled(block, made)]
-        if uncounted := sum(self._sweep.work(block) for block in bundle if block not in left) - counted:
+        if uncounted := sum(self._opened.work(block) for block in bundle if block not in left) - counted:
             self._meter.skip(uncounted)
         return left
 
-    def _settled(self, block: Block, made: Made | Elsewhere | Failed) -> bool:
+    def _settled(self, block: Block, made: BlockOutcome) -> bool:
         match made:
             case Elsewhere(holder):
                 self._wait_for(holder)
@@ -128,7 +113,7 @@ class LocalRun:
     def _expected(self, blocks: Sequence[Block]) -> float | None:
         """Seconds that the blocks will take, as far as those before them tell."""
         rate = self._presence.rate()
-        return SAFETY * sum(map(self._sweep.work, blocks)) / rate if rate else None
+        return SAFETY * sum(map(self._opened.work, blocks)) / rate if rate else None
 
     def _wait_for(self, holder: str) -> None:
         if holder not in self._waiting_for:
@@ -146,15 +131,15 @@ def label(bundle: Sequence[Block], cells: Sequence[CellLayout]) -> str:
     return f"{some} {first + 1}-{last + 1} of {len(cells)}"
 
 
-def begin(sweep: Sweep, blocks: Sequence[Block], meter: Meter) -> list[Block]:
+def begin(opened: OpenRun, blocks: Sequence[Block], meter: Meter) -> list[Block]:
     """Announces the work in some blocks to a meter; returns those that are missing. Cells that failed get a new try."""
-    there = sweep.directory.on_disk()
+    there = opened.directory.on_disk()
     missing = [block for block in blocks if block.name not in there]
     for cell in {block.cell for block in missing}:
-        sweep.directory.failures.forget(cell)
-    meter.unit = sweep.unit
-    total = sum(sweep.work(block) for block in blocks)
-    meter.start(total, total - sum(sweep.work(block) for block in missing))
-    cost = sum(sweep.cost(block) for block in blocks)
-    meter.expect(cost, cost - sum(sweep.cost(block) for block in missing))
+        opened.directory.failures.forget(cell)
+    meter.unit = opened.unit
+    total = sum(opened.work(block) for block in blocks)
+    meter.start(total, total - sum(opened.work(block) for block in missing))
+    cost = sum(opened.cost(block) for block in blocks)
+    meter.expect(cost, cost - sum(opened.cost(block) for block in missing))
     return missing

@@ -8,7 +8,7 @@ from sgdsim.errors import ExperimentError
 from sgdsim.run.idle import check_idle
 from sgdsim.run.progress import Meter
 from sgdsim.run.provenance import write_provenance
-from sgdsim.store.block_file import Receipt, SpoiltBlock
+from sgdsim.store.block_file import BlockHeader, SpoiltBlock
 from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import atomic, write_text
@@ -103,20 +103,20 @@ def _unite_block(
     cell: CellLayout, block: Block, sources: Sequence[RunDirectory], target: RunDirectory, union: Union
 ) -> None:
     """Brings one block into the target, if a source has it, and compares all copies."""
-    kept: tuple[RunDirectory, Receipt] | None = None
+    kept: tuple[RunDirectory, BlockHeader] | None = None
     for run in (target, *sources):
         try:
-            _, receipt = run.read_block(block, cell.lanes)
+            _, header = run.read_block(block, cell.lanes)
         except FileNotFoundError:
             continue
         except SpoiltBlock as error:
             union.problems.append(f"{run.path_of(block)}: {error}; left out")
             continue
         if kept is None:
-            kept = run, receipt
+            kept = run, header
             _copy(run.path_of(block), target.path_of(block))
-        elif receipt.digest != kept[1].digest:
-            union.problems.append(_difference(block, kept, (run, receipt)))
+        elif header.digest != kept[1].digest:
+            union.problems.append(_difference(block, kept, (run, header)))
     if kept is None:
         union.missing += 1
     else:
@@ -131,11 +131,9 @@ def _copy(source: Path, target: Path) -> None:
             temporary.write_bytes(source.read_bytes())
 
 
-def _difference(block: Block, kept: tuple[RunDirectory, Receipt], other: tuple[RunDirectory, Receipt]) -> str:
+def _difference(block: Block, kept: tuple[RunDirectory, BlockHeader], other: tuple[RunDirectory, BlockHeader]) -> str:
     """What to tell of a block of which two folders hold different bits."""
-    one, two = (
-        f"{run.path} ({Worker.parse(receipt.worker).host}, jax {receipt.jax})" for run, receipt in (kept, other)
-    )
+    one, two = (f"{run.path} ({Worker.parse(header.worker).host}, jax {header.jax})" for run, header in (kept, other))
     return f"{block.name}: not the same bits in {one} and {two}; that of {kept[0].path} is kept"
 
 

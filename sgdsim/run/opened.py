@@ -1,11 +1,10 @@
-"""A sweep: an experiment, and the run directory that it is simulated into."""
+"""An opened run: an experiment, and the folder that it is run into. Whoever takes part in a run opens it here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.ensemble.theory_alone import TheoryAlone
+from sgdsim.ensemble.evolution import Evolution
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import Experiment, load_experiment
 from sgdsim.run.ensembles import cut, ensemble_of, naming
@@ -16,13 +15,33 @@ from sgdsim.store.identity import REPLICAS, differing_keys
 
 
 @dataclass(frozen=True)
-class Sweep:
+class OpenRun:
     """An experiment with the ensemble of each cell, the run directory, and how the cells are cut into blocks."""
 
     experiment: Experiment
-    ensembles: Sequence[Ensemble | TheoryAlone]
+    ensembles: Sequence[Evolution]
     directory: RunDirectory
     layout: Sequence[CellLayout]
+
+    @classmethod
+    def of(cls, experiment: Experiment, directory: RunDirectory) -> "OpenRun":
+        """As this machine would begin it; the folder is neither read nor written.
+
+        **Raises:** ExperimentError where a cell does not fit into memory.
+        """
+        ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
+        for cell, ensemble in zip(experiment.cells, ensembles, strict=True):
+            with naming(experiment, cell):
+                ensemble.check_memory()
+        layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+        return cls(experiment, ensembles, directory, layout)
+
+    def as_stored(self) -> "OpenRun":
+        """With the layout that the blocks on disk have.
+
+        **Raises:** ExperimentError where this machine's tiles do not fit into it, or there is none.
+        """
+        return replace(self, layout=_stored_layout(self.directory, self.layout))
 
     @property
     def blocks(self) -> list[Block]:
@@ -49,30 +68,32 @@ class Sweep:
         return self.layout[block.cell].cost_of(block)
 
 
-def open_sweep(experiment: Experiment, path: Path) -> Sweep:
-    """The sweep of an experiment in a folder: a new one, or the one that was begun there.
+def open_run(experiment: Experiment, path: Path) -> OpenRun:
+    """The run of an experiment in a folder: a new one, or the one that was begun there.
 
     **Raises:** ExperimentError where the folder holds a different experiment or cannot be written, or a cell does not
     fit into memory; then nothing has been changed in it.
     """
     directory = RunDirectory(path)
-    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
-    for cell, ensemble in zip(experiment.cells, ensembles, strict=True):
-        with naming(experiment, cell):
-            ensemble.check_memory()
-    layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+    opened = OpenRun.of(experiment, directory)
     if directory.exists:
         _check_same(experiment, directory)
         if directory.index.is_file():
-            _stored_layout(directory, layout)
+            opened.as_stored()
     directory.make()
     if not directory.create_experiment(experiment.resolved):
         _check_same(experiment, directory)
         if directory.read_experiment() != experiment.resolved:
             directory.write_experiment(experiment.resolved)
-    if not directory.create_layout(layout):
-        layout = _stored_layout(directory, layout)
-    return Sweep(experiment=experiment, ensembles=ensembles, directory=directory, layout=layout)
+    return opened if directory.create_layout(opened.layout) else opened.as_stored()
+
+
+def join_run(directory: RunDirectory) -> OpenRun:
+    """The run that another process conducts, or has conducted, in a folder; nothing is written.
+
+    **Raises:** ExperimentError where there is none, or this machine cannot take part in it.
+    """
+    return OpenRun.of(load_run(directory), directory).as_stored()
 
 
 def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experiment:
@@ -86,17 +107,6 @@ def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experime
     experiment = load_experiment(directory.experiment, overrides)
     sessions = read_sessions(directory)
     return replace(experiment, name=sessions[0]["experiment"]) if sessions else experiment
-
-
-def joined_sweep(directory: RunDirectory) -> Sweep:
-    """The sweep of a run that another process conducts; nothing is written.
-
-    **Raises:** ExperimentError where there is none, or this machine cannot take part in it.
-    """
-    experiment = load_run(directory)
-    ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
-    layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
-    return Sweep(experiment, ensembles, directory, layout=_stored_layout(directory, layout))
 
 
 def _check_same(experiment: Experiment, directory: RunDirectory) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 
 from sgdsim.cost import FIGURE, KEPT, PAGE, PER_CELL, START
+from sgdsim.ensemble.evolution import Evolution
 from sgdsim.ensemble.replicas import Ensemble
-from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.experiment.cells import Cell
 from sgdsim.experiment.experiment import Experiment
 from sgdsim.run.ensembles import cut, ensemble_of
@@ -95,7 +95,7 @@ def make_plan(experiment: Experiment) -> Plan:
     )
 
 
-def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAlone) -> CellPlan:
+def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Evolution) -> CellPlan:
     parameters = cell.problem.parameters()
     return CellPlan(
         axes=cell.axes,
@@ -110,7 +110,7 @@ def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Ensemble | TheoryAl
     )
 
 
-def _simulation(ensembles: Iterable[Ensemble | TheoryAlone]) -> float:
+def _simulation(ensembles: Iterable[Evolution]) -> float:
     """Seconds of simulation of some cells; those whose kernels are of one shape are simulated together."""
     groups = defaultdict[Hashable, list[Ensemble]](list)
     for ensemble in ensembles:

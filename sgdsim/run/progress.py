@@ -1,4 +1,4 @@
-"""How far a sweep is: a live bar on a terminal, a line now and then in a log, or nothing."""
+"""How far a run is: a live bar on a terminal, a line now and then in a log, or nothing."""
 
 import time
 from types import TracebackType

@@ -11,6 +11,7 @@ import jax
 
 import sgdsim
 from sgdsim.errors import ExperimentError
+from sgdsim.experiment.experiment import Experiment
 from sgdsim.run.versions import versions
 from sgdsim.store.directory import OTHER_FOLDER, RunDirectory
 from sgdsim.store.files import write_text
@@ -36,7 +37,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
 
-def begin_session(directory: RunDirectory, name: str, seed: int, command: str, role: str = RUN) -> None:
+def begin_session(directory: RunDirectory, experiment: Experiment, command: str, role: str = RUN) -> None:
     """Opens a session in the log of this process, and in provenance.json: one for each time a process took the run up.
 
     - `role`: `RUN`, or `WORKER` for one that makes blocks for another's run.
@@ -45,14 +46,14 @@ def begin_session(directory: RunDirectory, name: str, seed: int, command: str, r
     """
     session = {
         "role": role,
-        "experiment": name,
-        "seed": seed,
+        "experiment": experiment.name,
+        "seed": experiment.seed,
         "command": command,
         "host": HOST,
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "devices": [f"{device.platform}: {device.device_kind}" for device in jax.local_devices()],
-        "versions": versions(),
+        "versions": versions(experiment),
     }
     commit = git_commit()
     if commit is not None:

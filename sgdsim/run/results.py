@@ -1,4 +1,4 @@
-"""Results of a sweep: results.nc and summary.json, from the blocks on disk alone."""
+"""Results of a run: results.nc and summary.json, from the blocks on disk alone."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -132,7 +132,7 @@ def _summarise(experiment: Experiment, cells: Sequence[CellResult], failed: Mapp
         title=experiment.title,
         system=experiment.system.name,
         risk=experiment.system.risk,
-        versions=versions(),
+        versions=versions(experiment),
         wall_seconds=wall_seconds,
         steps_per_second=_rate(sum(cell.replica_steps for cell in cells), wall_seconds),
         n_replicas=sum(int(cell.data.n_replicas) for cell in cells),

@@ -1,4 +1,4 @@
-"""A fixed part of the blocks of a sweep, for batch systems whose processes know nothing of each other."""
+"""A fixed part of the blocks of a run, for batch systems whose processes know nothing of each other."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,21 +1,21 @@
 """Is everything on disk what it says it is? Checksums and keys of all blocks, and a few of them made again."""
 
+import importlib.metadata
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 from sgdsim.native.used import compilers_used
-from sgdsim.run.opened import Sweep
+from sgdsim.run.opened import OpenRun
 from sgdsim.run.progress import Meter
-from sgdsim.run.versions import versions
-from sgdsim.store.block_file import Receipt, SpoiltBlock, digest, pack
+from sgdsim.store.block_file import BlockHeader, SpoiltBlock, digest, pack
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import TEMPORARY
 from sgdsim.store.worker import HOST, Worker
 
-Found = tuple[Block, Receipt]
+Found = tuple[Block, BlockHeader]
 
 
 def check_blocks(directory: RunDirectory, meter: Meter, tell: Callable[[str], None]) -> list[Found]:
@@ -51,24 +51,24 @@ def check_blocks(directory: RunDirectory, meter: Meter, tell: Callable[[str], No
 
 
 def recompute(
-    sweep: Sweep, found: Sequence[Found], count: int, random: Random, meter: Meter, tell: Callable[[str], None]
+    opened: OpenRun, found: Sequence[Found], count: int, random: Random, meter: Meter, tell: Callable[[str], None]
 ) -> list[Block]:
     """Makes some blocks again and compares all their bits; returns those that were chosen, spread over the cells.
 
     - `tell`: called with a line for every block that came out otherwise.
     """
     chosen = choose(found, count, random)
-    meter.unit = sweep.unit
-    meter.start(sum(sweep.work(block) for block, _ in chosen), 0)
-    for block, receipt in chosen:
+    meter.unit = opened.unit
+    meter.start(sum(opened.work(block) for block, _ in chosen), 0)
+    for block, header in chosen:
         meter.cell(block.name)
-        tiles = sweep.ensembles[block.cell].run(block.tiles, meter.advance)
-        if digest(*pack(tiles)) != receipt.digest:
-            maker = _made_with(Worker.parse(receipt.worker).host, receipt.jax, receipt.compiler)
-            here = _made_with(HOST, versions()["jax"], compilers_used())
+        tiles = opened.ensembles[block.cell].run(block.tiles, meter.advance)
+        if digest(*pack(tiles)) != header.digest:
+            maker = _made_with(Worker.parse(header.worker).host, header.jax, header.compiler)
+            here = _made_with(HOST, importlib.metadata.version("jax"), compilers_used())
             tell(
-                f"{sweep.directory.path_of(block)}: was made by {maker}, and comes out otherwise on {here}; on the same"
-                " kind of processor with the same compilers that must not be: delete it to have it made again"
+                f"{opened.directory.path_of(block)}: was made by {maker}, and comes out otherwise on {here}; on the"
+                " same kind of processor with the same compilers that must not be: delete it to have it made again"
             )
     return [block for block, _ in chosen]
 
@@ -81,8 +81,8 @@ def _made_with(host: str, jax: str, compiler: str) -> str:
 def choose(found: Sequence[Found], count: int, random: Random) -> list[Found]:
     """Some blocks at random: from as many cells as there are, and of every cell as many, give or take one."""
     cells: dict[int, list[Found]] = {}
-    for block, receipt in random.sample(found, len(found)):
-        cells.setdefault(block.cell, []).append((block, receipt))
+    for block, header in random.sample(found, len(found)):
+        cells.setdefault(block.cell, []).append((block, header))
     rounds = sorted((place, turn) for turn, cell in enumerate(cells) for place in range(len(cells[cell])))
     turns = list(cells)
     return [cells[turns[turn]][place] for place, turn in rounds[:count]]

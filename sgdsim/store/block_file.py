@@ -40,7 +40,7 @@ class BlockResult:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class BlockHeader:
     """What a block file says of itself.
 
     - `format`, `sgdsim`, `jax`: versions that made it.
@@ -68,7 +68,7 @@ class Receipt:
     compiler: str = ""
 
     @classmethod
-    def from_json(cls, text: bytes) -> "Receipt":
+    def from_json(cls, text: bytes) -> "BlockHeader":
         """As a block file holds it."""
         entry: dict[str, Any] = json.loads(text)
         entry["replicas"] = tuple(entry["replicas"])
@@ -76,7 +76,7 @@ class Receipt:
         return cls(**entry)
 
 
-def write_block(path: Path, experiment: str, block: Block, result: BlockResult) -> Receipt:
+def write_block(path: Path, experiment: str, block: Block, result: BlockResult) -> BlockHeader:
     """Stores a finished block whole or not at all; its folder must be there.
 
     The numbers lie in the file as one run of bytes, which is read ten times faster than an entry for each array.
@@ -84,7 +84,7 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
     **Raises:** OSError where it cannot be written.
     """
     table, numbers = pack(result.tiles)
-    receipt = Receipt(
+    header = BlockHeader(
         format=FORMAT,
         sgdsim=__version__,
         jax=_version_of_jax(),
@@ -99,14 +99,14 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
         digest=digest(table, numbers),
         compiler=compilers_used(),
     )
-    # The receipt lies in the file itself: a block and what vouches for it cannot be parted.
+    # The header lies in the file itself: a block and what vouches for it cannot be parted.
     with atomic(path) as temporary, temporary.open("wb") as stream:
-        text = np.frombuffer(json.dumps(vars(receipt)).encode(), np.uint8)
+        text = np.frombuffer(json.dumps(vars(header)).encode(), np.uint8)
         np.savez(stream, receipt=text, numbers=np.frombuffer(numbers, np.uint8))
-    return receipt
+    return header
 
 
-def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[BlockResult, Receipt]:
+def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[BlockResult, BlockHeader]:
     """Reads a block file and checks that it is whole, and the block of this experiment that its name says.
 
     **Raises:** SpoiltBlock where it is not; OSError where it cannot be read.
@@ -114,16 +114,16 @@ def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[B
     try:
         # Nothing is unpickled: a folder that somebody else has made runs no code.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            receipt = Receipt.from_json(stored["receipt"].tobytes())
+            header = BlockHeader.from_json(stored["receipt"].tobytes())
             numbers = stored["numbers"].tobytes()
         # Before anything is made of the numbers: a bit that a disk has lost is found here, and nowhere else.
-        if digest(receipt.arrays, numbers) != receipt.digest:
+        if digest(header.arrays, numbers) != header.digest:
             raise SpoiltBlock("is damaged (its checksum is not that of its numbers)")
-        tiles = Tiles.from_arrays(_arrays(receipt.arrays, numbers))
+        tiles = Tiles.from_arrays(_arrays(header.arrays, numbers))
     except _UNREADABLE as error:
         raise SpoiltBlock(f"is damaged ({type(error).__name__}: {error})") from error
-    _check(receipt, experiment, block, lanes)
-    return BlockResult(tiles, receipt.lanes, receipt.replica_steps, receipt.wall_seconds), receipt
+    _check(header, experiment, block, lanes)
+    return BlockResult(tiles, header.lanes, header.replica_steps, header.wall_seconds), header
 
 
 def pack(tiles: Tiles) -> tuple[Table, bytes]:
@@ -155,13 +155,13 @@ def _version_of_jax() -> str:
     return importlib.metadata.version("jax")
 
 
-def _check(receipt: Receipt, experiment: str, block: Block, lanes: int) -> None:
+def _check(header: BlockHeader, experiment: str, block: Block, lanes: int) -> None:
     # Another version may draw other numbers: blocks of two of them are not one ensemble.
-    if receipt.format != FORMAT or receipt.sgdsim != __version__:
-        raise SpoiltBlock(f"was made by sgdsim {receipt.sgdsim}, this is {__version__}")
-    if receipt.experiment != experiment:
+    if header.format != FORMAT or header.sgdsim != __version__:
+        raise SpoiltBlock(f"was made by sgdsim {header.sgdsim}, this is {__version__}")
+    if header.experiment != experiment:
         raise SpoiltBlock("is a block of another experiment")
-    if (receipt.cell, *receipt.replicas) != (block.cell, block.replicas.start, block.replicas.stop):
-        raise SpoiltBlock(f"holds replicas {receipt.replicas} of cell {receipt.cell}, not those that its name says")
-    if receipt.lanes != lanes:
-        raise SpoiltBlock(f"has tiles of {receipt.lanes} replicas, the run has {lanes}")
+    if (header.cell, *header.replicas) != (block.cell, block.replicas.start, block.replicas.stop):
+        raise SpoiltBlock(f"holds replicas {header.replicas} of cell {header.cell}, not those that its name says")
+    if header.lanes != lanes:
+        raise SpoiltBlock(f"has tiles of {header.lanes} replicas, the run has {lanes}")

@@ -1,4 +1,4 @@
-"""Blocks: the units of work, of storage and of recovery of a sweep."""
+"""Blocks: the units of work, of storage and of recovery of a run."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -54,7 +54,7 @@ class Claims:
             if self.holder(path.name) == this_worker().name:
                 self.release(path.name)
 
-    def sweep(self) -> None:
+    def remove_dead(self) -> None:
         """Removes the claims of processes of this host that are dead."""
         for path in self.folder.glob("[!.]*"):
             holder = self.holder(path.name)

@@ -1,4 +1,4 @@
-"""The run directory: everything a sweep leaves on disk, and all that taking it up again needs."""
+"""The run directory: everything a run leaves on disk, and all that taking it up again needs."""
 
 import json
 import os
@@ -16,11 +16,11 @@ import tomli_w
 
 from sgdsim._version import __version__
 from sgdsim.errors import ExperimentError
-from sgdsim.store.block_file import FORMAT, BlockResult, Receipt, SpoiltBlock, read_block, write_block
+from sgdsim.store.block_file import FORMAT, BlockHeader, BlockResult, SpoiltBlock, read_block, write_block
 from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.claims import Claims
 from sgdsim.store.failures import Failures
-from sgdsim.store.files import create_text, sweep_stale, write_text
+from sgdsim.store.files import create_text, remove_stale, write_text
 from sgdsim.store.identity import fingerprint
 from sgdsim.store.log import Log
 from sgdsim.store.presence import Watch
@@ -121,7 +121,7 @@ class RunDirectory:
         return fingerprint(self.read_experiment())
 
     def make(self) -> None:
-        """Makes the folders, tries to write in them, and sweeps what a killed run left half-written.
+        """Makes the folders, tries to write in them, and removes what a killed run left half-written.
 
         **Raises:** ExperimentError where the folder cannot be made or written.
         """
@@ -133,9 +133,9 @@ class RunDirectory:
                 with tempfile.TemporaryFile(dir=folder):
                     pass
             for folder in (*folders, *self._subfolders()):
-                sweep_stale(folder)
-            self.claims.sweep()
-            self.watch.sweep()
+                remove_stale(folder)
+            self.claims.remove_dead()
+            self.watch.remove_dead()
         except OSError as error:
             reason = error.strerror or str(error)
             raise ExperimentError([f"{self.path}: cannot write a run here ({reason}); {OTHER_FOLDER}"]) from error
@@ -192,7 +192,7 @@ class RunDirectory:
         """Whether a block is on disk."""
         return self.path_of(block).is_file()
 
-    def write_block(self, block: Block, result: BlockResult) -> Receipt:
+    def write_block(self, block: Block, result: BlockResult) -> BlockHeader:
         """Stores a finished block.
 
         **Raises:** Unwritable where it cannot be written.
@@ -205,7 +205,7 @@ class RunDirectory:
         except OSError as error:
             raise Unwritable(f"{path}: cannot be written ({error.strerror or error})") from error
 
-    def read_block(self, block: Block, lanes: int) -> tuple[BlockResult, Receipt]:
+    def read_block(self, block: Block, lanes: int) -> tuple[BlockResult, BlockHeader]:
         """Reads a finished block.
 
         **Raises:** SpoiltBlock where the file is damaged or is not that of this block, OSError where it cannot be

@@ -54,7 +54,7 @@ def create_text(target: Path, text: str) -> bool:
     return True
 
 
-def sweep_stale(folder: Path) -> None:
+def remove_stale(folder: Path) -> None:
     """Removes the temporary files in `folder` that no living process can still be writing."""
     for path in folder.glob(".*.tmp"):
         match = TEMPORARY.match(path.name)

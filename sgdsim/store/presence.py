@@ -149,7 +149,7 @@ class Watch:
             self._seen[name] = (beat, now)
         return now - self._seen[name][1] < SILENT_SECONDS
 
-    def sweep(self) -> None:
+    def remove_dead(self) -> None:
         """Removes the signs of processes of this host that are dead, and those of others that are a day old."""
         for path in self.folder.glob("[!.]*.json"):
             worker = Worker.parse(path.stem)

@@ -8,7 +8,7 @@ import pytest
 
 from sgdsim.errors import ExperimentError
 from sgdsim.run.dask.cluster import ClusterRun
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.provenance import begin_session
 from sgdsim.run.stop import Stop
@@ -135,8 +135,8 @@ class Heard(Meter):
 
 
 def test_a_worker_that_does_not_see_the_folder(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path / "run")
-    begin_session(sweep.directory, "walk", 0, "sgdsim run")
+    sweep = open_run(make_experiment(d=(20,), replicas=4), tmp_path / "run")
+    begin_session(sweep.directory, sweep.experiment, "sgdsim run")
     meter = Heard()
     with Cluster(tmp_path, workers=1) as cluster, Stop() as stop:
         run = ClusterRun(sweep, meter, stop, cluster.address)

@@ -10,7 +10,7 @@ import pytest
 from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, Relu, SphereStart, Weights
 from sgdsim.committee.chain_blocks import chain_blocks
-from sgdsim.ensemble.bundle import Bundle
+from sgdsim.ensemble.batch import Bundle
 from sgdsim.ensemble.propagate import make_propagator, make_starter
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import make_summary

@@ -118,7 +118,7 @@ def test_it_goes_the_whole_way(file, tmp_path):
     assert Summary.load(tmp_path / "run" / "summary.json") == summary
     assert re.match(r"agreement: excess_risk = .*\(.*\) theory: they agree within 0.5; chi2", next(headline(summary)))
     assert "FittedFactor" in schema()["$defs"]
-    begin_session(RunDirectory(tmp_path / "run"), experiment.name, experiment.seed, "sgdsim run")
+    begin_session(RunDirectory(tmp_path / "run"), experiment, "sgdsim run")
     written = write_report(tmp_path / "run")
     assert "factor.png" in {path.name for path in written}
     page = " ".join(re.sub(r"<[^>]*>", " ", written[-1].read_text()).split())

@@ -6,8 +6,6 @@ from tests.house.source import Module, public_classes
 
 OF_EVERY_SYSTEM = ("ProblemSection", "StartSection", "TheorySection", "SimulatorSection", "ExplicitStart")
 """One of a kind in each system: the package of the system tells them apart."""
-IN_THE_ENGINE = ("Outcome", "Receipt")
-"""Still doubled in `run` and `store`."""
 
 
 def doubled(modules: Mapping[str, Module]) -> dict[str, list[str]]:
@@ -16,5 +14,4 @@ def doubled(modules: Mapping[str, Module]) -> dict[str, list[str]]:
     for module in modules.values():
         for name in public_classes(module):
             found.setdefault(name, []).append(module.name)
-    allowed = (*OF_EVERY_SYSTEM, *IN_THE_ENGINE)
-    return {name: files for name, files in found.items() if len(files) > 1 and name not in allowed}
+    return {name: files for name, files in found.items() if len(files) > 1 and name not in OF_EVERY_SYSTEM}

@@ -9,7 +9,7 @@ import xarray as xr
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.report import write_report
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from tests.drawn import draw
 from tests.helpers import finish
 
@@ -99,5 +99,5 @@ def test_fewer_data_than_weights_are_fitted_and_not_understood(tmp_path):
 def test_a_theory_beyond_the_memory_is_refused_before_anything_is_written(kind, tmp_path):
     options = ("times.final=40000.0", f"simulator.kind={kind}")
     with pytest.raises(ExperimentError, match=r"aging.toml: cell 0 \(b=1\): .*`times` must leave the theory `dmft`"):
-        open_sweep(load_experiment(FOLDER / "aging.toml", options, quick=True), tmp_path / "run")
+        open_run(load_experiment(FOLDER / "aging.toml", options, quick=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -27,5 +27,5 @@ def run_committee(folder, tables):
     path.write_text(COMMON + tables)
     experiment = load_experiment(path)
     finish(experiment, folder / "run")
-    begin_session(RunDirectory(folder / "run"), experiment.name, experiment.seed, "sgdsim run")
+    begin_session(RunDirectory(folder / "run"), experiment, "sgdsim run")
     return folder / "run"

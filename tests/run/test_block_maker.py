@@ -11,11 +11,12 @@ import pytest
 from sgdsim.ensemble import devices
 from sgdsim.ensemble.batch import Batch
 from sgdsim.errors import ArgumentError
-from sgdsim.run.block_maker import Elsewhere, Failed, Made, Maker
+from sgdsim.run.block_maker import Maker
 from sgdsim.run.ensembles import ensemble_of
 from sgdsim.run.local import LocalRun
 from sgdsim.run.memory import lacks_memory
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
+from sgdsim.run.outcomes import Elsewhere, Failed, Made
 from sgdsim.run.progress import Meter
 from sgdsim.run.stop import Stop
 from sgdsim.store.directory import RunDirectory
@@ -91,7 +92,7 @@ def test_a_cell_of_which_not_one_tile_fits_fails_and_the_others_are_finished(tmp
         return run(self, progress)
 
     monkeypatch.setattr(Batch, "run", too_large)
-    sweep = open_sweep(make_experiment(d=(20, 40, 80)), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40, 80)), tmp_path)
     outcome = make_some(sweep)
     assert list(outcome.failed) == [1]
     assert outcome.failed[1].startswith("walk: cell 1 (d=40, noise=1): JaxRuntimeError: RESOURCE_EXHAUSTED: Out of mem")
@@ -124,7 +125,7 @@ def test_any_error_of_a_cell_is_told_in_one_line_and_kept_with_its_trace(tmp_pat
         raise error
 
     monkeypatch.setattr(Batch, "run", broken)
-    sweep = open_sweep(dataclasses.replace(make_experiment(d=(20,)), file="walk.toml"), tmp_path)
+    sweep = open_run(dataclasses.replace(make_experiment(d=(20,)), file="walk.toml"), tmp_path)
     told = make_some(sweep).failed[0]
     kind = "" if isinstance(error, ArgumentError) else f"{type(error).__name__}: "
     assert told == f"walk.toml: cell 0 (d=20, noise=1): {kind}{error}"
@@ -133,7 +134,7 @@ def test_any_error_of_a_cell_is_told_in_one_line_and_kept_with_its_trace(tmp_pat
 
 @pytest.fixture
 def sweep(tmp_path):
-    return open_sweep(make_experiment(d=(20,)), tmp_path)
+    return open_run(make_experiment(d=(20,)), tmp_path)
 
 
 def make(sweep, block, said=None):
@@ -189,7 +190,7 @@ def test_a_failed_cell_is_not_tried_again_in_the_same_run(tmp_path, monkeypatch)
         raise ZeroDivisionError
 
     monkeypatch.setattr(Batch, "run", broken)
-    assert list(make_some(open_sweep(make_experiment(d=(20, 40)), tmp_path)).failed) == [0, 1]
+    assert list(make_some(open_run(make_experiment(d=(20, 40)), tmp_path)).failed) == [0, 1]
     assert len(tried) == 3  # together, and then each alone
 
 

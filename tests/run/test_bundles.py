@@ -11,10 +11,11 @@ from sgdsim.cost import OPERATION
 from sgdsim.ensemble.batch import Batch
 from sgdsim.errors import ArgumentError
 from sgdsim.run import bundles
-from sgdsim.run.block_maker import Elsewhere, Failed, Made, Maker
+from sgdsim.run.block_maker import Maker
 from sgdsim.run.bundles import Bundler
 from sgdsim.run.local import LocalRun, label
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
+from sgdsim.run.outcomes import Elsewhere, Failed, Made
 from sgdsim.run.progress import Meter
 from sgdsim.run.stop import Stop
 from sgdsim.store.presence import Presence
@@ -52,12 +53,12 @@ def mixed(experiment, p):
 
 
 def test_a_bundle_is_of_as_many_blocks_as_fill_the_cores_in_order(two_cores, tmp_path):
-    sweep = open_sweep(make_experiment(d=(20, 40), replicas=40, block=12), tmp_path)  # blocks of 3, 3, 3 and 1 tiles
+    sweep = open_run(make_experiment(d=(20, 40), replicas=40, block=12), tmp_path)  # blocks of 3, 3, 3 and 1 tiles
     assert bundled(sweep) == [[(0, 0), (0, 3), (0, 9), (1, 9)], [(0, 6), (1, 0)], [(1, 3), (1, 6)]]
 
 
 def test_cells_of_another_form_are_left_for_another_bundle(two_cores, tmp_path):
-    sweep = open_sweep(mixed(make_experiment(d=(20, 40, 80, 160), replicas=8, block=8), p=3), tmp_path)
+    sweep = open_run(mixed(make_experiment(d=(20, 40, 80, 160), replicas=8, block=8), p=3), tmp_path)
     assert bundled(sweep) == [[(0, 0), (2, 0)], [(1, 0), (3, 0)]]
 
 
@@ -68,7 +69,7 @@ def test_a_cell_whose_start_cannot_be_drawn_is_alone_and_fails_alone(two_cores, 
         return draw(self, problem, rng, size if problem.d != 40 else -1)
 
     monkeypatch.setattr(Origin, "draw", broken)
-    sweep = open_sweep(make_experiment(d=(20, 40, 80), replicas=8, block=8), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40, 80), replicas=8, block=8), tmp_path)
     assert bundled(sweep) == [[(0, 0), (2, 0)], [(1, 0)]]
     outcome = make_some(sweep)
     assert list(outcome.failed) == [1]
@@ -78,16 +79,16 @@ def test_a_cell_whose_start_cannot_be_drawn_is_alone_and_fails_alone(two_cores, 
 def test_a_bundle_is_not_much_work_and_no_short_block_waits_for_a_long_one(two_cores, tmp_path, monkeypatch):
     """A tile takes 40 * 8 * d operations; a bundle may have 2 * 10 000, or a tile a core, if alike."""
     monkeypatch.setattr(bundles, "BLOCK_SECONDS", 10_000 * OPERATION)
-    sweep = open_sweep(make_experiment(d=(10, 20, 100, 150), replicas=8, block=4), tmp_path / "two")
+    sweep = open_run(make_experiment(d=(10, 20, 100, 150), replicas=8, block=4), tmp_path / "two")
     pairs = [[(cell, 0), (cell, 1)] for cell in range(4)]
     assert bundled(sweep) == [pairs[0] + pairs[1], pairs[2], pairs[3]]
-    sweep = open_sweep(make_experiment(d=(10, 100, 150, 1000), replicas=4, block=4), tmp_path / "one")
+    sweep = open_run(make_experiment(d=(10, 100, 150, 1000), replicas=4, block=4), tmp_path / "one")
     assert bundled(sweep) == [[(0, 0)], [(1, 0), (2, 0)], [(3, 0)]]
 
 
 def test_an_accelerator_takes_all_that_fits(two_cores, tmp_path, monkeypatch):
     monkeypatch.setattr(bundles, "BLOCK_SECONDS", 10_000 * OPERATION)
-    sweep = open_sweep(make_experiment(d=(10, 1000), replicas=80, block=4), tmp_path)
+    sweep = open_run(make_experiment(d=(10, 1000), replicas=80, block=4), tmp_path)
     assert [getattr(ensemble, "room", None) for ensemble in sweep.ensembles] == [32, 32]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert [len(bundle) for bundle in bundled(sweep)] == [32, 8]
@@ -96,7 +97,7 @@ def test_an_accelerator_takes_all_that_fits(two_cores, tmp_path, monkeypatch):
 def test_theory_alone_is_made_cell_by_cell(two_cores, tmp_path):
     experiment = make_experiment(d=(20, 40), replicas=8)
     alone = replace(experiment, cells=tuple(replace(cell, simulator=None) for cell in experiment.cells))
-    assert bundled(open_sweep(alone, tmp_path)) == [[(0, 0)], [(1, 0)]]
+    assert bundled(open_run(alone, tmp_path)) == [[(0, 0)], [(1, 0)]]
 
 
 def test_bundles_change_no_bit_of_any_block(tmp_path, monkeypatch):
@@ -108,7 +109,7 @@ def test_bundles_change_no_bit_of_any_block(tmp_path, monkeypatch):
 
 def test_a_theory_that_cannot_be_solved_fails_its_cell_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(DecayTheory, "check", _refuses)
-    sweep = open_sweep(make_experiment(d=(20, 40, 80)), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40, 80)), tmp_path)
     tried = count_batches(monkeypatch)
     monkeypatch.setattr("sgdsim.ensemble.replicas.solve_theory", _unsolved)
     outcome = make_some(sweep)
@@ -142,7 +143,7 @@ def count_batches(monkeypatch):
 
 
 def test_a_block_in_other_hands_is_left_out_of_its_bundle(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20, 40), replicas=8, block=8), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40), replicas=8, block=8), tmp_path)
     claims, first = sweep.directory.claims, sweep.blocks[0]
     init = Worker(HOST, 1, start_of(1) or 0).name
     (claims.folder / first.name).symlink_to(init)
@@ -155,7 +156,7 @@ def test_a_block_in_other_hands_is_left_out_of_its_bundle(tmp_path):
 
 
 def test_the_time_of_a_bundle_is_shared_out_by_work(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20, 60), replicas=8, block=8), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 60), replicas=8, block=8), tmp_path)
     with Presence(sweep.directory.watch.folder) as presence:
         made = Maker(sweep, presence, print).make_together(sweep.blocks, lambda work: None)
     short, long = (outcome.seconds for outcome in made if isinstance(outcome, Made))
@@ -163,7 +164,7 @@ def test_the_time_of_a_bundle_is_shared_out_by_work(tmp_path):
 
 
 def test_all_blocks_of_a_bundle_are_claimed_and_signed_for_while_it_is_made(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20, 40), replicas=8, block=8), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40), replicas=8, block=8), tmp_path)
     seen = []
     with Presence(sweep.directory.watch.folder) as presence:
 
@@ -180,7 +181,7 @@ def test_all_blocks_of_a_bundle_are_claimed_and_signed_for_while_it_is_made(tmp_
 
 def test_where_time_is_short_fewer_blocks_are_made_together(two_cores, tmp_path):
     """Eight blocks of a tile each: at a step a second, 8 * 4 * 20 steps are too long for what is left, but not 160."""
-    sweep = open_sweep(make_experiment(d=(20,), replicas=32, block=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=32, block=4), tmp_path)
 
     class Slow(Presence):
         def rate(self):
@@ -208,7 +209,7 @@ def test_one_that_fails_in_a_bundle_does_not_take_the_others_with_it(tmp_path, m
         return run(self, progress)
 
     monkeypatch.setattr(Batch, "run", fails)
-    sweep = open_sweep(make_experiment(d=(20, 40, 80), replicas=8, block=8), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40, 80), replicas=8, block=8), tmp_path)
     counted = []
     with Presence(sweep.directory.watch.folder) as presence:
         outcomes = Maker(sweep, presence, print).make_together(sweep.blocks, counted.append)
@@ -217,7 +218,7 @@ def test_one_that_fails_in_a_bundle_does_not_take_the_others_with_it(tmp_path, m
 
 
 def test_a_bundle_is_named_shortly(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20, 40, 80, 160), replicas=8, block=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20, 40, 80, 160), replicas=8, block=4), tmp_path)
     blocks = sweep.blocks
     assert label(blocks[2:4], sweep.layout) == "cell 2/4 d=40, noise=1"
     assert label(blocks[2:5], sweep.layout) == "cells 2-3 of 4"

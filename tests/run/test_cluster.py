@@ -11,11 +11,12 @@ import pytest
 from distributed import CancelledError, KilledWorker
 
 from sgdsim.errors import ExperimentError
-from sgdsim.run.block_maker import Elsewhere, Failed, Made, Maker
+from sgdsim.run.block_maker import Maker
 from sgdsim.run.dask import cluster
 from sgdsim.run.dask.cluster import DEATHS, DEPTH, ClusterRun
 from sgdsim.run.dask.worker import Receipt, Ticket, Unfit, Unwritten, leave, make_block
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
+from sgdsim.run.outcomes import Elsewhere, Failed, Made
 from sgdsim.run.progress import Meter
 from sgdsim.run.provenance import begin_session
 from sgdsim.run.stop import Stop
@@ -51,7 +52,7 @@ class Played:
     status = "running"
 
     def __init__(self, path, monkeypatch, **changes):
-        self.sweep = open_sweep(make_experiment(**{"d": (20, 40), "replicas": 24, "block": 8} | changes), path)
+        self.sweep = open_run(make_experiment(**{"d": (20, 40), "replicas": 24, "block": 8} | changes), path)
         self.presence = Presence(self.sweep.directory.watch.folder)
         self.maker = Maker(self.sweep, self.presence, print)
         self.answers, self.asked, self.pending, self.most = {}, [], 0, 0
@@ -218,7 +219,7 @@ def test_the_meter_follows_the_signs_of_life(played):
 
 
 def test_no_scheduler_at_the_address(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=4), tmp_path)
     text = r"^tcp://127.0.0.1:1: no Dask scheduler answers there \(.*\)$"
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.3s"}),
@@ -229,7 +230,7 @@ def test_no_scheduler_at_the_address(tmp_path):
 
 
 def test_no_scheduler_file(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=4), tmp_path)
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.3s"}),
         Stop() as stop,
@@ -241,13 +242,13 @@ def test_no_scheduler_file(tmp_path):
 
 
 def test_a_stop_ends_the_search_for_a_scheduler(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=4), tmp_path)
     with Stop(limit=time.monotonic() + 0.2) as stop:
         assert ClusterRun(sweep, Meter(), stop, str(tmp_path / "none.json")).run(sweep.blocks).stopped
 
 
 def test_without_the_package(tmp_path, monkeypatch):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=4), tmp_path)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ExperimentError, match=r"pip install 'sgdsim\[cluster\]'"):
         ClusterRun(sweep, Meter(), Stop(), "tcp://127.0.0.1:1").run(sweep.blocks)
@@ -260,12 +261,12 @@ def walks(monkeypatch):
 
 
 def ticket_of(sweep):
-    begin_session(sweep.directory, "walk", 0, "sgdsim run")
+    begin_session(sweep.directory, sweep.experiment, "sgdsim run")
     return Ticket.of(sweep.directory)
 
 
 def test_a_worker_makes_a_block_once_and_leaves(tmp_path, walks):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=8, block=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=8, block=4), tmp_path)
     ticket, block = ticket_of(sweep), sweep.blocks[0]
     assert make_block(ticket, 0, block.tiles).outcome.seconds > 0
     assert make_block(pickle.loads(pickle.dumps(ticket)), 0, block.tiles) == Receipt(Made(0.0))
@@ -276,7 +277,7 @@ def test_a_worker_makes_a_block_once_and_leaves(tmp_path, walks):
 
 
 def test_a_worker_that_cannot_store_says_so(tmp_path, walks, monkeypatch):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=8, block=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=8, block=4), tmp_path)
     ticket = ticket_of(sweep)
 
     def write_block(*_):
@@ -288,7 +289,7 @@ def test_a_worker_that_cannot_store_says_so(tmp_path, walks, monkeypatch):
 
 
 def test_a_worker_that_does_not_see_the_run_is_unfit(tmp_path):
-    sweep = open_sweep(make_experiment(d=(20,), replicas=4), tmp_path / "run")
+    sweep = open_run(make_experiment(d=(20,), replicas=4), tmp_path / "run")
     ticket = ticket_of(sweep)
     for changes, text in (
         ({"folder": str(tmp_path / "elsewhere")}, "does not see the folder .*elsewhere: .* file system"),

@@ -16,7 +16,7 @@ from sgdsim.ensemble.batch import Batch
 from sgdsim.run import conductor
 from sgdsim.run.bundles import Bundler
 from sgdsim.run.conductor import FINISH, Conductor
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.options import Options
 from sgdsim.run.shard import Shard, largest_first
 from sgdsim.run.stop import Exit
@@ -35,7 +35,7 @@ def no_page(monkeypatch):
 def run(folder, experiment=None, **options):
     """The exit code, what was said, and the summary."""
     said = []
-    sweep = open_sweep(experiment or make_experiment(), folder)
+    sweep = open_run(experiment or make_experiment(), folder)
     conductor = Conductor(sweep, Options("sgdsim run walk.toml", quiet=True, **options), said.append)
     return conductor.run(), said, conductor.summary
 
@@ -156,7 +156,7 @@ def test_the_last_part_merges_whichever_it_is(whole, tmp_path):
 def test_parts_are_told_what_is_missing(tmp_path):
     said = []
     options = Options("sgdsim run walk.toml --shard 1/3", shard=Shard(1, 3))
-    Conductor(open_sweep(make_experiment(), tmp_path), options, said.append).run()
+    Conductor(open_run(make_experiment(), tmp_path), options, said.append).run()
     assert said == [
         f"walk: 3 cells, 9 blocks, 0 of them on disk in {tmp_path}",
         "This part is done; 6 of 9 blocks are missing in others. The last part to end writes the results.",
@@ -187,7 +187,7 @@ def test_one_process_writes_the_results_at_a_time(tmp_path):
     init = Worker(HOST, 1, start_of(1)).name
     (RunDirectory(tmp_path).claims.folder / FINISH).symlink_to(init)
     said = []
-    conductor = Conductor(open_sweep(make_experiment(), tmp_path), Options("sgdsim run"), said.append)
+    conductor = Conductor(open_run(make_experiment(), tmp_path), Options("sgdsim run"), said.append)
     assert conductor.run() == Exit.FINISHED
     assert said[-1] == f"All blocks are on disk; {init} is writing the results."
     assert not (tmp_path / "results.nc").exists()
@@ -202,7 +202,7 @@ def test_a_signal_ends_the_run_after_the_blocks_in_hand(tmp_path, monkeypatch, n
         return make(self, progress)
 
     monkeypatch.setattr(Batch, "run", interrupted)
-    sweep = open_sweep(make_experiment(), tmp_path)
+    sweep = open_run(make_experiment(), tmp_path)
     at_once = len(Bundler(sweep).first(sweep.blocks))
     assert at_once < 9
     line = f"Stopped with {at_once} of 9 blocks on disk. To go on: sgdsim run walk.toml"
@@ -211,7 +211,7 @@ def test_a_signal_ends_the_run_after_the_blocks_in_hand(tmp_path, monkeypatch, n
 
 
 def test_a_block_that_cannot_be_stored_ends_the_run_with_the_reason(tmp_path):
-    sweep = open_sweep(make_experiment(), tmp_path)
+    sweep = open_run(make_experiment(), tmp_path)
     place = f"{zlib.crc32(sweep.blocks[2].name.encode()) % 256:02x}"
     (tmp_path / "blocks" / place).write_text("")  # a file where the folder should be
     code, said, _ = run(tmp_path)

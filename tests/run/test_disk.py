@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from tests.helpers import make_blocks
 from tests.processes import BLOCKS, blocks, made, numbers
 from tests.toy import make_experiment
@@ -82,7 +82,7 @@ def test_files_that_may_not_grow(nursery, undisturbed, tmp_path):
 
 def test_a_hundred_thousand_blocks_in_one_folder(tmp_path):
     """Cuts, listings and folders of so many; as files only some of them are there."""
-    sweep = open_sweep(make_experiment(d=(20,), replicas=400_000, block=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), replicas=400_000, block=4), tmp_path)
     assert len(sweep.blocks) == 100_000
     one = make_blocks(make_experiment(d=(20,), replicas=4, block=4), tmp_path / "one")
     stored, _ = one.directory.read_block(one.blocks[0], 4)

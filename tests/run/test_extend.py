@@ -18,7 +18,7 @@ from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.run import extend as module
 from sgdsim.run.extend import EXTENSION, check_extension, extend, grown
 from sgdsim.run.idle import check_idle
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import SpoiltBlocks
 from sgdsim.run.status import StatusReader
@@ -97,8 +97,8 @@ def test_what_a_trimmed_block_says_of_its_work_is_its_share(tmp_path):
     extend(make_experiment(replicas=24), directory, print)
     for cell in directory.read_layout():
         (block,) = [block for block in cell.blocks if block.replicas == range(8, 12)]
-        result, receipt = directory.read_block(block, cell.lanes)
-        assert receipt.replica_steps == 4 * (20, 40, 80)[cell.cell]
+        result, header = directory.read_block(block, cell.lanes)
+        assert header.replica_steps == 4 * (20, 40, 80)[cell.cell]
         assert result.wall_seconds == pytest.approx(old[cell.cell][0].wall_seconds * 4 / 6)
     assert [cell.replicas_done for cell in StatusReader(directory).read().cells] == [12, 12, 12]
 
@@ -192,7 +192,7 @@ def two_cells(replicas):
 def refusal(experiment, folder):
     """Why `run` does not take a folder up; None where it does."""
     try:
-        open_sweep(experiment, folder)
+        open_run(experiment, folder)
     except ExperimentError as error:
         return str(error)
     return None

@@ -6,9 +6,9 @@ import pytest
 from sgdsim.ensemble import devices
 from sgdsim.ensemble.batch import Batch
 from sgdsim.errors import ExperimentError
-from sgdsim.run import block_maker, memory
+from sgdsim.run import block_maker, memory, outcomes
 from sgdsim.run.memory import PAUSES, NoMemory, Patience, lacks_memory, wait_for_devices
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.stop import Exit, Stop
 from sgdsim.store.presence import Presence
 from tests.helpers import make_blocks
@@ -54,8 +54,8 @@ def digests(sweep):
 def test_a_block_waits_for_memory_that_others_hold_and_its_numbers_are_the_same(tmp_path, monkeypatch, error):
     experiment = make_experiment(d=(20,), replicas=8, batch=4, block=4)
     whole = make_blocks(experiment, tmp_path / "whole")
-    others, sweep = Others(monkeypatch, waits=3, error=error), open_sweep(experiment, tmp_path / "crowded")
-    assert all(isinstance(made, block_maker.Made) for made in others.make(sweep))
+    others, sweep = Others(monkeypatch, waits=3, error=error), open_run(experiment, tmp_path / "crowded")
+    assert all(isinstance(made, outcomes.Made) for made in others.make(sweep))
     assert others.slept == list(PAUSES[:3])
     (line,) = others.said
     assert line.startswith("Waiting for memory on gpu:0 (played): another process may hold it")
@@ -66,7 +66,7 @@ def test_a_block_waits_for_memory_that_others_hold_and_its_numbers_are_the_same(
 
 def test_a_batch_is_halved_before_anything_is_waited_for(tmp_path, monkeypatch):
     others = Others(monkeypatch, waits=1)
-    others.make(open_sweep(make_experiment(d=(20,), replicas=16, block=16), tmp_path))
+    others.make(open_run(make_experiment(d=(20,), replicas=16, block=16), tmp_path))
     assert [line.partition(": ")[2][:13] for line in others.said] == ["out of memory"] * 2 + ["another proce"]
     assert others.slept == [PAUSES[0]]
 
@@ -77,7 +77,7 @@ def test_where_memory_never_comes_no_cell_fails_but_the_run_ends_with_the_remedy
 
     others = Others(monkeypatch, waits=10**6)
     monkeypatch.setattr(local.LocalRun, "_pause", lambda self, seconds: others.slept.append(seconds))
-    sweep, said = open_sweep(make_experiment(d=(20, 40), batch=4), tmp_path), []
+    sweep, said = open_run(make_experiment(d=(20, 40), batch=4), tmp_path), []
     assert conductor.Conductor(sweep, Options("sgdsim run walk", quiet=True), said.append).run() == Exit.FAILED
     assert others.slept == list(PAUSES)
     first, last = said
@@ -94,7 +94,7 @@ def test_waiting_ends_with_the_run(tmp_path, monkeypatch):
     from sgdsim.run.progress import Meter
 
     others = Others(monkeypatch, waits=10**6)
-    sweep = open_sweep(make_experiment(d=(20,), batch=4), tmp_path)
+    sweep = open_run(make_experiment(d=(20,), batch=4), tmp_path)
     with Stop(limit=memory.time.monotonic() + 0.5) as stop, Presence(sweep.directory.watch.folder) as presence:
         outcome = LocalRun(sweep, Meter(), stop, presence).run(sweep.blocks)
     assert (outcome.stopped, outcome.dropped, outcome.failed) == (True, True, {})
@@ -104,7 +104,7 @@ def test_waiting_ends_with_the_run(tmp_path, monkeypatch):
 def test_on_a_cpu_nothing_is_waited_for(tmp_path, monkeypatch):
     others = Others(monkeypatch, waits=1)
     monkeypatch.setattr(block_maker, "on_accelerator", lambda: False)
-    made = others.make(open_sweep(make_experiment(d=(20,), replicas=4), tmp_path))
+    made = others.make(open_run(make_experiment(d=(20,), replicas=4), tmp_path))
     assert isinstance(made[0], block_maker.Failed)
     assert not others.slept
 

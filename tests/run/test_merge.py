@@ -42,7 +42,7 @@ def parts(whole, tmp_path):
         for path in folder.glob("blocks/*/*.npz"):
             if path.name not in keep:
                 path.unlink()
-        begin_session(RunDirectory(folder), "walk", 0, f"part {index}")
+        begin_session(RunDirectory(folder), make_experiment(), f"part {index}")
         end_session(RunDirectory(folder), "finished")
         made.append(RunDirectory(folder))
     return made
@@ -123,16 +123,16 @@ def test_a_spoilt_block_of_the_target_is_replaced(parts):
 def test_of_blocks_with_different_bits_the_first_is_kept_and_it_is_told(parts, tmp_path, monkeypatch):
     first, second = parts
     (block,) = [block for block in first.read_layout()[1].blocks if block.name == "c00001-r0000000-0000008.npz"]
-    result, receipt = second.read_block(block, 4)
+    result, header = second.read_block(block, 4)
     mean = {name: np.nextafter(array, np.inf) for name, array in result.tiles.mean.items()}
     tiles = dataclasses.replace(result.tiles, mean=mean)
     monkeypatch.setattr("sgdsim.store.block_file.this_worker", lambda: Worker("far", 1, 2))
     second.write_block(block, dataclasses.replace(result, tiles=tiles))
     target = RunDirectory(tmp_path / "all")
     union = merge(parts, target)
-    one, two = f"{first.path} ({HOST}, jax {receipt.jax})", f"{second.path} (far, jax {receipt.jax})"
+    one, two = f"{first.path} ({HOST}, jax {header.jax})", f"{second.path} (far, jax {header.jax})"
     assert union.problems == [f"{block.name}: not the same bits in {one} and {two}; that of {first.path} is kept"]
-    assert target.read_block(block, 4)[1].digest == receipt.digest
+    assert target.read_block(block, 4)[1].digest == header.digest
     assert f"that of {target.path} is kept" in merge(parts[::-1], target).problems[0]
 
 

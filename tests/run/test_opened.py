@@ -9,7 +9,7 @@ import xarray as xr
 
 from sgdsim.errors import ExperimentError
 from sgdsim.run.ensembles import ensemble_of
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import _plateau, write_results
 from sgdsim.store.summary import End, Summary
@@ -179,14 +179,14 @@ def test_a_different_experiment_is_refused_and_nothing_changes(tmp_path, changes
     run(tmp_path, replicas=4, d=(20, 40))
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     with pytest.raises(ExperimentError, match=rf"holds a different experiment \(.*{key}.*\); choose another .* -o DIR"):
-        open_sweep(make_experiment(**{"replicas": 4, "d": (20, 40)} | changes), tmp_path)
+        open_run(make_experiment(**{"replicas": 4, "d": (20, 40)} | changes), tmp_path)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 def test_another_number_of_replicas_is_what_extend_is_for(tmp_path):
     run(tmp_path, replicas=4, d=(20,))
     with pytest.raises(ExperimentError) as caught:
-        open_sweep(make_experiment(replicas=8, d=(20,)), tmp_path)
+        open_run(make_experiment(replicas=8, d=(20,)), tmp_path)
     remedy = f"to add replicas: sgdsim extend {tmp_path} --replicas N; to go on as begun: sgdsim run {tmp_path}"
     (problem,) = caught.value.problems
     assert problem == f"{tmp_path}: holds a different experiment (differing: ensemble.replicas); {remedy}"
@@ -203,7 +203,7 @@ def test_tiles_of_another_size_are_refused(tmp_path, monkeypatch):
     run(tmp_path, d=(20,), replicas=8)
     monkeypatch.setattr("tests.toy.LANES", 8)
     with pytest.raises(ExperimentError, match=r"tiles of \[4\] replicas, here they are \[8\]"):
-        open_sweep(make_experiment(d=(20,), replicas=8), tmp_path)
+        open_run(make_experiment(d=(20,), replicas=8), tmp_path)
 
 
 def test_diverged_replicas_are_counted_and_left_out(tmp_path):

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from sgdsim.ensemble.bundle import Bundle
-from sgdsim.run.opened import open_sweep
+from sgdsim.ensemble.batch import Bundle
+from sgdsim.run.opened import open_run
 from sgdsim.run.results import write_results
 from sgdsim.store import files
 from tests.helpers import make_blocks, make_some
@@ -28,7 +28,7 @@ def one(tmp_path_factory):
 def many(tmp_path, monkeypatch):
     """A sweep of so many blocks; no time is lost in waiting for the disk."""
     monkeypatch.setattr(files, "_sync", lambda path: None)
-    return lambda count: open_sweep(make_experiment(d=(20,), replicas=4 * count, block=4), tmp_path / "many")
+    return lambda count: open_run(make_experiment(d=(20,), replicas=4 * count, block=4), tmp_path / "many")
 
 
 def test_scheduling_and_storing_take_less_than_ten_milliseconds_a_block(many, one, monkeypatch):

@@ -24,7 +24,7 @@ from sgdsim.native.build import find_compiler
 from sgdsim.recovery.descent import Descent
 from sgdsim.recovery.problem import Recovery
 from sgdsim.run import machine, plan
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.plan import cautions, make_plan
 from tests.toy import LANES, DecayTheory, Walk, make_experiment
 
@@ -39,7 +39,7 @@ def test_a_plan_says_what_the_sweep_then_does(tmp_path):
     assert [cell.dt for cell in cells] == [1 / 20, 1 / 40] * 2
     assert {cell.replicas for cell in cells} == {24}
     assert cells[0].parameters == {"p": 2, "region": "blue"}
-    sweep = open_sweep(experiment, tmp_path)
+    sweep = open_run(experiment, tmp_path)
     assert [cell.blocks for cell in cells] == [len(cell.blocks) for cell in sweep.layout]
 
 

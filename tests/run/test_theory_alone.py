@@ -20,7 +20,7 @@ from sgdsim.laws.onset import OnsetFit
 from sgdsim.laws.power import PowerFit
 from sgdsim.laws.threshold import ThresholdFit
 from sgdsim.run import plan
-from sgdsim.run.opened import open_sweep
+from sgdsim.run.opened import open_run
 from sgdsim.run.plan import make_plan
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import write_results
@@ -161,7 +161,7 @@ def test_a_power_law_of_theory_alone(tmp_path):
 
 def test_a_run_is_taken_up_again(relaxed, tmp_path):
     experiment, sweep, _, _ = relaxed
-    again = open_sweep(experiment, tmp_path)
+    again = open_run(experiment, tmp_path)
     for block in again.blocks[3:]:
         again.directory.write_block(block, sweep.directory.read_block(block, lanes=1)[0])
     meter = Counting()
@@ -213,7 +213,7 @@ class Blown(Curve):
 def test_a_simulated_cell_whose_theory_blows_up_is_named(tmp_path):
     experiment = make_experiment(d=(20,), noise=(0.5, 1.2))
     cells = tuple(dataclasses.replace(cell, theory=BlowingUp()) for cell in experiment.cells)
-    sweep = open_sweep(dataclasses.replace(experiment, cells=cells, file="walk.toml"), tmp_path)
+    sweep = open_run(dataclasses.replace(experiment, cells=cells, file="walk.toml"), tmp_path)
     failed = make_some(sweep).failed
     assert list(failed) == [1]
     assert failed[1].startswith("walk.toml: cell 1 (d=20, noise=1.2): Argument `times` must end at")
@@ -222,7 +222,11 @@ def test_a_simulated_cell_whose_theory_blows_up_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("part", "value", "reason"),
-    [("times", np.array([2.0, 1.0]), "increasing"), ("times", np.array([1e-9]), "one step")],
+    [
+        ("times", np.array([2.0, 1.0]), "increasing"),
+        ("times", np.array([1e-9]), "one step"),
+        ("theory", None, "`theory` must be given where nothing is simulated"),
+    ],
 )
 def test_what_does_not_fit_is_refused(part, value, reason):
     cell = alone(DecayTheory(), d=(20,)).cells[0]

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from sgdsim.native import used
 from sgdsim.run.progress import Meter
 from sgdsim.run.verify import check_blocks, choose, recompute
-from sgdsim.store.block_file import Receipt
+from sgdsim.store.block_file import BlockHeader
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.worker import HOST
 from tests.helpers import make_blocks
 from tests.toy import make_experiment
 
-RECEIPT = Receipt(2, "0.1.0", "0.10", "", 0, (0, 1), 1, 1, 0.0, "host.1.2", (), "")
+HEADER = BlockHeader(2, "0.1.0", "0.10", "", 0, (0, 1), 1, 1, 0.0, "host.1.2", (), "")
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_the_compiler_of_loops_in_cpp_is_told(sweep, monkeypatch):
     monkeypatch.setattr(used, "_USED", {"g++ 12.2.0"})
     problems = []
     sound = check_blocks(sweep.directory, Meter(), problems.append)
-    spoilt = [(block, dataclasses.replace(receipt, digest="")) for block, receipt in sound]
+    spoilt = [(block, dataclasses.replace(header, digest="")) for block, header in sound]
     recompute(sweep, spoilt, 1, Random(0), Meter(), problems.append)
     (problem,) = problems
     jax = spoilt[0][1].jax
@@ -121,7 +121,7 @@ def test_the_compiler_of_loops_in_cpp_is_told(sweep, monkeypatch):
 
 def test_a_block_whose_numbers_were_never_right_is_found(sweep):
     block = sweep.blocks[4]
-    result, receipt = sweep.directory.read_block(block, 4)
+    result, header = sweep.directory.read_block(block, 4)
     mean = {name: array.copy() for name, array in result.tiles.mean.items()}
     mean["x"][0, 0, 0] = np.nextafter(mean["x"][0, 0, 0], 2.0)
     sweep.directory.write_block(block, dataclasses.replace(result, tiles=dataclasses.replace(result.tiles, mean=mean)))
@@ -129,8 +129,8 @@ def test_a_block_whose_numbers_were_never_right_is_found(sweep):
     sound = check_blocks(sweep.directory, Meter(), problems.append)
     assert problems == []
     recompute(sweep, sound, 9, Random(0), Meter(), problems.append)
-    made = f"was made by {HOST} with jax {receipt.jax}, and comes out otherwise on {HOST} with jax {receipt.jax}"
-    assert receipt.compiler == ""
+    made = f"was made by {HOST} with jax {header.jax}, and comes out otherwise on {HOST} with jax {header.jax}"
+    assert header.compiler == ""
     (problem,) = problems
     assert problem.startswith(f"{sweep.directory.path_of(block)}: {made}; ")
     assert problem.endswith("delete it to have it made again")
@@ -138,7 +138,7 @@ def test_a_block_whose_numbers_were_never_right_is_found(sweep):
 
 @given(cells=st.lists(st.integers(1, 9), min_size=1, max_size=6), count=st.integers(0, 60), seed=st.integers(0, 9))
 def test_the_choice_is_spread_over_the_cells(cells, count, seed):
-    found = [(Block(cell, range(1), range(n, n + 1)), RECEIPT) for cell, size in enumerate(cells) for n in range(size)]
+    found = [(Block(cell, range(1), range(n, n + 1)), HEADER) for cell, size in enumerate(cells) for n in range(size)]
     chosen = [block for block, _ in choose(found, count, Random(seed))]
     assert len({block.name for block in chosen}) == len(chosen) == min(count, len(found))
     per_cell = Counter(block.cell for block in chosen)
@@ -147,6 +147,6 @@ def test_the_choice_is_spread_over_the_cells(cells, count, seed):
 
 
 def test_the_choice_is_random():
-    found = [(Block(0, range(1), range(n, n + 1)), RECEIPT) for n in range(50)]
+    found = [(Block(0, range(1), range(n, n + 1)), HEADER) for n in range(50)]
     chosen = {choose(found, 1, Random(seed))[0][0].name for seed in range(20)}
     assert len(chosen) > 5

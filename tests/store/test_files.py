@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sgdsim.store import files
-from sgdsim.store.files import atomic, create_text, sweep_stale, write_text
+from sgdsim.store.files import atomic, create_text, remove_stale, write_text
 from sgdsim.store.worker import HOST
 
 
@@ -60,7 +60,7 @@ def test_only_abandoned_temporary_files_are_swept(tmp_path):
         make("a.npz"),
         make("a.tmp"),
     ]
-    sweep_stale(tmp_path)
+    remove_stale(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     assert not any(path.exists() for path in abandoned)
 
@@ -98,5 +98,5 @@ def test_the_age_of_a_file_is_told_by_the_clock_that_stamped_it(tmp_path, monkey
     path = tmp_path / ".a.npz.elsewhere.17.tmp"
     path.write_text("x")
     monkeypatch.setattr(time, "time", lambda: path.stat().st_mtime + 7 * files.STALE_SECONDS)
-    sweep_stale(tmp_path)
+    remove_stale(tmp_path)
     assert path.exists()

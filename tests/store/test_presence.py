@@ -101,7 +101,7 @@ def test_signs_of_the_dead_are_swept(tmp_path):
     for name in (dead, init, old, new):
         give_sign(tmp_path, name)
     os.utime(tmp_path / f"{old}.json", (0, 0))
-    Watch(tmp_path).sweep()
+    Watch(tmp_path).remove_dead()
     assert {path.stem for path in tmp_path.iterdir()} == {init, new}
 
 
@@ -140,7 +140,7 @@ def test_a_claim_is_one_process_s_until_it_gives_it_up_or_dies(claims):
     claims.release_all()
     assert claims.held() == {"b": init}
     claim(claims, "d", dead)
-    claims.sweep()
+    claims.remove_dead()
     assert [path.name for path in claims.folder.iterdir()] == ["b"]
 
 

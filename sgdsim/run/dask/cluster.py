@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgdsim.errors import ExperimentError
-from sgdsim.run.block_maker import Elsewhere, Failed
 from sgdsim.run.dask.scheduler import STEP_SECONDS, ask, connect, hushed, part
 from sgdsim.run.dask.worker import Receipt, Ticket, Unfit, Unwritten
 from sgdsim.run.ensembles import named
-from sgdsim.run.local import SAFETY, WAIT_SECONDS, Outcome, begin
-from sgdsim.run.opened import Sweep
+from sgdsim.run.local import SAFETY, WAIT_SECONDS, begin
+from sgdsim.run.opened import OpenRun
+from sgdsim.run.outcomes import Elsewhere, Failed, RunOutcome
 from sgdsim.run.progress import Meter
 from sgdsim.run.shard import largest_first
 from sgdsim.run.stop import Dropped, Stop
@@ -57,22 +57,22 @@ class ClusterRun:
     - `scheduler`: its address, "tcp://host:port", or the path of its scheduler file.
     """
 
-    def __init__(self, sweep: Sweep, meter: Meter, stop: Stop, scheduler: str) -> None:
-        self._sweep = sweep
+    def __init__(self, opened: OpenRun, meter: Meter, stop: Stop, scheduler: str) -> None:
+        self._opened = opened
         self._meter = meter
         self._stop = stop
         self._scheduler = scheduler
-        self._ticket = Ticket.of(sweep.directory)
-        self._outcome = Outcome()
+        self._ticket = Ticket.of(opened.directory)
+        self._outcome = RunOutcome()
         self._left: list[_Order] = []
         self._held: list[tuple[float, _Order]] = []
         self._given: dict[asyncio.Task[Receipt], _Order] = {}
         self._asked = 0
         self._session = f"sgdsim-{uuid.uuid4().hex}"
         self._deaths: Counter[str] = Counter()
-        self._crowd = _Crowd(sweep, meter, scheduler)
+        self._crowd = _Crowd(opened, meter, scheduler)
 
-    def run(self, blocks: Sequence[Block]) -> Outcome:
+    def run(self, blocks: Sequence[Block]) -> RunOutcome:
         """Makes the blocks.
 
         **Raises:** ExperimentError where no scheduler answers, or a worker cannot take part; Unwritable where a block
@@ -83,12 +83,12 @@ class ClusterRun:
         with hushed():
             return asyncio.run(self._run(blocks))
 
-    async def _run(self, blocks: Sequence[Block]) -> Outcome:
+    async def _run(self, blocks: Sequence[Block]) -> RunOutcome:
         client = await connect(self._scheduler, self._stop)
         if client is None:
             self._outcome.stopped = True
             return self._outcome
-        missing = largest_first(begin(self._sweep, blocks, self._meter), self._sweep.work)
+        missing = largest_first(begin(self._opened, blocks, self._meter), self._opened.work)
         self._left = [_Order(place, block) for place, block in enumerate(missing)][::-1]
         try:
             await self._work(client)
@@ -125,7 +125,7 @@ class ClusterRun:
     def _expected(self) -> float | None:
         """Seconds that the next block will take, as far as those before it tell."""
         rate = self._crowd.rate
-        return SAFETY * self._sweep.work(self._left[-1].block) / rate if rate and self._left else None
+        return SAFETY * self._opened.work(self._left[-1].block) / rate if rate and self._left else None
 
     def _give(self, client: "Client") -> None:
         """Gives the scheduler as many blocks as keep the workers busy, not all: they may be 10^5."""
@@ -141,7 +141,7 @@ class ClusterRun:
 
     def _withdraw(self) -> None:
         """Takes back the blocks that no worker has in hand."""
-        in_hand = self._sweep.directory.claims.held()
+        in_hand = self._opened.directory.claims.held()
         for task, order in list(self._given.items()):
             if order.block.name not in in_hand and not task.done():
                 task.cancel()
@@ -196,10 +196,10 @@ class ClusterRun:
             if self._deaths[block.name] <= DEATHS * (error.allowed_failures + 1):
                 self._left.append(order)
                 return
-            experiment, deaths = self._sweep.experiment, self._deaths[block.name]
+            experiment, deaths = self._opened.experiment, self._deaths[block.name]
             why = f"{block.name} killed its worker {deaths} times; it may need more memory than a worker has"
             text = named(experiment, experiment.cells[block.cell], why)
-            self._sweep.directory.failures.record(block.cell, text)
+            self._opened.directory.failures.record(block.cell, text)
             self._fail(block.cell, text)
             self._crowd.settle(block)
         else:
@@ -215,8 +215,8 @@ class ClusterRun:
 class _Crowd:
     """The workers, as their signs of life tell, and the work done so far by all together."""
 
-    def __init__(self, sweep: Sweep, meter: Meter, scheduler: str) -> None:
-        self._sweep = sweep
+    def __init__(self, opened: OpenRun, meter: Meter, scheduler: str) -> None:
+        self._opened = opened
         self._meter = meter
         self._scheduler = scheduler
         self._waiting_for: set[str] = set()
@@ -224,7 +224,7 @@ class _Crowd:
         self._cost = self._shown_cost = 0.0
         self._in_hand: dict[str, int] = {}
         self._shares: dict[str, float] = {}
-        self._costs = {block.name: sweep.cost(block) for block in sweep.blocks}
+        self._costs = {block.name: opened.cost(block) for block in opened.blocks}
         self._next_look = 0.0
         self._size: int | None = None
         self.threads = 0
@@ -236,7 +236,7 @@ class _Crowd:
             if client.status == "running":
                 with suppress(OSError, TimeoutError):
                     self._note(await asyncio.wait_for(client.nthreads(), LOOK_SECONDS))
-            signs = [sign for sign in self._sweep.directory.watch.signs() if sign.block in given]
+            signs = [sign for sign in self._opened.directory.watch.signs() if sign.block in given]
             self._in_hand = {sign.block: min(sign.done, sign.work) for sign in signs}
             self._shares = {sign.block: min(sign.done / sign.work, 1.0) for sign in signs if sign.work}
             rates = [sign.rate for sign in signs if sign.rate]
@@ -246,8 +246,8 @@ class _Crowd:
 
     def settle(self, block: Block) -> None:
         """Counts a block that is on disk, or will never be."""
-        self._settled += self._sweep.work(block)
-        self._cost += self._sweep.cost(block)
+        self._settled += self._opened.work(block)
+        self._cost += self._opened.cost(block)
         self._in_hand.pop(block.name, None)
         self._shares.pop(block.name, None)
         self._show()

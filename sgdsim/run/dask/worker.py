@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgdsim.errors import ExperimentError
+from sgdsim.run.outcomes import BlockOutcome
 from sgdsim.store.directory import RunDirectory, Unwritable
 from sgdsim.store.worker import HOST, this_worker
 
 if TYPE_CHECKING:
-    from sgdsim.run.block_maker import Maker, Outcome
-    from sgdsim.run.opened import Sweep
+    from sgdsim.run.block_maker import Maker
+    from sgdsim.run.opened import OpenRun
     from sgdsim.store.presence import Presence
 
 
@@ -56,7 +57,7 @@ class Unwritten:
 class Receipt:
     """What became of a block, and what a user should know of it; the numbers are on disk."""
 
-    outcome: "Outcome | Unwritten"
+    outcome: BlockOutcome | Unwritten
     said: list[str] = field(default_factory=list)
 
 
@@ -65,7 +66,7 @@ class _Session:
     """This process at work in a run, which it has read once."""
 
     ticket: Ticket
-    sweep: "Sweep"
+    opened: "OpenRun"
     maker: "Maker"
     presence: "Presence"
     said: list[str]
@@ -74,7 +75,7 @@ class _Session:
         from sgdsim.run.memory import NoMemory
 
         self.said.clear()
-        block = self.sweep.layout[cell].block(tiles)
+        block = self.opened.layout[cell].block(tiles)
         try:
             outcome = self.maker.make(block, lambda work: None)
         except Unwritable as error:
@@ -87,7 +88,7 @@ class _Session:
         from sgdsim.run.provenance import end_session
 
         self.presence.__exit__(None, None, None)
-        end_session(self.sweep.directory, status)
+        end_session(self.opened.directory, status)
 
 
 _BUSY = threading.Lock()
@@ -134,7 +135,7 @@ def _session(ticket: Ticket) -> _Session:
 def _open(ticket: Ticket) -> _Session:
     """Joins a run, once it is certain that this worker sees the very folder of it."""
     from sgdsim.run.block_maker import Maker
-    from sgdsim.run.opened import joined_sweep
+    from sgdsim.run.opened import join_run
     from sgdsim.run.provenance import WORKER, begin_session
     from sgdsim.store.presence import Presence
 
@@ -146,15 +147,14 @@ def _open(ticket: Ticket) -> _Session:
     try:
         if _digest(directory) != ticket.experiment:
             raise Unfit(f"{HOST} finds another experiment in {ticket.folder} than the one that was begun")
-        sweep = joined_sweep(directory)
-        experiment, command = sweep.experiment, shlex.join(sys.argv)
-        begin_session(sweep.directory, experiment.name, experiment.seed, command, WORKER)
+        opened = join_run(directory)
+        begin_session(opened.directory, opened.experiment, shlex.join(sys.argv), WORKER)
     except (ExperimentError, OSError) as error:
         raise Unfit(f"{HOST}: {'; '.join(str(error).splitlines())}") from error
     said: list[str] = []
-    presence = Presence(sweep.directory.watch.folder)
+    presence = Presence(opened.directory.watch.folder)
     presence.__enter__()
-    return _Session(ticket, sweep, Maker(sweep, presence, said.append), presence, said)
+    return _Session(ticket, opened, Maker(opened, presence, said.append), presence, said)
 
 
 def _close(folder: str, status: str) -> None:

@@ -28,9 +28,9 @@ from benchmarks.compile import Gpu
 from benchmarks.table import replace
 from sgdsim.committee import Committee, Custom, Linear, OverlapStart, Quadratic, Relu
 from sgdsim.committee.chain_lanes import chain_lanes
-from sgdsim.committee.chain_mosaic import WIDEST_OF_SMALL
 from sgdsim.ensemble.mosaic_form import MosaicForm
 from sgdsim.rules.lanes import RuleLanes
+from sgdsim.rules.mosaic import WIDEST_OF_SMALL
 
 HEAD = ("kernel", "registers", "bytes spilled", "instructions a step", "steps/s at most")
 _LANES_A_SECOND = 132 * 4 * 32 * 1.98e9

@@ -14,10 +14,10 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee.equal_step import EqualStep
 from sgdsim.committee.equal_units import EqualCurve, EqualUnits
-from sgdsim.committee.fluctuations import Deviations, law, path
 from sgdsim.committee.modes import jacobian
 from sgdsim.committee.problem import Committee
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.linear_noise import Deviations, law, path
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from jaxtyping import Complex, Float
 
 from sgdsim.committee.equal_fluctuations import ModeLaw, mode_law, risk_gradients
 from sgdsim.committee.equal_units import EqualCurve, EqualUnits, expand
-from sgdsim.committee.fluctuations import square_root
 from sgdsim.committee.problem import Committee
 from sgdsim.contracts import Spread
 from sgdsim.ensemble.sobol import sobol_normals
+from sgdsim.rules.linear_noise import square_root
 
 MOST_SAMPLED = 64
 """Width up to which `mean_largest` samples all entries. Integrating gives 0.6 % too much at 32, 0.4 % from 64 on."""

@@ -15,7 +15,7 @@ from sgdsim.committee.activations import Activation
 from sgdsim.committee.equal_fluctuations import mode_law
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
-from sgdsim.committee.fluctuations import MAX_ENTRIES, check_room, check_size, predict_spread
+from sgdsim.committee.fluctuations import check_room, check_size, predict_spread
 from sgdsim.committee.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
@@ -25,6 +25,7 @@ from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
+from sgdsim.rules.linear_noise import MAX_ENTRIES
 from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.solver import MOST_TIMES, integrate

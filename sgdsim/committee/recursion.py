@@ -108,8 +108,3 @@ def _panel_errors(
         error = jnp.where(step < n_steps, target[:, here] - jnp.mean(activation.value(field), axis=-1), 0)
         errors.append(pin(activation.derivative(field) * error[:, :, None]))
     return jnp.concatenate(errors, axis=1)
-
-
-def block_steps(batch: int, target: int) -> int:
-    """Steps of a block of about `target` samples: at least one step."""
-    return max(1, target // batch)

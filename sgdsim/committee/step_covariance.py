@@ -1,7 +1,5 @@
 """The noise of SGD: covariance of what one step adds to the order parameters, for any activation."""
 
-from typing import TypeVar
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -12,28 +10,8 @@ from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.rules.linear_algebra import batched_root
 
-Values = TypeVar("Values", Array, np.ndarray)
-
 POINTS_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""
-
-
-def independent(M: Float[Values, "*points p k"], Q: Float[Values, "*points p p"]) -> Float[Values, "*points n"]:
-    """The independent entries of (M, Q), n = p k + p (p+1)/2: M by rows, then the upper triangle of Q by rows."""
-    p, k = M.shape[-2:]
-    row, column = np.triu_indices(p)
-    # On the host this is NumPy's: each operation of JAX outside a compiled function is a program to compile.
-    return M.__array_namespace__().concat([M.reshape(*M.shape[:-2], p * k), Q[..., row, column]], axis=-1)
-
-
-def full(
-    entries: Float[Values, "*points n"], p: int, k: int
-) -> tuple[Float[Values, "*points p k"], Float[Values, "*points p p"]]:
-    """(M, Q) from their independent entries."""
-    row, column = np.triu_indices(p)
-    place = np.zeros((p, p), np.int64)
-    place[row, column] = place[column, row] = p * k + np.arange(row.size)
-    return entries[..., : p * k].reshape(*entries.shape[:-1], p, k), entries[..., place]
 
 
 class StepCovariance(eqx.Module):

@@ -37,7 +37,9 @@ def check_parts(problem: Any, start: Any, simulator: Any = None, theory: Any = N
 
 def _remedy(problem: Any, got: object, base: type[Any]) -> str:
     """What to write instead: the object that a class or a name stands for, or else all that there are."""
-    known = {kind.__name__: kind for kind in _kinds(base) if kind.takes is type(problem)}
+    known = {
+        kind.__name__: kind for kind in _kinds(base) if kind.takes is not Problem and isinstance(problem, kind.takes)
+    }
     meant = [
         kind for kind in known.values() if kind is got or (isinstance(got, str) and getattr(kind, "name", "") == got)
     ]

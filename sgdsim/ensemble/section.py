@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model
 
@@ -108,6 +108,23 @@ def keys_beside_identity(section: type[BaseModel]) -> set[str]:
         for key, field in section.model_fields.items()
         if any(isinstance(one, Parameter) and not one.in_identity for one in field.metadata)
     }
+
+
+def section_of_starts(kinds: Mapping[str, type]) -> type[RootModel[Any]]:
+    """The table whose `kind` chooses a class, which has to be written, and whose other keys are those of that class."""
+    sections = []
+    for kind, owner in kinds.items():
+        own = {"kind": (Literal[kind], ...)}  # type: ignore[valid-type]
+        sections.append(section_of(owner, own=own, order=("seed", "per_replica", "kind")))
+
+    class Chosen(RootModel[Annotated[Union[tuple(sections)], Field(discriminator="kind")]]):  # type: ignore  # noqa: UP007
+        """One of the kinds."""
+
+        def build(self) -> Any:
+            """The object. **Raises:** ArgumentError where the keys do not fit together."""
+            return self.root.build()
+
+    return Chosen
 
 
 def _key(one: Declared, optional: bool) -> Any:

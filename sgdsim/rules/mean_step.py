@@ -34,12 +34,12 @@ POINTS_LOG2 = 13
 
 
 class Point(NamedTuple):
-    """Where the means are: overlaps, numbers, and the time."""
+    """Where the means are: overlaps, numbers, and the time; a path of them has the times in front."""
 
-    M: Float[Array, "n k"]
-    Q: Float[Array, "n n"]
-    numbers: Float[Array, " q"]
-    time: Float[Array, ""]
+    M: Float[Array, "*times n k"]
+    Q: Float[Array, "*times n n"]
+    numbers: Float[Array, "*times q"]
+    time: Float[Array, "*times"]
 
 
 class Normals(eqx.Module):
@@ -78,7 +78,7 @@ class MeanStep(Curve):
         curve = cls(rule, *numbers, normals=None, batch=batch, rtol=rtol, atol=atol)
         return (
             curve
-            if _is_closed(rule)
+            if is_closed(rule)
             else eqx.tree_at(
                 lambda curve: curve.normals, curve, Normals.of(rule, log2), is_leaf=lambda leaf: leaf is None
             )
@@ -86,13 +86,19 @@ class MeanStep(Curve):
 
     def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """What the rule observes at increasing times >= 0, from `initial` at 0; NaN from where the solver stopped."""
+        P, path = self.path(initial, times)
+        observe = jax.vmap(self.rule.observe, in_axes=(None, 0, 0, 0))
+        return observe(P, path.M, path.Q, path.numbers)
+
+    def path(
+        self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]
+    ) -> tuple[Float[Array, "k k"], Point]:
+        """P, and the means at increasing times, as `__call__` observes them: every part has a leading time axis."""
         times = jnp.asarray(times, jnp.float64)
         P, point = self.begin(initial)
         rate = self.rule.rate / self.dt
         first_step = 0.01 / (rate + rate * self.rule.rate * self.d)
-        path = integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol)
-        observe = jax.vmap(self.rule.observe, in_axes=(None, 0, 0, 0))
-        return observe(P, path.M, path.Q, path.numbers)
+        return P, integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol)
 
     def begin(self, initial: Overlaps) -> tuple[Float[Array, "k k"], Point]:
         """P, and the means at t = 0."""
@@ -109,18 +115,23 @@ class MeanStep(Curve):
         """What one step changes, in the mean."""
         moments, rate = self.moments(P, point), self.rule.rate
         one = jnp.eye(self.rule.sizes.moving)
-        D = jnp.linalg.matrix_power(one + self._drift(point), self.rule.visits) - one
+        D = jnp.linalg.matrix_power(one + self.drift(point), self.rule.visits) - one
         C = rate * moments.with_moving
         cross = C + C @ D.T
         half = point.Q + D @ point.Q
         dQ = D @ point.Q + half @ D.T + cross + cross.T + rate**2 * self.d * moments.squares
         dM = D @ point.M + rate * moments.with_fixed
         if self.rule.rescales:
-            Q = point.Q + dQ
-            g = values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
-            dM = dM + g[:, None] * (point.M + dM)
-            dQ = dQ + (g[:, None] + g[None, :] + g[:, None] * g[None, :]) * Q
+            gained = self.rescaled(point.M + dM, point.Q + dQ)
+            dM, dQ = dM + gained[0], dQ + gained[1]
         return Point(dM, dQ, moments.numbers, jnp.zeros(()))
+
+    def rescaled(
+        self, M: Float[Array, "n k"], Q: Float[Array, "n n"]
+    ) -> tuple[Float[Array, "n k"], Float[Array, "n n"]]:
+        """What new lengths add to M and Q."""
+        g = values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
+        return g[:, None] * M, (g[:, None] + g[None, :] + g[:, None] * g[None, :]) * Q
 
     def moments(self, P: Float[Array, "k k"], point: Point) -> Moments:
         """Those of a step's mean kick, in closed form or over points."""
@@ -135,7 +146,7 @@ class MeanStep(Curve):
         root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
         fields = normals.z @ root.T
         length = jnp.sum(normals.z**2, axis=1) + (self.d - normals.z.shape[1])
-        kicks, moves = self._kicks(normals, fields[:, :k], fields[:, k:], length, point)
+        kicks, moves = self.kicks(normals, fields[:, :k], fields[:, k:], length, point)
         alone = (kicks * length[:, None]).T @ kicks / (count * self.d)
         mean = kicks.T @ normals.z / count
         together = (mean @ mean.T) / self.d
@@ -146,7 +157,7 @@ class MeanStep(Curve):
             numbers=jnp.mean(moves, axis=0),
         )
 
-    def _kicks(
+    def kicks(
         self,
         normals: Normals,
         fixed: Float[Array, "points k"],
@@ -157,7 +168,7 @@ class MeanStep(Curve):
         """The sum of the kicks of all visits, in units of the rate, and what the numbers gain."""
         rule, n = in_arrays(self.rule, jnp.float64), self.rule.sizes.moving
         total, gained = jnp.zeros_like(moving), jnp.zeros((len(moving), self.rule.sizes.numbers))
-        D = self._drift(point)
+        D = self.drift(point)
         for _ in range(rule.visits):
             numbers = (point.numbers[None] + gained)[None]
             time = jnp.reshape(point.time, (1, 1))
@@ -174,7 +185,7 @@ class MeanStep(Curve):
                 gained = gained + values_of(move.numbers)[0]
         return total, gained
 
-    def _drift(self, point: Point) -> Float[Array, "n n"]:
+    def drift(self, point: Point) -> Float[Array, "n n"]:
         """D."""
         one = jnp.eye(self.rule.sizes.moving)
         if not self.rule.drifts:
@@ -184,7 +195,7 @@ class MeanStep(Curve):
         return values_of(rule.drift(UnitArray(one[None]), jnp.reshape(point.time, (1, 1))))[0].T
 
 
-def _is_closed(rule: Rule) -> bool:
+def is_closed(rule: Rule) -> bool:
     """Whether the rule's moments have closed forms."""
     sizes = rule.sizes
     shapes = [(sizes.fixed,) * 2, (sizes.moving, sizes.fixed), (sizes.moving,) * 2, (sizes.numbers,), ()]

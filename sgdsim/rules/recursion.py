@@ -176,3 +176,8 @@ class _Steps(NamedTuple):
 
     def _one(self, carry: _Carry) -> Float[Array, "1 n n"]:
         return jnp.eye(carry.fields.shape[2], dtype=carry.fields.dtype)[None]
+
+
+def block_steps(batch: int, target: int) -> int:
+    """Steps of a block of about `target` samples: at least one step."""
+    return max(1, target // batch)

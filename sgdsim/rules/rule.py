@@ -129,6 +129,11 @@ class Rule(eqx.Module):
         """How often a step uses its samples, one update after the other. Static."""
         return 1
 
+    @property
+    def given(self) -> int:
+        """p: moving vectors whose overlaps a problem starts with, the first ones; `begin` makes the others."""
+        return self.sizes.moving
+
     def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
         """Overlaps of all vectors, and theta, at t = 0, from those that the problem starts with.
 

@@ -62,6 +62,11 @@ class Wrapped(Rule):
         """As the inner rule."""
         return self.inner.rescales
 
+    @property
+    def given(self) -> int:
+        """As the inner rule."""
+        return self.inner.given
+
     def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
         """As the inner rule."""
         return self.inner.begin(initial)

@@ -20,11 +20,8 @@ from sgdsim.committee import (
     OverlapStart,
     Quadratic,
     Relu,
-    chain_forms,
-    chain_mosaic,
 )
 from sgdsim.committee.chain_lanes import chain_lanes
-from sgdsim.committee.chain_mosaic import LoopShape, disagreement
 from sgdsim.ensemble import mosaic_device
 from sgdsim.ensemble.devices import AXIS, tile_mesh
 from sgdsim.ensemble.lane_loop import xla_form
@@ -32,9 +29,18 @@ from sgdsim.ensemble.mosaic_form import MosaicForm
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.notices import notice
+from sgdsim.rules import forms, mosaic
+from sgdsim.rules.mosaic import disagreement
 
 INTERPRETED = MosaicForm(interpret=True)
-SHAPE = LoopShape(2, 1, small=False, activation=Erf())
+
+
+def shape_of(p, k, small=False, activation=None):
+    d = k + p + 20 if small else 400
+    return Chain().loop_shape(Committee(d=d, p=p, k=k, gamma=1.0, activation=activation or Erf()))
+
+
+SHAPE = shape_of(2, 1)
 
 
 @dataclass(frozen=True)
@@ -56,17 +62,17 @@ OTHERS = [pytest.param(one, marks=pytest.mark.slow) for one in (Relu(), Linear()
 
 @pytest.mark.parametrize("activation", [Erf(), *OTHERS], ids=lambda a: a.name)
 def test_every_activation_agrees_with_xla(activation):
-    assert disagreement(INTERPRETED, LoopShape(1, 2, small=False, activation=activation)) is None
+    assert disagreement(INTERPRETED, shape_of(1, 2, activation=activation)) is None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [SHAPE, LoopShape(1, 1, small=True, activation=Linear())], ids=["p = 2", "small d"])
+@pytest.mark.parametrize("shape", [SHAPE, shape_of(1, 1, small=True, activation=Linear())], ids=["p = 2", "small d"])
 def test_so_do_wide_students_and_small_d(shape):
     assert disagreement(INTERPRETED, shape) is None
 
 
 def test_the_check_notices_what_is_wrong_by_1e5_and_lets_roundings_pass():
-    shape = LoopShape(1, 1, small=False, activation=Linear())
+    shape = shape_of(1, 1, activation=Linear())
     assert disagreement(Wrong(1e-7), shape) is None
     said = "the kernel differs from XLA's form by 1.0e-05 of the motion, where 1e-06 is allowed"
     assert disagreement(Wrong(1e-5), shape) == said
@@ -103,7 +109,7 @@ def gpu(monkeypatch):
 
     def pretend(capability):
         device = SimpleNamespace(device_kind="NVIDIA X", compute_capability=capability)
-        monkeypatch.setattr(chain_mosaic.jax, "local_devices", lambda: [device])
+        monkeypatch.setattr(mosaic.jax, "local_devices", lambda: [device])
         monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
         monkeypatch.setattr(mosaic_device, "MODULE", "json")
         notice.cache_clear()
@@ -118,7 +124,7 @@ OLD = "NVIDIA X has compute capability 8.0, and 9.0 is needed"
 def test_an_old_gpu_falls_back_and_says_so(gpu, caplog):
     gpu("8.0")
     with caplog.at_level(logging.WARNING, "sgdsim"):
-        assert chain_forms.choose_form(PROBLEM, np.float32, "auto") is xla_form
+        assert forms.choose_form(SHAPE, np.float32, "auto") is xla_form
     assert [record.getMessage() for record in caplog.records] == [
         f"sgdsim: the chain runs as XLA compiles it, several times slower than fused: {OLD}"
     ]
@@ -136,7 +142,7 @@ def test_an_old_gpu_is_refused_where_the_fused_form_is_wanted(gpu):
 def test_a_new_gpu_takes_the_fused_form_once_its_numbers_are_right(gpu, monkeypatch, kernel):
     gpu("9.0")
     seen = []
-    monkeypatch.setattr(chain_mosaic, "disagreement", lambda form, shape: seen.append((form, shape)))
+    monkeypatch.setattr(mosaic, "disagreement", lambda form, shape: seen.append((form, shape)))
     Chain(kernel=kernel).check(PROBLEM)
     assert Chain(kernel=kernel).bind(PROBLEM, 32, 1.0).form == MosaicForm()
     assert set(seen) == {(MosaicForm(), SHAPE)}
@@ -167,11 +173,11 @@ def test_a_plan_expects_the_fused_form_where_it_fits(gpu):
 def test_what_does_not_fit_is_said(gpu, problem, dtype, why):
     gpu("9.0")
     with pytest.raises(ArgumentError, match=why):
-        chain_forms.choose_form(problem, dtype, "fused")
+        forms.choose_form(Chain().loop_shape(problem), dtype, "fused")
 
 
 def test_a_tpu_has_no_fused_form(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    assert chain_forms.choose_form(PROBLEM, np.float32, "auto") is xla_form
+    assert forms.choose_form(SHAPE, np.float32, "auto") is xla_form
     with pytest.raises(ArgumentError, match="must be `auto` or `xla` on this device, which is neither"):
         Chain(kernel="fused").check(PROBLEM)

@@ -13,14 +13,16 @@ from sgdsim.committee.activations import Erf, Quadratic, Relu
 from sgdsim.committee.equal_fluctuations import ModeLaw, mode_law
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_step import EqualStep
-from sgdsim.committee.fluctuations import Deviations, predict_spread
+from sgdsim.committee.fluctuations import predict_spread
 from sgdsim.committee.largest import integrated, sampled
 from sgdsim.committee.modes import jacobian
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
-from sgdsim.committee.step_covariance import StepCovariance, full, independent
+from sgdsim.committee.step_covariance import StepCovariance
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.entries import full, independent
+from sgdsim.rules.linear_noise import Deviations
 
 THEORY = ExactODE(fluctuations=True)
 TIMES = np.array([0.25, 0.5, 0.75, 1.0])

@@ -11,15 +11,17 @@ from scipy.linalg import expm
 from sgdsim.api import simulate, solve
 from sgdsim.committee.activations import Relu
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.fluctuations import Deviations, deviations, propagate
+from sgdsim.committee.fluctuations import deviations
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import OverlapStart
-from sgdsim.committee.step_covariance import StepCovariance, full, independent
+from sgdsim.committee.step_covariance import StepCovariance
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.times import linear_times, log_times
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.entries import full, independent
+from sgdsim.rules.linear_noise import Deviations, propagate
 from sgdsim.rules.overlaps import Overlaps
 
 START, THEORY = OverlapStart(0.5, 1), ExactODE(fluctuations=True)

@@ -9,9 +9,10 @@ import pytest
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import CombinationStart, OverlapStart
-from sgdsim.committee.step_covariance import StepCovariance, full, independent
+from sgdsim.committee.step_covariance import StepCovariance
 from sgdsim.committee.weights import Weights
 from sgdsim.ensemble.random import replica_keys
+from sgdsim.rules.entries import full, independent
 
 POINTS_LOG2 = 17
 

@@ -1,9 +1,9 @@
 """Which form of their inputs full weights take: see `ensemble.inputs`."""
 
-from sgdsim.committee.chain_forms import KernelChoice, check_native, refused
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
 from sgdsim.native.inputs import NativeInputs
+from sgdsim.rules.forms import KernelChoice, check_native, refused
 
 WIDEST_INPUTS = 128
 """Samples of a block, and units, up to which products go by plain loops over rows that stay in the cache."""

@@ -2,31 +2,26 @@
 
 from typing import Any, Literal
 
-import numpy as np
-
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.chain_mosaic import why_no_mosaic, why_unfit
-from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.backend import on_cpu, on_gpu
-from sgdsim.ensemble.lane_loop import LaneForm, xla_form
+from sgdsim.ensemble.lane_loop import LaneForm, LaneLoop, xla_form
 from sgdsim.ensemble.mosaic_form import MosaicForm
 from sgdsim.errors import ArgumentError
 from sgdsim.native.build import NO_COMPILER, find_compiler
-from sgdsim.native.emit import emit_function
-from sgdsim.native.form import NativeForm
+from sgdsim.native.form import NativeForm, loop_source
 from sgdsim.native.primitives import Unsupported
 from sgdsim.notices import notice
 from sgdsim.parameters import Parameter
+from sgdsim.rules.mosaic import LoopShape, why_no_mosaic, why_unfit
 
 KernelChoice = Literal["auto", "xla", "fused"]
 """`fused`: a form that keeps a trajectory in registers. `auto`: that where it can be had, else as XLA compiles it."""
 KERNEL = Parameter("", "form of the loop, or of its inputs; the forms agree to rounding", in_identity=False)
 
 
-def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneForm:
+def choose_form(shape: LoopShape, dtype: Any, choice: KernelChoice) -> LaneForm:
     """The form for the devices at hand.
 
-    The fused one is C++ on a CPU, where a compiler is found, and a kernel of Pallas on a GPU, see `chain_mosaic`. There
+    The fused one is C++ on a CPU, where a compiler is found, and a kernel of Pallas on a GPU, see `mosaic`. There
     is none on a TPU, where `auto` is as XLA compiles it.
     """
     if choice == "xla":
@@ -34,11 +29,11 @@ def choose_form(problem: Committee, dtype: Any, choice: KernelChoice) -> LaneFor
     if on_cpu():
         return NativeForm(required=choice == "fused")
     if on_gpu():
-        return _on_gpu(problem, dtype, required=choice == "fused")
+        return _on_gpu(shape, dtype, required=choice == "fused")
     return xla_form
 
 
-def fused_speedup(problem: Committee, dtype: Any, choice: KernelChoice) -> float | None:
+def fused_speedup(shape: LoopShape, dtype: Any, choice: KernelChoice) -> float | None:
     """How many times faster a step's operations are in the fused form that is to be expected; None where none is.
 
     Measured at p = k = 4: `make bench`, 4096 replicas; `python -m benchmarks.gpu` on an H100, 10^5 replicas.
@@ -47,11 +42,11 @@ def fused_speedup(problem: Committee, dtype: Any, choice: KernelChoice) -> float
         return None
     if on_cpu():
         return 2.0 if find_compiler() is not None else None
-    return 6.5 if on_gpu() and why_unfit(problem, dtype) is None else None
+    return 6.5 if on_gpu() and why_unfit(shape, dtype) is None else None
 
 
-def _on_gpu(problem: Committee, dtype: Any, required: bool) -> LaneForm:
-    reason = why_no_mosaic(problem, dtype)
+def _on_gpu(shape: LoopShape, dtype: Any, required: bool) -> LaneForm:
+    reason = why_no_mosaic(shape, dtype)
     if reason is None:
         return MosaicForm()
     if required:
@@ -60,16 +55,16 @@ def _on_gpu(problem: Committee, dtype: Any, required: bool) -> LaneForm:
     return xla_form
 
 
-def check_fused(problem: Committee, dtype: Any, unrolled: bool) -> None:
-    """**Raises:** ArgumentError where the fused form cannot be had. `unrolled`: the chain goes step by step."""
-    if not unrolled:
-        got = f"batch = {problem.batch}" if problem.batch > 1 else f"p = {problem.p}, k = {problem.k}"
-        raise refused(f"where the chain goes by matrix products ({got})")
+def check_fused(loop: LaneLoop, shape: LoopShape, what: str) -> None:
+    """**Raises:** ArgumentError where the unrolled chain has no fused form.
+
+    - `what`: of its step may have no form in C++, in a word.
+    """
     if on_cpu():
         check_native()
-        _check_activation(problem.activation)
+        _check_emitted(loop, what)
     elif on_gpu():
-        _on_gpu(problem, dtype, required=True)
+        _on_gpu(shape, loop.dtype, required=True)
     else:
         raise refused("on this device, which is neither a CPU nor a GPU")
 
@@ -80,15 +75,12 @@ def check_native() -> None:
         raise refused("here", f"There is {NO_COMPILER}.")
 
 
-def _check_activation(activation: Activation) -> None:
+def _check_emitted(loop: LaneLoop, what: str) -> None:
     """Of all that a step is made of, a function of the user's alone may have no form in C++."""
-    for function in (activation.value, activation.derivative):
-        try:
-            emit_function(
-                "sigma", lambda field, function=function: [function(*field)], [("field", np.float32, 1)], "f32"
-            )
-        except Unsupported as error:
-            raise refused("for this activation", f"{str(error).capitalize()} has no form in C++.") from error
+    try:
+        loop_source(loop)
+    except Unsupported as error:
+        raise refused(f"for this {what}", f"{str(error).capitalize()} has no form in C++.") from error
 
 
 def refused(where: str, remedy: str = "") -> ArgumentError:

@@ -1,0 +1,80 @@
+"""The theory of a problem that is a rule: the ODE of its mean step, and the fluctuations about it."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from sgdsim.contracts import Problem, Spread, Start, Theory
+from sgdsim.cost import Once
+from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter
+from sgdsim.rules.fluctuations import check_fluctuations, predict_spread
+from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep, is_closed
+from sgdsim.rules.problem import RuleProblem
+
+SOLVED, POINTS, SAMPLED, COMPILED, LINEARISED = 0.05, 0.3, 2.0, 3.0, 8.0
+"""Seconds, for a plan: of a solution; where averages are taken over points, for each vector and unit of time; of
+predicted fluctuations; of compiling the ODE, and its linearisation."""
+
+
+@dataclass(frozen=True)
+class RuleODE(Theory):
+    """The ODE of the mean step at the actual d, see `mean_step`, in float64 by an adaptive method of order 8.
+
+    Averages are the rule's closed forms or, where it has none, over 2^13 points, which leave some 1e-3 of an average.
+    `rtol` and `atol` bound the error of a step of the solver in every entry. `fluctuations` asks for the spread of
+    replicas about it too.
+    """
+
+    rtol: Annotated[float, Parameter("", "relative error of a step of the solver", above=0, below=1, in_files=False)] = (
+        1e-8
+    )
+    atol: Annotated[float, Parameter("", "absolute error of a step of the solver", above=0, below=1, in_files=False)] = (
+        1e-11
+    )
+    fluctuations: Annotated[bool, Parameter("", "whether the spread of the replicas is predicted too")] = False
+
+    takes: ClassVar[type[Problem]] = RuleProblem
+    name: ClassVar[str] = "exact"
+
+    def check(self, problem: RuleProblem) -> None:
+        """Raises ArgumentError where fluctuations are asked for that cannot be predicted."""
+        if self.fluctuations:
+            check_fluctuations(problem.rule, problem.d)
+
+    def check_start(self, problem: RuleProblem, start: Start) -> None:
+        """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas."""
+        if self.fluctuations and start.per_replica:
+            remedy = "Set per_replica = false, or ask for the theory alone."
+            raise ArgumentError("fluctuations", "be false where every replica has a start of its own", True, remedy)
+
+    def bind(self, problem: RuleProblem) -> MeanStep:
+        """The curve of this problem."""
+        return MeanStep.of(
+            problem.rule, problem.d, problem.dt, problem.batch, self.rtol, self.atol, log2=POINTS_LOG2
+        )
+
+    def spread(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
+        """Fluctuations at `times` (>= 0, not decreasing), if asked for. **Raises:** ArgumentError; see `check`."""
+        if not self.fluctuations:
+            return None
+        self.check(problem)
+        self.check_start(problem, start)
+        initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+        return predict_spread(self.bind(problem), problem.order_parameters, initial, times)
+
+    def cost(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> float:
+        """Nearly nothing where averages are closed; over points, the solver's own steps count."""
+        rule = problem.rule
+        vectors = rule.sizes.fixed + rule.sizes.moving
+        rough = 0.0 if is_closed(rule) else POINTS * vectors * float(times[-1])
+        return SOLVED + rough + SAMPLED * self.fluctuations
+
+    def once(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
+        """The ODE of this form of the rule, and its linearisation for the fluctuations."""
+        shape = (type(problem), problem.rule.sizes)
+        curve = Once(("ode", shape), compile=COMPILED)
+        return (curve, Once(("fluctuations", shape), compile=LINEARISED)) if self.fluctuations else (curve,)

@@ -21,6 +21,10 @@ from sgdsim.contracts import Initial, Kernel, Observables, Problem, Simulator, S
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.errors import ArgumentError
 from sgdsim.laws.catalogue import check_expectations
+from sgdsim.rules.laws import RuleTrial, broken_laws
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.problem import RuleProblem
+from sgdsim.rules.rule import Rule
 
 ROUNDING = 1e-5
 """Relative size of what float32 leaves of an observable, after few steps and with room."""
@@ -110,7 +114,8 @@ def check_system(
     - `replicas`: of the comparison at t = 0, and what tiles are cut for.
 
     **Raises:** ArgumentError where something does not pass the door; BrokenContractError with a line for each law that
-    does not hold: `segments`, `lanes`, `company`, `keys`, `purity`, `draws`, `parameters`, `start`.
+    does not hold: `segments`, `lanes`, `company`, `keys`, `purity`, `draws`, `parameters`, `start` and, of a problem
+    that is a rule, `rule` with those of `check_rule`.
     """
     if problem.system != system.name:
         raise ArgumentError("problem", f"be of the system {system.name!r}", problem.system)
@@ -120,6 +125,23 @@ def check_system(
         theory = default if default is not None and default.exists(problem) else None
     trial = Trial(system, problem, start, simulator or system.default_simulator, theory, replicas, seed)
     lines = [f"{law.__name__.removeprefix('_')}: {said}" for law in LAWS if (said := law(trial))]
+    if lines:
+        raise BrokenContractError("\n".join(lines))
+
+
+def check_rule(rule: Rule, d: int, start: Overlaps, *, batch: int = 3, replicas: int = 2**15, seed: int = 0) -> None:
+    """Checks the laws of `sgdsim.rules.rule.Rule`; some twenty seconds, most of them to compile.
+
+    - `d`: small, as steps of order 1/d should move the overlaps; `start`: of the vectors that the rule is given, with
+      a leading axis of one replica, and not symmetric: M of different rows, no zeros.
+    - `batch`: of the comparison beside that of single samples.
+    - `replicas`: of every simulation; a difference is seen that is five of its errors.
+
+    **Raises:** BrokenContractError with a line for each difference. `lanes`, `blocks`: mean or variance of something
+    observed differ between a form of the chain and the full vectors; `step`: the mean of one step is not that of the
+    ODE; `moments`: closed forms are not the averages of `step`.
+    """
+    lines = broken_laws(RuleTrial(rule, d, start, batch, replicas, seed))
     if lines:
         raise BrokenContractError("\n".join(lines))
 
@@ -232,6 +254,15 @@ def _start(trial: Trial) -> str:
     return f"{_name(trial.theory)} and {_name(trial.kernel)} differ at t = 0 in {_listed(wrong)}" if wrong else ""
 
 
+def _rule(trial: Trial) -> str:
+    """Chain, full vectors, mean step and closed forms of a rule tell the same story."""
+    problem = trial.problem
+    if not isinstance(problem, RuleProblem):
+        return ""
+    start = trial.start.draw(problem, np.random.default_rng(trial.seed), 1)
+    return "; ".join(broken_laws(RuleTrial(problem.rule, problem.d, start, 3, 2**15, trial.seed)))
+
+
 def _within_error(apart: Float[np.ndarray, "*dims n"], size: Float[np.ndarray, "*dims _"]) -> bool:
     """Whether the mean of differences is 0 within `WORST` of its errors, and rounding."""
     error = apart.std(axis=-1, ddof=1) / apart.shape[-1] ** 0.5 if apart.shape[-1] > 1 else 0.0
@@ -258,6 +289,7 @@ LAWS: Sequence[Callable[[Trial], str]] = (
     _draws,
     _parameters,
     _start,
+    _rule,
 )
 """Each returns what is wrong, in words, or nothing."""
 

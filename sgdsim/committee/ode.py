@@ -25,8 +25,11 @@ from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
+from sgdsim.rules.fluctuations import check_fluctuations
+from sgdsim.rules.fluctuations import predict_spread as predict_rule_spread
 from sgdsim.rules.linear_noise import MAX_ENTRIES
 from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep
+from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.solver import MOST_TIMES, integrate
 
@@ -37,10 +40,6 @@ SOLVED, ROUGH, SAMPLED, ALIKE, COMPILED, LINEARISED = 0.05, 1.75, 0.8, 4.0, 3.0,
 """Seconds, for a plan: of a solution; where averages are sums over points, for each unit and unit of time (relu, p = 2
 and 4); of predicted fluctuations, and those of equal units; of compiling the ODE, and its linearisation."""
 
-RTOL, ATOL = (
-    Parameter("", f"{kind} error of a step of the solver", above=0, below=1, must="be between 0 and 1", in_files=False)
-    for kind in ("relative", "absolute")
-)
 OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
 
@@ -153,7 +152,7 @@ class OverlapCurve(Curve):
 
 def _alike(start: Start, problem: Committee) -> TypeGuard[EqualStart]:
     """Whether the fluctuations are those of equal units, on modes."""
-    return isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
+    return problem.plain and isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ class OverlapODE(Theory):
             remedy = 'Take the theory "exact", which knows every rule.'
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)
         if self.fluctuations:
-            raise ArgumentError("fluctuations", f"be false beside {what}", True, "Ask for the theory alone.")
+            check_fluctuations(rule_of(problem), problem.d)
 
     def check_start(self, problem: Committee, start: Start) -> None:
         """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas, or of many units.
@@ -217,7 +216,7 @@ class OverlapODE(Theory):
         if start.per_replica:
             remedy = "Set per_replica = false, or ask for the theory alone."
             raise ArgumentError("fluctuations", "be false where every replica has a start of its own", True, remedy)
-        if not _alike(start, problem):
+        if problem.plain and not _alike(start, problem):
             check_size(problem)
 
     def spread(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
@@ -226,11 +225,14 @@ class OverlapODE(Theory):
             return None
         self.check(problem)
         self.check_start(problem, start)
+        initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
+        curve = self.bind(problem)
+        if isinstance(curve, MeanStep):
+            return predict_rule_spread(curve, problem.order_parameters, initial, times)
         flow, theory = self._curves(problem)
         if _alike(start, problem):
             parts = (flow.of_equal_units(), theory.of_equal_units(), start.units(problem))
             return predict_equal_spread(problem, *parts, times)
-        initial = jax.tree.map(lambda part: part[0], start.draw(problem, np.random.default_rng(0), 1))
         return predict_spread(problem, flow, theory, initial, times)
 
     def predicted_deviation(
@@ -264,12 +266,16 @@ class OverlapODE(Theory):
 
         Predicted fluctuations are sampled.
         """
+        if not problem.plain:
+            return rule_seconds(rule_of(problem), float(times[-1]), self.fluctuations)
         rough = ROUGH * problem.p * float(times[-1]) if problem.activation.accuracy > 0 else 0.0
         sampled = ALIKE if _alike(start, problem) else SAMPLED
         return rough + SOLVED + sampled * self.fluctuations
 
     def once(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
         """The ODE of this p and k, of any p from equal units; and its linearisation for the fluctuations."""
+        if not problem.plain:
+            return rule_once(rule_of(problem), self.fluctuations)
         shape = (type(problem.activation), problem.k, _alike(start, problem) or problem.p)
         curve = Once(("ode", shape), compile=COMPILED)
         return (curve, Once(("fluctuations", shape), compile=LINEARISED)) if self.fluctuations else (curve,)

@@ -10,6 +10,7 @@ from sgdsim.committee.equal_units import LEAST_WIDTH
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.contracts import Prediction, Start, Theory
+from sgdsim.errors import ArgumentError
 
 ROOM = 100
 """Least d/p of a predicted problem: there the deviations over sqrt(dt) do not depend on d any more."""
@@ -35,7 +36,13 @@ class WiderStudent(Prediction):
         return ""
 
     def problem_at(self, problem: Committee, value: int) -> Committee:
-        """The problem with p = value, gamma/p unchanged, at a d of at least `ROOM` p and dt = 1/d."""
+        """The problem with p = value, gamma/p unchanged, at a d of at least `ROOM` p and dt = 1/d.
+
+        **Raises:** ArgumentError where the network is not the plain one.
+        """
+        if not problem.plain:
+            what = problem.extras[0]
+            raise ArgumentError(what, "be left out for predictions at other widths", getattr(problem, what))
         return Committee(
             d=max(problem.d, ROOM * value),
             p=value,

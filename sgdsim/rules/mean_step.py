@@ -90,9 +90,7 @@ class MeanStep(Curve):
         observe = jax.vmap(self.rule.observe, in_axes=(None, 0, 0, 0))
         return observe(P, path.M, path.Q, path.numbers)
 
-    def path(
-        self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]
-    ) -> tuple[Float[Array, "k k"], Point]:
+    def path(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> tuple[Float[Array, "k k"], Point]:
         """P, and the means at increasing times, as `__call__` observes them: every part has a leading time axis."""
         times = jnp.asarray(times, jnp.float64)
         P, point = self.begin(initial)

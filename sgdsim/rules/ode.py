@@ -14,10 +14,16 @@ from sgdsim.parameters import Parameter
 from sgdsim.rules.fluctuations import check_fluctuations, predict_spread
 from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep, is_closed
 from sgdsim.rules.problem import RuleProblem
+from sgdsim.rules.rule import Rule
 
 SOLVED, POINTS, SAMPLED, COMPILED, LINEARISED = 0.05, 0.3, 2.0, 3.0, 8.0
 """Seconds, for a plan: of a solution; where averages are taken over points, for each vector and unit of time; of
 predicted fluctuations; of compiling the ODE, and its linearisation."""
+
+RTOL, ATOL = (
+    Parameter("", f"{kind} error of a step of the solver", above=0, below=1, must="be between 0 and 1", in_files=False)
+    for kind in ("relative", "absolute")
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,8 @@ class RuleODE(Theory):
     replicas about it too.
     """
 
-    rtol: Annotated[float, Parameter("", "relative error of a step of the solver", above=0, below=1, in_files=False)] = (
-        1e-8
-    )
-    atol: Annotated[float, Parameter("", "absolute error of a step of the solver", above=0, below=1, in_files=False)] = (
-        1e-11
-    )
+    rtol: Annotated[float, RTOL] = 1e-8
+    atol: Annotated[float, ATOL] = 1e-11
     fluctuations: Annotated[bool, Parameter("", "whether the spread of the replicas is predicted too")] = False
 
     takes: ClassVar[type[Problem]] = RuleProblem
@@ -53,9 +55,7 @@ class RuleODE(Theory):
 
     def bind(self, problem: RuleProblem) -> MeanStep:
         """The curve of this problem."""
-        return MeanStep.of(
-            problem.rule, problem.d, problem.dt, problem.batch, self.rtol, self.atol, log2=POINTS_LOG2
-        )
+        return MeanStep.of(problem.rule, problem.d, problem.dt, problem.batch, self.rtol, self.atol, log2=POINTS_LOG2)
 
     def spread(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
         """Fluctuations at `times` (>= 0, not decreasing), if asked for. **Raises:** ArgumentError; see `check`."""
@@ -67,14 +67,25 @@ class RuleODE(Theory):
         return predict_spread(self.bind(problem), problem.order_parameters, initial, times)
 
     def cost(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> float:
-        """Nearly nothing where averages are closed; over points, the solver's own steps count."""
-        rule = problem.rule
-        vectors = rule.sizes.fixed + rule.sizes.moving
-        rough = 0.0 if is_closed(rule) else POINTS * vectors * float(times[-1])
-        return SOLVED + rough + SAMPLED * self.fluctuations
+        """See `rule_seconds`."""
+        return rule_seconds(problem.rule, float(times[-1]), self.fluctuations)
 
     def once(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
-        """The ODE of this form of the rule, and its linearisation for the fluctuations."""
-        shape = (type(problem), problem.rule.sizes)
-        curve = Once(("ode", shape), compile=COMPILED)
-        return (curve, Once(("fluctuations", shape), compile=LINEARISED)) if self.fluctuations else (curve,)
+        """See `rule_once`."""
+        return rule_once(problem.rule, self.fluctuations)
+
+
+def rule_seconds(rule: Rule, final: float, fluctuations: bool) -> float:
+    """What solving the ODE of a rule up to a time takes.
+
+    Nearly nothing where averages are closed; over points, the solver's own steps count. Fluctuations are sampled.
+    """
+    rough = 0.0 if is_closed(rule) else POINTS * (rule.sizes.fixed + rule.sizes.moving) * final
+    return SOLVED + rough + SAMPLED * fluctuations
+
+
+def rule_once(rule: Rule, fluctuations: bool) -> tuple[Once, ...]:
+    """The ODE of this form of a rule, and its linearisation for the fluctuations."""
+    form = jax.tree.structure(rule)
+    curve = Once(("ode", form), compile=COMPILED)
+    return (curve, Once(("fluctuations", form), compile=LINEARISED)) if fluctuations else (curve,)

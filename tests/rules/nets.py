@@ -1,11 +1,12 @@
-"""A network with all that a rule can have, for the tests of the engine: unsymmetric, with numbers that move."""
+"""Networks with all that a rule can have, for the tests of the engine: unsymmetric, with numbers that move."""
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.rules import Move, Rule, Sample, Sizes
+from sgdsim.rules import Moments, Move, Rule, Sample, Sizes
 from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.wrapped import Wrapped
 
 P = np.array([[1.0, 0.3], [0.3, 0.8]])
 M0 = np.array([[0.4, 0.1], [-0.2, 0.5], [0.1, 0.0]])
@@ -50,3 +51,78 @@ class Net(Rule):
 
 def net(rate=0.02):
     return Net(rate, np.array([0.7, -0.4]))
+
+
+class Line(Rule):
+    """Linear units of fixed outputs o, and an offset b that is trained beside them: closed averages of all kinds.
+
+    y = t.lambda* + 0.3 zeta, f = sum_i o_i lambda_i + b.
+    """
+
+    step_size: float
+    teacher: np.ndarray
+    outputs: np.ndarray
+
+    @property
+    def sizes(self):
+        return Sizes(fixed=2, moving=3, numbers=1)
+
+    @property
+    def rate(self):
+        return self.step_size
+
+    def begin(self, initial):
+        return initial, np.full((*initial.Q.shape[:-2], 1), 0.4)
+
+    def step(self, at: Sample) -> Move:
+        f = (at.moving * self.outputs).sum() + at.numbers[0]
+        error = (at.fixed * self.teacher).sum() + 0.3 * at.normals[0] - f
+        kicks = at.moving.map(jnp.ones_like) * self.outputs
+        return Move(error, kicks, at.numbers.map(jnp.zeros_like) + error * (0.5 * self.step_size))
+
+    def observe(self, P, M, Q, numbers):
+        return {"M": M, "Q": Q, "offset": numbers[0]}
+
+    def moments(self, P, M, Q, numbers, time):
+        t, o, b = self.teacher, self.outputs, numbers[0]
+        square = t @ P @ t - 2 * (o @ M @ t) + o @ Q @ o + 0.09 + b**2
+        column = o[:, None]
+        return Moments(
+            with_fixed=column * (P @ t - M.T @ o)[None],
+            with_moving=column * (M @ t - Q @ o)[None],
+            squares=square * (column * o[None]),
+            numbers=jnp.reshape(-0.5 * self.step_size * b, (1,)),
+        )
+
+
+def line(kind=Line, rate=0.02):
+    return kind(rate, np.array([0.7, -0.4]), OUTPUTS)
+
+
+class Clipped(Wrapped):
+    """Kicks no longer than |g|^2/d = 10^-4."""
+
+    @property
+    def limits(self):
+        return True
+
+    def limit(self, squares):
+        return squares.map(lambda length: jnp.minimum(1.0, 1e-2 / jnp.sqrt(length)))
+
+
+class Slowing(Wrapped):
+    """Kicks that grow smaller in time, by 1/(1 + t)."""
+
+    step_time: float = 1e-3
+
+    @property
+    def dt(self):
+        return self.step_time
+
+    @property
+    def timed(self):
+        return True
+
+    def step(self, at):
+        move = self.inner.step(at)
+        return move._replace(slopes=move.slopes * (1 / (1 + at.time)))

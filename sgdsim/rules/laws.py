@@ -1,0 +1,196 @@
+"""The laws of a rule as checks that are executed: chain, full vectors and mean step tell the same story.
+
+Numbers of two simulations are compared by their means and variances over replicas, in units of the errors of these.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.contracts import Kernel
+from sgdsim.ensemble.random import replica_keys
+from sgdsim.rules.blocks import RuleBlocks
+from sgdsim.rules.chain import WIDEST_LANES
+from sgdsim.rules.lanes import RuleLanes
+from sgdsim.rules.linear_algebra import batched_root
+from sgdsim.rules.mean_step import MeanStep, Normals, Point, is_closed
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.rule import Moments, Rule
+from sgdsim.rules.weights import RuleWeights
+
+WORST = 5.0
+"""Errors that two means or variances may be apart."""
+ROUNDING = 1e-6
+"""Of what is observed after few steps in float32."""
+STEPS = 12
+"""Of the simulations that are compared."""
+POINTS_LOG2 = 14
+"""2^14 points of the mean step."""
+
+Seen = dict[str, Float[np.ndarray, "numbers replicas"]]
+
+
+@dataclass(frozen=True)
+class RuleTrial:
+    """One rule with all that its laws speak of; `sgdsim.testing.check_rule` says what each field is."""
+
+    rule: Rule
+    d: int
+    start: Overlaps
+    batch: int
+    replicas: int
+    seed: int
+
+    @cached_property
+    def weights(self) -> dict[int, Seen]:
+        """What is observed of full vectors, by the batch."""
+        return {b: self.seen(self._weights(b), STEPS, b) for b in self.batches}
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """One sample a step, and several where there is room for them."""
+        return (1, self.batch) if 1 < self.batch <= self.room else (1,)
+
+    @property
+    def room(self) -> int:
+        """Samples of a block."""
+        return self.d - self.rule.sizes.fixed - self.rule.sizes.moving
+
+    def blocks(self, batch: int) -> RuleBlocks:
+        """The chain by products, with blocks that end within the steps of a simulation."""
+        return RuleBlocks.of(self.rule, self.d, batch, "float32", self.replicas, min(5, self.room // batch))
+
+    def seen(self, kernel: Kernel, steps: int, seed: int) -> Seen:
+        """All that is observed after so many steps, less the start."""
+        keys = jnp.asarray(replica_keys(self.seed, seed, 0, self.replicas))
+        begun, ended = jax.device_get(_ends(kernel, self.start, keys, jnp.asarray(steps)))
+        return {name: (ended[name] - begun[name]).reshape(-1, self.replicas) for name in ended}
+
+    def _weights(self, batch: int) -> RuleWeights:
+        return RuleWeights.of(self.rule, self.d, batch, "float32", self.replicas, max(1, 4 // batch))
+
+
+@eqx.filter_jit
+def _ends(kernel: Kernel, start: Overlaps, keys: Array, steps: Array) -> Any:
+    state = kernel.init(start, keys)
+    return kernel.observe(state), kernel.observe(kernel.advance(state, steps))
+
+
+def broken_laws(trial: RuleTrial) -> list[str]:
+    """A line for every law of a rule that does not hold: `lanes`, `blocks`, `step`, `moments`."""
+    return [f"{law.__name__.removeprefix('_')}: {said}" for law in LAWS for said in law(trial)]
+
+
+def _lanes(trial: RuleTrial) -> Iterator[str]:
+    """The unrolled chain has the law of the full vectors."""
+    if max(trial.rule.sizes.fixed, trial.rule.sizes.moving) <= WIDEST_LANES:
+        kernel = RuleLanes.of(trial.rule, trial.d, 1.0, "float32", trial.replicas)
+        yield from _apart("the unrolled chain", trial.seen(kernel, STEPS, 11), trial.weights[1])
+
+
+def _blocks(trial: RuleTrial) -> Iterator[str]:
+    """The chain by products has the law of the full vectors."""
+    for b in trial.batches:
+        name = f"the chain by products at batch {b}"
+        yield from _apart(name, trial.seen(trial.blocks(b), STEPS, 20 + b), trial.weights[b])
+
+
+def _apart(name: str, chain: Seen, weights: Seen) -> Iterator[str]:
+    """What differs, in words: the mean or the variance of each observable."""
+    for key, one in chain.items():
+        other = weights[key]
+        for what, of in (("mean", lambda x: x), ("variance", lambda x: (x - x.mean(axis=1, keepdims=True)) ** 2)):
+            left, right = of(one), of(other)
+            error = np.sqrt((left.var(axis=1) + right.var(axis=1)) / left.shape[1])
+            away = np.abs(left.mean(axis=1) - right.mean(axis=1)) / (error + ROUNDING)
+            if not (away < WORST).all():
+                yield f"the {what} of {key} differs by {_worst(away)} errors between {name} and full vectors"
+
+
+def _step(trial: RuleTrial) -> Iterator[str]:
+    """One step of the chain has the mean that the ODE is made of."""
+    rule = trial.rule
+    # Of a batch that is used again the ODE leaves out what its other samples do to a field, of order 1/d.
+    for b in trial.batches if rule.visits == 1 else (1,):
+        kernel = RuleBlocks.of(rule, trial.d, b, "float64", trial.replicas, 1)
+        moved, expected = trial.seen(kernel, 1, 30 + b), _mean_step(trial, b)
+        for name, value in moved.items():
+            error = value.std(axis=1) / trial.replicas**0.5 + ROUNDING
+            away = np.abs(value.mean(axis=1) - expected[name].ravel()) / error
+            if not (away < WORST).all():
+                yield f"one step at batch {b} moves {name} in the mean by what is {_worst(away)} errors from the ODE"
+
+
+def _mean_step(trial: RuleTrial, batch: int) -> dict[str, np.ndarray]:
+    """What one step adds in the mean to all that is observed, to first order in it."""
+    curve, P, point = _curve(trial, batch)
+    step = curve.step(P, point)
+
+    def seen(*parts: Array) -> Any:
+        return trial.rule.observe(P, *parts)
+
+    here = (point.M, point.Q, point.numbers)
+    there = tuple(a + b for a, b in zip(here, (step.M, step.Q, step.numbers), strict=True))
+    begun, ended = jax.device_get((seen(*here), seen(*there)))
+    return {name: np.asarray(ended[name] - begun[name]) for name in ended}
+
+
+def _curve(trial: RuleTrial, batch: int) -> tuple[MeanStep, Float[Array, "k k"], Point]:
+    """The mean step over points, also where there are closed forms."""
+    normals = Normals.of(trial.rule, POINTS_LOG2)
+    dt, d = (jnp.asarray(number, jnp.float64) for number in (1.0, trial.d))
+    curve = MeanStep(trial.rule, dt, d, normals, batch=batch, rtol=1e-8, atol=1e-10)
+    return curve, *curve.begin(jax.tree.map(lambda part: part[0], trial.start))
+
+
+def _moments(trial: RuleTrial) -> Iterator[str]:
+    """Closed forms are the averages of the step; `squares` with |x|^2/d or, its leading part, without."""
+    rule, rng = trial.rule, np.random.default_rng(trial.seed)
+    if not is_closed(rule):
+        return
+    curve, P, point = _curve(trial, 1)
+    z, own = (jnp.asarray(rng.normal(size=(2**17, n))) for n in (curve.normals.z.shape[1], rule.sizes.normals))  # type: ignore[union-attr]
+    sampled, leading = _sampled(curve, P, point, Normals(z, own))
+    closed = rule.moments(P, point.M, point.Q, point.numbers, point.time)
+    assert closed is not None
+    for name in Moments._fields:
+        value, (mean, error) = np.asarray(getattr(closed, name)), getattr(sampled, name)
+        low, high = (np.minimum(mean, leading), np.maximum(mean, leading)) if name == "squares" else (mean, mean)
+        away = np.maximum(low - value, value - high) / (error + ROUNDING * np.abs(mean).max(initial=1e-9))
+        if not (away < WORST).all():
+            yield f"`moments` gives {name} that are {_worst(away)} errors from the average of `step`"
+
+
+def _sampled(curve: MeanStep, P: Array, point: Point, normals: Normals) -> tuple[Any, np.ndarray]:
+    """Mean and error of all moments over normals, and of E[K_a K_b] the mean."""
+    k, count = len(P), len(normals.z)
+    root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
+    fields = normals.z @ root.T
+    length = jnp.sum(normals.z**2, axis=1) + (curve.d - normals.z.shape[1])
+    kicks, moves = curve.kicks(normals, fields[:, :k], fields[:, k:], length, point)
+
+    def mean(samples: Array) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(samples.mean(axis=0)), np.asarray(samples.std(axis=0)) / count**0.5
+
+    pairs = kicks[:, :, None] * kicks[:, None, :]
+    sampled = Moments(
+        *(mean(kicks[:, :, None] * part[:, None, :]) for part in (fields[:, :k], fields[:, k:])),  # type: ignore[arg-type]
+        squares=mean(pairs * length[:, None, None] / curve.d),  # type: ignore[arg-type]
+        numbers=mean(moves),  # type: ignore[arg-type]
+    )
+    return sampled, mean(pairs)[0]
+
+
+LAWS: tuple[Callable[[RuleTrial], Iterator[str]], ...] = (_lanes, _blocks, _step, _moments)
+"""Each says what is wrong, in words."""
+
+
+def _worst(away: Float[np.ndarray, "..."]) -> str:
+    return f"{np.max(away):.1f}"

@@ -1,0 +1,105 @@
+"""Predicted fluctuations of rules: every standard deviation against the chain, and where there is no prediction."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgdsim.ensemble.random import replica_keys
+from sgdsim.errors import ArgumentError
+from sgdsim.rules.fluctuations import check_fluctuations, predict_spread
+from sgdsim.rules.lanes import RuleLanes
+from sgdsim.rules.mean_step import MeanStep
+from sgdsim.rules.step_noise import StepNoise
+from sgdsim.rules.wrapped import Decay, Momentum, Spherical
+from tests.rules.nets import START, Net, Slowing, line, net
+
+d, REPLICAS, TIMES = 1000, 2**13, np.array([0.4, 1.5])
+RULES = {
+    "closed forms, a number": line(rate=1.2 / d),
+    "points, velocities, numbers, time": Slowing(Momentum(Decay(net(1.0 / d), 0.5 / d), 0.6), 1 / d),
+}
+ONE = jax.tree.map(lambda part: part[0], START)
+
+
+def curve_of(rule, d=d):
+    return MeanStep.of(rule, d, 1 / d, 1, 1e-8, 1e-11, 13)
+
+
+@jax.jit
+def observed(kernel, keys, counts):
+    def to(state, count):
+        state = kernel.advance(state, count)
+        return state, kernel.observe(state)
+
+    return jax.lax.scan(to, kernel.init(START, keys), counts)[1]
+
+
+def worst(rule):
+    """The largest |z| of a variance, of what is predicted and of 1.05 times its root."""
+    spread = predict_spread(curve_of(rule), ("M", "Q"), ONE, TIMES)
+    kernel = RuleLanes.of(rule, d, 1 / d, "float32", REPLICAS)
+    counts = jnp.asarray(np.diff(np.rint(TIMES * d).astype(int), prepend=0))
+    seen = observed(kernel, jnp.asarray(replica_keys(1, 0, 0, REPLICAS)), counts)
+    scores = []
+    for name, predicted in spread.std.items():
+        x = np.asarray(seen[name])
+        squares = (x - x.mean(axis=-1, keepdims=True)) ** 2
+        error = squares.std(axis=-1) / REPLICAS**0.5
+        away = [np.abs(squares.mean(axis=-1) - (scale * predicted) ** 2) / error for scale in (1.0, 1.05)]
+        scores.append([float(score.max()) for score in away])
+    return np.max(scores, axis=0)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_standard_deviation_is_as_predicted(name):
+    """Within 4.5 errors; one that is off by 5 % is seen."""
+    right, wrong = worst(RULES[name])
+    assert right < 4.5
+    assert wrong > 4.5
+
+
+def test_a_step_of_a_batch_has_the_predicted_covariance():
+    """d = 12, where the length of x is felt: without its variance, or with another batch, the covariance is another."""
+    rule = line(rate=0.3)
+    curve = MeanStep.of(rule, 12, 1.0, 1, 1e-8, 1e-11, 13)
+    P, point = curve.begin(ONE)
+    noise = np.asarray(jax.jit(StepNoise.of(curve))(P, point))
+    kernel = RuleLanes.of(rule, 12, 1.0, "float32", 2**16)
+    state = kernel.init(START, jnp.asarray(replica_keys(2, 0, 0, 2**16)))
+    end = kernel.observe(jax.jit(kernel.advance)(state, jnp.asarray(1)))
+    row, column = np.triu_indices(3)
+    entries = np.concatenate(
+        [np.asarray(end["M"]).reshape(6, -1), np.asarray(end["Q"])[row, column], end["offset"][None]]
+    )
+    centred = entries - entries.mean(axis=1, keepdims=True)
+    pairs = centred[:, None] * centred[None]
+    away = np.abs(pairs.mean(axis=-1) - noise) / (pairs.std(axis=-1) / 2**8 + 1e-9)
+    assert away.max() < 4.5
+    short = np.asarray(jax.jit(StepNoise.of(MeanStep.of(rule, 6, 1.0, 1, 1e-8, 1e-11, 13)))(P, point))
+    assert (np.abs(short - noise) / (pairs.std(axis=-1) / 2**8 + 1e-9)).max() > 10
+
+
+def test_it_is_not_offered_where_it_does_not_hold():
+    class Jumping(Net):
+        def step(self, at):
+            move = super().step(at)
+            return move._replace(slopes=at.moving.map(lambda field: jnp.where(field > 0, 1.0, 0.0)))
+
+    class Sorted(Net):
+        """Its label jumps, which does not depend on the means."""
+
+        def step(self, at):
+            return super().step(at._replace(fixed=at.fixed.map(jnp.sign)))
+
+    check_fluctuations(Sorted(0.02, net().teacher), d)
+    check_fluctuations(Spherical(line()), d)
+    with pytest.raises(ArgumentError, match=r"be false where a step jumps in its fields \(by `gt`\)"):
+        check_fluctuations(Jumping(0.02, net().teacher), d)
+    with pytest.raises(ArgumentError, match="be false for d < 5, the number of fixed and moving vectors"):
+        check_fluctuations(net(), 4)
+    wide = net()
+    for _ in range(4):
+        wide = Momentum(wide, 0.5)
+    with pytest.raises(ArgumentError, match=r"more than 400 independent entries \(here 1275\)"):
+        check_fluctuations(wide, d)

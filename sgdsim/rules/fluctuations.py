@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jaxtyping import Array, Float
 
 from sgdsim.contracts import Spread
@@ -43,7 +43,7 @@ def check_fluctuations(rule: Rule, d: int) -> None:
     if d < k + n:
         must = f"be false for d < {k + n}, the number of fixed and moving vectors"
         raise ArgumentError("fluctuations", must, True, f"{alone}, or raise d.")
-    jump = None if is_closed(rule) else next((name for name in _operations(_traced(rule)) if name in JUMPS), None)
+    jump = None if is_closed(rule) else _jump(rule)
     if jump is not None:
         must = f"be false where a step jumps in its fields (by `{jump}`) and its averages are taken over points"
         raise ArgumentError("fluctuations", must, True, f"{alone}, or give the rule `moments` in closed form.")
@@ -154,27 +154,39 @@ def _point(curve: MeanStep, entries: Float[Array, " entries"], time: Float[Array
     return point_of(entries, sizes.moving, sizes.fixed, time)
 
 
-def _traced(rule: Rule) -> Jaxpr:
-    """A step of one sample as a function of what follows the means; fixed fields do not, so that they may jump."""
+def _jump(rule: Rule) -> str | None:
+    """An operation of a step that jumps as the means move; fixed fields do not follow them, so that they may jump."""
     sizes = rule.sizes
-    fixed, normals, time = (jnp.full((1, 1, width), 0.5) for width in (sizes.fixed, sizes.normals, 1))
 
-    def step(moving: Float[Array, "1 1 n"], numbers: Float[Array, "1 1 q"]) -> Any:
-        units = (UnitArray(part) for part in (fixed, moving, normals, numbers))
-        move = in_arrays(rule, jnp.float64).step(Sample(*units, time[..., 0]))
+    def step(*parts: Float[Array, "1 1 units"]) -> Any:
+        moving, numbers, fixed, normals, time = parts
+        at = Sample(*(UnitArray(part) for part in (fixed, moving, normals, numbers)), time[..., 0])
+        move = in_arrays(rule, jnp.float64).step(at)
         return move.error, values_of(move.slopes * move.error)
 
-    shapes = [jax.ShapeDtypeStruct((1, 1, width), jnp.float64) for width in (sizes.moving, sizes.numbers)]
-    return jax.make_jaxpr(step)(*shapes).jaxpr
+    widths = (sizes.moving, sizes.numbers, sizes.fixed, sizes.normals, 1)
+    shapes = [jax.ShapeDtypeStruct((1, 1, width), jnp.float64) for width in widths]
+    return next(
+        (name for name in _operations(jax.make_jaxpr(step)(*shapes).jaxpr, [True, True]) if name in JUMPS), None
+    )
 
 
-def _operations(jaxpr: Jaxpr) -> Iterator[str]:
-    """The names of all operations, those of functions within too."""
+def _operations(jaxpr: Jaxpr, follow: Sequence[bool]) -> Iterator[str]:
+    """The names of all operations on what follows the arguments marked so, the first ones, in functions within too."""
+    marked = {var for var, marked in zip(jaxpr.invars, follow, strict=False) if marked}
     for equation in jaxpr.eqns:
+        places = [not isinstance(atom, Literal) and atom in marked for atom in equation.invars]
+        if not any(places):
+            continue
         yield equation.primitive.name
-        for value in equation.params.values():
-            for inner in value if isinstance(value, tuple | list) else (value,):
-                if isinstance(inner, ClosedJaxpr):
-                    yield from _operations(inner.jaxpr)
-                elif isinstance(inner, Jaxpr):
-                    yield from _operations(inner)
+        marked.update(equation.outvars)
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr):
+            if _is_jaxpr(inner):
+                body = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
+                # A function that takes other arguments than its call, as a loop's does, is taken to see them all.
+                alike = len(body.invars) == len(places)
+                yield from _operations(body, places if alike else [True] * len(body.invars))
+
+
+def _is_jaxpr(value: Any) -> bool:
+    return isinstance(value, ClosedJaxpr | Jaxpr)

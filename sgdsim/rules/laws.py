@@ -119,8 +119,7 @@ def _step(trial: RuleTrial) -> Iterator[str]:
     rule = trial.rule
     # Of a batch that is used again the ODE leaves out what its other samples do to a field, of order 1/d.
     for b in trial.batches if rule.visits == 1 else (1,):
-        kernel = RuleBlocks.of(rule, trial.d, b, "float64", trial.replicas, 1)
-        moved, expected = trial.seen(kernel, 1, 30 + b), _mean_step(trial, b)
+        moved, expected = trial.seen(trial.blocks(b), 1, 30 + b), _mean_step(trial, b)
         for name, value in moved.items():
             error = value.std(axis=1) / trial.replicas**0.5 + ROUNDING
             away = np.abs(value.mean(axis=1) - expected[name].ravel()) / error
@@ -130,16 +129,16 @@ def _step(trial: RuleTrial) -> Iterator[str]:
 
 def _mean_step(trial: RuleTrial, batch: int) -> dict[str, np.ndarray]:
     """What one step adds in the mean to all that is observed, to first order in it."""
-    curve, P, point = _curve(trial, batch)
+    begun, ended = jax.device_get(_before_and_after(*_curve(trial, batch)))
+    return {name: np.asarray(ended[name] - begun[name]) for name in ended}
+
+
+@eqx.filter_jit
+def _before_and_after(curve: MeanStep, P: Float[Array, "k k"], point: Point) -> Any:
     step = curve.step(P, point)
-
-    def seen(*parts: Array) -> Any:
-        return trial.rule.observe(P, *parts)
-
     here = (point.M, point.Q, point.numbers)
     there = tuple(a + b for a, b in zip(here, (step.M, step.Q, step.numbers), strict=True))
-    begun, ended = jax.device_get((seen(*here), seen(*there)))
-    return {name: np.asarray(ended[name] - begun[name]) for name in ended}
+    return curve.rule.observe(P, *here), curve.rule.observe(P, *there)
 
 
 def _curve(trial: RuleTrial, batch: int) -> tuple[MeanStep, Float[Array, "k k"], Point]:
@@ -156,36 +155,33 @@ def _moments(trial: RuleTrial) -> Iterator[str]:
     if not is_closed(rule):
         return
     curve, P, point = _curve(trial, 1)
-    z, own = (jnp.asarray(rng.normal(size=(2**17, n))) for n in (curve.normals.z.shape[1], rule.sizes.normals))  # type: ignore[union-attr]
-    sampled, leading = _sampled(curve, P, point, Normals(z, own))
-    closed = rule.moments(P, point.M, point.Q, point.numbers, point.time)
-    assert closed is not None
+    z, own = (jnp.asarray(rng.normal(size=(2**17, n))) for n in (len(P) + len(point.Q), rule.sizes.normals))
+    closed, means, errors, leading = jax.device_get(_closed_and_sampled(curve, P, point, Normals(z, own)))
     for name in Moments._fields:
-        value, (mean, error) = np.asarray(getattr(closed, name)), getattr(sampled, name)
+        value, mean, error = (np.asarray(getattr(part, name)) for part in (closed, means, errors))
         low, high = (np.minimum(mean, leading), np.maximum(mean, leading)) if name == "squares" else (mean, mean)
         away = np.maximum(low - value, value - high) / (error + ROUNDING * np.abs(mean).max(initial=1e-9))
         if not (away < WORST).all():
             yield f"`moments` gives {name} that are {_worst(away)} errors from the average of `step`"
 
 
-def _sampled(curve: MeanStep, P: Array, point: Point, normals: Normals) -> tuple[Any, np.ndarray]:
-    """Mean and error of all moments over normals, and of E[K_a K_b] the mean."""
+@eqx.filter_jit
+def _closed_and_sampled(
+    curve: MeanStep, P: Float[Array, "k k"], point: Point, normals: Normals
+) -> tuple[Moments | None, Moments, Moments, Float[Array, "n n"]]:
+    """Moments in closed form; mean and error of them over normals; and of E[K_a K_b] the mean."""
     k, count = len(P), len(normals.z)
     root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
     fields = normals.z @ root.T
     length = jnp.sum(normals.z**2, axis=1) + (curve.d - normals.z.shape[1])
     kicks, moves = curve.kicks(normals, fields[:, :k], fields[:, k:], length, point)
-
-    def mean(samples: Array) -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(samples.mean(axis=0)), np.asarray(samples.std(axis=0)) / count**0.5
-
     pairs = kicks[:, :, None] * kicks[:, None, :]
-    sampled = Moments(
-        *(mean(kicks[:, :, None] * part[:, None, :]) for part in (fields[:, :k], fields[:, k:])),  # type: ignore[arg-type]
-        squares=mean(pairs * length[:, None, None] / curve.d),  # type: ignore[arg-type]
-        numbers=mean(moves),  # type: ignore[arg-type]
-    )
-    return sampled, mean(pairs)[0]
+    fixed, moving = (kicks[:, :, None] * part[:, None, :] for part in (fields[:, :k], fields[:, k:]))
+    samples = (fixed, moving, pairs * (length / curve.d)[:, None, None], moves)
+    means = Moments(*(jnp.mean(part, axis=0) for part in samples))
+    errors = Moments(*(jnp.std(part, axis=0) / count**0.5 for part in samples))
+    closed = curve.rule.moments(P, point.M, point.Q, point.numbers, point.time)
+    return closed, means, errors, jnp.mean(pairs, axis=0)
 
 
 LAWS: tuple[Callable[[RuleTrial], Iterator[str]], ...] = (_lanes, _blocks, _step, _moments)

@@ -83,9 +83,7 @@ def why_unfit(shape: LoopShape, dtype: Any) -> str | None:
         )
     loop = shape.kernel(xla_form).loop
     if (numbers := loop.whole + loop.constants) > ROOM:
-        return (
-            f"the fused form is for {ROOM} numbers of state and rule, which a thread has registers for, not {numbers}"
-        )
+        return f"a thread has registers for {ROOM} numbers of state and rule, not for {numbers}"
     return why_not(jax.local_devices()[0])
 
 

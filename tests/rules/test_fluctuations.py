@@ -1,5 +1,6 @@
 """Predicted fluctuations of rules: every standard deviation against the chain, and where there is no prediction."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,10 +65,10 @@ def test_a_step_of_a_batch_has_the_predicted_covariance():
     rule = line(rate=0.3)
     curve = MeanStep.of(rule, 12, 1.0, 1, 1e-8, 1e-11, 13)
     P, point = curve.begin(ONE)
-    noise = np.asarray(jax.jit(StepNoise.of(curve))(P, point))
+    noise = np.asarray(eqx.filter_jit(StepNoise.of(curve))(P, point))
     kernel = RuleLanes.of(rule, 12, 1.0, "float32", 2**16)
     state = kernel.init(START, jnp.asarray(replica_keys(2, 0, 0, 2**16)))
-    end = kernel.observe(jax.jit(kernel.advance)(state, jnp.asarray(1)))
+    end = kernel.observe(eqx.filter_jit(kernel.advance)(state, jnp.asarray(1)))
     row, column = np.triu_indices(3)
     entries = np.concatenate(
         [np.asarray(end["M"]).reshape(6, -1), np.asarray(end["Q"])[row, column], end["offset"][None]]
@@ -76,7 +77,7 @@ def test_a_step_of_a_batch_has_the_predicted_covariance():
     pairs = centred[:, None] * centred[None]
     away = np.abs(pairs.mean(axis=-1) - noise) / (pairs.std(axis=-1) / 2**8 + 1e-9)
     assert away.max() < 4.5
-    short = np.asarray(jax.jit(StepNoise.of(MeanStep.of(rule, 6, 1.0, 1, 1e-8, 1e-11, 13)))(P, point))
+    short = np.asarray(eqx.filter_jit(StepNoise.of(MeanStep.of(rule, 6, 1.0, 1, 1e-8, 1e-11, 13)))(P, point))
     assert (np.abs(short - noise) / (pairs.std(axis=-1) / 2**8 + 1e-9)).max() > 10
 
 

@@ -110,7 +110,7 @@ def keys_beside_identity(section: type[BaseModel]) -> set[str]:
     }
 
 
-def section_of_starts(kinds: Mapping[str, type]) -> type[RootModel[Any]]:
+def section_of_starts(kinds: Mapping[str, type]) -> type[BaseModel]:
     """The table whose `kind` chooses a class, which has to be written, and whose other keys are those of that class."""
     sections = []
     for kind, owner in kinds.items():
@@ -122,7 +122,7 @@ def section_of_starts(kinds: Mapping[str, type]) -> type[RootModel[Any]]:
 
         def build(self) -> Any:
             """The object. **Raises:** ArgumentError where the keys do not fit together."""
-            return self.root.build()
+            return self.root.build()  # type: ignore[union-attr]
 
     return Chosen
 

@@ -160,7 +160,7 @@ def _jump(rule: Rule) -> str | None:
 
     def step(*parts: Float[Array, "1 1 units"]) -> Any:
         moving, numbers, fixed, normals, time = parts
-        at = Sample(*(UnitArray(part) for part in (fixed, moving, normals, numbers)), time[..., 0])
+        at = Sample(UnitArray(fixed), UnitArray(moving), UnitArray(normals), UnitArray(numbers), time[..., 0])
         move = in_arrays(rule, jnp.float64).step(at)
         return move.error, values_of(move.slopes * move.error)
 

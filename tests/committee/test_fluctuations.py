@@ -1,5 +1,7 @@
 """Predicted fluctuations: of the linear equation, of their Jacobian, and against simulations."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -14,9 +16,11 @@ from sgdsim.committee.chain import Chain
 from sgdsim.committee.fluctuations import deviations
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import OverlapStart
 from sgdsim.committee.step_covariance import StepCovariance
+from sgdsim.committee.update import Update
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.times import linear_times, log_times
 from sgdsim.errors import ArgumentError
@@ -163,6 +167,39 @@ def test_it_is_not_offered_where_it_does_not_hold():
         TheorySection(kind="none", fluctuations=True).build()
     assert TheorySection(kind="limit", fluctuations=True).build() == LimitODE(fluctuations=True)
     assert ExactODE().spread(reference(), START, times) is None
+
+
+def test_a_second_layer_of_ones_has_the_spread_of_the_plain_network():
+    """By the theory of any rule, which shares with that of the plain network nothing but the linear equation."""
+    problem, times = reference(300, k=2, p=2, gamma0=2.0, noise=0.1, batch=3), np.array([0.5, 2.0])
+    plain, ones = (solve(one, START, times, theory=THEORY) for one in (problem, replace(problem, second=SecondLayer())))
+    for name in (*STD.values(), "sup_deviation_predicted"):
+        np.testing.assert_allclose(ones[name], plain[name], rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_a_trained_second_layer_has_the_predicted_spread():
+    """a and all else within 3 %; the error of a measured ratio is 0.6 %."""
+    layer = SecondLayer(a=[0.6, 1.5], gamma_a=1.5, a_star=[1.0, 1.8])
+    problem = replace(reference(1000, k=2, p=2, gamma0=2.0, noise=0.1), second=layer, update=Update(decay=0.2))
+    measured = measure(problem, [0.5, 2.0], 2**14)
+    for name in ("M", "Q", "a"):
+        assert float(np.abs(measured[f"{name}_std"] / measured[f"{name}_predicted_std"] - 1).max()) < 0.03, name
+    check_distances(measured)
+
+
+def test_beside_extras_it_is_offered_by_the_exact_theory_alone():
+    problem = replace(reference(), second=SecondLayer())
+    with pytest.raises(ArgumentError, match="`theory` must be exact or none beside second"):
+        LimitODE(fluctuations=True).check(problem)
+    THEORY.check(problem)
+    relu = replace(problem, activation=Relu(), update=Update(momentum=0.5))
+    with pytest.raises(ArgumentError, match="be false where a step jumps in its fields"):
+        THEORY.check(relu)
+    with pytest.raises(ArgumentError, match="more than 400 independent entries"):
+        THEORY.check(replace(reference(10**4, p=30), update=Update(momentum=0.5)))
+    with pytest.raises(ArgumentError, match="start of its own"):
+        THEORY.check_start(problem, OverlapStart(0.5, 1, per_replica=True))
 
 
 def measure(problem, times, replicas):

@@ -84,7 +84,7 @@ class Line(Rule):
         return {"M": M, "Q": Q, "offset": numbers[0]}
 
     def moments(self, P, M, Q, numbers, time):
-        t, o, b = self.teacher, self.outputs, numbers[0]
+        t, o, b = jnp.asarray(self.teacher), jnp.asarray(self.outputs), numbers[0]
         square = t @ P @ t - 2 * (o @ M @ t) + o @ Q @ o + 0.09 + b**2
         column = o[:, None]
         return Moments(

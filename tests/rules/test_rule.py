@@ -39,8 +39,8 @@ def found(rule, batch=1):
 @pytest.mark.parametrize(("name", "factor"), [(name, 1.02) for name in Moments._fields] + [("squares", -1.0)])
 def test_a_wrong_closed_form_is_noticed(name, factor):
     class Wrong(Line):
-        def moments(self, *where):
-            right = super().moments(*where)
+        def moments(self, P, M, Q, numbers, time):
+            right = super().moments(P, M, Q, numbers, time)
             return right._replace(**{name: factor * getattr(right, name)})
 
     with pytest.raises(BrokenContractError, match=f"^moments: `moments` gives {name} that are"):

@@ -59,7 +59,9 @@ class BlockInputs(eqx.Module):
         shapes = ((N, self.sizes.moving), (N, self.sizes.fixed), (N, self.sizes.normals), (N,), ((N + 1) // 2, N))
         sizes = [math.prod(shape) for shape in shapes]
         parts = jnp.split(block_normals(key, sum(sizes), self.dtype, pin), np.cumsum(sizes)[:-1], axis=1)
-        z_s, z_t, own, radial, off = (part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True))
+        z_s, z_t, own, radial, off = (
+            part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)
+        )
         diagonal = jnp.sqrt(self._chi_squares(radial, key))
         T = _below_diagonal(off, N) + diagonal[:, :, None] * jnp.eye(N, dtype=self.dtype)[None]
         return Frame(z_t, z_s, T, own)

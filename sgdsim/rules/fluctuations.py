@@ -158,7 +158,7 @@ def _jump(rule: Rule) -> str | None:
     """An operation of a step that jumps as the means move; fixed fields do not follow them, so that they may jump."""
     sizes = rule.sizes
 
-    def step(*parts: Float[Array, "1 1 units"]) -> Any:
+    def step(*parts: Array) -> Any:
         moving, numbers, fixed, normals, time = parts
         at = Sample(UnitArray(fixed), UnitArray(moving), UnitArray(normals), UnitArray(numbers), time[..., 0])
         move = in_arrays(rule, jnp.float64).step(at)

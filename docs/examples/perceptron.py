@@ -45,4 +45,5 @@ class Perceptron(RuleProblem):
         return PerceptronRule(self.eta / self.d)
 
 
-SYSTEM = rule_system(Perceptron, {"error": Variable("part of the data that is wrong", r"\epsilon")})
+VARIABLES = {"error": Variable("part of the data that is wrong", r"\epsilon")}
+SYSTEM = rule_system(Perceptron, VARIABLES, risk="error")

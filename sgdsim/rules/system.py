@@ -18,20 +18,21 @@ OVERLAPS = {
 """The variables M and Q."""
 
 
-def rule_system(problem: type[RuleProblem], variables: Mapping[str, Variable], **more: Any) -> System:
+def rule_system(problem: type[RuleProblem], variables: Mapping[str, Variable], *, risk: str, **more: Any) -> System:
     """The system of a class of problems, which carry it from then on: `own_system` of the class.
 
     The keys of [problem] are the parameters that the class declares. [start] is `explicit` or `overlap`, [simulator]
     `chain`, `weights` or `none`, [theory] `exact` or `none`.
 
-    - `variables`: all that the rule observes beside M and Q. The first without dims is taken for the risk.
-    - `more`: other fields of `System`, e.g. `figures` or `expected_slope`.
+    - `variables`: all that the rule observes beside M and Q. `risk`: see `System`.
+    - `more`: other fields of `System`, e.g. `figures` or `expectations`.
     """
     problem_section = section_of(problem)
     problem_section.words = TIME_WORDS
     system = System(
         name=problem.system,
         variables={**OVERLAPS, **variables},
+        risk=risk,
         problem_section=problem_section,
         start_section=section_of_starts({"overlap": AlignedRuleStart, "explicit": ExplicitRuleStart}),
         theory_section=section_of_kinds({"exact": RuleODE, "none": None}),

@@ -407,6 +407,9 @@ class System:
     """Figures of the report that are drawn for this system only."""
     expected_slope: Any = None
     """(quantity, against, list of problems) -> the slope theory predicts for a log-log fit, or None."""
+    rule_section: type[BaseModel] | None = None
+    """Of the table [rule], in systems whose update is chosen apart from the problem: its `apply` takes a problem and
+    returns the problem with this update. No key of it is one of [problem]."""
     slope_assumes: Any = None
     """(quantity, against, list of problems) -> what the expected slope takes for granted, in words, or None."""
     expected_onset: Any = None

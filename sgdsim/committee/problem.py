@@ -129,7 +129,8 @@ class Committee(Problem):
     @property
     def extras(self) -> tuple[str, ...]:
         """What the network has beyond the plain one, by the name of its argument."""
-        return tuple(name for name in ("second", "target", "update") if getattr(self, name) is not None)
+        own = {"second": self.second, "target": self.target, "update": self.update}
+        return tuple(name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
 
     @property
     def plain(self) -> bool:

@@ -9,7 +9,7 @@ from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import Region
-from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
+from sgdsim.committee.sections import ProblemSection, RuleSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.committee.wider import WiderStudent
 from sgdsim.contracts import System
 
@@ -78,6 +78,7 @@ SYSTEM = System(
     name="committee",
     variables=VARIABLES,
     problem_section=ProblemSection,
+    rule_section=RuleSection,
     start_section=StartSection,
     theory_section=TheorySection,
     simulator_section=SimulatorSection,

@@ -29,6 +29,11 @@ class Update:
     def __post_init__(self) -> None:
         check_fields(self)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is the plain step."""
+        return self == Update()
+
     def around(self, rule: Rule) -> Rule:
         """The rule with this update in place of the plain one; `rule.rate` is gamma/(p d)."""
         if self.decay:

@@ -1,4 +1,4 @@
-"""The field's words for keys of [problem], and which key each of them stands for here."""
+"""The field's words for keys of [problem] and [rule], and which key each of them stands for here."""
 
 from sgdsim.ensemble.section import TIME_WORDS
 
@@ -23,3 +23,11 @@ PROBLEM_WORDS = TIME_WORDS | {
     **dict.fromkeys(("nonlinearity", "activation_function", "act", "phi", "g"), "`activation`"),
 }
 SMOOTH = "any other smooth function is there from Python: activation = Custom(jnp.tanh)"
+
+RULE_WORDS = {
+    **dict.fromkeys(("weight_decay", "wd", "l2", "ridge", "lambda"), "`decay`"),
+    **dict.fromkeys(("beta", "beta1", "heavy_ball"), "`momentum`"),
+    "mu": "`momentum`, or in [problem] `mu`, the exponent of the batch",
+    **dict.fromkeys(("sphere", "normalize_weights", "fixed_norm"), "`spherical`"),
+    **dict.fromkeys(("reuses", "visits", "passes", "repeat"), "`reuse`"),
+}

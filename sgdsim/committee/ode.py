@@ -203,6 +203,9 @@ class OverlapODE(Theory):
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)
         if self.fluctuations:
             raise ArgumentError("fluctuations", f"be false beside {what}", True, "Ask for the theory alone.")
+        if problem.batch > 1 and problem.update is not None and problem.update.limits:
+            remedy = 'The length is that of the whole batch: take batch = 1, or the theory "none".'
+            raise ArgumentError("batch", "be 1 beside normalised or clip, for an ODE", problem.batch, remedy)
 
     def check_start(self, problem: Committee, start: Start) -> None:
         """Raises ArgumentError for fluctuations about a curve that is not the same for all replicas, or of many units.

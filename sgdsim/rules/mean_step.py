@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.contracts import Curve, Observables
 from sgdsim.ensemble.sobol import sobol_normals
+from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import Moments, Rule, Sample, in_arrays
@@ -31,6 +32,10 @@ from sgdsim.rules.units import UnitArray, values_of
 
 POINTS_LOG2 = 13
 """2^13 points of a scrambled Sobol sequence."""
+
+STIFF = 300.0
+"""Relaxation rate, in 1/t, from which the ODE is solved by an implicit method: an explicit one takes a step for every 3
+relaxation times, or so."""
 
 
 class Point(NamedTuple):
@@ -70,12 +75,20 @@ class MeanStep(Curve):
     batch: int = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
+    stiff: bool = eqx.field(static=True)
 
     @classmethod
     def of(cls, rule: Rule, d: int, dt: float, batch: int, rtol: float, atol: float, log2: int) -> "MeanStep":
-        """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points."""
+        """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points.
+
+        **Raises:** ArgumentError where the length of a whole batch's kick is limited: it depends on all samples at once.
+        """
+        if rule.limits and batch > 1:
+            remedy = "Take batches of one sample, or simulate without a theory."
+            raise ArgumentError("batch", "be 1 where lengths of gradients are limited, for an ODE", batch, remedy)
         numbers = (jnp.asarray(number, jnp.float64) for number in (dt, d))
-        curve = cls(rule, *numbers, normals=None, batch=batch, rtol=rtol, atol=atol)
+        stiff = rule.relaxation > STIFF * dt
+        curve = cls(rule, *numbers, normals=None, batch=batch, rtol=rtol, atol=atol, stiff=stiff)
         return (
             curve
             if _is_closed(rule)
@@ -90,7 +103,7 @@ class MeanStep(Curve):
         P, point = self.begin(initial)
         rate = self.rule.rate / self.dt
         first_step = 0.01 / (rate + rate * self.rule.rate * self.d)
-        path = integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol)
+        path = integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol, self.stiff)
         observe = jax.vmap(self.rule.observe, in_axes=(None, 0, 0, 0))
         return observe(P, path.M, path.Q, path.numbers)
 
@@ -165,7 +178,7 @@ class MeanStep(Curve):
             move = rule.step(Sample(seen[0], seen[1], seen[2], UnitArray(numbers), time))
             kicks = move.slopes * move.error
             if rule.limits:
-                kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None])
+                kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None], time)
             new = jnp.broadcast_to(values_of(kicks), (1, len(moving), n))[0]
             total = total + total @ D.T + new
             # The other samples of a batch pull on a field by O(1/sqrt(d)), at random: as little as the ODE leaves out.

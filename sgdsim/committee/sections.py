@@ -1,7 +1,6 @@
-"""The tables [problem], [rule], [start], [theory] and [simulator] of an experiment file about the committee."""
+"""The tables [problem], [start], [theory] and [simulator] of an experiment file about the committee."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, RootModel, model_validator
@@ -13,9 +12,8 @@ from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
-from sgdsim.committee.update import Update
 from sgdsim.committee.weights import Weights
-from sgdsim.committee.words import PROBLEM_WORDS, RULE_WORDS, SMOOTH
+from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
 from sgdsim.contracts import Start, Theory
 from sgdsim.ensemble.section import PartSection, section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
@@ -93,16 +91,6 @@ class ProblemSection(_Keys):
             if value > most:
                 raise ArgumentError(name, f"be at most {most}", value)
         return problem
-
-
-class RuleSection(section_of(Update)):
-    """[rule]: how the weights follow their gradients, where it is not the plain step."""
-
-    words: ClassVar[Mapping[str, str]] = RULE_WORDS
-
-    def apply(self, problem: Committee) -> Committee:
-        """The problem with this update. **Raises:** ArgumentError where it has none such."""
-        return replace(problem, update=self.build())
 
 
 def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:

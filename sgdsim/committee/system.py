@@ -8,8 +8,9 @@ from sgdsim.committee.chain import Chain
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.rule_section import RuleSection
 from sgdsim.committee.scaling import Region
-from sgdsim.committee.sections import ProblemSection, RuleSection, SimulatorSection, StartSection, TheorySection
+from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.committee.wider import WiderStudent
 from sgdsim.contracts import System
 

@@ -30,4 +30,10 @@ RULE_WORDS = {
     "mu": "`momentum`, or in [problem] `mu`, the exponent of the batch",
     **dict.fromkeys(("sphere", "normalize_weights", "fixed_norm"), "`spherical`"),
     **dict.fromkeys(("reuses", "visits", "passes", "repeat"), "`reuse`"),
+    **dict.fromkeys(("normalized", "normalise", "normalize"), "`normalised`"),
+    **dict.fromkeys(("clipping", "max_norm", "clip_norm", "gradient_clipping"), "`clip`"),
+    **dict.fromkeys(("averaging", "polyak", "ruppert", "swa"), "`average`"),
+    **dict.fromkeys(("decay_exponent", "power"), "`exponent`"),
+    **dict.fromkeys(("warmup", "warmup_steps"), "`warm_up`, a time"),
+    **dict.fromkeys(("T", "decay_steps", "horizon", "tau"), "`t0`, a time"),
 }

@@ -33,6 +33,10 @@ from sgdsim.rules.units import UnitArray, values_of
 POINTS_LOG2 = 13
 """2^13 points of a scrambled Sobol sequence."""
 
+POINTS_RTOL, POINTS_ATOL = 1e-6, 1e-9
+"""Least tolerances of the solver beside averages over points, which are right to 1e-4 at best: a step of a function with
+a kink, such as a clipped gradient, has kinks at every point, which a solver follows that is asked for more."""
+
 STIFF = 300.0
 """Relaxation rate, in 1/t, from which the ODE is solved by an implicit method: an explicit one takes a step for every 3
 relaxation times, or so."""
@@ -81,21 +85,16 @@ class MeanStep(Curve):
     def of(cls, rule: Rule, d: int, dt: float, batch: int, rtol: float, atol: float, log2: int) -> "MeanStep":
         """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points.
 
-        **Raises:** ArgumentError where the length of a whole batch's kick is limited: it depends on all samples at once.
+        **Raises:** ArgumentError where the length of a whole batch's kick is limited: it depends on all of it.
         """
         if rule.limits and batch > 1:
             remedy = "Take batches of one sample, or simulate without a theory."
             raise ArgumentError("batch", "be 1 where lengths of gradients are limited, for an ODE", batch, remedy)
         numbers = (jnp.asarray(number, jnp.float64) for number in (dt, d))
-        stiff = rule.relaxation > STIFF * dt
-        curve = cls(rule, *numbers, normals=None, batch=batch, rtol=rtol, atol=atol, stiff=stiff)
-        return (
-            curve
-            if _is_closed(rule)
-            else eqx.tree_at(
-                lambda curve: curve.normals, curve, Normals.of(rule, log2), is_leaf=lambda leaf: leaf is None
-            )
-        )
+        normals = None if _is_closed(rule) else Normals.of(rule, log2)
+        if normals is not None:
+            rtol, atol = max(rtol, POINTS_RTOL), max(atol, POINTS_ATOL)
+        return cls(rule, *numbers, normals, batch, rtol, atol, stiff=rule.relaxation > STIFF * dt)
 
     def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """What the rule observes at increasing times >= 0, from `initial` at 0; NaN from where the solver stopped."""

@@ -348,9 +348,8 @@ def test_the_update_is_a_table_of_its_own(load):
     plain, fixed = load(LEAST), load(LEAST, "rule.momentum=0.5", "rule.decay=0.1")
     assert "rule" not in plain.resolved
     assert plain.cells[0].problem.update is None
-    assert fixed.resolved["rule"] == {"decay": 0.1, "momentum": 0.5} | {
-        name: default for name, default in vars(Update()).items() if name not in ("decay", "momentum")
-    }
+    schedule = {"schedule": "constant", "scheduled": "both"}
+    assert fixed.resolved["rule"] == vars(Update()) | schedule | {"decay": 0.1, "momentum": 0.5}
     assert list(fixed.resolved)[:4] == ["title", "system", "problem", "rule"]
     assert fixed.cells[0].problem.update == Update(decay=0.1, momentum=0.5)
     assert differing_keys(plain.resolved, fixed.resolved)[0].startswith("rule.")

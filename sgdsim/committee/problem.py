@@ -60,8 +60,8 @@ class Committee(Problem):
     second: SecondLayer | None = eqx.field(static=True, default=None)
     target: Target | None = None
     update: Update | None = eqx.field(static=True, default=None)
-    schedule: Schedule | None = None
-    schedule_a: Schedule | None = None
+    schedule: Any = None
+    schedule_a: Any = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:

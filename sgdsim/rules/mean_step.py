@@ -34,8 +34,8 @@ POINTS_LOG2 = 13
 """2^13 points of a scrambled Sobol sequence."""
 
 POINTS_RTOL, POINTS_ATOL = 1e-6, 1e-9
-"""Least tolerances of the solver beside averages over points, which are right to 1e-4 at best: a step of a function with
-a kink, such as a clipped gradient, has kinks at every point, which a solver follows that is asked for more."""
+"""Least tolerances of the solver beside averages over points, which are right to 1e-4 at best: the average of a step
+with a kink, such as a clipped gradient, has a kink at every point, and a solver would follow them all."""
 
 STIFF = 300.0
 """Relaxation rate, in 1/t, from which the ODE is solved by an implicit method: an explicit one takes a step for every 3

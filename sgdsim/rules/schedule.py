@@ -137,8 +137,6 @@ class Function(Schedule):
     function: Callable[[Any], Any] = eqx.field(static=True)
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        if not callable(function) or isinstance(function, type):
-            raise ArgumentError("schedule", "be a Schedule, or a function of t", function)
         given = jax.ShapeDtypeStruct((3, 2), np.float32)
         try:
             made = jax.eval_shape(function, given)
@@ -161,7 +159,11 @@ class Function(Schedule):
 
 def as_schedule(given: Any) -> Schedule:
     """A schedule as it is, and a function as one. **Raises:** ArgumentError for anything else."""
-    return given if isinstance(given, Schedule) else Function(given)
+    if isinstance(given, Schedule):
+        return given
+    if not callable(given) or isinstance(given, type):
+        raise ArgumentError("schedule", "be a Schedule, or a function of t", given)
+    return Function(given)
 
 
 class Timed(Wrapped):

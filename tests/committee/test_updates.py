@@ -109,9 +109,8 @@ def test_steps_by_hand(name):
     keys = jnp.asarray(replica_keys(3, 0, 0, 1))
     state = kernel.init(START.draw(net, np.random.default_rng(0), 1), keys)
     samples, rows = STEPS * net.batch, state.W.shape[1]
-    drawn = xla_inputs(
-        fold((keys[0], keys[1]), state.step), state.W, state.teacher, samples, Pin.of(STEPS, state.W.dtype)
-    )
+    key, pin = fold((keys[0], keys[1]), state.step), Pin.of(jnp.asarray(STEPS), state.W.dtype)
+    drawn = xla_inputs(key, state.W, state.teacher, samples, pin)
     only = jnp.zeros((1, samples, samples, rows)).at[0, np.arange(samples), np.arange(samples), 0].set(1)
     X = np.array([np.asarray(drawn.moved(only[:, s]) - state.W)[0, 0] for s in range(samples)])
     hand = Hand(net, np.asarray(state.W[0, :2]), np.asarray(state.teacher[0])).run(X, np.asarray(drawn.zeta)[0])
@@ -148,7 +147,7 @@ def test_closed_averages_survive(name):
     point = Point(*map(jnp.asarray, (M, Q, numbers, 1.3)))
     closed, averaged = (one.moments(jnp.asarray(P), point) for one in (curve, points))
     for one, other in zip(closed, averaged, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(other).max())
+        np.testing.assert_allclose(one, other, atol=5e-3 * np.abs(other).max())
 
 
 def test_schedules():

@@ -184,6 +184,11 @@ class Committee(Problem):
         """c = gamma/(p d): the size of one step's change of M."""
         return self.gamma / (self.p * self.d)
 
+    @property
+    def effective_gamma(self) -> float:
+        """gamma/(1 - mu): that of plain SGD which, to leading order in 1/d, does what this one does with its momentum."""
+        return self.gamma if self.update is None else self.gamma / self.update.gap(self.d)
+
     def scale(self, steps: int) -> float:
         """What Q gains in so many steps where nothing holds it back: (gamma/p)^2 (1 + noise)/d in each.
 
@@ -222,7 +227,7 @@ class Committee(Problem):
         """Constants, realised exponents and time scale, by name.
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
-        the theorem's factor beside sqrt(dt).
+        the theorem's factor beside sqrt(dt), and `memory` = 1/(1 - mu) the steps for which a velocity lasts.
         """
         scaling = self.scaling
         # theta stands beside the exponents that it is the sum of.
@@ -232,7 +237,7 @@ class Committee(Problem):
             "activation": self.activation.name,
             **({} if self.target is None else {"target": self.target.name}),
             **({} if self.second is None else given(self.second)),
-            **({} if self.update is None else given(self.update)),
+            **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             **exponents,
             **given(scaling),

@@ -27,7 +27,7 @@ class Update:
 
         correlation    g_i with y in place of y - f: SGD on the loss -y f; of the second layer too
         decay          w_i <- (1 - gamma decay/(p d)) w_i + g_i; the second layer does not decay
-        spherical      w_i <- sqrt(d) (w_i + g_i)/|w_i + g_i|
+        spherical      w_i <- sqrt(d) (w_i + g_i)/|w_i + g_i|, and at t = 0 w_i <- sqrt(d) w_i/|w_i|
         clip           g_i <- g_i min(1, clip/|grad|), |grad| = |g|/gamma with |g|^2 = sum_i |g_i|^2 over all units
         normalised     g_i <- gamma g_i/|g|
         momentum       u_i <- mu u_i + g_i,    w_i <- w_i + u_i,    u_i = 0 at t = 0; of the second layer too

@@ -128,11 +128,17 @@ class MeanStep(Curve):
         dQ = D @ point.Q + half @ D.T + cross + cross.T + rate**2 * self.d * moments.squares
         dM = D @ point.M + rate * moments.with_fixed
         if self.rule.rescales:
+            # Lengths are what they were set to up to the solver's error, and from there on g(Q) = 0: taken off, it does
+            # not pull them back within a step of SGD, which would make the ODE stiff.
             Q = point.Q + dQ
-            g = values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
+            g = self._rescaling(Q) - self._rescaling(point.Q)
             dM = dM + g[:, None] * (point.M + dM)
             dQ = dQ + (g[:, None] + g[None, :] + g[:, None] * g[None, :]) * Q
         return Point(dM, dQ, moments.numbers, jnp.zeros(()))
+
+    def _rescaling(self, Q: Float[Array, "n n"]) -> Float[Array, " n"]:
+        """Factors less one that set lengths."""
+        return values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
 
     def moments(self, P: Float[Array, "k k"], point: Point) -> Moments:
         """Those of a step's mean kick, in closed form or over points."""

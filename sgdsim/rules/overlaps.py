@@ -56,6 +56,12 @@ class Overlaps(eqx.Module):
         rows = xp.concat([self.Q, self.Q[..., :count, :]], axis=-2)
         return Overlaps(self.P, M, xp.concat([rows, rows[..., :count]], axis=-1))
 
+    def normalised(self) -> "Overlaps":
+        """Every student vector with the length |w|^2 = d."""
+        xp = self.P.__array_namespace__()
+        scale = 1 / xp.sqrt(xp.linalg.diagonal(self.Q))
+        return Overlaps(self.P, self.M * scale[..., None], self.Q * scale[..., None] * scale[..., None, :])
+
     def frame_weights(
         self, d: int
     ) -> tuple[Float[Array | np.ndarray, "*replicas k {d}"], Float[Array | np.ndarray, "*replicas p {d}"]]:

@@ -154,7 +154,10 @@ class Rule(eqx.Module):
         raise NotImplementedError
 
     def rescale(self, squares: Units) -> Units:
-        """Factors less one of the vectors after a step, from Q_aa = |v_a|^2/d then. Needs `rescales`."""
+        """Factors less one of the vectors after a step, from Q_aa = |v_a|^2/d then. Needs `rescales`.
+
+        `begin` hands over vectors whose lengths are set already: their factors are zero.
+        """
         raise NotImplementedError
 
     @abc.abstractmethod

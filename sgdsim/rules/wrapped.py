@@ -149,7 +149,12 @@ class Decay(Wrapped):
 
 
 class Spherical(Wrapped):
-    """w <- w/|w| sqrt(d) after every step, for every moving vector of the inner rule: all of them are weights."""
+    """w <- w/|w| sqrt(d) at t = 0 and after every step, for every moving vector of the inner rule, all weights."""
+
+    def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
+        """On the sphere."""
+        overlaps, numbers = self.inner.begin(initial)
+        return overlaps.normalised(), numbers
 
     @property
     def rescales(self) -> bool:

@@ -7,10 +7,12 @@ import pytest
 from scipy.special import erf
 
 from sgdsim.committee.chain import Chain
+from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import ExplicitStart
+from sgdsim.committee.system import expected_slope
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.inputs import xla_inputs
 from sgdsim.ensemble.pin import Pin
@@ -209,3 +211,46 @@ def test_time_is_counted_in_whole_steps():
     assert (still.m == state.m).all()
     assert (still.numbers[-1] == 199_990).all()
     assert (advance(kernel, still, jnp.asarray(20)).m != state.m).any()
+
+
+MEAN = {
+    "momentum": (Update(momentum=0.9, decay=0.1), 0.6, {}),
+    "sphere and clip": (Update(clip=0.15, spherical=True), 3.0, {}),
+    "average": (Update(average=True), 6.0, {"schedule": Power(0.02, 0.5)}),
+}
+
+
+@pytest.mark.parametrize("name", MEAN)
+def test_the_ode_is_the_mean_of_the_chain_at_a_million_dimensions(name):
+    """50,000 steps of 256 replicas, whose means know motions of the overlaps to some thousandths."""
+    update, gamma, more = MEAN[name]
+    net = problem(update, d=10**6, gamma=gamma, second=LAYER, **more)
+    start = START.draw(net, np.random.default_rng(0), 1)
+    one = jax.tree.map(lambda part: part[0], start)
+    theory = ExactODE().bind(net).solve(one, np.array([0.0, 0.05]))
+    kernel = Chain().bind(net, 512, 1.0)
+    state = kernel.init(start, jnp.asarray(replica_keys(1, 0, 0, kernel.lanes)))
+    state = jax.jit(lambda kernel, state: kernel.advance(state, jnp.asarray(50_000)))(kernel, state)
+    seen = kernel.observe(state)
+    assert set(seen) == set(theory)
+    for key, values in seen.items():
+        flat = np.asarray(values).reshape(-1, kernel.lanes)
+        begun, mean = (theory[key][i].ravel() for i in (0, 1))
+        error = flat.std(1) / kernel.lanes**0.5 + 1e-7  # lengths on a sphere have no spread
+        assert np.abs((flat.mean(1) - mean) / error).max() < 4.5, key
+        if key in ("M", "excess_risk"):
+            assert (np.abs(mean - begun) / error).max() > 100, key  # 2 % would show
+
+
+def test_expected_slopes():
+    def noisy(**more):
+        return [problem(second=None, noise=noise, **({"update": None} | more)) for noise in (0.01, 0.1)]
+
+    assert expected_slope("relaxation_time", "noise", noisy(schedule=Power(1.0, 0.5))) == 2.0
+    assert expected_slope("relaxation_time", "noise", noisy(schedule=Power(1.0, 0.0))) is None
+    assert expected_slope("excess_risk", "d", noisy(schedule=Power(1.0, 0.5))) is None
+    assert expected_slope("relaxation_time", "noise", noisy(update=Update(clip=0.1), schedule=Power(1.0, 0.5))) is None
+    matched = [problem(Update(momentum=mu), gamma=1 - mu, second=None) for mu in (0.0, 0.5, 0.9)]
+    assert expected_slope("excess_risk", "memory", matched) == 0.0
+    assert [net.parameters()["memory"] for net in matched] == pytest.approx([1, 2, 10])
+    assert expected_slope("excess_risk", "memory", [*matched, problem(Update(), gamma=2.0, second=None)]) is None

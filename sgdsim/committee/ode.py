@@ -41,8 +41,8 @@ RTOL, ATOL = (
     for kind in ("relative", "absolute")
 )
 LIMITED_LOG2 = 16
-"""2^16 points where lengths of gradients are limited: normalised, a gradient jumps where the error changes its sign. What
-2^13 give is off by 0.6 % of a velocity (measured)."""
+"""2^16 points where lengths of gradients are limited: normalised, a gradient jumps where the error changes its sign.
+What 2^13 give is off by 0.6 % of a velocity (measured)."""
 OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
 

@@ -186,7 +186,7 @@ class Committee(Problem):
 
     @property
     def effective_gamma(self) -> float:
-        """gamma/(1 - mu): that of plain SGD which, to leading order in 1/d, does what this one does with its momentum."""
+        """gamma/(1 - mu): that of plain SGD which to leading order in 1/d does the same without momentum mu."""
         return self.gamma if self.update is None else self.gamma / self.update.gap(self.d)
 
     def scale(self, steps: int) -> float:
@@ -208,18 +208,20 @@ class Committee(Problem):
 
     def cautions(self) -> list[str]:
         """A line where gamma is above the stable rule although the region learns, and one where steps are large."""
-        found, rate = [], self.gamma / self.p
+        found, gamma = [], self.effective_gamma
+        rate = gamma / self.p
+        with_momentum = "" if gamma == self.gamma else "/(1 - mu)"
         where = f"d = {self.d}, p = {self.p}, batch = {self.batch}, {self.activation.name}"
-        if self.region in (Region.GREEN, Region.BLUE) and self.gamma > self.stable_gamma:
+        if self.region in (Region.GREEN, Region.BLUE) and gamma > self.stable_gamma:
             found.append(
-                f"gamma = {self.gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
+                f"gamma{with_momentum} = {gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
                 "SGD may not learn, or its weights grow without bound."
             )
         drift, noise = rate / self.d, rate**2 / (self.batch * self.d)
         if self.region is not Region.RED and max(drift, noise) > LARGE:
             found.append(
-                f"Steps are large at gamma = {self.gamma:g}, {where}: A dt = {drift:.2g} (drift), B dt = {noise:.2g} "
-                f"(noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
+                f"Steps are large at gamma{with_momentum} = {gamma:g}, {where}: A dt = {drift:.2g} (drift), "
+                f"B dt = {noise:.2g} (noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
             )
         return found
 

@@ -58,37 +58,39 @@ class RuleSection(_Keys):
     @model_validator(mode="after")
     def _fill(self) -> "RuleSection":
         """Writes out the defaults of a schedule; what does not fit together is left for `apply` to refuse."""
-        for name, default in OF_KIND[self.schedule].items():
-            if getattr(self, name) is None:
+        for name, default in OF_KIND[self._key("schedule")].items():
+            if self._key(name) is None:
                 setattr(self, name, default)
         return self
 
+    def _key(self, name: str) -> Any:
+        return getattr(self, name)
+
     def apply(self, problem: Committee) -> Committee:
         """The problem with this update. **Raises:** ArgumentError where it has none such."""
-        first = self._schedule()
+        first, scheduled = self._schedule(), self._key("scheduled")
         trained = problem.second is not None and problem.second.gamma_a > 0
-        if self.scheduled != "both" and not trained:
+        if scheduled != "both" and not trained:
             remedy = "Leave it out, or train the second layer with gamma_a > 0."
-            raise ArgumentError("scheduled", 'be "both" where the second layer is not trained', self.scheduled, remedy)
+            raise ArgumentError("scheduled", 'be "both" where the second layer is not trained', scheduled, remedy)
         layers = {"both": (first, None), "first": (first, Constant()), "second": (Constant(), first)}
-        vectors, theta = layers[self.scheduled]
+        vectors, theta = layers[scheduled]
         return replace(problem, update=self.build(), schedule=vectors, schedule_a=theta)
 
     def _schedule(self) -> Schedule:
         """The schedule. **Raises:** ArgumentError where its keys are not those of its kind."""
-        own = OF_KIND[self.schedule]
-        for keys in OF_KIND.values():
-            for key in keys:
-                if key not in own and getattr(self, key) is not None:
-                    homes = " or ".join(f'"{kind}"' for kind, known in OF_KIND.items() if key in known)
-                    remedy = f"Remove it, or write schedule = {homes}."
-                    raise ArgumentError(
-                        key, f'not be given beside schedule = "{self.schedule}"', getattr(self, key), remedy
-                    )
-        given: dict[str, Any] = {key: getattr(self, key) for key in own}
-        for key, value in given.items():
-            if value is None:
-                remedy = f"Add it, e.g. `{key} = {type(self).model_fields[key].examples[0]}`."  # type: ignore[index]
-                raise ArgumentError(key, f'be given beside schedule = "{self.schedule}"', None, remedy)
-        found = SCHEDULES[self.schedule](**given)
-        return found if self.warm_up is None else WarmUp(self.warm_up, found)
+        chosen, warm_up = self._key("schedule"), self._key("warm_up")
+        self._check_keys(chosen)
+        found = SCHEDULES[chosen](**{key: self._key(key) for key in OF_KIND[chosen]})
+        return found if warm_up is None else WarmUp(warm_up, found)
+
+    def _check_keys(self, chosen: str) -> None:
+        beside, own = f'beside schedule = "{chosen}"', OF_KIND[chosen]
+        for key in {key: None for keys in OF_KIND.values() for key in keys}:
+            value = self._key(key)
+            if key not in own and value is not None:
+                homes = " or ".join(f'"{kind}"' for kind, known in OF_KIND.items() if key in known)
+                raise ArgumentError(key, f"not be given {beside}", value, f"Remove it, or write schedule = {homes}.")
+            if key in own and value is None:
+                example = (type(self).model_fields[key].examples or [""])[0]
+                raise ArgumentError(key, f"be given {beside}", None, f"Add it, e.g. `{key} = {example}`.")

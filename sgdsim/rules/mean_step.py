@@ -90,11 +90,11 @@ class MeanStep(Curve):
         if rule.limits and batch > 1:
             remedy = "Take batches of one sample, or simulate without a theory."
             raise ArgumentError("batch", "be 1 where lengths of gradients are limited, for an ODE", batch, remedy)
-        numbers = (jnp.asarray(number, jnp.float64) for number in (dt, d))
+        own_dt, own_d = (jnp.asarray(number, jnp.float64) for number in (dt, d))
         normals = None if _is_closed(rule) else Normals.of(rule, log2)
         if normals is not None:
             rtol, atol = max(rtol, POINTS_RTOL), max(atol, POINTS_ATOL)
-        return cls(rule, *numbers, normals, batch, rtol, atol, stiff=rule.relaxation > STIFF * dt)
+        return cls(rule, own_dt, own_d, normals, batch, rtol, atol, stiff=rule.relaxation > STIFF * dt)
 
     def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """What the rule observes at increasing times >= 0, from `initial` at 0; NaN from where the solver stopped."""

@@ -18,14 +18,15 @@ from sgdsim.parameters import Declared, Parameter, declared
 from sgdsim.systems import SYSTEMS, load_system
 
 PAGE = Path(__file__).with_suffix(".md")
-TABLES = ("problem", "start", "theory", "simulator")
+TABLES = ("problem", "rule", "start", "theory", "simulator")
 HEAD = """\
 # Parameters
 
 Written by `python docs/reference.py` from the declarations in `sgdsim/*/`; a test holds it to them.
 
-A key of a table [problem], [start], [theory] or [simulator] of an experiment file is the argument of the same name of
-the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and not in Python.
+A key of a table [problem], [rule], [start], [theory] or [simulator] of an experiment file is the argument of the same
+name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and not in
+Python.
 """
 COLUMNS = ("key", "symbol", "type", "range", "default", "what it is")
 KINDS: dict[Any, str] = {
@@ -48,7 +49,9 @@ def _system(system: System) -> str:
     parts = [f"## {system.name}\n"]
     python: dict[Declared, list[str]] = {}
     for name in TABLES:
-        section: type[BaseModel] = getattr(system, f"{name}_section")
+        section: type[BaseModel] | None = getattr(system, f"{name}_section")
+        if section is None:
+            continue
         for kind, one in (variants(section) or {"": section}).items():
             parts.append(f"### [{name}]" + (f' kind = "{kind}"' if kind else "") + f": {_summary(one)}\n")
             parts.append(_table(COLUMNS, _keys(one)))

@@ -43,6 +43,8 @@ def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> N
         steps = float(sum(cell.steps * cell.replicas for cell in cells))
         work = f"{steps:.3g} steps of SGD in all" if steps else "theory alone"
         parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in planned.parts.items() if seconds)
+        if chosen := experiment.resolved.get("rule"):
+            typer.echo("rule: " + ", ".join(f"{name} = {plain(value)}" for name, value in chosen.items()))
         typer.echo(f"{len(cells)} cells, {work}")
         typer.echo(f"about {duration(planned.first)} on this machine (an estimate): {parts}")
         typer.echo(f"about {duration(planned.again)} once its programs are compiled and kept")

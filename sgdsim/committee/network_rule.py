@@ -30,7 +30,8 @@ class NetworkRule(Rule):
         w_i <- w_i + (gamma/(p sqrt(d))) a_i sigma'(lambda_i) (y - f) x
         a_i <- a_i + (gamma_a/(p d)) sigma(lambda_i) (y - f)
 
-    `outputs` are the a_i at t = 0; where they are not `trained`, at all times.
+    `outputs` are the a_i at t = 0; where they are not `trained`, at all times. With `correlation` y stands in place of
+    y - f in both steps: SGD on the loss -y f.
     """
 
     k: int = eqx.field(static=True)
@@ -43,6 +44,7 @@ class NetworkRule(Rule):
     output_step: Any
     noise_root: Any
     time_step: Any
+    correlation: bool = eqx.field(static=True, default=False)
 
     @property
     def sizes(self) -> Sizes:
@@ -68,7 +70,9 @@ class NetworkRule(Rule):
         """error = y - f, slopes = a sigma'(lambda)."""
         a: Any = at.numbers if self.trained else self.outputs
         sigma = at.moving.map(self.activation.value)
-        error = self.target.value(at.fixed) - (sigma * a).mean() + self.noise_root * at.normals[0]
+        error = self.target.value(at.fixed) + self.noise_root * at.normals[0]
+        if not self.correlation:
+            error = error - (sigma * a).mean()
         slopes = at.moving.map(self.activation.derivative) * a
         return Move(error, slopes, sigma * error * self.output_step if self.trained else None)
 
@@ -98,7 +102,7 @@ class NetworkRule(Rule):
             return None
         a = numbers if self.trained else jnp.asarray(self.outputs)
         C, k, noise = averages.covariance(P, M, Q), self.k, self.noise_root**2
-        s = self._signs(a)
+        s = self._signs(jnp.zeros_like(a) if self.correlation else a)
         fields = a[:, None] * averages.with_fields(C, s, k, self.activation)
         squares = a[:, None] * averages.with_errors(C, s, k, noise, self.activation) * a[None, :]
         moved = self.output_step * averages.with_outputs(C, s, k, self.activation)

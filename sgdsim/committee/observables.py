@@ -10,6 +10,7 @@ VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
     "excess_risk": Variable("excess risk", r"\mathcal{E}"),
+    "excess_risk_average": Variable("excess risk of the averaged iterates", r"\bar{\mathcal{E}}"),
     "a": Variable("second layer of the student", "a", ("student",)),
 }
 

@@ -16,6 +16,7 @@ from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
+from sgdsim.rules.schedule import Constant, Schedule, as_schedule
 
 MAX_DIMENSION = 10**15
 """The largest input dimension: below 2^53, so that it is a number of every precision that counts it."""
@@ -34,8 +35,9 @@ class Committee(Problem):
         w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
 
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; a `target` takes the place of the
-    teacher's mean, see `Target`, and an `update` that of the plain step, see `Update`. `scaling` says how p, gamma and
-    batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    teacher's mean, see `Target`, and an `update` that of the plain step, see `Update`. A `schedule` s(t), or any
+    function of t, multiplies gamma and gamma_a, which may have one of its own, `schedule_a`. `scaling` says how p,
+    gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -58,6 +60,8 @@ class Committee(Problem):
     second: SecondLayer | None = eqx.field(static=True, default=None)
     target: Target | None = None
     update: Update | None = eqx.field(static=True, default=None)
+    schedule: Any = None
+    schedule_a: Any = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -86,6 +90,8 @@ class Committee(Problem):
         second: SecondLayer | None = None,
         target: Target | None = None,
         update: Update | None = None,
+        schedule: Any = None,
+        schedule_a: Any = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -113,6 +119,7 @@ class Committee(Problem):
         gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
         parts |= {"second": second, "target": target, "update": update}
+        parts |= {"schedule": schedule, "schedule_a": schedule_a}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     def _check_extras(self) -> None:
@@ -122,14 +129,35 @@ class Committee(Problem):
             raise ArgumentError("target", "be a Target of sgdsim.committee", self.target)
         if not isinstance(self.update, Update | None):
             raise ArgumentError("update", "be an Update", self.update, "Write Update(momentum=0.9).")
+        if self.update is not None:
+            self.update.gap(self.d)
         if self.second is not None:
             self.second.student(self.p)
             self.second.teacher(self.k)
+        self._check_schedules()
+
+    def _check_schedules(self) -> None:
+        for name in ("schedule", "schedule_a"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_schedule(getattr(self, name)))
+        if self.schedule_a is not None and (self.second is None or not self.second.gamma_a):
+            remedy = "Train it, with gamma_a > 0, or give `schedule` alone."
+            raise ArgumentError(
+                "schedule_a", "be left out where the second layer is not trained", self.schedule_a, remedy
+            )
+
+    @property
+    def schedules(self) -> tuple[Schedule, Schedule] | None:
+        """Those of both layers; None where both rates are constant."""
+        first = self.schedule or Constant()
+        both = (first, self.schedule_a or first)
+        return None if all(one.plain for one in both) else both
 
     @property
     def extras(self) -> tuple[str, ...]:
         """What the network has beyond the plain one, by the name of its argument."""
-        return tuple(name for name in ("second", "target", "update") if getattr(self, name) is not None)
+        own = {"second": self.second, "target": self.target, "update": self.update, "schedule": self.schedules}
+        return tuple(name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
 
     @property
     def plain(self) -> bool:
@@ -156,6 +184,11 @@ class Committee(Problem):
         """c = gamma/(p d): the size of one step's change of M."""
         return self.gamma / (self.p * self.d)
 
+    @property
+    def effective_gamma(self) -> float:
+        """gamma/(1 - mu): that of plain SGD which to leading order in 1/d does the same without momentum mu."""
+        return self.gamma if self.update is None else self.gamma / self.update.gap(self.d)
+
     def scale(self, steps: int) -> float:
         """What Q gains in so many steps where nothing holds it back: (gamma/p)^2 (1 + noise)/d in each.
 
@@ -175,18 +208,20 @@ class Committee(Problem):
 
     def cautions(self) -> list[str]:
         """A line where gamma is above the stable rule although the region learns, and one where steps are large."""
-        found, rate = [], self.gamma / self.p
+        found, gamma = [], self.effective_gamma
+        rate = gamma / self.p
+        with_momentum = "" if gamma == self.gamma else "/(1 - mu)"
         where = f"d = {self.d}, p = {self.p}, batch = {self.batch}, {self.activation.name}"
-        if self.region in (Region.GREEN, Region.BLUE) and self.gamma > self.stable_gamma:
+        if self.region in (Region.GREEN, Region.BLUE) and gamma > self.stable_gamma:
             found.append(
-                f"gamma = {self.gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
+                f"gamma{with_momentum} = {gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
                 "SGD may not learn, or its weights grow without bound."
             )
         drift, noise = rate / self.d, rate**2 / (self.batch * self.d)
         if self.region is not Region.RED and max(drift, noise) > LARGE:
             found.append(
-                f"Steps are large at gamma = {self.gamma:g}, {where}: A dt = {drift:.2g} (drift), B dt = {noise:.2g} "
-                f"(noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
+                f"Steps are large at gamma{with_momentum} = {gamma:g}, {where}: A dt = {drift:.2g} (drift), "
+                f"B dt = {noise:.2g} (noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
             )
         return found
 
@@ -194,7 +229,7 @@ class Committee(Problem):
         """Constants, realised exponents and time scale, by name.
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
-        the theorem's factor beside sqrt(dt).
+        the theorem's factor beside sqrt(dt), and `memory` = 1/(1 - mu) the steps for which a velocity lasts.
         """
         scaling = self.scaling
         # theta stands beside the exponents that it is the sum of.
@@ -204,7 +239,8 @@ class Committee(Problem):
             "activation": self.activation.name,
             **({} if self.target is None else {"target": self.target.name}),
             **({} if self.second is None else given(self.second)),
-            **({} if self.update is None else given(self.update)),
+            **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
+            **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

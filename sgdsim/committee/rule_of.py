@@ -8,6 +8,7 @@ from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.target import Mean
+from sgdsim.committee.update import Update
 from sgdsim.rules.rule import Rule
 
 
@@ -15,8 +16,7 @@ def rule_of(problem: Committee) -> Rule:
     """What a step of this problem does."""
     if problem.plain:
         return PlainRule.of(problem)
-    network = _network(problem)
-    return network if problem.update is None else problem.update.around(network)
+    return (problem.update or Update()).around(_network(problem), problem.d, problem.schedules)
 
 
 def _network(problem: Committee) -> NetworkRule:
@@ -33,4 +33,5 @@ def _network(problem: Committee) -> NetworkRule:
         output_step=layer.gamma_a / (problem.p * problem.d),
         noise_root=problem.noise**0.5,
         time_step=problem.dt,
+        correlation=problem.update is not None and problem.update.correlation,
     )

@@ -9,6 +9,8 @@ from sgdsim.committee.chain import Chain
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.rule_section import RuleSection
+from sgdsim.committee.rule_slopes import rule_slope
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.committee.wider import WiderStudent
@@ -34,8 +36,10 @@ class CommitteeSlopes:
         - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
         - `samples_to_level`: these times batch ~ d^mu.
 
-        None too where problems differ in mu, or in a batch that is no power of d.
+        None too where problems differ in mu, or in a batch that is no power of d. Of other updates see `rule_slope`.
         """
+        if any(problem.update is not None or problem.schedules is not None for problem in problems):
+            return rule_slope(quantity, against, problems)
         mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
         regions = {problem.region for problem in problems}
         if Region.RED in regions or len(mus) > 1 or (mus == {0.0} and len(batches) > 1):
@@ -91,6 +95,7 @@ SYSTEM = System(
     variables=VARIABLES,
     risk="excess_risk",
     problem_section=ProblemSection,
+    rule_section=RuleSection,
     start_section=StartSection,
     theory_section=TheorySection,
     simulator_section=SimulatorSection,

@@ -1,4 +1,4 @@
-"""The field's words for keys of [problem], and which key each of them stands for here."""
+"""The field's words for keys of [problem] and [rule], and which key each of them stands for here."""
 
 from sgdsim.ensemble.section import TIME_WORDS
 
@@ -23,3 +23,17 @@ PROBLEM_WORDS = TIME_WORDS | {
     **dict.fromkeys(("nonlinearity", "activation_function", "act", "phi", "g"), "`activation`"),
 }
 SMOOTH = "any other smooth function is there from Python: activation = Custom(jnp.tanh)"
+
+RULE_WORDS = {
+    **dict.fromkeys(("weight_decay", "wd", "l2", "ridge", "lambda"), "`decay`"),
+    **dict.fromkeys(("beta", "beta1", "heavy_ball"), "`momentum`"),
+    "mu": "`momentum`, or in [problem] `mu`, the exponent of the batch",
+    **dict.fromkeys(("sphere", "normalize_weights", "fixed_norm"), "`spherical`"),
+    **dict.fromkeys(("reuses", "visits", "passes", "repeat"), "`reuse`"),
+    **dict.fromkeys(("normalized", "normalise", "normalize"), "`normalised`"),
+    **dict.fromkeys(("clipping", "max_norm", "clip_norm", "gradient_clipping"), "`clip`"),
+    **dict.fromkeys(("averaging", "polyak", "ruppert", "swa"), "`average`"),
+    **dict.fromkeys(("decay_exponent", "power"), "`exponent`"),
+    **dict.fromkeys(("warmup", "warmup_steps"), "`warm_up`, a time"),
+    **dict.fromkeys(("T", "decay_steps", "horizon", "tau"), "`t0`, a time"),
+}

@@ -31,6 +31,9 @@ class System:
     default_simulator: Simulator
     default_theory: Theory | None
     """None where the system has no theory at all."""
+    rule_section: type[BaseModel] | None = None
+    """Of the table [rule], in systems whose update is chosen apart from the problem: its `apply` takes a problem and
+    returns the problem with this update. No key of it is one of [problem]."""
     telling: tuple[str, ...] = ()
     """Derived parameters that a plan shows of every cell, where they are no axis of the grid."""
     figures: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """From the grid to cells: one problem each, checked against its start, theory, simulator and save times."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sgdsim.contracts import Problem, Scalar, Simulator, Start, System, Theory
 from sgdsim.ensemble.parts import check_problem
 from sgdsim.errors import ArgumentError
 from sgdsim.experiment.complaints import Complaints
-from sgdsim.experiment.grid import Grid
+from sgdsim.experiment.grid import Grid, Home
 from sgdsim.experiment.locate import KeyPath
 from sgdsim.experiment.schema import Table, check_table
 
@@ -45,18 +45,19 @@ class Cell:
 class CellBuilder:
     """Builds the cells of a grid. What is wrong with any of them becomes a complaint, and then it is left out.
 
-    - `problem`: the table [problem] as written.
+    - `homes`: the tables [problem] and, of a system that has one, [rule], as written.
     - `sections`: "start", "theory", "simulator" and "times", None where the table is wrong.
-    - `constants`: the problem's keys that are the same in all cells, defaults included; known after `build`.
+    - `constants`: the keys of each home that are the same in all cells, defaults included; known after `build`, and
+      without [rule] where nothing is said of it.
     - `parameters`: the names of the numbers among the parameters of a cell; known after `build`.
     """
 
     system: System
-    problem: Table
+    homes: Sequence[Home]
     grid: Grid
     sections: Mapping[str, Any]
     complaints: Complaints
-    constants: Table | None = None
+    constants: dict[str, Table] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
 
     def build(self) -> list[Cell]:
@@ -68,7 +69,9 @@ class CellBuilder:
         # The rest of the problem is checked all the same, with an example in the place of the axis that is wrong: all
         # mistakes are told at once.
         if self.grid.broken:
-            self._section(self._stand_in() | next(self.grid.points()))
+            axes = self._stand_in() | next(self.grid.points())
+            for home in self._spoken():
+                self._section(home, axes)
             return []
         self.complaints.n_cells = len(self.grid)
         points = [(axes, self._problem(axes)) for axes in self.grid.points()]
@@ -103,28 +106,40 @@ class CellBuilder:
 
     def _problem(self, axes: dict[str, Scalar]) -> Any:
         """The problem at one point of the grid."""
-        section: Any = self._section(axes)
-        if section is not None:
-            with self._blaming("problem", axes):
-                problem = section.build()
-                check_problem(problem)
-                return problem
+        sections: dict[str, Any] = {home.name: self._section(home, axes) for home in self._spoken()}
+        if any(section is None for section in sections.values()):
+            return None
+        built = None
+        with self._blaming("problem", axes):
+            problem = sections["problem"].build()
+            check_problem(problem)
+            built = problem
+        if built is None or "rule" not in sections:
+            return built
+        with self._blaming("rule", axes):
+            return sections["rule"].apply(built)
         return None
 
-    def _section(self, axes: dict[str, Scalar]) -> BaseModel | None:
-        """The problem's section at one point of the grid."""
-        table = self.problem | axes
-        section = check_table(self.system.problem_section, table, ("problem",), self.complaints, axes=self.grid.paths)
+    def _spoken(self) -> list[Home]:
+        """The homes that something is said of: [problem], and [rule] where the file has a key or an axis of it."""
+        problem, *others = self.homes
+        axes = {*self.grid.paths, *self.grid.broken}
+        return [problem, *(home for home in others if home.fixed or axes & home.section.model_fields.keys())]
+
+    def _section(self, home: Home, axes: dict[str, Scalar]) -> BaseModel | None:
+        """The section of a home at one point of the grid; axes that no home knows are complained of elsewhere."""
+        own = {key: value for key, value in axes.items() if key in home.section.model_fields}
+        section = check_table(home.section, {**home.fixed, **own}, (home.name,), self.complaints, axes=self.grid.paths)
         if section is not None:
             values = section.model_dump(exclude_none=True, exclude=set(self.grid.paths))
-            known = values if self.constants is None else self.constants
+            known = self.constants.get(home.name, values)
             # What differs between cells follows from an axis: it is no constant of the experiment.
-            self.constants = {key: value for key, value in known.items() if values.get(key) == value}
+            self.constants[home.name] = {key: value for key, value in known.items() if values.get(key) == value}
         return section
 
     def _stand_in(self) -> dict[str, Any]:
         """Values for axes that could not be read, so that their keys are not called missing."""
-        fields = self.system.problem_section.model_fields
+        fields = {key: field for home in self.homes for key, field in home.section.model_fields.items()}
         return {key: shown[0] for key in self.grid.broken if key in fields and (shown := fields[key].examples)}
 
     def _check(self, problem: Problem, parts: Mapping[str, Any], axes: dict[str, Scalar]) -> None:
@@ -154,13 +169,16 @@ class CellBuilder:
         section = self.sections.get(stage)
         if section is not None and argument in type(section).model_fields:
             return (stage, argument)
-        candidates = (argument, *getattr(self.system.problem_section, "derived", {}).get(argument, ()))
-        for places in (self.grid.paths, {key: ("problem", key) for key in self.problem}):
+        derived = [getattr(home.section, "derived", {}).get(argument, ()) for home in self.homes]
+        candidates = (argument, *(key for keys in derived for key in keys))
+        written: dict[str, KeyPath] = {key: (home.name, key) for home in self.homes for key in home.fixed}
+        for places in (self.grid.paths, written):
             for key in candidates:
                 if key in places:
                     return places[key]
-        if argument in self.system.problem_section.model_fields:
-            return ("problem", argument)
+        for home in self.homes:
+            if argument in home.section.model_fields:
+                return (home.name, argument)
         return (stage, "kind") if hasattr(section, "kind") else (stage,)
 
 

@@ -12,7 +12,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
 from sgdsim.experiment.fit_checks import check_fits, check_points, complain_unknown
-from sgdsim.experiment.grid import read_grid
+from sgdsim.experiment.grid import Home, read_grid
 from sgdsim.experiment.schema import (
     COMMON_FIGURES,
     AgainstSection,
@@ -68,8 +68,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
 
     `quick` takes the file's quick variant: the overrides of its table [quick] come first, then the options.
 
-    An option may set any key, e.g. `simulator.kind=weights`. A key of the problem is either fixed or an axis: the
-    option `problem.d=100` replaces an axis `grid.d`, and `grid.d=[100, 200]` replaces a fixed `problem.d`.
+    An option may set any key, e.g. `simulator.kind=weights`. A key of [problem] or [rule] is either fixed or an axis:
+    the option `problem.d=100` replaces an axis `grid.d`, and `grid.d=[100, 200]` replaces a fixed `problem.d`.
 
     **Raises:** ExperimentError with one line "file:line: key: message" for each thing that is wrong.
     """
@@ -96,8 +96,12 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     if system is None or "problem" not in tables:
         complaints.raise_all()
     _check_figures(system, sections["report"], complaints)
-    grid = read_grid(tables["grid"], tables["problem"], system.problem_section, complaints)
-    builder = CellBuilder(system, tables["problem"], grid, {name: sections[name] for name in _PARTS}, complaints)
+    if system.rule_section is None and "rule" in source.document:
+        text = f"must be left out: of the system {system.name} there is one update only"
+        complaints.add(("rule",), text, remedy="remove the table")
+    homes = [Home(name, tables.get(name, {}), section) for name, section in _home_sections(system).items()]
+    grid = read_grid(tables["grid"], homes, complaints)
+    builder = CellBuilder(system, homes, grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
     # Of cells that are known in part nothing is said about what all of them have.
     check_fits(fits, builder, cells if not complaints else [])
@@ -167,9 +171,15 @@ def _own_sections(system: System | None) -> dict[str, type[BaseModel]]:
     return {"start": system.start_section, "theory": system.theory_section, "simulator": system.simulator_section}
 
 
+def _home_sections(system: System) -> dict[str, type[BaseModel]]:
+    """The tables whose keys may be axes."""
+    rule = {} if system.rule_section is None else {"rule": system.rule_section}
+    return {"problem": system.problem_section} | rule
+
+
 def _homes(system: System) -> dict[str, set[str]]:
     """The keys of every table."""
-    tables = {"problem": system.problem_section} | _own_sections(system) | _SECTIONS
+    tables = _home_sections(system) | _own_sections(system) | _SECTIONS
     kinds = {name: [section, *variants(section).values()] for name, section in tables.items()}
     return {name: {key for kind in chosen for key in kind.model_fields} for name, chosen in kinds.items()}
 
@@ -221,7 +231,7 @@ def _resolve(
     """
     tables = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
     tables |= {"title": document.get("title") or name, "system": builder.system.name}
-    tables |= {"problem": builder.constants or {}, "grid": builder.grid.to_table()}
+    tables |= {"problem": {}} | builder.constants | {"grid": builder.grid.to_table()}
     tables |= {"digests": dict(digests)} if digests else {}
     tables["fits"] = {name: fit.model_dump(exclude_none=True) for name, fit in fits.items()}
     return {name: tables[name] for name in Document.model_fields if name in tables}

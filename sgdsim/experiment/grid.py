@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -55,12 +55,18 @@ def _rows(factor: Factor) -> list[dict[str, Scalar]]:
     return [dict(zip(factor, values, strict=True)) for values in zip(*factor.values(), strict=True)]
 
 
-def read_grid(table: dict[str, Any], problem: dict[str, Any], section: type[BaseModel], complaints: Complaints) -> Grid:
-    """The grid of a table [grid], with complaints about what is wrong with it.
+@dataclass(frozen=True)
+class Home:
+    """A table whose keys may be axes instead, e.g. [problem]: its name, what is fixed in it, and its section."""
 
-    `problem` is the table [problem], whose keys are no axes, and `section` the problem's section, whose keys may be.
-    """
-    reader = _Reader(problem, section, complaints)
+    name: str
+    fixed: Mapping[str, Any]
+    section: type[BaseModel]
+
+
+def read_grid(table: dict[str, Any], homes: Sequence[Home], complaints: Complaints) -> Grid:
+    """The grid of a table [grid], with complaints about what is wrong with it; no two homes have a key in common."""
+    reader = _Reader(homes, complaints)
     for key, spec in table.items():
         if key != "zip":
             reader.read_factor({key: spec}, ("grid",))
@@ -79,8 +85,7 @@ def read_grid(table: dict[str, Any], problem: dict[str, Any], section: type[Base
 
 @dataclass
 class _Reader:
-    problem: dict[str, Any]
-    section: type[BaseModel]
+    homes: Sequence[Home]
     complaints: Complaints
     grid: Grid = field(default_factory=Grid)
 
@@ -90,7 +95,7 @@ class _Reader:
         for key, spec in specs.items():
             if self._claim(key, (*path, key)):
                 try:
-                    factor[key] = read_axis(key, spec, _number_kind(self.section, key))
+                    factor[key] = read_axis(key, spec, _number_kind(self._home(key).section, key))
                 except ArgumentError as error:
                     self.complaints.add_argument((*path, key), error, {})
         if factor.keys() == specs.keys() and self._is_regular(factor, path):
@@ -100,21 +105,29 @@ class _Reader:
 
     def _claim(self, key: str, path: KeyPath) -> bool:
         """Whether a key may be an axis, here; it is one from now on."""
-        paths, known = self.grid.paths, self.section.model_fields
-        if key not in known:
-            found = hint(path, self.section, self.complaints)
-            if " in [" in found or " of [" in found:
-                found += " Only" * found.endswith("?") or "; only"
-                found += " keys of [problem] can be axes"
-            self.complaints.add(path, unknown("key", key, known, found))
+        paths, home = self.grid.paths, self._home(key)
+        if key not in home.section.model_fields:
+            self.complaints.add(path, self._unknown(key, path))
         elif key in paths:
             self.complaints.add(path, f"is an axis already, as {join_path(paths[key])}", remedy="remove one of the two")
-        elif key in self.problem:
-            self.complaints.add(path, "is set in [problem] too", remedy="remove one of the two")
+        elif key in home.fixed:
+            self.complaints.add(path, f"is set in [{home.name}] too", remedy="remove one of the two")
         else:
             paths[key] = path
             return True
         return False
+
+    def _home(self, key: str) -> Home:
+        """The table that a key belongs to; the first where it is a key of none."""
+        return next((home for home in self.homes if key in home.section.model_fields), self.homes[0])
+
+    def _unknown(self, key: str, path: KeyPath) -> str:
+        """What is said of a key that no table has whose keys may be axes."""
+        found = next(filter(None, (hint(path, home.section, self.complaints) for home in self.homes)), "")
+        if " in [" in found or " of [" in found:
+            found += " Only" * found.endswith("?") or "; only"
+            found += f" keys of {' and '.join(f'[{home.name}]' for home in self.homes)} can be axes"
+        return unknown("key", key, [name for home in self.homes for name in home.section.model_fields], found)
 
     def _is_regular(self, factor: Factor, path: KeyPath) -> bool:
         """Whether the axes of a factor are equally long, and no point comes twice."""

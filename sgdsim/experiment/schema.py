@@ -29,6 +29,7 @@ class Document(Section):
     title: str = ""
     system: str = Field(examples=["committee"])
     problem: Table
+    rule: Table = Field(default={})
     grid: Table = Field(default={})
     digests: dict[str, str] = Field(default={})
     start: Table

@@ -18,6 +18,9 @@ _SYNTAX = {
 }
 """Some of tomllib's messages, in plainer words."""
 
+FIXED = ("problem", "rule")
+"""The tables whose keys may be axes of the grid instead."""
+
 QUICK = "quick"
 """The table of overrides that make an experiment short."""
 
@@ -49,8 +52,8 @@ class Source:
     def override(self, option: str) -> None:
         """Applies `key=value` of the command line; the value is TOML, or a bare word for a string.
 
-        A key of the problem is either fixed or an axis of the grid, whichever the option says: `problem.d=100` replaces
-        an axis d, and `grid.d=[100, 200]` a fixed d.
+        A key of the problem or its rule is either fixed or an axis of the grid, whichever the option says:
+        `problem.d=100` replaces an axis d, and `grid.d=[100, 200]` a fixed d.
 
         **Raises:** ExperimentError where the option makes no sense.
         """
@@ -100,7 +103,7 @@ class Source:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 raise ValueError(f"{join_path(path[:end])} is no table, so it has no keys")
-        if path[0] in ("problem", "grid") and len(path) == 2 and path != ("grid", "zip"):
+        if path[0] in (*FIXED, "grid") and len(path) == 2 and path != ("grid", "zip"):
             self._release(path[1])
         node[path[-1]] = value
         self._forget(path)
@@ -115,10 +118,11 @@ class Source:
                 self.lines.setdefault(target[:end], below[target])
 
     def _release(self, key: str) -> None:
-        """Removes a key of the problem from [grid] and its zip groups, or from [problem]."""
+        """Removes a key of the problem or of its rule from [grid] and its zip groups, or from where it is fixed."""
         grid = self.document.get("grid")
         groups = grid.get("zip") if isinstance(grid, dict) else None
-        for table in (self.document.get("problem"), grid, *(groups if isinstance(groups, list) else ())):
+        fixed = [self.document.get(name) for name in FIXED]
+        for table in (*fixed, grid, *(groups if isinstance(groups, list) else ())):
             if isinstance(table, dict):
                 table.pop(key, None)
 

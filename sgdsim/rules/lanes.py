@@ -149,7 +149,7 @@ def _step(
     squares = cache(lambda: pin(dot(z_s, z_s) + chi()))
     length = cache(lambda: squares() + dot(z_t, z_t))
 
-    time = now.numbers[-1] if rule.timed else 0.0
+    time = now.numbers[-1] * rule.dt if rule.timed else 0.0
     kick: list[Any] = []
     for visit in range(rule.visits):
         theta = state.plus(change).numbers[: rule.sizes.numbers]
@@ -168,7 +168,7 @@ def _step(
     dS = [[change.S[i][j] + (kick[i] * w[j] + w[i] * kick[j]) for j in range(i + 1)] for i in range(n)]
     change = Numbered(dm, dS, change.numbers)
     if rule.timed:
-        change = change.with_numbers([0.0] * rule.sizes.numbers + [rule.dt])
+        change = change.with_numbers([0.0] * rule.sizes.numbers + [1.0])
     return with_parts(change, rescaled(rule, state.plus(change))) if rule.rescales else change
 
 
@@ -178,7 +178,7 @@ def _kick(rule: Rule, at: Sample, length: Callable[[], Any], pin: Pinning) -> tu
     error = pin(move.error * rule.rate)
     kicks = UnitList(pin([move.slopes[i] * error for i in range(rule.sizes.moving)]))
     if rule.limits:
-        limited = kicks * rule.limit(kicks * kicks * length())
+        limited = kicks * rule.limit(kicks * kicks * length(), at.time)
         kicks = UnitList([limited[i] for i in range(rule.sizes.moving)])
     moves = [] if move.numbers is None else [move.numbers[i] for i in range(rule.sizes.numbers)]
     return kicks.values, moves

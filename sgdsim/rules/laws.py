@@ -121,8 +121,9 @@ def _apart(name: str, chain: Seen, weights: Seen) -> Iterator[str]:
 def _step(trial: RuleTrial) -> Iterator[str]:
     """One step of the chain has the mean that the ODE is made of."""
     rule = trial.rule
-    # Of a batch that is used again the ODE leaves out what its other samples do to a field, of order 1/d.
-    for b in trial.batches if rule.visits == 1 else (1,):
+    # Of a batch that is used again the ODE leaves out what its other samples do to a field, of order 1/d; one whose
+    # length is limited as a whole has none.
+    for b in (1,) if rule.visits > 1 or rule.limits else trial.batches:
         moved, expected = trial.seen(trial.blocks(b), 1, 30 + b), _mean_step(trial, b)
         for name, value in moved.items():
             error = value.std(axis=1) / trial.replicas**0.5 + ROUNDING
@@ -149,7 +150,7 @@ def _curve(trial: RuleTrial, batch: int) -> tuple[MeanStep, Float[Array, "k k"],
     """The mean step over points, also where there are closed forms."""
     normals = Normals.of(trial.rule, POINTS_LOG2)
     dt, d = (jnp.asarray(number, jnp.float64) for number in (1.0, trial.d))
-    curve = MeanStep(trial.rule, dt, d, normals, batch=batch, rtol=1e-8, atol=1e-10)
+    curve = MeanStep(trial.rule, dt, d, normals, batch=batch, rtol=1e-8, atol=1e-10, stiff=False)
     return curve, *curve.begin(jax.tree.map(lambda part: part[0], trial.start))
 
 

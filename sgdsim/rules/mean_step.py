@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.contracts import Curve, Observables
 from sgdsim.ensemble.sobol import sobol_normals
+from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import Moments, Rule, Sample, in_arrays
@@ -31,6 +32,14 @@ from sgdsim.rules.units import UnitArray, values_of
 
 POINTS_LOG2 = 13
 """2^13 points of a scrambled Sobol sequence."""
+
+POINTS_RTOL, POINTS_ATOL = 1e-6, 1e-9
+"""Least tolerances of the solver beside averages over points, which are right to 1e-4 at best: the average of a step
+with a kink, such as a clipped gradient, has a kink at every point, and a solver would follow them all."""
+
+STIFF = 300.0
+"""Relaxation rate, in 1/t, from which the ODE is solved by an implicit method: an explicit one takes a step for every 3
+relaxation times, or so."""
 
 
 class Point(NamedTuple):
@@ -70,19 +79,22 @@ class MeanStep(Curve):
     batch: int = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
+    stiff: bool = eqx.field(static=True)
 
     @classmethod
     def of(cls, rule: Rule, d: int, dt: float, batch: int, rtol: float, atol: float, log2: int) -> "MeanStep":
-        """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points."""
-        numbers = (jnp.asarray(number, jnp.float64) for number in (dt, d))
-        curve = cls(rule, *numbers, normals=None, batch=batch, rtol=rtol, atol=atol)
-        return (
-            curve
-            if is_closed(rule)
-            else eqx.tree_at(
-                lambda curve: curve.normals, curve, Normals.of(rule, log2), is_leaf=lambda leaf: leaf is None
-            )
-        )
+        """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points.
+
+        **Raises:** ArgumentError where the length of a whole batch's kick is limited: it depends on all of it.
+        """
+        if rule.limits and batch > 1:
+            remedy = "Take batches of one sample, or simulate without a theory."
+            raise ArgumentError("batch", "be 1 where lengths of gradients are limited, for an ODE", batch, remedy)
+        own_dt, own_d = (jnp.asarray(number, jnp.float64) for number in (dt, d))
+        normals = None if is_closed(rule) else Normals.of(rule, log2)
+        if normals is not None:
+            rtol, atol = max(rtol, POINTS_RTOL), max(atol, POINTS_ATOL)
+        return cls(rule, own_dt, own_d, normals, batch, rtol, atol, stiff=rule.relaxation > STIFF * dt)
 
     def __call__(self, initial: Overlaps, times: Float[Array | np.ndarray, " times"]) -> Observables:
         """What the rule observes at increasing times >= 0, from `initial` at 0; NaN from where the solver stopped."""
@@ -96,7 +108,7 @@ class MeanStep(Curve):
         P, point = self.begin(initial)
         rate = self.rule.rate / self.dt
         first_step = 0.01 / (rate + rate * self.rule.rate * self.d)
-        return P, integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol)
+        return P, integrate(lambda y: self.velocity(P, y), point, times, first_step, self.rtol, self.atol, self.stiff)
 
     def begin(self, initial: Overlaps) -> tuple[Float[Array, "k k"], Point]:
         """P, and the means at t = 0."""
@@ -120,16 +132,24 @@ class MeanStep(Curve):
         dQ = D @ point.Q + half @ D.T + cross + cross.T + rate**2 * self.d * moments.squares
         dM = D @ point.M + rate * moments.with_fixed
         if self.rule.rescales:
-            gained = self.rescaled(point.M + dM, point.Q + dQ)
+            gained = self.rescaled(point.M + dM, point.Q + dQ, point.Q)
             dM, dQ = dM + gained[0], dQ + gained[1]
         return Point(dM, dQ, moments.numbers, jnp.zeros(()))
 
     def rescaled(
-        self, M: Float[Array, "n k"], Q: Float[Array, "n n"]
+        self, M: Float[Array, "n k"], Q: Float[Array, "n n"], before: Float[Array, "n n"]
     ) -> tuple[Float[Array, "n k"], Float[Array, "n n"]]:
-        """What new lengths add to M and Q."""
-        g = values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
+        """What new lengths add to M and Q after a step from Q = `before`.
+
+        Lengths are what they were set to up to the solver's error, and from there on g(Q) = 0: taken off, it does not
+        pull them back within a step of SGD, which would make the ODE stiff.
+        """
+        g = self._rescaling(Q) - self._rescaling(before)
         return g[:, None] * M, (g[:, None] + g[None, :] + g[:, None] * g[None, :]) * Q
+
+    def _rescaling(self, Q: Float[Array, "n n"]) -> Float[Array, " n"]:
+        """Factors less one that set lengths."""
+        return values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
 
     def moments(self, P: Float[Array, "k k"], point: Point) -> Moments:
         """Those of a step's mean kick, in closed form or over points."""
@@ -174,7 +194,7 @@ class MeanStep(Curve):
             move = rule.step(Sample(seen[0], seen[1], seen[2], UnitArray(numbers), time))
             kicks = move.slopes * move.error
             if rule.limits:
-                kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None])
+                kicks = kicks * rule.limit(kicks * kicks * (rule.rate**2 * length)[None], time)
             new = jnp.broadcast_to(values_of(kicks), (1, len(moving), n))[0]
             total = total + total @ D.T + new
             # The other samples of a batch pull on a field by O(1/sqrt(d)), at random: as little as the ODE leaves out.

@@ -49,6 +49,19 @@ class Overlaps(eqx.Module):
         M, Q = xp.pad(self.M, [*blank, (0, p), (0, 0)]), xp.pad(self.Q, [*blank, (0, p), (0, p)])
         return Overlaps(self.P, M, Q)
 
+    def with_copies(self, count: int) -> "Overlaps":
+        """The first `count` student vectors again, behind all of them."""
+        xp = self.P.__array_namespace__()
+        M = xp.concat([self.M, self.M[..., :count, :]], axis=-2)
+        rows = xp.concat([self.Q, self.Q[..., :count, :]], axis=-2)
+        return Overlaps(self.P, M, xp.concat([rows, rows[..., :count]], axis=-1))
+
+    def normalised(self) -> "Overlaps":
+        """Every student vector with the length |w|^2 = d."""
+        xp = self.P.__array_namespace__()
+        scale = 1 / xp.sqrt(xp.linalg.diagonal(self.Q))
+        return Overlaps(self.P, self.M * scale[..., None], self.Q * scale[..., None] * scale[..., None, :])
+
     def frame_weights(
         self, d: int
     ) -> tuple[Float[Array | np.ndarray, "*replicas k {d}"], Float[Array | np.ndarray, "*replicas p {d}"]]:

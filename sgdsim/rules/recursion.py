@@ -67,7 +67,7 @@ def run_samples(
 ) -> Block:
     """What the first n_steps steps of a block do, `batch` samples to a step.
 
-    - `numbers`: theta, and the time where the rule is `timed`, at the beginning.
+    - `numbers`: theta, and the count of steps where the rule is `timed`, at the beginning.
     - `Q`: v_a.v_b/d at the beginning.
     - `pin`: for recursions that are unrolled; the steps of this one are a loop, whose carry nothing is fused into.
     """
@@ -105,13 +105,13 @@ class _Steps(NamedTuple):
     def step(self, carry: _Carry, first: Int[Array, ""]) -> _Carry:
         """One step, of the samples from `first` on."""
         rule, now = self.rule, self.numbers + carry.numbers
-        time = now[:, -1:] if rule.timed else 0.0
+        time = now[:, -1:] * rule.dt if rule.timed else 0.0
         for _ in range(rule.visits):
             kicks, moves = self._kicks(carry, first, time)
             carry = self._moved(carry, kicks, first, time)
             carry = carry._replace(numbers=carry.numbers.at[:, : rule.sizes.numbers].add(moves))
         if rule.timed:
-            carry = carry._replace(numbers=carry.numbers.at[:, -1].add(rule.dt))
+            carry = carry._replace(numbers=carry.numbers.at[:, -1].add(1.0))
         return self._rescaled(carry) if rule.rescales else carry
 
     def _kicks(self, carry: _Carry, first: Int[Array, ""], time: Any) -> tuple[Array, Array]:
@@ -124,7 +124,7 @@ class _Steps(NamedTuple):
         kicks = move.slopes * move.error
         if rule.limits:
             pairs = jnp.einsum("lsa,lst,lta->la", values_of(kicks), self._pairs(first), values_of(kicks))
-            kicks = kicks * rule.limit(UnitArray(self.unit**2 * pairs[:, None]))
+            kicks = kicks * rule.limit(UnitArray(self.unit**2 * pairs[:, None]), time)
         # A rule may move a vector by the same number for all samples, which has no axis of lanes of its own.
         wide = jnp.broadcast_to(values_of(kicks), values_of(moving).shape)
         if move.numbers is None:

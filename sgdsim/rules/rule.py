@@ -125,6 +125,11 @@ class Rule(eqx.Module):
         return 0.0
 
     @property
+    def relaxation(self) -> float:
+        """The fastest rate per step at which anything relaxes whatever the inputs are, e.g. 1 - mu of a velocity."""
+        return 0.0
+
+    @property
     def visits(self) -> int:
         """How often a step uses its samples, one update after the other. Static."""
         return 1
@@ -149,12 +154,15 @@ class Rule(eqx.Module):
         """(D v) of a step: a linear map of a number for each moving vector, e.g. -decay * vectors. Needs `drifts`."""
         raise NotImplementedError
 
-    def limit(self, squares: Units) -> Units:
+    def limit(self, squares: Units, time: Any) -> Units:
         """Factors of a step's kicks g_a from |g_a|^2/d, e.g. those of clipped gradients. Needs `limits`."""
         raise NotImplementedError
 
     def rescale(self, squares: Units) -> Units:
-        """Factors less one of the vectors after a step, from Q_aa = |v_a|^2/d then. Needs `rescales`."""
+        """Factors less one of the vectors after a step, from Q_aa = |v_a|^2/d then. Needs `rescales`.
+
+        `begin` hands over vectors whose lengths are set already: their factors are zero.
+        """
         raise NotImplementedError
 
     @abc.abstractmethod

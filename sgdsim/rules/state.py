@@ -13,7 +13,8 @@ from sgdsim.rules.rule import Rule
 class ChainState(eqx.Module):
     """State of a tile of the chain: float64, lanes last. `step` counts the steps made.
 
-    `numbers` are theta, and then the time where the rule is `timed`.
+    `numbers` are theta, and then the count of steps where the rule is `timed`: whole numbers, of which a loop in
+    float32 loses none, while a sum of times would drift.
     """
 
     m: Float[Array, "n k lanes"]
@@ -25,7 +26,7 @@ class ChainState(eqx.Module):
 
 
 def begun(rule: Rule, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
-    """Overlaps of all vectors, and theta with the time behind it where the rule is `timed`, at t = 0."""
+    """Overlaps of all vectors, and theta with the count of steps behind it where the rule is `timed`, at t = 0."""
     overlaps, numbers = rule.begin(initial)
     if rule.timed:
         numbers = jnp.concatenate([jnp.asarray(numbers), jnp.zeros((*numbers.shape[:-1], 1))], axis=-1)

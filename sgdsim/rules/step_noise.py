@@ -87,7 +87,7 @@ class StepNoise(eqx.Module):
 
         def after(entries: Float[Array, " entries"]) -> Float[Array, " entries"]:
             here = point_of(entries, n, k, point.time)
-            dM, dQ = self.curve.rescaled(here.M, here.Q)
+            dM, dQ = self.curve.rescaled(here.M, here.Q, point.Q)
             return entries_of(here._replace(M=here.M + dM, Q=here.Q + dQ))
 
         return jax.jacfwd(after)(entries_of(point))

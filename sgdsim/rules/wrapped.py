@@ -1,20 +1,25 @@
-"""Rules made from other rules: weight decay, momentum, spheres, clipped gradients, batches used again, averages.
+"""Rules made from other rules: weight decay, spheres, gradients of limited length, batches used again.
 
-Each is a module around an inner rule, so that they can be put together: Momentum(Decay(rule, w), mu) is heavy-ball
-SGD with weight decay. The inner rule's vectors come first; those that a wrapper adds stand behind them, unobserved.
+Each is a module around an inner rule, so that they can be put together: Momentum(Decay(rule, w), gap) is heavy-ball
+SGD with weight decay. The inner rule's vectors and numbers come first; those that a wrapper adds (see `momentum` and
+`average`) stand behind them, unobserved.
 """
 
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Move, Rule, Sample, Sizes
+from sgdsim.rules.rule import Moments, Move, Rule, Sample, Sizes
 from sgdsim.rules.units import Units
+
+RIDGE = 1e-14
+"""Of the fields' mean variance: what is added to variances, so that fields that coincide can be regressed on."""
 
 
 class Wrapped(Rule):
@@ -36,6 +41,11 @@ class Wrapped(Rule):
     def dt(self) -> Any:
         """That of the inner rule."""
         return self.inner.dt
+
+    @property
+    def relaxation(self) -> float:
+        """That of the inner rule."""
+        return self.inner.relaxation
 
     @property
     def visits(self) -> int:
@@ -79,9 +89,9 @@ class Wrapped(Rule):
         """As the inner rule."""
         return self.inner.drift(vectors, time)
 
-    def limit(self, squares: Units) -> Units:
+    def limit(self, squares: Units, time: Any) -> Units:
         """As the inner rule."""
-        return self.inner.limit(squares)
+        return self.inner.limit(squares, time)
 
     def rescale(self, squares: Units) -> Units:
         """As the inner rule."""
@@ -94,9 +104,37 @@ class Wrapped(Rule):
         Q: Float[Array, "n n *batch"],
         numbers: Float[Array, "q *batch"],
     ) -> Observables:
-        """What the inner rule observes, of its vectors."""
-        own = self.inner.sizes.moving
-        return self.inner.observe(P, M[:own], Q[:own, :own], numbers)
+        """What the inner rule observes, of its vectors and numbers."""
+        own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
+        return self.inner.observe(P, M[:own], Q[:own, :own], numbers[:theta])
+
+    def moments(
+        self,
+        P: Float[Array, "k k"],
+        M: Float[Array, "n k"],
+        Q: Float[Array, "n n"],
+        numbers: Float[Array, " q"],
+        time: Any,
+    ) -> Moments | None:
+        """Those of the inner rule, of a wrapper that has the inner rule's step and sees a sample once."""
+        own_step = type(self).step is not Wrapped.step
+        return None if own_step or self.limits or self.visits > 1 else self.inner.moments(P, M, Q, numbers, time)
+
+
+def along_others(
+    moments: Moments, P: Float[Array, "k k"], M: Float[Array, "n k"], Q: Float[Array, "n n"]
+) -> Float[Array, "own others"]:
+    """E[K_a lambda_b] of kicks K_a of the first vectors and fields of the others, which no kick depends on.
+
+    Given the fields that it does depend on, lambda_b is their linear combination and a normal that has nothing to do
+    with them: E[K lambda_b] = E[K l^T] C^-1 E[l lambda_b], l the fixed and own fields and C their covariance.
+    """
+    own = len(moments.with_fixed)
+    C = jnp.block([[P, M[:own].T], [M[:own], Q[:own, :own]]])
+    C = C + RIDGE * jnp.trace(C) / len(C) * jnp.eye(len(C))
+    seen = jnp.concatenate([moments.with_fixed, moments.with_moving], axis=1)
+    others = jnp.concatenate([M[own:].T, Q[:own, own:]])
+    return seen @ jax.scipy.linalg.solve(C, others, assume_a="pos")
 
 
 class Decay(Wrapped):
@@ -115,45 +153,13 @@ class Decay(Wrapped):
         return own + self.inner.drift(vectors, time) if self.inner.drifts else own
 
 
-class Momentum(Wrapped):
-    """Heavy ball: u <- mu u + (kick), w <- w + u. The velocities u stand behind the vectors, at rest at t = 0."""
-
-    mu: Any
-
-    @property
-    def sizes(self) -> Sizes:
-        """Every moving vector has a velocity."""
-        inner = self.inner.sizes
-        return inner._replace(moving=2 * inner.moving)
-
-    @property
-    def drifts(self) -> bool:
-        """It does."""
-        return True
+class Spherical(Wrapped):
+    """w <- w/|w| sqrt(d) at t = 0 and after every step, for every moving vector of the inner rule, all weights."""
 
     def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
-        """Velocities zero."""
+        """On the sphere."""
         overlaps, numbers = self.inner.begin(initial)
-        return overlaps.with_zeros(), numbers
-
-    def step(self, at: Sample) -> Move:
-        """Both are kicked."""
-        own = self.inner.sizes.moving
-        move = self.inner.step(at._replace(moving=at.moving[:own]))
-        return move._replace(slopes=move.slopes.join(move.slopes))
-
-    def drift(self, vectors: Units, time: Any) -> Units:
-        """w gains mu u, u loses (1 - mu) u; both gain what the inner rule's drift gives w."""
-        own = self.inner.sizes.moving
-        w, u = vectors[:own], vectors[own:]
-        if not self.inner.drifts:
-            return (u * self.mu).join(u * (self.mu - 1))
-        pull = self.inner.drift(w, time)
-        return (u * self.mu + pull).join(u * (self.mu - 1) + pull)
-
-
-class Spherical(Wrapped):
-    """w <- w/|w| sqrt(d) after every step, for every moving vector of a rule without velocities or averages."""
+        return overlaps.normalised(), numbers
 
     @property
     def rescales(self) -> bool:
@@ -163,6 +169,46 @@ class Spherical(Wrapped):
     def rescale(self, squares: Units) -> Units:
         """1/sqrt(Q_aa) - 1, without cancellation near 1."""
         return squares.map(lambda Q: (1 - Q) / (Q + jnp.sqrt(Q)))
+
+
+class Limited(Wrapped):
+    """The kicks g_a of a step made shorter, all by one factor, from their total length |g| = (sum_a |g_a|^2)^(1/2).
+
+    `bound` is a length in units of sqrt(d).
+    """
+
+    bound: Any
+
+    @property
+    def limits(self) -> bool:
+        """It does."""
+        return True
+
+    def factor(self, ratio: Any) -> Any:
+        """The factor from sqrt(d) bound/|g|."""
+        raise NotImplementedError
+
+    def limit(self, squares: Units, time: Any) -> Units:
+        """One factor for all."""
+        total = squares.sum()
+        factor = self.factor(self.bound / jnp.sqrt(jnp.maximum(total, jnp.finfo(total.dtype).tiny)))
+        return squares.combined(lambda own, one: jnp.broadcast_to(one, own.shape), factor)
+
+
+class Clipped(Limited):
+    """Clipped gradients: g_a <- g_a min(1, sqrt(d) bound/|g|)."""
+
+    def factor(self, ratio: Any) -> Any:
+        """min(1, ratio)."""
+        return jnp.minimum(ratio, 1)
+
+
+class Normalised(Limited):
+    """Normalised gradients: g_a <- g_a sqrt(d) bound/|g|."""
+
+    def factor(self, ratio: Any) -> Any:
+        """The ratio."""
+        return ratio
 
 
 class Reused(Wrapped):

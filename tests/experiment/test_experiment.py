@@ -14,6 +14,7 @@ from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, LimitODE
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
+from sgdsim.committee.update import Update
 from sgdsim.committee.weights import Weights
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import load_experiment
@@ -331,6 +332,48 @@ def test_the_demo():
         (4, 4, 1.0, 1e-3)
     }
     assert (experiment.replicas, experiment.cells[0].times[-1], len(experiment.cells[0].times)) == (512, 5.0, 50)
+
+
+def test_the_update_is_a_table_of_its_own(load):
+    """Keys of [rule] are fixed, axes, or options; without them nothing is said of a rule, and the network is plain."""
+    plain, fixed = load(LEAST), load(LEAST, "rule.momentum=0.5", "rule.decay=0.1")
+    assert "rule" not in plain.resolved
+    assert plain.cells[0].problem.update is None
+    schedule = {"schedule": "constant", "scheduled": "both"}
+    assert fixed.resolved["rule"] == vars(Update()) | schedule | {"decay": 0.1, "momentum": 0.5}
+    assert list(fixed.resolved)[:4] == ["title", "system", "problem", "rule"]
+    assert fixed.cells[0].problem.update == Update(decay=0.1, momentum=0.5)
+    assert differing_keys(plain.resolved, fixed.resolved)[0].startswith("rule.")
+
+
+def test_keys_of_the_update_may_be_axes(load):
+    text = LEAST + '[rule]\nmomentum = 0.9\n[grid]\nnoise = [0.0, 0.1]\n[quick]\n"grid.momentum" = [0.0, 0.5]\n'
+    assert [cell.problem.update.momentum for cell in load(text).cells] == [0.9, 0.9]
+    quick = load(text, quick=True)
+    assert [cell.axes for cell in quick.cells[:2]] == [{"noise": 0.0, "momentum": 0.0}, {"noise": 0.0, "momentum": 0.5}]
+    assert [cell.problem.update.momentum for cell in quick.cells] == [0.0, 0.5, 0.0, 0.5]
+    assert [cell.problem.plain for cell in quick.cells[:2]] == [True, False]
+    assert [cell.problem.parameters()["momentum"] for cell in quick.cells[:2]] == [0.0, 0.5]
+    assert "momentum" not in quick.resolved["rule"]
+    again = load(tomli_w.dumps(quick.resolved))
+    assert same_cells(quick, again)
+    assert again.resolved == quick.resolved
+    assert load(text, "rule.momentum=0.1", quick=True).cells[0].problem.update.momentum == 0.1
+
+
+def test_other_systems_have_no_table_of_the_update():
+    path = next(path for path in SHIPPED if path.stem == "dmft")
+    with pytest.raises(ExperimentError) as caught:
+        load_experiment(path, ["rule.momentum=0.5"])
+    said = "rule: must be left out: of the system recovery there is one update only; remove the table"
+    assert caught.value.problems == [f"{path}: {said}"]
+
+
+def test_no_key_of_an_update_is_one_of_the_problem():
+    """Axes of a grid are named by the bare key."""
+    for system in map(load_system, SYSTEMS):
+        if system.rule_section is not None:
+            assert not system.rule_section.model_fields.keys() & system.problem_section.model_fields.keys()
 
 
 def test_figures_are_those_of_the_report(load):

@@ -13,7 +13,7 @@ from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.axis import read_axis
 from sgdsim.experiment.complaints import Complaints
-from sgdsim.experiment.grid import read_grid
+from sgdsim.experiment.grid import Home, read_grid
 from sgdsim.experiment.source import Source
 
 
@@ -30,7 +30,7 @@ class Physics(Section):
 def grid_of(table, problem=None):
     source = Source("file.toml", {"grid": table})
     complaints = Complaints(source)
-    grid = read_grid(table, problem or {}, Physics, complaints)
+    grid = read_grid(table, [Home("problem", problem or {}, Physics)], complaints)
     if complaints:
         complaints.raise_all()
     return grid

@@ -3,10 +3,13 @@
 import pytest
 
 from sgdsim.rules import blocks, lanes
+from sgdsim.rules.average import Average
 from sgdsim.rules.laws import RuleTrial, broken_laws
 from sgdsim.rules.mean_step import MeanStep
+from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.rule import Moments
-from sgdsim.rules.wrapped import Decay, Momentum, Reused, Spherical
+from sgdsim.rules.schedule import Cosine, Power, Timed
+from sgdsim.rules.wrapped import Clipped, Decay, Normalised, Reused, Spherical
 from sgdsim.testing import BrokenContractError, check_rule
 from tests.rules.nets import START, Line, line, net
 
@@ -14,9 +17,9 @@ d = 40
 RULES = {
     "net": net(),
     "line": line(),
-    "decay": Decay(net(), 0.03),
-    "momentum": Momentum(Decay(net(), 0.03), 0.7),
-    "spherical": Spherical(net()),
+    "momentum": Momentum(Decay(net(), 0.03), 0.3),
+    "timed": Timed(Normalised(Decay(net(), 0.03), 0.12), Power(0.1, 1.0), Cosine(0.2, 0.3)),
+    "average": Average(Momentum(Spherical(Clipped(net(), 0.12)), 0.4), 3, 3, ("Q", "a")),
     "reused": Reused(Decay(net(), 0.03), 2),
 }
 

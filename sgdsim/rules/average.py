@@ -1,0 +1,115 @@
+"""Averages over the iterates of SGD (Polyak & Juditsky 1992; Ruppert 1988)."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.contracts import Observables
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.rule import Moments, Move, Sample, Sizes
+from sgdsim.rules.units import Units
+from sgdsim.rules.wrapped import Wrapped, along_others
+
+
+class Average(Wrapped):
+    """v <- v + (w - v)/(nu + 1) at step nu, of the w before it: after nu steps v is the mean of w^0, ..., w^(nu-1).
+
+    The same of the numbers. Of all vectors and numbers of the inner rule the first `vectors` and `theta` have averages,
+    which begin where they do: weights, not velocities. What is in `names` is observed of the averages too, as
+    NAME_average.
+    """
+
+    vectors: int = eqx.field(static=True)
+    theta: int = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    @property
+    def sizes(self) -> Sizes:
+        """With the averages."""
+        inner = self.inner.sizes
+        return inner._replace(moving=inner.moving + self.vectors, numbers=inner.numbers + self.theta)
+
+    @property
+    def timed(self) -> bool:
+        """It is: nu = t/dt."""
+        return True
+
+    @property
+    def drifts(self) -> bool:
+        """It does."""
+        return True
+
+    def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
+        """The averages are what they average."""
+        overlaps, numbers = self.inner.begin(initial)
+        return overlaps.with_copies(self.vectors), jnp.concatenate([numbers, numbers[..., : self.theta]], axis=-1)
+
+    def _share(self, time: Any) -> Any:
+        """1/(nu + 1)."""
+        return self.dt / (time + self.dt)
+
+    def step(self, at: Sample) -> Move:
+        """Averages are not kicked."""
+        own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
+        move = self.inner.step(at._replace(moving=at.moving[:own], numbers=at.numbers[:theta]))
+        slopes = move.slopes.join(move.slopes[: self.vectors].map(jnp.zeros_like))
+        if move.numbers is None:
+            return move._replace(slopes=slopes)
+        gained = (at.numbers[: self.theta] - at.numbers[theta:]) * self._share(at.time)
+        return move._replace(slopes=slopes, numbers=move.numbers.join(gained))
+
+    def drift(self, vectors: Units, time: Any) -> Units:
+        """(w - v)/(nu + 1), beside the inner rule's of w."""
+        own = self.inner.sizes.moving
+        w = vectors[:own]
+        inner = self.inner.drift(w, time) if self.inner.drifts else w.map(jnp.zeros_like)
+        return inner.join((w[: self.vectors] - vectors[own:]) * self._share(time))
+
+    def limit(self, squares: Units, time: Any) -> Units:
+        """The inner rule's; averages have no kick."""
+        own = self.inner.sizes.moving
+        return self.inner.limit(squares[:own], time).join(squares[own:].map(jnp.ones_like))
+
+    def rescale(self, squares: Units) -> Units:
+        """The inner rule's; averages keep their length."""
+        own = self.inner.sizes.moving
+        return self.inner.rescale(squares[:own]).join(squares[own:].map(jnp.zeros_like))
+
+    def observe(
+        self,
+        P: Float[Array, "k k *batch"],
+        M: Float[Array, "n k *batch"],
+        Q: Float[Array, "n n *batch"],
+        numbers: Float[Array, "q *batch"],
+    ) -> Observables:
+        """What the inner rule observes, and what is in `names` of the averages, in place of what they average."""
+        n, q = self.inner.sizes.moving, self.inner.sizes.numbers
+        vectors = np.r_[n : n + self.vectors, self.vectors : n]
+        theta = np.r_[q : q + self.theta, self.theta : q]
+        seen = self.inner.observe(P, M[vectors], Q[vectors][:, vectors], numbers[theta])
+        return super().observe(P, M, Q, numbers) | {f"{name}_average": seen[name] for name in self.names}
+
+    def moments(
+        self,
+        P: Float[Array, "k k"],
+        M: Float[Array, "n k"],
+        Q: Float[Array, "n n"],
+        numbers: Float[Array, " q"],
+        time: Any,
+    ) -> Moments | None:
+        """The inner rule's, and rows of zeros."""
+        own, theta, more = self.inner.sizes.moving, self.inner.sizes.numbers, self.vectors
+        inner = self.inner.moments(P, M[:own], Q[:own, :own], numbers[:theta], time)
+        if inner is None:
+            return None
+        with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
+        gained = (numbers[: self.theta] - numbers[theta:]) * self._share(time)
+        return Moments(
+            with_fixed=jnp.pad(inner.with_fixed, ((0, more), (0, 0))),
+            with_moving=jnp.pad(with_moving, ((0, more), (0, 0))),
+            squares=jnp.pad(inner.squares, ((0, more), (0, more))),
+            numbers=jnp.concatenate([inner.numbers, gained]),
+        )

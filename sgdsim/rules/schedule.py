@@ -1,0 +1,212 @@
+"""Learning rates that change with time: factors of the rates, as functions of t = nu dt."""
+
+import abc
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sgdsim.checks import check_fields, row
+from sgdsim.errors import ArgumentError
+from sgdsim.parameters import Parameter
+from sgdsim.rules.rule import Moments, Move, Sample
+from sgdsim.rules.units import Units
+from sgdsim.rules.wrapped import Wrapped
+
+SCALE = Parameter("t_0", "time scale of a schedule", above=0)
+
+
+class Schedule(eqx.Module):
+    """s(t), a factor of a learning rate, elementwise in any array of times, by operations of JAX."""
+
+    @property
+    def name(self) -> str:
+        """As in an experiment file."""
+        return type(self).__name__.lower()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is 1 at all times."""
+        return False
+
+    @abc.abstractmethod
+    def value(self, time: Any) -> Any:
+        """s(t)."""
+
+
+class Constant(Schedule):
+    """s(t) = 1."""
+
+    @property
+    def plain(self) -> bool:
+        """It is."""
+        return True
+
+    def value(self, time: Any) -> Any:
+        """1."""
+        return jnp.ones_like(time)
+
+
+class Power(Schedule):
+    """s(t) = (1 + t/t0)^-exponent."""
+
+    t0: Annotated[float, SCALE]
+    exponent: Annotated[float, Parameter("x", "exponent of a power", least=0)]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def plain(self) -> bool:
+        """At exponent 0."""
+        return isinstance(self.exponent, float) and self.exponent == 0
+
+    def value(self, time: Any) -> Any:
+        """(1 + t/t0)^-exponent."""
+        return jnp.exp(-self.exponent * jnp.log1p(time / self.t0))
+
+
+class Cosine(Schedule):
+    """s(t) = last + (1 - last) (1 + cos(pi t/t0))/2 up to t0, and `last` from there on."""
+
+    t0: Annotated[float, SCALE]
+    last: Annotated[float, Parameter("", "the factor that a cosine ends at", least=0)] = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def value(self, time: Any) -> Any:
+        """last + (1 - last) (1 + cos(pi min(t/t0, 1)))/2."""
+        wave = 0.5 * (1 + jnp.cos(jnp.pi * jnp.minimum(time / self.t0, 1)))
+        return self.last + (1 - self.last) * wave
+
+
+class Piecewise(Schedule):
+    """s(t) = factors[i] from breaks[i-1] on, up to breaks[i]: one factor more than breaks, which increase."""
+
+    breaks: tuple[Any, ...]
+    factors: tuple[Any, ...]
+
+    def __init__(self, breaks: Any, factors: Any) -> None:
+        at, of = row("breaks", breaks), row("factors", factors)
+        if not (np.isfinite(at).all() and (at > 0).all() and (np.diff(at) > 0).all()):
+            raise ArgumentError("breaks", "increase, from above 0", at.tolist())
+        if len(of) != len(at) + 1:
+            raise ArgumentError("factors", f"be one more than the breaks, {len(at) + 1}", len(of))
+        if not (np.isfinite(of).all() and (of >= 0).all()):
+            raise ArgumentError("factors", "be finite and >= 0", of.tolist())
+        self.breaks, self.factors = tuple(at.tolist()), tuple(of.tolist())
+
+    def value(self, time: Any) -> Any:
+        """The factor of the interval that t is in."""
+        found = jnp.full_like(time, self.factors[0])
+        for at, factor in zip(self.breaks, self.factors[1:], strict=True):
+            found = jnp.where(time < at, found, factor)
+        return found
+
+
+class WarmUp(Schedule):
+    """s(t) = min(t/warm_up, 1) times another schedule of the same t."""
+
+    warm_up: Annotated[float, Parameter("", "time over which the rate rises from 0", above=0)]
+    then: Schedule = Constant()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def name(self) -> str:
+        """That of the other."""
+        return self.then.name
+
+    def value(self, time: Any) -> Any:
+        """min(t/warm_up, 1) s(t)."""
+        return jnp.minimum(time / self.warm_up, 1) * self.then.value(time)
+
+
+class Function(Schedule):
+    """Any function of t by operations of JAX, elementwise: a schedule of optax, whose count is t here.
+
+    **Raises:** ArgumentError where it is no such function.
+    """
+
+    function: Callable[[Any], Any] = eqx.field(static=True)
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        given = jax.ShapeDtypeStruct((3, 2), np.float32)
+        try:
+            made = jax.eval_shape(function, given)
+        except (TypeError, ValueError) as error:
+            remedy = "Write it with jax.numpy, e.g. lambda t: jnp.exp(-t), and jnp.where for `if`."
+            raise ArgumentError("schedule", "be made of JAX operations, elementwise", function, remedy) from error
+        if getattr(made, "shape", ()) not in ((3, 2), ()):
+            raise ArgumentError("schedule", "map times (3, 2) to factors (3, 2), elementwise", made)
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return getattr(self.function, "__name__", "function")
+
+    def value(self, time: Any) -> Any:
+        """function(t)."""
+        return jnp.broadcast_to(jnp.asarray(self.function(time), jnp.result_type(time)), jnp.shape(time))
+
+
+def as_schedule(given: Any) -> Schedule:
+    """A schedule as it is, and a function as one. **Raises:** ArgumentError for anything else."""
+    if isinstance(given, Schedule):
+        return given
+    if not callable(given) or isinstance(given, type):
+        raise ArgumentError("schedule", "be a Schedule, or a function of t", given)
+    return Function(given)
+
+
+class Timed(Wrapped):
+    """A rule whose rates are multiplied by schedules: `vectors` multiplies every kick and drift, `theta` the numbers.
+
+    A rule of limited lengths goes inside: lengths are limited first and then multiplied.
+    """
+
+    vectors: Schedule
+    theta: Schedule
+
+    @property
+    def timed(self) -> bool:
+        """It is."""
+        return True
+
+    def step(self, at: Sample) -> Move:
+        """The inner rule's, multiplied."""
+        move = self.inner.step(at)
+        numbers = None if move.numbers is None else move.numbers * self.theta.value(at.time)
+        return move._replace(error=move.error * self.vectors.value(at.time), numbers=numbers)
+
+    def drift(self, vectors: Units, time: Any) -> Units:
+        """The inner rule's, multiplied."""
+        return self.inner.drift(vectors, time) * self.vectors.value(time)
+
+    def limit(self, squares: Units, time: Any) -> Units:
+        """The inner rule's, of kicks that are not yet multiplied."""
+        s = self.vectors.value(time)
+        return self.inner.limit(squares * (1 / jnp.where(s > 0, s * s, 1)), time)
+
+    def moments(
+        self,
+        P: Float[Array, "k k"],
+        M: Float[Array, "n k"],
+        Q: Float[Array, "n n"],
+        numbers: Float[Array, " q"],
+        time: Any,
+    ) -> Moments | None:
+        """The inner rule's, multiplied."""
+        inner = self.inner.moments(P, M, Q, numbers, time)
+        if inner is None:
+            return None
+        s = self.vectors.value(time)
+        own = (inner.with_fixed * s, inner.with_moving * s, inner.squares * (s * s))
+        return Moments(*own, inner.numbers * self.theta.value(time))

@@ -67,7 +67,8 @@ def check_fused(problem: Committee, dtype: Any, unrolled: bool) -> None:
         raise refused(f"where the chain goes by matrix products ({got})")
     if on_cpu():
         check_native()
-        _check_activation(problem.activation)
+        for activation in filter(None, (problem.activation, problem.teacher_activation)):
+            _check_activation(activation)
     elif on_gpu():
         _on_gpu(problem, dtype, required=True)
     else:

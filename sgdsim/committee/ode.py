@@ -19,7 +19,7 @@ from sgdsim.committee.fluctuations import MAX_ENTRIES, check_room, check_size, p
 from sgdsim.committee.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
-from sgdsim.committee.rule_of import rule_of
+from sgdsim.committee.rule_of import accuracy_of, rule_of
 from sgdsim.committee.scaling import Region
 from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
@@ -320,9 +320,9 @@ class ExactODE(OverlapODE):
         """The curve of this problem: of the plain network or, see `rules.mean_step`, of any other rule."""
         if problem.plain:
             return super().bind(problem)
-        tolerances = (max(self.rtol, OWN_SHARE * problem.activation.accuracy), self.atol)
-        rule = rule_of(problem)
-        return MeanStep.of(rule, problem.d, problem.dt, problem.batch, *tolerances, log2=POINTS_LOG2)
+        least = OWN_SHARE * accuracy_of(problem)
+        tolerances = (max(self.rtol, least), max(self.atol, 1e-3 * least))
+        return MeanStep.of(rule_of(problem), problem.d, problem.dt, problem.batch, *tolerances, log2=POINTS_LOG2)
 
     def coefficients(self, problem: Committee) -> tuple[float, float]:
         """A and B at the problem's own d."""

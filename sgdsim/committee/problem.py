@@ -226,7 +226,7 @@ class Committee(Problem):
         """Constants, realised exponents and time scale, by name.
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
-        the theorem's factor beside sqrt(dt).
+        the theorem's factor beside sqrt(dt). `gamma_squared` stands beside a second layer, for laws of two terms.
         """
         scaling = self.scaling
         # theta stands beside the exponents that it is the sum of.
@@ -236,7 +236,7 @@ class Committee(Problem):
             "activation": self.activation.name,
             **({} if self.teacher_activation is None else {"teacher_activation": self.teacher_activation.name}),
             **({} if self.target is None else {"target": self.target.name}),
-            **({} if self.second is None else self.second.parameters),
+            **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update)),
             **exponents,
             **given(scaling),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdsim.committee.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
@@ -97,7 +98,7 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     telling=("p", "region"),
-    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations"),
-    expectations={"power": CommitteeSlopes()},
+    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer"),
+    expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError()},
     prediction=WiderStudent(),
 )

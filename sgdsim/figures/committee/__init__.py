@@ -4,6 +4,7 @@ from sgdsim.figures.committee.fluctuations import FluctuationsFigure
 from sgdsim.figures.committee.law_in_dt import LawInDtFigure
 from sgdsim.figures.committee.law_in_p import LawInPFigure
 from sgdsim.figures.committee.phase_diagram import PhaseDiagramFigure
+from sgdsim.figures.committee.second_layer import SecondLayerFigure
 from sgdsim.figures.kinds import FigureKind
 
 KINDS: tuple[FigureKind, ...] = (
@@ -11,4 +12,5 @@ KINDS: tuple[FigureKind, ...] = (
     LawInPFigure(),
     LawInDtFigure(),
     FluctuationsFigure(),
+    SecondLayerFigure(),
 )

@@ -40,6 +40,6 @@ class SoftCommitteeError:
 def _is_soft(problem: Committee) -> bool:
     """Whether it is a soft committee of ones, of which only the first layer learns, on fresh samples one by one."""
     layer = problem.second
-    ones = layer is not None and layer.soft and layer.gamma_a == 0 and set(layer.a + layer.a_star) == {1.0}
+    ones = layer is not None and layer.soft and layer.gamma_a == 0 and set(layer.a0 + layer.a_star) == {1.0}
     known = problem.activation in (Erf(), Linear()) and problem.batch == 1
     return ones and known and problem.target is None and problem.update is None and problem.teacher_activation is None

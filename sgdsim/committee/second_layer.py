@@ -11,7 +11,7 @@ from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 
-LAYERS = ("a", "a_star")
+LAYERS = ("a0", "a_star")
 MAX_RATE = 1e12
 """The largest learning rate in experiment files."""
 GAMMA_A0 = Parameter(r"\gamma_{a0}", "prefactor of the second layer's learning rate", least=0, limit=MAX_RATE)
@@ -21,7 +21,7 @@ GAMMA_A0 = Parameter(r"\gamma_{a0}", "prefactor of the second layer's learning r
 class SecondLayer:
     """f = (1/p) sum_i a_i sigma(lambda_i), y = (1/k) sum_r a*_r sigma*(lambda*_r) + sqrt(noise) zeta.
 
-    The student's second layer begins at `a` and, where gamma_a > 0, is trained beside the first:
+    The student's second layer begins at `a0` and, where gamma_a > 0, is trained beside the first:
 
         w_i <- w_i + (gamma/(p sqrt(d))) a_i sigma'(lambda_i) (y - f) x
         a_i <- a_i + (gamma_a/(p d)) sigma(lambda_i) (y - f)
@@ -32,12 +32,12 @@ class SecondLayer:
         f = sum_i a_i sigma(lambda_i),    y = sum_r a*_r sigma*(lambda*_r) + sqrt(noise) zeta
         w_i <- w_i + (gamma/sqrt(d)) a_i sigma'(lambda_i) (y - f) x,    a_i <- a_i + (gamma_a/d) sigma(lambda_i) (y - f)
 
-    - `a`: p numbers, or one for all units. - `a_star`: k numbers, or one.
+    - `a0`: p numbers, or one for all units. - `a_star`: k numbers, or one.
 
     **Raises:** ArgumentError where a value is out of range.
     """
 
-    a: Annotated[Any, Parameter("a", "second layer at t = 0, one number or p of them", written=OneOrMore)] = 1.0
+    a0: Annotated[Any, Parameter("a_0", "second layer at t = 0, one number or p of them", written=OneOrMore)] = 1.0
     gamma_a: Annotated[
         float, Parameter(r"\gamma_a", "learning rate of the second layer, 0: fixed", least=0, limit=MAX_RATE)
     ] = 0.0
@@ -56,7 +56,7 @@ class SecondLayer:
 
     def student(self, p: int) -> Float[np.ndarray, " p"]:
         """a of every unit at t = 0, of a mean over p. **Raises:** ArgumentError where there are not p."""
-        return _spread("a", self.a, p, "p") * self.unit(p)
+        return _spread("a0", self.a0, p, "p") * self.unit(p)
 
     def teacher(self, k: int) -> Float[np.ndarray, " k"]:
         """a* of every unit of the teacher, of a mean over k. **Raises:** ArgumentError where there are not k."""

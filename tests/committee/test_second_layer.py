@@ -37,7 +37,7 @@ OBLIQUE = ExplicitStart(P, M0, Q0)
 
 
 def oblique(d, gamma=0.8, batch=1, **layer):
-    layer = {"a": A, "gamma_a": 0.5, "a_star": A_STAR} | layer
+    layer = {"a0": A, "gamma_a": 0.5, "a_star": A_STAR} | layer
     return Committee(d=d, p=3, k=2, gamma=gamma, noise=0.05, batch=batch, second=SecondLayer(**layer))
 
 
@@ -51,7 +51,7 @@ OUTPUTS = {(4, 4, 1): [0.494726, 0.825984, 1.20108, 1.366435], (2, 3, 3): [0.530
 @pytest.mark.parametrize(("p", "k", "seed"), REFERENCE)
 def test_the_ode_has_the_numbers_of_another_program(p, k, seed):
     """Excess risk at t = 1 ... 200, and a(50), of a solution in NumPy with quadratures of its own."""
-    layer = SecondLayer(a=np.linspace(0.5, 1.5, p), gamma_a=p / 2, a_star=np.linspace(1, 2, k))
+    layer = SecondLayer(a0=np.linspace(0.5, 1.5, p), gamma_a=p / 2, a_star=np.linspace(1, 2, k))
     problem = Committee(d=10**12, p=p, k=k, gamma=p, noise=1e-2, second=layer)
     start = jax.tree.map(lambda part: part[0], OverlapStart(0.5, seed).draw(problem, np.random.default_rng(0), 1))
     solved = ExactODE().bind(problem).solve(start, np.array([1.0, 2, 5, 10, 50, 200]))
@@ -134,7 +134,7 @@ def test_the_chain_follows_the_ode_at_a_million_dimensions():
 def test_a_fixed_layer_of_ones_is_the_plain_network_bit_for_bit():
     """It is the same rule; and the rule with a second layer makes the same numbers where that is one."""
     plain = Committee(d=60, p=3, k=2, gamma=0.8, noise=0.05)
-    layered = dataclasses.replace(plain, second=SecondLayer(gamma_a=0.0, a=1.0))
+    layered = dataclasses.replace(plain, second=SecondLayer(gamma_a=0.0, a0=1.0))
     assert layered.plain
     assert layered.order_parameters == ("M", "Q")
     rule = rule_of(layered)
@@ -164,7 +164,7 @@ def test_a_fixed_layer_of_ones_is_the_plain_network_bit_for_bit():
 
 def test_soft_numbers_are_those_of_sums():
     """a_i = p v_i, a*_r = k v*_r and gamma_a = p^2 eta_v of means are v, v* and eta_v of sums; what is seen is v."""
-    soft, mean = oblique(100, soft=True), oblique(100, a=np.multiply(3, A), a_star=np.multiply(2, A_STAR), gamma_a=4.5)
+    soft, mean = oblique(100, soft=True), oblique(100, a0=np.multiply(3, A), a_star=np.multiply(2, A_STAR), gamma_a=4.5)
     one, other = rule_of(soft), rule_of(mean)
     for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-15)
@@ -200,12 +200,12 @@ def test_the_error_of_a_first_layer_grows_with_its_width(K):
 
 def test_the_rate_of_the_second_layer_grows_as_that_of_the_first():
     problems = [
-        Committee.from_scaling(d=d, k=2, p0=3, gamma0=0.4, delta=0.25, gamma_a0=0.1, second=SecondLayer(a=A))
+        Committee.from_scaling(d=d, k=2, p0=3, gamma0=0.4, delta=0.25, gamma_a0=0.1, second=SecondLayer(a0=A))
         for d in (100, 10**4)
     ]
     rates = [(problem.gamma, problem.second.gamma_a) for problem in problems]
     np.testing.assert_allclose(rates, [[0.4 * d**-0.25, 0.1 * d**-0.25] for d in (100, 10**4)])
-    assert problems[0].second.a == tuple(A)
+    assert problems[0].second.a0 == tuple(A)
     with pytest.raises(ArgumentError, match="`gamma_a` must not be given beside gamma_a0"):
         Committee.from_scaling(d=100, k=2, p0=3, gamma_a0=0.1, second=SecondLayer(gamma_a=0.1))
     with pytest.raises(ArgumentError, match="`gamma_a0` must"):
@@ -213,13 +213,13 @@ def test_the_rate_of_the_second_layer_grows_as_that_of_the_first():
 
 
 def test_what_is_a_column_of_results():
-    alike = Committee(d=100, p=3, k=2, gamma=1.0, second=SecondLayer(a=0.5, gamma_a=0.2, soft=True)).parameters()
-    assert (alike["a"], alike["gamma_a"], alike["a_star"]) == (0.5, 0.2, 1.0)
+    alike = Committee(d=100, p=3, k=2, gamma=1.0, second=SecondLayer(a0=0.5, gamma_a=0.2, soft=True)).parameters()
+    assert (alike["a0"], alike["gamma_a"], alike["a_star"]) == (0.5, 0.2, 1.0)
     assert "soft" not in alike
     different = oblique(100).parameters()
-    assert "a" not in different
+    assert "a0" not in different
     assert different["gamma_a"] == 0.5
-    assert not {"a", "gamma_a"} & set(Committee(d=100, p=3, k=2, gamma=1.0).parameters())
+    assert not {"a", "a0", "gamma_a"} & set(Committee(d=100, p=3, k=2, gamma=1.0).parameters())
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_what_is_a_column_of_results():
     [
         ({}, ()),
         ({"gamma_a": 0.1}, ("gamma_a",)),
-        ({"a": A}, ("a",)),
+        ({"a0": A}, ("a0",)),
         ({"a_star": A_STAR, "gamma_a": 0.1}, ("gamma_a", "a_star")),
         ({"soft": True}, ("soft",)),
     ],
@@ -245,9 +245,9 @@ def test_theories_that_do_not_know_it_name_its_keys(layer, extras):
 
 def test_wrong_layers_name_the_argument():
     for layer, text in (
-        ({"a": [1.0, 2.0]}, "`a` must be one number, or p = 3 of them, but got '2 numbers'"),
+        ({"a0": [1.0, 2.0]}, "`a0` must be one number, or p = 3 of them, but got '2 numbers'"),
         ({"a_star": [1.0, 2.0, 3.0]}, "`a_star` must be one number, or k = 2 of them"),
-        ({"a": [1.0, np.nan, 1.0]}, "`a` must be finite"),
+        ({"a0": [1.0, np.nan, 1.0]}, "`a0` must be finite"),
         ({"gamma_a": -1.0}, "`gamma_a` must be finite and >= 0"),
     ):
         with pytest.raises(ArgumentError, match=text.replace("*", r"\*")):

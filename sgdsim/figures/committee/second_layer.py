@@ -1,48 +1,50 @@
-"""What the label noise costs at the end: the final risk over the learning rate, and its limit against the width."""
+"""What the label noise costs at the end: the final risk over the learning rate, against the rate and the width."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows
-from sgdsim.figures.common.fits import Law, along, colours, coordinates, group_label, numbers, panels
+from sgdsim.figures.common.fits import Law, colours, coordinates, group_label, numbers, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
-from sgdsim.figures.style import INK, MARKERS, WIDTH, math_name
+from sgdsim.figures.style import CATEGORIES, MARKERS, WIDTH, math_name
 from sgdsim.store.stored import Stored
 
 KIND, TERMS = "two_term", ("gamma", "gamma_squared")
-LACKS = (
-    f'a fit with law = "{KIND}", against = "{TERMS[0]}" and second = "{TERMS[1]}" for several values of another axis'
-)
-DASHES = (0, (4, 3))
+WIDTH_AXIS = "p"
+LACKS = f'a fit with law = "{KIND}", against = "{TERMS[0]}" and second = "{TERMS[1]}" for several widths {WIDTH_AXIS}'
+DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.5))
 ROOM = 1.15
 """Of the axis beyond the largest learning rate."""
 
 
 @dataclass(frozen=True)
 class SecondLayerFigure(FigureKind):
-    """For the first such fit: the final risk over the rate against the rate, and its limit against the width."""
+    """For the first such fit: the final risk over the rate, against the rate and, at the largest, against the width."""
 
     name: ClassVar[str] = "second_layer"
 
     def lacks(self, run: Stored) -> str:
-        """Two terms in the learning rate, of several groups."""
+        """Two terms in the learning rate, for several widths."""
         return "" if _named(run) else LACKS
 
     def caption(self, run: Stored) -> str:
         """Points, lines, limits."""
-        first = next(iter(next(iter(_named(run).values())).values()))
-        expected = any(law.expected is not None for law in _limits(run))
-        dashed = " Open symbols and dashes: the limit by theory." if expected else ""
+        laws = [law for groups in _named(run).values() for law in groups.values()]
+        known = any(law.first_expected is not None for law in laws)
+        theory = " Dashed: theory at the same points." if any(law.theory_points for law in laws) else ""
+        limit = " Open symbols and dotted: the limit of small rates by theory." if known else ""
         return (
-            f"Left: mean over replicas of the final {run.words(first.quantity)} with its standard error, divided by"
-            f" {first.against}; lines: the fitted law, a straight one here. Right: its limit as {first.against} -> 0,"
-            f" with its error, against the other axis.{dashed}"
+            f"Left: mean over replicas of the final {run.words(laws[0].quantity)} with its standard error, over the"
+            " learning rate; lines: the fitted law, a straight one here. Right: the same at the largest rate, against"
+            f" the width of the student.{theory}{limit}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -50,7 +52,7 @@ class SecondLayerFigure(FigureKind):
         figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
         left, right = figure.subplots(1, 2)
         draw_error_over_rate(run, ax=left)
-        draw_error_limit(run, ax=right)
+        draw_error_over_width(run, ax=right)
         handles, labels = left.get_legend_handles_labels()
         marks = [Line2D([], [], color=one[0].get_color(), marker=one[0].get_marker(), linewidth=0) for one in handles]
         for mark, label in zip(marks, labels, strict=True):
@@ -60,28 +62,24 @@ class SecondLayerFigure(FigureKind):
         return figure
 
 
-@dataclass(frozen=True)
-class _Limit:
-    """What one law tends to: its group, the measured limit and its error, and the expected one."""
-
-    group: str
-    limit: float
-    error: float
-    expected: float | None
-
-
 def _named(run: Stored) -> dict[str, dict[str, Law]]:
-    """The groups of every fit of two terms in the learning rate which lie along an axis, by the name of the fit."""
+    """The groups of every fit of two terms in the learning rate that are of several widths, by the name of the fit."""
     laws = {name: law for name, law in run.laws(KIND).items() if (law.against, law.second) == TERMS}
-    return {name: groups for name, groups in panels(laws).items() if along(groups) is not None}
+    return {name: groups for name, groups in panels(laws).items() if len(_widths(groups)) > 1}
 
 
-def _limits(run: Stored) -> list[_Limit]:
-    return [
-        _Limit(group, law.first_coefficient, law.first_error, law.first_expected)
-        for groups in _named(run).values()
-        for group, law in groups.items()
-    ]
+def _widths(groups: dict[str, Law]) -> list[float]:
+    return sorted({float(values[WIDTH_AXIS]) for group in groups if WIDTH_AXIS in (values := coordinates(group))})
+
+
+def _by_width(groups: dict[str, Law]) -> dict[str, list[tuple[float, Law]]]:
+    """The laws by increasing width, for every combination of the other axes as a label."""
+    found: dict[str, list[tuple[float, Law]]] = {}
+    for group, law in groups.items():
+        values = coordinates(group)
+        width = float(values.pop(WIDTH_AXIS))
+        found.setdefault(group_label(values), []).append((width, law))
+    return {label: sorted(curve, key=lambda point: point[0]) for label, curve in found.items()}
 
 
 def draw_error_over_rate(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -112,31 +110,41 @@ def draw_error_over_rate(run: Stored, name: str | None = None, ax: Axes | None =
     return axes
 
 
-def draw_error_limit(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
-    """What the final risk over the learning rate tends to as that goes to 0, against another axis, e.g. the width.
+def draw_error_over_width(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """The final risk over the learning rate against the width p of the student, at the largest learning rate.
 
-    Dashed is the limit that theory expects. There is a labelled curve for every combination of further axes.
+    Dashed is theory at the same points, where there is one; dotted the limit of a rate that goes to 0, where theory
+    expects one. There is a labelled curve for every combination of further axes.
 
     - `name`: as of `draw_error_over_rate`.
 
     **Raises:** ArgumentError where the run has no such fit.
     """
     groups = pick(_named(run), name, LACKS)
-    one = along(groups)
-    assert one is not None  # as `_named` leaves others out
     axes = panel(ax)
-    for index, (label, curve) in enumerate(one.curves.items()):
-        x = numbers([value for value, _ in curve])
-        limit, error, expected = (
-            numbers([getattr(law, f"first_{key}") for _, law in curve]) for key in ("coefficient", "error", "expected")
-        )
-        style = {"color": INK, "marker": MARKERS[index % len(MARKERS)], "markersize": 5.5, "linewidth": 0.8}
-        axes.errorbar(x, limit, np.nan_to_num(error), label=label, capsize=2.5, **style)
-        known = np.isfinite(expected)
-        axes.plot(x[known], expected[known], color=INK, linewidth=1.0, linestyle=DASHES)
-    axes.set(xlabel=math_name(one.axis), ylabel=rf"limit as {math_name(TERMS[0])} $\to 0$")
-    axes.set_xticks(sorted({value for curve in one.curves.values() for value, _ in curve}))
+    for index, (label, curve) in enumerate(_by_width(groups).items()):
+        width = numbers([width for width, _ in curve])
+        points = np.stack([_at_largest_rate(law) for _, law in curve])
+        colour = CATEGORIES[-1 - index % len(CATEGORIES)]
+        style = {"color": colour, "marker": MARKERS[index % len(MARKERS)], "markersize": 5.5, "linewidth": 0.0}
+        axes.errorbar(width, points[:, 0], points[:, 1], label=label, capsize=2.5, elinewidth=1.2, **style)
+        axes.plot(width, points[:, 2], color=colour, linewidth=1.2, linestyle=DASHED)
+        axes.plot(width, points[:, 3], color=colour, linewidth=1.2, linestyle=DOTTED)
+    against = math_name(TERMS[0])
+    first = next(iter(groups.values()))
+    largest = plain(max(row[0] for row in first.points))
+    axes.set(xlabel=math_name(WIDTH_AXIS), xticks=_widths(groups))
+    axes.set_ylabel(f"final ${run.symbol(first.quantity)}$ / {against} at {against} = {largest}")
     axes.set_ylim(bottom=0)
-    if any(one.curves):
-        axes.legend(loc="best")
+    axes.legend(loc="best")
     return axes
+
+
+def _at_largest_rate(law: Law) -> Float[np.ndarray, " 4"]:
+    """Mean, standard error and theory over the rate, and the expected limit; NaN for what is not known."""
+    points = numbers(law.points)
+    last = int(np.argmax(points[:, 0]))
+    gamma, _, mean, sem = points[last]
+    theory = law.theory_points[last] if law.theory_points else None
+    rows = numbers([mean, sem, theory]) / gamma
+    return np.append(rows, numbers(law.first_expected))

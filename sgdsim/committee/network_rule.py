@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from sgdsim.committee import averages
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.mixed import Mixed
+from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.committee.target import Mean, Target
 from sgdsim.contracts import Observables
 from sgdsim.ensemble.sobol import sobol_normals
@@ -45,6 +46,7 @@ class NetworkRule(Rule):
     output_step: Any
     noise_root: Any
     time_step: Any
+    escape_level: float | None = eqx.field(static=True, default=None)
 
     @property
     def sizes(self) -> Sizes:
@@ -85,6 +87,7 @@ class NetworkRule(Rule):
         a = numbers if self.trained else jnp.reshape(jnp.asarray(self.outputs), (-1, *[1] * (Q.ndim - 2)))
         a = jnp.broadcast_to(a, (self.p, *Q.shape[2:]))
         seen = {"M": M, "Q": Q, "excess_risk": self._risk(P, M, Q, a)}
+        seen = with_specialisation(seen, P, self.escape_level)
         return seen | {"a": numbers / self.output_unit} if self.trained else seen
 
     def moments(

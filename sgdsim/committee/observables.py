@@ -10,6 +10,8 @@ VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
     "excess_risk": Variable("excess risk", r"\mathcal{E}"),
+    "specialisation": Variable("specialisation, the best assignment of units to teachers", "S"),
+    "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
 }
 

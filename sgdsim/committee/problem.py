@@ -10,6 +10,7 @@ from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, rea
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
+from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
 from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
@@ -35,7 +36,8 @@ class Committee(Problem):
 
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; `teacher_activation` is that of the
     teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
-    the plain step, see `Update`. `scaling` says how p, gamma and batch grow with d. Without it they do not
+    the plain step, see `Update`. `escape_level` asks for the observables of
+    `specialisation`. `scaling` says how p, gamma and batch grow with d. Without it they do not
     (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
@@ -58,6 +60,10 @@ class Committee(Problem):
     second: SecondLayer | None = eqx.field(static=True, default=None)
     target: Target | None = None
     update: Update | None = eqx.field(static=True, default=None)
+    escape_level: Annotated[
+        float | None,
+        Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
+    ] = eqx.field(static=True, default=None)
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -88,6 +94,7 @@ class Committee(Problem):
         gamma_a0: Real | None = None,
         target: Target | None = None,
         update: Update | None = None,
+        escape_level: Real | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -118,6 +125,7 @@ class Committee(Problem):
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
         second = _scaled_second(second, gamma_a0, gamma / scaling.gamma0)
         parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
+        parts["escape_level"] = escape_level
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     def _check_extras(self) -> None:
@@ -130,6 +138,9 @@ class Committee(Problem):
         if self.second is not None:
             self.second.student(self.p)
             self.second.teacher(self.k)
+        if self.escape_level is not None and assignments(self.p, self.k) > MOST_ASSIGNMENTS:
+            must = f"be left out where units can be assigned to teachers in more than {MOST_ASSIGNMENTS} ways"
+            raise ArgumentError("escape_level", must, self.escape_level, "It is for narrow networks, e.g. p = k = 7.")
         if self.teacher_activation is not None:
             check_activation(self.teacher_activation, "teacher_activation")
             if self.target is not None:

@@ -40,4 +40,5 @@ def _network(problem: Committee) -> NetworkRule:
         output_step=layer.step(problem.p, problem.d),
         noise_root=problem.noise**0.5,
         time_step=problem.dt,
+        escape_level=problem.escape_level,
     )

@@ -89,7 +89,7 @@ class ProblemSection(_Keys):
     def build(self) -> Committee:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
-        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation"))
+        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation", "escape_level"))
         _check_one_way(plain, scaling)
         if "d" not in rest and (plain or "steps_per_time" not in rest):
             raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")

@@ -9,6 +9,7 @@ from sgdsim.committee.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
+from sgdsim.committee.plateau import PlateauGrowth
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
@@ -99,6 +100,6 @@ SYSTEM = System(
     default_theory=ExactODE(),
     telling=("p", "region"),
     figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer"),
-    expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError()},
+    expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError(), "log_power": PlateauGrowth()},
     prediction=WiderStudent(),
 )

@@ -19,17 +19,19 @@ def assignments(p: int, k: int) -> int:
 
 
 def specialisation(
-    P: Float[Array, "k k *batch"], M: Float[Array, "p k *batch"], Q: Float[Array, "p p *batch"]
+    P: Float[Array, "k k ..."], M: Float[Array, "p k *batch"], Q: Float[Array, "p p *batch"]
 ) -> Float[Array, "*batch"]:
     """The largest, over assignments of units to teachers, of the mean cosine of pairs less that of the other pairs.
 
         S = max_pi [mean_{(i, r) in pi} c_ir - mean_{(i, r) not in pi} c_ir],    c_ir = M_ir/sqrt(Q_ii P_rr)
 
-    with each unit of the narrower layer in one pair of pi: 0 where all cosines are equal, as on the plateau before
-    specialisation, and 1 where every unit is its teacher and teachers are orthogonal. 0 where there is one pair only.
+    with each unit of the narrower layer in one pair of pi; P may be the same for all of the batch. S is 0 where all
+    cosines are equal, as on the plateau before specialisation, and 1 where every unit is its teacher and teachers are
+    orthogonal. It is 0 where there is no other pair.
     """
     p, k = M.shape[:2]
     own, others = jnp.einsum("ii...->i...", Q), jnp.einsum("rr...->r...", P)
+    others = others.reshape(k, *others.shape[1:] or [1] * (M.ndim - 2))
     product = own[:, None] * others[None, :]
     cosine = jnp.where(product > 0, M / jnp.sqrt(jnp.where(product > 0, product, 1.0)), 0.0)
     count = min(p, k)
@@ -41,7 +43,7 @@ def specialisation(
 
 
 def with_specialisation(
-    seen: Observables, P: Float[Array, "k k *batch"], level: float | None, axis: int = 0
+    seen: Observables, P: Float[Array, "k k ..."], level: float | None, axis: int = 0
 ) -> Observables:
     """Observables with `specialisation`, and with `escaped`, 1 where that is above the level and 0 elsewhere.
 

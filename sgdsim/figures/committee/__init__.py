@@ -1,5 +1,6 @@
 """Figures of the committee."""
 
+from sgdsim.figures.committee.escape import EscapeFigure
 from sgdsim.figures.committee.fluctuations import FluctuationsFigure
 from sgdsim.figures.committee.law_in_dt import LawInDtFigure
 from sgdsim.figures.committee.law_in_p import LawInPFigure
@@ -13,4 +14,5 @@ KINDS: tuple[FigureKind, ...] = (
     LawInDtFigure(),
     FluctuationsFigure(),
     SecondLayerFigure(),
+    EscapeFigure(),
 )

@@ -59,7 +59,7 @@ def test_widths_at_the_largest_rate_with_theory_and_limit(run):
     np.testing.assert_allclose(first[0].get_ydata(), np.array([0.2, 0.3]) + 0.3 * 0.16)
     ends = np.array([segment[:, 1] for segment in first[2][0].get_segments()])
     np.testing.assert_allclose(np.ptp(ends, axis=1), 2 * 0.05 * (np.array([0.2, 0.3]) + 0.048))
-    theory, limit = (line.get_ydata() for line in axes.lines if line.get_linestyle() in ("--", ":"))
+    theory, limit, *_ = (line.get_ydata() for line in axes.lines if line.get_linestyle() in ("--", ":"))
     np.testing.assert_allclose(theory, 1.01 * (np.array([0.2, 0.3]) + 0.048))
     np.testing.assert_allclose(limit, [0.22, 0.33])
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import erf
 
 from sgdsim.committee.activations import Linear
-from sgdsim.committee.asymptotic_error import expected_two_term
+from sgdsim.committee.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
@@ -269,12 +269,12 @@ def test_the_expected_error_is_that_of_a_soft_committee_of_one_trained_layer():
     layer = SecondLayer(soft=True)
     soft = [Committee(d=100, p=3, k=2, gamma=gamma, noise=0.01, second=layer) for gamma in (0.1, 0.2)]
     names = ("excess_risk", "gamma", "gamma_squared")
-    first, second = expected_two_term(*names, soft)
+    first, second = SoftCommitteeError().coefficients(*names, soft)
     assert first == pytest.approx(0.01 * (1 + 2 / 3**0.5) / (2 * np.pi))
     assert second is None
     linear = [dataclasses.replace(problem, activation=Linear()) for problem in soft]
-    assert expected_two_term(*names, linear) == (0.01 * 3 / 4, None)
-    assert expected_two_term("excess_risk", "gamma", "dt", soft) is None
+    assert SoftCommitteeError().coefficients(*names, linear) == (0.01 * 3 / 4, None)
+    assert SoftCommitteeError().coefficients("excess_risk", "gamma", "dt", soft) is None
     for changed in (
         {"second": SecondLayer(soft=True, gamma_a=0.1)},
         {"second": SecondLayer(a0=3.0)},
@@ -284,4 +284,4 @@ def test_the_expected_error_is_that_of_a_soft_committee_of_one_trained_layer():
         {"batch": 2},
         {"noise": 0.02},
     ):
-        assert expected_two_term(*names, [soft[0], dataclasses.replace(soft[1], **changed)]) is None
+        assert SoftCommitteeError().coefficients(*names, [soft[0], dataclasses.replace(soft[1], **changed)]) is None

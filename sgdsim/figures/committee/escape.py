@@ -20,11 +20,12 @@ from sgdsim.figures.common.curves import (
     draw_band,
     in_rows,
 )
-from sgdsim.figures.common.fits import Law, numbers
+from sgdsim.figures.common.fits import numbers
 from sgdsim.figures.common.quality import label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, math_name
+from sgdsim.laws.log_power import FittedLogPower
 from sgdsim.laws.quantities import ESCAPE, ESCAPED, HALF
 from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
@@ -69,9 +70,9 @@ class EscapeFigure(FigureKind):
         return figure
 
 
-def _laws(run: Stored) -> dict[str, Law]:
+def _laws(run: Stored) -> dict[str, FittedLogPower]:
     """The laws of times of escape that do not depend on another power."""
-    return {name: law for name, law in run.laws(KIND).items() if law.quantity == ESCAPE and law.exponent == 0}
+    return {name: law for name, law in run.laws(FittedLogPower).items() if law.quantity == ESCAPE and law.exponent == 0}
 
 
 def _known(values: Sequence[float | None]) -> list[bool]:

@@ -11,10 +11,11 @@ from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows
-from sgdsim.figures.common.fits import Law, colours, coordinates, group_label, numbers, panels
+from sgdsim.figures.common.fits import colours, coordinates, group_label, numbers, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, MARKERS, WIDTH, math_name
+from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
 
 KIND, TERMS = "two_term", ("gamma", "gamma_squared")
@@ -62,19 +63,19 @@ class SecondLayerFigure(FigureKind):
         return figure
 
 
-def _named(run: Stored) -> dict[str, dict[str, Law]]:
+def _named(run: Stored) -> dict[str, dict[str, FittedTwoTerm]]:
     """The groups of every fit of two terms in the learning rate that are of several widths, by the name of the fit."""
-    laws = {name: law for name, law in run.laws(KIND).items() if (law.against, law.second) == TERMS}
+    laws = {name: law for name, law in run.laws(FittedTwoTerm).items() if (law.against, law.second) == TERMS}
     return {name: groups for name, groups in panels(laws).items() if len(_widths(groups)) > 1}
 
 
-def _widths(groups: dict[str, Law]) -> list[float]:
+def _widths(groups: dict[str, FittedTwoTerm]) -> list[float]:
     return sorted({float(values[WIDTH_AXIS]) for group in groups if WIDTH_AXIS in (values := coordinates(group))})
 
 
-def _by_width(groups: dict[str, Law]) -> dict[str, list[tuple[float, Law]]]:
+def _by_width(groups: dict[str, FittedTwoTerm]) -> dict[str, list[tuple[float, FittedTwoTerm]]]:
     """The laws by increasing width, for every combination of the other axes as a label."""
-    found: dict[str, list[tuple[float, Law]]] = {}
+    found: dict[str, list[tuple[float, FittedTwoTerm]]] = {}
     for group, law in groups.items():
         values = coordinates(group)
         width = float(values.pop(WIDTH_AXIS))
@@ -99,7 +100,7 @@ def draw_error_over_rate(run: Stored, name: str | None = None, ax: Axes | None =
         style = {"color": colour, "marker": mark, "markersize": 4.5, "linewidth": 0, "elinewidth": 1.0}
         axes.errorbar(gamma, value / gamma, np.nan_to_num(sem) / gamma, label=group_label(coordinates(group)), **style)
         span = np.array([0.0, ROOM * gamma.max()])
-        axes.plot(span, law.first_coefficient + law.second_coefficient * span, color=colour, linewidth=1.0)
+        axes.plot(span, law.at(np.ones(2), span), color=colour, linewidth=1.0)
         if law.first_expected is not None:
             axes.plot([0.0], [law.first_expected], mark, color=colour, fillstyle="none", markersize=8, clip_on=False)
         most = max(most, gamma.max())
@@ -132,7 +133,7 @@ def draw_error_over_width(run: Stored, name: str | None = None, ax: Axes | None 
         axes.plot(width, points[:, 3], color=colour, linewidth=1.2, linestyle=DOTTED)
     against = math_name(TERMS[0])
     first = next(iter(groups.values()))
-    largest = plain(max(row[0] for row in first.points))
+    largest = plain(float(numbers(first.points)[:, 0].max()))
     axes.set(xlabel=math_name(WIDTH_AXIS), xticks=_widths(groups))
     axes.set_ylabel(f"final ${run.symbol(first.quantity)}$ / {against} at {against} = {largest}")
     axes.set_ylim(bottom=0)
@@ -140,7 +141,7 @@ def draw_error_over_width(run: Stored, name: str | None = None, ax: Axes | None 
     return axes
 
 
-def _at_largest_rate(law: Law) -> Float[np.ndarray, " 4"]:
+def _at_largest_rate(law: FittedTwoTerm) -> Float[np.ndarray, " 4"]:
     """Mean, standard error and theory over the rate, and the expected limit; NaN for what is not known."""
     points = numbers(law.points)
     last = int(np.argmax(points[:, 0]))

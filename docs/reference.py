@@ -6,7 +6,7 @@ python docs/reference.py
 from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -101,6 +101,8 @@ def _row(name: str, kind: Any, default: str, parameter: Parameter) -> tuple[str,
 
 def _kind(kind: Any) -> str:
     """A type in words."""
+    if get_origin(kind) is Annotated:
+        return _kind(get_args(kind)[0])
     if get_origin(kind) is Literal:
         return ", ".join(_shown(value) for value in get_args(kind))
     if get_origin(kind) in (Union, UnionType):

@@ -78,6 +78,21 @@ def fit_two_term_to_means(u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: Arra
     return design.law(mean, design.errors)
 
 
+def weighted_two_term(
+    u: ArrayLike, v: ArrayLike, mean: ArrayLike, sem: ArrayLike, values: ArrayLike
+) -> tuple[float, float]:
+    """(a, b) that the fit to (u, v, mean, sem) would find if it met `values` there: theory, seen as data are.
+
+    **Raises:** ArgumentError as `fit_two_term_to_means` does, and where a value is not finite.
+    """
+    values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        raise ArgumentError("values", "be finite at every point", values.tolist())
+    design = _Design.of(u, v, np.asarray(mean, np.float64), np.asarray(sem, np.float64))
+    a, b = design.estimate(values[:, None])[:, 0].tolist()
+    return a, b
+
+
 @dataclass(frozen=True)
 class _Design:
     """Weighted least squares of y on two columns, each divided by its length in units of the errors."""

@@ -263,7 +263,7 @@ class Custom(Activation):
         return integrals.over_pairs(pair, first, len(s), at_once=1)
 
 
-def check_activation(activation: Any) -> None:
+def check_activation(activation: Any, argument: str = "activation") -> None:
     """**Raises:** ArgumentError, with what to write instead, unless this is an activation."""
     if isinstance(activation, Activation):
         return
@@ -276,4 +276,4 @@ def check_activation(activation: Any) -> None:
     else:
         smooth = "for any smooth function Custom(function), e.g. Custom(jnp.tanh)"
         remedy = f"There are {', '.join(f'{kind}()' for kind in ready.values())}, and {smooth}."
-    raise ArgumentError("activation", "be an activation of sgdsim.committee", activation, remedy)
+    raise ArgumentError(argument, "be an activation of sgdsim.committee", activation, remedy)

@@ -2,6 +2,7 @@
 
 With the k + p fields l = (lambda*, lambda), teachers first, their covariance C, and s such that
 f* - f = sum_a s_a sigma(l_a), the back-propagated errors are E_i = a_i sigma'(lambda_i) (y - f); here without a_i.
+`Mixed` in place of an activation is that of a teacher of other units.
 """
 
 import jax
@@ -9,6 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.mixed import Mixed
+
+Averages = Activation | Mixed
 
 
 def covariance(P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, "k+p k+p"]:
@@ -16,13 +20,21 @@ def covariance(P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "
     return jnp.block([[P, M.T], [M, Q]])
 
 
-def with_fields(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Activation) -> Float[Array, "p n"]:
+def pairs(C: Float[Array, "n n *batch"], activation: Averages) -> Float[Array, "n n *batch"]:
+    """I2(a, b) of all fields, with any trailing axes."""
+    if isinstance(activation, Mixed):
+        return activation.pairs(C)
+    variances = jnp.einsum("aa...->a...", C)
+    return activation.I2(C, variances[:, None], variances[None, :])
+
+
+def with_fields(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Averages) -> Float[Array, "p n"]:
     """E[sigma'(lambda_i) (y - f) l_j] = sum_a s_a I3(i, j, a) of all students i and fields j."""
     return jax.vmap(lambda i: activation.I3(C, i) @ s)(jnp.arange(k, len(s)))
 
 
 def with_errors(
-    C: Float[Array, "n n"], s: Float[Array, " n"], k: int, noise: Float[Array, ""] | float, activation: Activation
+    C: Float[Array, "n n"], s: Float[Array, " n"], k: int, noise: Float[Array, ""] | float, activation: Averages
 ) -> Float[Array, "p p"]:
     """E[sigma'(lambda_i) sigma'(lambda_j) (y - f)^2] = sum_ab s_a s_b I4(i, j, a, b) + noise J2(i, j) of students."""
     students = jnp.arange(k, len(s))
@@ -30,16 +42,13 @@ def with_errors(
     return activation.I4_sums(C, s, k) + noise * J2
 
 
-def with_outputs(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Activation) -> Float[Array, " p"]:
+def with_outputs(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Averages) -> Float[Array, " p"]:
     """E[sigma(lambda_i) (y - f)] = sum_a s_a I2(i, a) of all students i."""
-    variances = jnp.diagonal(C)
-    return activation.I2(C[k:], variances[k:, None], variances[None, :]) @ s
+    return pairs(C, activation)[k:] @ s
 
 
 def half_square(
-    C: Float[Array, "n n *batch"], s: Float[Array, "n *batch"], activation: Activation
+    C: Float[Array, "n n *batch"], s: Float[Array, "n *batch"], activation: Averages
 ) -> Float[Array, "*batch"]:
     """The excess risk E[(f* - f)^2]/2 = (1/2) sum_ab s_a s_b I2(a, b), with any trailing axes."""
-    variances = jnp.einsum("aa...->a...", C)
-    pairs = activation.I2(C, variances[:, None], variances[None, :])
-    return 0.5 * jnp.einsum("a...,ab...,b...->...", s, pairs, s)
+    return 0.5 * jnp.einsum("a...,ab...,b...->...", s, pairs(C, activation), s)

@@ -64,7 +64,7 @@ def coefficients(function: Function, variance: Float[Array, "..."]) -> Float[Arr
     return function(field) @ jnp.asarray(weights)
 
 
-def _series(
+def series(
     left: Float[Array, "... terms"], right: Float[Array, "... terms"], rho: Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """sum_n left_n right_n rho^n, by Horner's rule."""
@@ -74,7 +74,8 @@ def _series(
     return total
 
 
-def _correlation(c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+def correlation(c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
+    """rho of two fields, 0 where one of them is."""
     return jnp.clip(c12 * _inverse(_root(c11)) * _inverse(_root(c22)), -1.0, 1.0)
 
 
@@ -82,7 +83,7 @@ def I2(
     function: Function, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """E[f(l_1) f(l_2)], elementwise in the broadcast covariances."""
-    return _series(coefficients(function, c11), coefficients(function, c22), _correlation(c12, c11, c22))
+    return series(coefficients(function, c11), coefficients(function, c22), correlation(c12, c11, c22))
 
 
 def I3(value: Function, derivative: Function, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
@@ -94,9 +95,9 @@ def I3(value: Function, derivative: Function, C: Float[Array, "n n"], i: Index) 
     own, slopes = coefficients(value, variances), coefficients(derivative, variances)
     factor = jnp.asarray(np.sqrt(np.arange(1.0, slopes.shape[-1])))
     curvature = factor * slopes[i, 1:] * _inverse(_root(C[i, i]))
-    rho = _correlation(C[i], jnp.broadcast_to(C[i, i], variances.shape), variances)
-    second = _series(curvature[None, :], own[:, :-1], rho)
-    first = _series(slopes[i][None, :], slopes, rho)
+    rho = correlation(C[i], jnp.broadcast_to(C[i, i], variances.shape), variances)
+    second = series(curvature[None, :], own[:, :-1], rho)
+    first = series(slopes[i][None, :], slopes, rho)
     return C[i][:, None] * second[None, :] + C * first[None, :]
 
 
@@ -124,7 +125,7 @@ def make_I4_sum(
         spread = _root(jnp.diagonal(T))
         outputs = value(mean[:, :, None] + spread[None, :, None] * inner[None, None, :]) @ polynomials
         slopes = weight * derivative(mean[:, i]) * derivative(mean[:, j])
-        rho = _correlation(T, jnp.diagonal(T)[:, None], jnp.diagonal(T)[None, :])
+        rho = correlation(T, jnp.diagonal(T)[:, None], jnp.diagonal(T)[None, :])
 
         def term(total: Array, given: Float[Array, "nodes n"]) -> tuple[Array, None]:
             """Horner's rule in matrices: the n-th coefficients at all nodes, averaged over the nodes."""

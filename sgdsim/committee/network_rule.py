@@ -11,6 +11,8 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee import averages
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.mixed import Mixed
+from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.committee.target import Mean, Target
 from sgdsim.contracts import Observables
 from sgdsim.ensemble.sobol import sobol_normals
@@ -30,13 +32,14 @@ class NetworkRule(Rule):
         w_i <- w_i + (gamma/(p sqrt(d))) a_i sigma'(lambda_i) (y - f) x
         a_i <- a_i + (gamma_a/(p d)) sigma(lambda_i) (y - f)
 
-    `outputs` are the a_i at t = 0; where they are not `trained`, at all times. With `correlation` y stands in place of
-    y - f in both steps: SGD on the loss -y f.
+    `outputs` are the a_i at t = 0; where they are not `trained`, at all times. What is observed is a_i/`output_unit`.
+    With `correlation` y stands in place of y - f in both steps: SGD on the loss -y f.
     """
 
     k: int = eqx.field(static=True)
     p: int = eqx.field(static=True)
     trained: bool = eqx.field(static=True)
+    output_unit: float = eqx.field(static=True)
     activation: Activation
     target: Target
     outputs: Float[Array | np.ndarray, " p"]
@@ -45,6 +48,7 @@ class NetworkRule(Rule):
     noise_root: Any
     time_step: Any
     correlation: bool = eqx.field(static=True, default=False)
+    escape_level: float | None = eqx.field(static=True, default=None)
 
     @property
     def sizes(self) -> Sizes:
@@ -87,7 +91,8 @@ class NetworkRule(Rule):
         a = numbers if self.trained else jnp.reshape(jnp.asarray(self.outputs), (-1, *[1] * (Q.ndim - 2)))
         a = jnp.broadcast_to(a, (self.p, *Q.shape[2:]))
         seen = {"M": M, "Q": Q, "excess_risk": self._risk(P, M, Q, a)}
-        return seen | {"a": numbers} if self.trained else seen
+        seen = with_specialisation(seen, P, self.escape_level)
+        return seen | {"a": numbers / self.output_unit} if self.trained else seen
 
     def moments(
         self,
@@ -97,27 +102,37 @@ class NetworkRule(Rule):
         numbers: Float[Array, " q"],
         time: Any,
     ) -> Moments | None:
-        """In closed form where teacher and student are sums of the same activation."""
-        if self._teacher_outputs is None:
+        """In closed form, or by series, where the target is a mean of units: see `averages`."""
+        activation = self._averages
+        if activation is None:
             return None
         a = numbers if self.trained else jnp.asarray(self.outputs)
         C, k, noise = averages.covariance(P, M, Q), self.k, self.noise_root**2
         s = self._signs(jnp.zeros_like(a) if self.correlation else a)
-        fields = a[:, None] * averages.with_fields(C, s, k, self.activation)
-        squares = a[:, None] * averages.with_errors(C, s, k, noise, self.activation) * a[None, :]
-        moved = self.output_step * averages.with_outputs(C, s, k, self.activation)
+        fields = a[:, None] * averages.with_fields(C, s, k, activation)
+        squares = a[:, None] * averages.with_errors(C, s, k, noise, activation) * a[None, :]
+        moved = self.output_step * averages.with_outputs(C, s, k, activation)
         return Moments(fields[:, :k], fields[:, k:], squares, moved[: self.sizes.numbers])
 
     @property
-    def _teacher_outputs(self) -> Float[Array, " k"] | None:
-        """a* of a teacher whose units are of the student's kind; None of any other."""
-        target = self.target
-        alike = isinstance(target, Mean) and target.activation == self.activation
-        return jnp.asarray(target.outputs) if alike else None  # type: ignore[union-attr]
+    def accuracy(self) -> float:
+        """Relative error of the averages, 0 for rounding or, where they are over points, unknown."""
+        return 0.0 if self._averages is None else self._averages.accuracy
+
+    @property
+    def _averages(self) -> averages.Averages | None:
+        """What knows the averages of a mean of units; None of another target, and of relu beside another."""
+        if not isinstance(self.target, Mean):
+            return None
+        pair = (self.target.activation, self.activation)
+        if pair[0] == pair[1]:
+            return self.activation
+        return Mixed(*pair, self.k) if Mixed.known(*pair) else None
 
     def _signs(self, a: Float[Array, "p *batch"]) -> Float[Array, "n *batch"]:
         """s with f* - f = sum_a s_a sigma(l_a)."""
-        teacher = jnp.reshape(self._teacher_outputs / self.k, (-1, *[1] * (a.ndim - 1)))  # type: ignore[operator]
+        assert isinstance(self.target, Mean)
+        teacher = jnp.reshape(jnp.asarray(self.target.outputs) / self.k, (-1, *[1] * (a.ndim - 1)))
         return jnp.concatenate([jnp.broadcast_to(teacher, (self.k, *a.shape[1:])), -a / self.p])
 
     def _risk(
@@ -131,8 +146,8 @@ class NetworkRule(Rule):
         C = jnp.concatenate(
             [jnp.concatenate([P, jnp.swapaxes(M, 0, 1)], axis=1), jnp.concatenate([M, Q], axis=1)], axis=0
         )
-        if self._teacher_outputs is not None:
-            return averages.half_square(C, self._signs(a), self.activation)
+        if self._averages is not None:
+            return averages.half_square(C, self._signs(a), self._averages)
         flat = jnp.moveaxis(C.reshape(*C.shape[:2], -1), -1, 0)
         outputs = jnp.moveaxis(a.reshape(self.p, -1), -1, 0)
         z = jnp.asarray(_points(self.k + self.p))

@@ -11,6 +11,8 @@ VARIABLES = {
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
     "excess_risk": Variable("excess risk", r"\mathcal{E}"),
     "excess_risk_average": Variable("excess risk of the averaged iterates", r"\bar{\mathcal{E}}"),
+    "specialisation": Variable("specialisation, the best assignment of units to teachers", "S"),
+    "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
 }
 

@@ -19,8 +19,9 @@ from sgdsim.committee.fluctuations import check_room, check_size, predict_spread
 from sgdsim.committee.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
-from sgdsim.committee.rule_of import rule_of
+from sgdsim.committee.rule_of import accuracy_of, rule_of
 from sgdsim.committee.scaling import Region
+from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.contracts import Curve, Observables, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
@@ -108,6 +109,7 @@ class OverlapCurve(Curve):
     k: int = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
+    escape_level: float | None = eqx.field(static=True, default=None)
 
     @property
     def least_times(self) -> int:
@@ -124,14 +126,14 @@ class OverlapCurve(Curve):
         first_step = 0.01 / (self.A + self.B)
         M, Q = integrate(lambda y: self.velocity(P, *y), (M0, Q0), times, first_step, self.rtol, self.atol)
         risk = jax.vmap(self.risk, in_axes=(None, 0, 0))(P, M, Q)
-        return {"M": M, "Q": Q, "excess_risk": risk}
+        return with_specialisation({"M": M, "Q": Q, "excess_risk": risk}, P, self.escape_level, axis=1)
 
     def solve(self, initial: Overlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Order parameters and risk at `times`, on the host.
 
         Where all units start alike they are solved as one; see `equal_units`.
         """
-        units = equal_units(initial)
+        units = equal_units(initial) if self.escape_level is None else None
         if units is None:
             return super().solve(initial, times)
         solved = self.of_equal_units().solve(units, times)
@@ -312,6 +314,7 @@ class OverlapODE(Theory):
             k=problem.k,
             rtol=max(self.rtol, least),
             atol=max(self.atol, 1e-3 * least),
+            escape_level=problem.escape_level,
         )
 
 
@@ -333,7 +336,8 @@ class ExactODE(OverlapODE):
         """The curve of this problem: of the plain network or, see `rules.mean_step`, of any other rule."""
         if problem.plain:
             return super().bind(problem)
-        tolerances = (max(self.rtol, OWN_SHARE * problem.activation.accuracy), self.atol)
+        least = OWN_SHARE * accuracy_of(problem)
+        tolerances = (max(self.rtol, least), max(self.atol, 1e-3 * least))
         rule = rule_of(problem)
         log2 = LIMITED_LOG2 if rule.limits else POINTS_LOG2
         return MeanStep.of(rule, problem.d, problem.dt, problem.batch, *tolerances, log2)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.observables import observables
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.contracts import Observables
 from sgdsim.rules.rule import Move, Rule, Sample, Sizes
 
@@ -24,11 +25,14 @@ class PlainRule(Rule):
     activation: Activation
     step_size: float
     noise_root: float
+    escape_level: float | None = eqx.field(static=True, default=None)
 
     @classmethod
     def of(cls, problem: Committee) -> "PlainRule":
         """The rule of a problem."""
-        return cls(problem.k, problem.p, problem.activation, problem.step_size, problem.noise**0.5)
+        return cls(
+            problem.k, problem.p, problem.activation, problem.step_size, problem.noise**0.5, problem.escape_level
+        )
 
     @property
     def sizes(self) -> Sizes:
@@ -53,5 +57,5 @@ class PlainRule(Rule):
         Q: Float[Array, "n n *batch"],
         numbers: Float[Array, "q *batch"],
     ) -> Observables:
-        """M, Q and excess_risk."""
-        return observables(P, M, Q, self.activation)
+        """M, Q and excess_risk, and with a level specialisation and escaped."""
+        return with_specialisation(observables(P, M, Q, self.activation), P, self.escape_level)

@@ -9,7 +9,8 @@ import equinox as eqx
 from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, real
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
-from sgdsim.committee.second_layer import SecondLayer
+from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
+from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
 from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
@@ -34,17 +35,16 @@ class Committee(Problem):
         y = (1/k) sum_r sigma(lambda*_r) + sqrt(noise) zeta,    f = (1/p) sum_i sigma(lambda_i),    e = y - f
         w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
 
-    With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; a `target` takes the place of the
-    teacher's mean, see `Target`, and an `update` that of the plain step, see `Update`. A `schedule` s(t), or any
-    function of t, multiplies gamma and gamma_a, which may have one of its own, `schedule_a`. `scaling` says how p,
+    With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; `teacher_activation` is that of the
+    teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
+    the plain step, see `Update`. A `schedule` s(t), or any function of t, multiplies gamma and gamma_a, which may have
+    one of its own, `schedule_a`. `escape_level` asks for the observables of `specialisation`. `scaling` says how p,
     gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
 
     system: ClassVar[str] = "committee"
-    order_parameters: ClassVar[tuple[str, ...]] = ("M", "Q")
-
     _: KW_ONLY
     d: Annotated[int, Parameter("d", "input dimension", least=2, limit=MAX_DIMENSION, example=1000)]
     p: Annotated[int, Parameter("p", "width of the student", least=1, limit=MAX_WIDTH)] = eqx.field(static=True)
@@ -57,11 +57,16 @@ class Committee(Problem):
         static=True, default=1
     )
     activation: Activation = Erf()
+    teacher_activation: Activation | None = None
     second: SecondLayer | None = eqx.field(static=True, default=None)
     target: Target | None = None
     update: Update | None = eqx.field(static=True, default=None)
     schedule: Any = None
     schedule_a: Any = None
+    escape_level: Annotated[
+        float | None,
+        Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
+    ] = eqx.field(static=True, default=None)
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -87,11 +92,14 @@ class Committee(Problem):
         gamma0: Real | None = None,
         noise: Real = 0.0,
         activation: Activation | None = None,
+        teacher_activation: Activation | None = None,
         second: SecondLayer | None = None,
+        gamma_a0: Real | None = None,
         target: Target | None = None,
         update: Update | None = None,
         schedule: Any = None,
         schedule_a: Any = None,
+        escape_level: Real | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -102,7 +110,9 @@ class Committee(Problem):
         `steps_per_time` may stand in place of d: the dimension is then that at which 1/dt comes closest to it (see
         `Scaling.dimension`), so that cells of different regions take equally many steps. gamma0 defaults to p0, the
         choice of Veiga et al. The batch is fixed (1 if it is left out), or round(b0 d^mu),
-        where b0 defaults to 1 and mu to 0. The exponents that p and batch realise are in `parameters()`.
+        where b0 defaults to 1 and mu to 0. `gamma_a0` is the prefactor of the second layer's rate, gamma_a = gamma_a0
+        d^-delta batch^rho, so that gamma_a/gamma is the same at every d; the rest of that layer is `second`. The
+        exponents that p and batch realise are in `parameters()`.
         """
         laws: dict[str, Any] = {"kappa": kappa, "delta": delta, "mu": 0.0 if mu is None else mu, "rho": rho}
         laws |= {"p0": p0, "gamma0": p0 if gamma0 is None else gamma0, "b0": 1.0 if b0 is None else b0}
@@ -118,8 +128,9 @@ class Committee(Problem):
             realised = _scaled_batch(d, batch, scaling)
         gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
-        parts |= {"second": second, "target": target, "update": update}
-        parts |= {"schedule": schedule, "schedule_a": schedule_a}
+        second = _scaled_second(second, gamma_a0, gamma / scaling.gamma0)
+        parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
+        parts |= {"schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     def _check_extras(self) -> None:
@@ -135,6 +146,16 @@ class Committee(Problem):
             self.second.student(self.p)
             self.second.teacher(self.k)
         self._check_schedules()
+        if self.escape_level is not None and assignments(self.p, self.k) > MOST_ASSIGNMENTS:
+            must = f"be left out where units can be assigned to teachers in more than {MOST_ASSIGNMENTS} ways"
+            raise ArgumentError("escape_level", must, self.escape_level, "It is for narrow networks, e.g. p = k = 7.")
+        if self.teacher_activation is not None:
+            check_activation(self.teacher_activation, "teacher_activation")
+            if self.target is not None:
+                remedy = "A target has activations of its own."
+                raise ArgumentError(
+                    "teacher_activation", "not be given beside a target", self.teacher_activation, remedy
+                )
 
     def _check_schedules(self) -> None:
         for name in ("schedule", "schedule_a"):
@@ -154,10 +175,19 @@ class Committee(Problem):
         return None if all(one.plain for one in both) else both
 
     @property
+    def order_parameters(self) -> tuple[str, ...]:  # type: ignore[override]
+        """M and Q, and the second layer where it is trained."""
+        trained = self.second is not None and self.second.gamma_a > 0
+        return ("M", "Q", "a") if trained else ("M", "Q")
+
+    @property
     def extras(self) -> tuple[str, ...]:
-        """What the network has beyond the plain one, by the name of its argument."""
-        own = {"second": self.second, "target": self.target, "update": self.update, "schedule": self.schedules}
-        return tuple(name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
+        """What the network has beyond the plain one, by the name of its argument or key."""
+        layer = () if self.second is None else self.second.extras(self.p, self.k)
+        other = ("teacher_activation",) * (self.teacher_activation not in (None, self.activation))
+        own = {"target": self.target, "update": self.update, "schedule": self.schedules}
+        named = (name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
+        return (*layer, *other, *named)
 
     @property
     def plain(self) -> bool:
@@ -190,26 +220,38 @@ class Committee(Problem):
         return self.gamma if self.update is None else self.gamma / self.update.gap(self.d)
 
     def scale(self, steps: int) -> float:
-        """What Q gains in so many steps where nothing holds it back: (gamma/p)^2 (1 + noise)/d in each.
+        """What Q gains in so many steps where nothing holds it back: (gamma a/p)^2 (a^2 + noise)/d in each.
 
-        In the red region Q grows without end, but no faster than this.
+        With a the largest of either second layer, 1 without. In the red region Q grows without end, but no faster.
         """
-        rate = self.gamma / self.p
-        return rate * rate * (1 + self.noise) / self.d * steps
+        rate, square = self.gamma / self.p, self._largest_square
+        return rate * rate * square * (square + self.noise) / self.d * steps
+
+    @property
+    def _largest_square(self) -> float:
+        if self.second is None:
+            return 1.0
+        return float(max((self.second.student(self.p) ** 2).max(), (self.second.teacher(self.k) ** 2).max()))
+
+    @property
+    def _mean_square(self) -> float:
+        """The mean of a^2: gamma/p times it is the share of an error that one sample takes away, up to sigma'^2."""
+        return 1.0 if self.second is None else float((self.second.student(self.p) ** 2).mean())
 
     @property
     def stable_gamma(self) -> float:
         """gamma up to which a unit that has nearly learned the teacher goes on to: p r/(1/d + 1/batch).
 
         r is `largest_ratio`, the bound on gamma/(p batch); the 1/d is what drift adds to the noise of a step. Exact for
-        linear units, a rule for others.
+        linear units, a rule for others. A second layer divides it by the mean of its squares.
         """
-        return self.p * largest_ratio(self.activation) / (1 / self.d + 1 / self.batch)
+        plain = self.p * largest_ratio(self.activation) / (1 / self.d + 1 / self.batch)
+        return plain / self._mean_square if self._mean_square else math.inf
 
     def cautions(self) -> list[str]:
         """A line where gamma is above the stable rule although the region learns, and one where steps are large."""
         found, gamma = [], self.effective_gamma
-        rate = gamma / self.p
+        rate = gamma / self.p * self._mean_square
         with_momentum = "" if gamma == self.gamma else "/(1 - mu)"
         where = f"d = {self.d}, p = {self.p}, batch = {self.batch}, {self.activation.name}"
         if self.region in (Region.GREEN, Region.BLUE) and gamma > self.stable_gamma:
@@ -230,6 +272,7 @@ class Committee(Problem):
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
         the theorem's factor beside sqrt(dt), and `memory` = 1/(1 - mu) the steps for which a velocity lasts.
+        `gamma_squared` stands beside a second layer, for laws of two terms.
         """
         scaling = self.scaling
         # theta stands beside the exponents that it is the sum of.
@@ -237,8 +280,9 @@ class Committee(Problem):
         return {
             **given(self),
             "activation": self.activation.name,
+            **({} if self.teacher_activation is None else {"teacher_activation": self.teacher_activation.name}),
             **({} if self.target is None else {"target": self.target.name}),
-            **({} if self.second is None else given(self.second)),
+            **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             **exponents,
@@ -249,6 +293,16 @@ class Committee(Problem):
             "dt": self.dt,
             "region": str(self.region),
         }
+
+
+def _scaled_second(second: SecondLayer | None, gamma_a0: Real | None, growth: float) -> SecondLayer | None:
+    """The second layer with the rate gamma_a0 d^-delta batch^rho, `growth` being the powers."""
+    if gamma_a0 is None:
+        return second
+    second = SecondLayer() if second is None else second
+    if second.gamma_a > 0:
+        raise ArgumentError("gamma_a", "not be given beside gamma_a0", second.gamma_a, "Keep one of the two.")
+    return replace(second, gamma_a=real("gamma_a0", gamma_a0, GAMMA_A0) * growth)
 
 
 def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: Scaling) -> int:

@@ -19,9 +19,15 @@ def rule_of(problem: Committee) -> Rule:
     return (problem.update or Update()).around(_network(problem), problem.d, problem.schedules)
 
 
+def accuracy_of(problem: Committee) -> float:
+    """Relative error of the averages of the ODE, 0 for rounding."""
+    return problem.activation.accuracy if problem.plain else _network(problem).accuracy
+
+
 def _network(problem: Committee) -> NetworkRule:
     layer = problem.second or SecondLayer()
-    target = problem.target or Mean(problem.activation, jnp.asarray(layer.teacher(problem.k)))
+    teacher = problem.teacher_activation or problem.activation
+    target = problem.target or Mean(teacher, jnp.asarray(layer.teacher(problem.k)))
     return NetworkRule(
         k=problem.k,
         p=problem.p,
@@ -29,9 +35,11 @@ def _network(problem: Committee) -> NetworkRule:
         activation=problem.activation,
         target=target,
         outputs=np.asarray(layer.student(problem.p)),
+        output_unit=layer.unit(problem.p),
         step_size=problem.step_size,
-        output_step=layer.gamma_a / (problem.p * problem.d),
+        output_step=layer.step(problem.p, problem.d),
         noise_root=problem.noise**0.5,
         time_step=problem.dt,
         correlation=problem.update is not None and problem.update.correlation,
+        escape_level=problem.escape_level,
     )

@@ -11,29 +11,38 @@ from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
+from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
 from sgdsim.contracts import Start, Theory
 from sgdsim.ensemble.section import PartSection, section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
-from sgdsim.parameters import Parameter
+from sgdsim.parameters import Parameter, declared
 
 PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
 BATCH = ("b0", "mu")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
 ACTIVATION = Parameter(r"\sigma", "activation of teacher and student")
+TEACHER_ACTIVATION = Parameter(r"\sigma^*", "activation of the teacher, where it is another")
+LAYER = tuple(one.name for one in declared(SecondLayer))
 
 _Keys = section_of(
     Committee,
     Scaling,
+    SecondLayer,
     own={
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
         "activation": (Annotated[Literal[tuple(ACTIVATIONS)], ACTIVATION], "erf"),  # type: ignore[valid-type]
+        "teacher_activation": (
+            Annotated[Literal[tuple(ACTIVATIONS)] | None, TEACHER_ACTIVATION],  # type: ignore[valid-type]
+            None,
+        ),
+        "gamma_a0": (Annotated[float | None, GAMMA_A0], None),
     },
-    optional=("d", *PLAIN, *SCALING, "batch"),
-    order=("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
+    optional=("d", *PLAIN, *SCALING, "batch", *LAYER),
+    order=("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch", "teacher_activation"),
 )
 
 
@@ -43,13 +52,15 @@ class ProblemSection(_Keys):
     Beside p0, `steps_per_time` may stand in place of d, which then follows from it in every region.
 
     Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
-    beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho.
+    beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho. The second layer
+    has the rate gamma_a or, beside p0, gamma_a0, which goes as gamma does.
     """
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "p": ("p0", "kappa"),
         "gamma": ("gamma0", "delta"),
         "batch": BATCH,
+        "gamma_a": ("gamma_a0", "delta"),
         **dict.fromkeys(("theta", "region"), ("kappa", "delta", "mu", "rho")),
     }
 
@@ -78,19 +89,30 @@ class ProblemSection(_Keys):
     def build(self) -> Committee:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
-        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation"))
+        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation", "escape_level"))
         _check_one_way(plain, scaling)
         if "d" not in rest and (plain or "steps_per_time" not in rest):
             raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")
         if plain and "steps_per_time" in rest:
             remedy = "Remove it, or give p0 in place of p and gamma."
             raise ArgumentError("steps_per_time", "not be given beside p and gamma", rest["steps_per_time"], remedy)
-        rest["activation"] = ACTIVATIONS[rest["activation"]]()
+        rest |= {key: ACTIVATIONS[name]() for key, name in self._given(("activation", "teacher_activation")).items()}
+        rest |= self._second(plain)
         problem = (Committee if plain else Committee.from_scaling)(**plain, **scaling, **rest)
         for name, value, most in (("p", problem.p, MAX_WIDTH), ("batch", problem.batch, MAX_BATCH)):
             if value > most:
                 raise ArgumentError(name, f"be at most {most}", value)
         return problem
+
+    def _second(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """The second layer, where any of its keys is given, and the prefactor of its rate."""
+        layer, prefactor = self._given(LAYER), self._given(("gamma_a0",))
+        if plain and prefactor:
+            must, remedy = "not be given beside gamma", "Give gamma_a in its place."
+            raise ArgumentError("gamma_a0", must, prefactor["gamma_a0"], remedy)
+        if "gamma_a" in layer and not plain:
+            raise ArgumentError("gamma_a", "not be given beside p0", layer["gamma_a"], "Give gamma_a0 in its place.")
+        return prefactor | ({"second": SecondLayer(**layer)} if layer else {})
 
 
 def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.scaling import MAX_PREFACTOR
 from sgdsim.contracts import Problem
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
@@ -23,6 +24,10 @@ from sgdsim.rules.starts import (
     require_shape,
     unit_rows,
 )
+
+Length = Annotated[
+    float, Parameter("", "length of the student's units beside the teacher's", above=0, limit=MAX_PREFACTOR)
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,30 +73,45 @@ def _gaussian_rows(rng: np.random.Generator, n: int, d: int) -> Float[np.ndarray
     return np.tril(rng.normal(size=(n, n)), -1) + np.diag(np.sqrt(rng.chisquare(d - np.arange(n))))
 
 
+def _lengthened(overlaps: Overlaps, length: float) -> Overlaps:
+    """The overlaps with a student so many times as long."""
+    return Overlaps(P=overlaps.P, M=overlaps.M * length, Q=overlaps.Q * length**2)
+
+
 @dataclass(frozen=True)
 class SphereStart(DrawnStart):
-    """Teacher and student units independent and uniform on the sphere |w|^2 = d."""
+    """Teacher and student units independent and uniform, the teacher on |w|^2 = d, the student on |w|^2 = scale^2 d."""
 
     seed: Seed = 1
     per_replica: PerReplica = False
+    length: Length = 1.0
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
         rows = unit_rows(_gaussian_rows(rng, problem.k + problem.p, problem.d))
-        return Overlaps.from_gram(rows @ rows.T, problem.k)
+        return _lengthened(Overlaps.from_gram(rows @ rows.T, problem.k), self.length)
+
+    def scale(self, problem: Committee) -> float:
+        """The squared length of a unit of the student."""
+        return self.length**2
 
 
 @dataclass(frozen=True)
 class GaussianStart(DrawnStart):
-    """Teacher and student units independent, w ~ N(0, I_d)."""
+    """Teacher and student units independent, w* ~ N(0, I_d) and w ~ N(0, length^2 I_d)."""
 
     seed: Seed = 1
     per_replica: PerReplica = False
+    length: Length = 1.0
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
         rows = _gaussian_rows(rng, problem.k + problem.p, problem.d)
-        return Overlaps.from_gram(rows @ rows.T / problem.d, problem.k)
+        return _lengthened(Overlaps.from_gram(rows @ rows.T / problem.d, problem.k), self.length)
+
+    def scale(self, problem: Committee) -> float:
+        """The mean squared length of a unit of the student."""
+        return self.length**2
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdsim.committee.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
+from sgdsim.committee.plateau import PlateauGrowth
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_section import RuleSection
 from sgdsim.committee.rule_slopes import rule_slope
@@ -102,7 +104,7 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     telling=("p", "region"),
-    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations"),
-    expectations={"power": CommitteeSlopes()},
+    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer", "escape"),
+    expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError(), "log_power": PlateauGrowth()},
     prediction=WiderStudent(),
 )

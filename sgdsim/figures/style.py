@@ -123,10 +123,15 @@ def series_colours(count: int) -> list[str]:
 def math_name(name: str) -> str:
     """A parameter's name as a symbol: "kappa" becomes the Greek letter, "p0" gets an index, "log_p" is a logarithm.
 
-    Other names stay words.
+    So does "gamma_a", and "a_star" a star. Other names stay words.
     """
     if name.startswith("log_"):
         return rf"$\log {name.removeprefix('log_')}$"
+    head, _, tail = name.partition("_")
+    if tail == "star" and len(head) == 1:
+        return f"${head}^*$"
+    if head in _GREEK and 0 < len(tail) <= 2:
+        return rf"$\{head}_{{{tail}}}$"
     stem, index = (name[:-1], name[-1]) if name[-1:].isdigit() else (name, "")
     if stem in _GREEK:
         stem = "\\" + stem

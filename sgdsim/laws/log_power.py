@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from sgdsim.analysis.log_power import (
 )
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.errors import ArgumentError
 from sgdsim.laws.law import (
     Finite,
     Fitted,
@@ -30,9 +31,10 @@ from sgdsim.laws.law import (
     attempt,
     judgement,
     numbers,
+    reason,
 )
 from sgdsim.laws.quality import in_table
-from sgdsim.laws.quantities import each_replica, is_alone, quantity_of
+from sgdsim.laws.quantities import Point, each_replica, escapes, is_alone, quantity_of
 from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings, in_errors
 
 EXCLUDED = 3.0
@@ -93,9 +95,19 @@ class FittedLogPower(LogPowerFit, Fitted, FittedForm, frozen=True):
     theory_exponent: Finite = None
     theory_chi2: Finite = None
     theory_dof: int = 0
+    expected_b: Finite = None
     theory_points: Sequence[Finite] = ()
     theory_curve: Rows | None = None
     theory_curve_problem: str | None = None
+
+
+@runtime_checkable
+class LogPowerExpectation(Protocol):
+    """What the theory of a system may expect of a law with a logarithm."""
+
+    def growth(self, quantity: str, against: str, second: str, problems: Sequence[Any]) -> float | None:
+        """b, the growth of the quantity with log(second); None where theory does not say."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,7 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
     keys = LogPowerFit
     found = FittedLogPower
     number = "b"
+    expects = LogPowerExpectation
     reach = "predict_to"
     columns = headings(
         "fit, of, a, theory, b, theory, b / s.e., exponent of, measured, theory, chi2 / dof, "
@@ -113,7 +126,7 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
         """Deviations and scalar observables."""
-        return (*DEVIATIONS, *names)
+        return (*DEVIATIONS, *names, *escapes(names))
 
     def misses(self, fit: LogPowerFit, columns: Mapping[str, Sequence[float]]) -> Missing | None:
         """The exponent where `against` does not vary; a `second` with a logarithm that does."""
@@ -127,9 +140,15 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
     def fit(self, fit: LogPowerFit, members: Members) -> FittedLogPower:
         """Both forms; errors from the replicas where these are known, else from those of the means."""
         x, v = members.x(fit), members.column(fit.second)
-        points = [quantity_of(members.system, fit.quantity, None, cell) for cell in members.cells]
+        points, missed = _points(fit, members)
         mean, sem, theory = np.array(points).T
-        growth, problem = attempt(lambda: _growth(fit, members, x, v, mean, sem))
+        growth, problem = (
+            (None, f"{missed[0]} ({len(missed)} of {len(x)} cells)")
+            if missed
+            else attempt(lambda: _growth(fit, members, x, v, mean, sem))
+        )
+        expected: LogPowerExpectation | None = self.expectation(members.system)
+        asked = (fit.quantity, fit.against, fit.second, members.problems)
         law, rival, excluded = (None,) * 3 if growth is None else (growth.law, growth.rival, growth.excluded)
         # Theory as data: fitted with the weights of the data, its a and b differ from theirs by the data alone.
         values = None
@@ -145,6 +164,7 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
             theory_a=theory_a,
             theory_b=theory_b,
             theory_exponent=theory_exponent,
+            expected_b=expected.growth(*asked) if expected else None,
             theory_chi2=theory_chi2,
             theory_dof=theory_dof,
             theory_points=theory.tolist(),
@@ -176,6 +196,7 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
         three = _coefficients(found)
         theory = [f"{one.sign} = {plain(one.theory)}" for one in three if one.theory is not None]
         beside = f"theory at the same points {', '.join(theory)}" if theory else "without a theory of these points"
+        beside += f", expected b = {plain(found.expected_b)}" if found.expected_b is not None else ""
         sure = _sure(found)
         quality = f"; {judgement(found)}" if found.chi2 is not None else ""
         rival = f"; {verdict(found.excluded, found.second)}" if sure else ""
@@ -214,11 +235,14 @@ class _Coefficient:
     value: str
     theory: float | None
     given: bool = False
+    expected: float | None = None
 
     @property
     def beside(self) -> str:
         """Theory in parentheses, where there is any."""
-        return "" if self.theory is None else f" (theory {self.theory:.4g})"
+        both = (("theory", self.theory), ("expected", self.expected))
+        known = [f"{word} {value:.4g}" for word, value in both if value is not None]
+        return f" ({', '.join(known)})" if known else ""
 
 
 def _coefficients(found: FittedLogPower) -> tuple[_Coefficient, _Coefficient, _Coefficient]:
@@ -226,7 +250,7 @@ def _coefficients(found: FittedLogPower) -> tuple[_Coefficient, _Coefficient, _C
     given = found.exponent_error is None and found.chi2 is not None
     return (
         _Coefficient("a", rounded(found.a, found.a_error), found.theory_a),
-        _Coefficient("b", rounded(found.b, found.b_error), found.theory_b),
+        _Coefficient("b", rounded(found.b, found.b_error), found.theory_b, expected=found.expected_b),
         _Coefficient("s", rounded(found.exponent, found.exponent_error), found.theory_exponent, given),
     )
 
@@ -262,6 +286,18 @@ def _without_a_fit(mean: np.ndarray, sem: np.ndarray, theory: np.ndarray) -> tup
     scores = (mean - theory) / sem
     known = scores[np.isfinite(scores)]
     return float(known @ known) if len(known) else None, len(known)
+
+
+def _points(fit: LogPowerFit, members: Members) -> tuple[list[Point], list[str]]:
+    """The quantity of every cell, and why some have none."""
+    points, missed = [], []
+    for cell in members.cells:
+        try:
+            points.append(quantity_of(members.system, fit.quantity, None, cell))
+        except ArgumentError as error:
+            points.append((math.nan,) * 3)
+            missed.append(reason(error))
+    return points, missed
 
 
 def _growth(

@@ -28,7 +28,7 @@ from sgdsim.laws.law import (
     reason,
 )
 from sgdsim.laws.quality import in_table
-from sgdsim.laws.quantities import COLUMNS, Point, each_replica, is_alone, quantity_of
+from sgdsim.laws.quantities import COLUMNS, Point, each_replica, escapes, is_alone, quantity_of
 from sgdsim.laws.text import DIGITS, Line, Number, Statement, Table, Words, called, headings
 
 
@@ -92,8 +92,8 @@ class Power(Law[PowerFit, FittedPower]):
     columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """All of them: deviations, scalar observables, and when a level is reached."""
-        return (*DEVIATIONS, *names, *COLUMNS)
+        """All of them: deviations, scalar observables, when a level is reached, and when half have escaped."""
+        return (*DEVIATIONS, *names, *COLUMNS, *escapes(names))
 
     def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:
         """A level that its quantity does not have, or has to have."""

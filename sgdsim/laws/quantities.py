@@ -1,7 +1,7 @@
 """What a fit reads off a cell: deviations, final values, and when a level is reached."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Num
 
 from sgdsim.analysis.bootstrap import mean_and_sem
-from sgdsim.analysis.levels import first_crossing
+from sgdsim.analysis.levels import first_crossing, first_rise
 from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.errors import ArgumentError
 
@@ -21,6 +21,9 @@ COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: 
 """When the mean of the system's risk has fallen to a level, and what is read off there: the samples that were used, nu
 times those of a step; the steps nu; or the time t = nu dt."""
 
+ESCAPE, ESCAPED, HALF = "escape_time", "escaped", 0.5
+"""The median over replicas of the time at which they escape, of a system that observes which of them have."""
+
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
 
@@ -31,6 +34,11 @@ def each_replica(quantity: str, data: xr.Dataset) -> Float[np.ndarray, " replica
         if name in data and data[name].dims == ("replica",):
             return data[name].values
     return None
+
+
+def escapes(names: Sequence[str]) -> tuple[str, ...]:
+    """The time of escape, of a system with these scalars that observes it."""
+    return (ESCAPE,) * (ESCAPED in names)
 
 
 def is_alone(data: xr.Dataset) -> bool:
@@ -48,6 +56,9 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
     if quantity in DEVIATIONS:
         predicted = f"{quantity}{PREDICTED}"
         return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
+    if quantity == ESCAPE:
+        mean, sem, theory = _escape(data)
+        return (theory, math.nan, theory) if is_alone(data) else (mean, sem, theory)
     read: Callable[[], Point] = (
         (lambda: _crossing(data, system.risk, level or math.nan, COLUMNS[quantity]))
         if quantity in COLUMNS
@@ -70,6 +81,25 @@ def _crossing(data: xr.Dataset, risk: str, level: float, column: str) -> Point:
         return crossing, error, first_crossing(x, data[f"{risk}_theory"].values, level)[0]
     except ArgumentError:
         return crossing, error, math.nan
+
+
+def _escape(data: xr.Dataset) -> Point:
+    """When half of the replicas have escaped; those that never do count as not yet. Theory's own, where it gets there.
+
+    **Raises:** ArgumentError where half of them have not escaped by the last save time.
+    """
+    t, alone = data["t"].values, is_alone(data)
+    if ESCAPED not in data and f"{ESCAPED}_theory" not in data:
+        raise ArgumentError(ESCAPE, f"be of a run that observes `{ESCAPED}`", None)
+    mean, sem = (math.nan,) * 2 if alone else first_rise(t, data[ESCAPED].values, HALF, data[f"{ESCAPED}_sem"].values)
+    if f"{ESCAPED}_theory" not in data:
+        return mean, sem, math.nan
+    try:
+        return mean, sem, first_rise(t, data[f"{ESCAPED}_theory"].values, HALF)[0]
+    except ArgumentError:
+        if alone:
+            raise
+        return mean, sem, math.nan
 
 
 def final(data: xr.Dataset, name: str) -> Point:

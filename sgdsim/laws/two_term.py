@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from sgdsim.analysis.names import DEVIATIONS
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means
+from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means, weighted_two_term
 from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import each_replica, quantity_of
@@ -25,7 +25,8 @@ class TwoTermFit(PairFit, frozen=True):
 class FittedTwoTerm(TwoTermFit, Fitted, Judged, frozen=True):
     """Both coefficients, beside the system's own values, `first_expected` and `second_expected` (None without).
 
-    `points`: against, second, quantity, standard error.
+    `first_theory` and `second_theory` are those of the same fit, with the same weights, to theory's own values at the
+    same points, `theory_points`. `points`: against, second, quantity, standard error.
     """
 
     first_coefficient: Finite = None
@@ -36,6 +37,9 @@ class FittedTwoTerm(TwoTermFit, Fitted, Judged, frozen=True):
     second_statistical_error: Finite = None
     first_expected: Finite = None
     second_expected: Finite = None
+    first_theory: Finite = None
+    second_theory: Finite = None
+    theory_points: Sequence[Finite] = ()
 
     def at(
         self, u: Float[np.ndarray, " points"], v: Float[np.ndarray, " points"] | float
@@ -50,7 +54,7 @@ class TwoTermExpectation(Protocol):
 
     def coefficients(
         self, quantity: str, against: str, second: str, problems: Sequence[Any]
-    ) -> tuple[float, float] | None:
+    ) -> tuple[float | None, float | None] | None:
         """Those of `against` and of `second`; None where theory does not say."""
         ...
 
@@ -74,8 +78,8 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
     def fit(self, fit: TwoTermFit, members: Members) -> FittedTwoTerm:
         """Both coefficients; their errors from the replicas where these are known, else from those of the means."""
         u, v = members.x(fit), members.column(fit.second)
-        points = [quantity_of(members.system, fit.quantity, None, cell)[:2] for cell in members.cells]
-        mean, sem = map(list, zip(*points, strict=True))
+        points = [quantity_of(members.system, fit.quantity, None, cell) for cell in members.cells]
+        mean, sem, theory = map(list, zip(*points, strict=True))
         replicas = [each_replica(fit.quantity, cell) for cell in members.cells]
         # All or none: errors of both kinds in one fit would be weighed against each other.
         known = [values for values in replicas if values is not None]
@@ -84,30 +88,33 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
         )
         expected: TwoTermExpectation | None = self.expectation(members.system)
         pair = expected.coefficients(fit.quantity, fit.against, fit.second, members.problems) if expected else None
+        own = (None, None) if law is None else attempt(lambda: weighted_two_term(u, v, mean, sem, theory))[0]
         return FittedTwoTerm(
             **fit.model_dump(),
             **numbers(law),
             **dict(zip(("first_expected", "second_expected"), pair or (None, None), strict=True)),
+            **dict(zip(("first_theory", "second_theory"), own or (None, None), strict=True)),
+            theory_points=theory,
             points=[list(point) for point in zip(u, v, mean, sem, strict=True)],
             problem=problem,
         )
 
     def headline(self, found: FittedTwoTerm) -> str:
         """Both coefficients beside what theory expects."""
-        a, b = (
-            coefficient + ("" if expected is None else f" (expected {expected:.4g})")
-            for coefficient, expected in zip(_measured(found), _expected(found), strict=True)
-        )
+        told = zip(_measured(found), _expected(found), _theory(found), strict=True)
+        a, b = (coefficient + _beside(expected, theory) for coefficient, expected, theory in told)
         return f"{found.quantity} = a {found.against} + b {found.second} with a = {a}, b = {b}; {judgement(found)}"
 
     def statement(self, found: FittedTwoTerm, words: Words) -> Statement:
         """Both coefficients after the law; what is expected of them beside it."""
         law = f"{words(found.quantity)} = a {found.against} + b {found.second}, "
         values = dict(zip("ab", _measured(found), strict=True))
-        expected = [
-            f"{sign} = {plain(value)}" for sign, value in zip("ab", _expected(found), strict=True) if value is not None
+        notes = [
+            f"{word} " + ", ".join(f"{sign} = {plain(value)}" for sign, value in known)
+            for word, pair in (("expected", _expected(found)), ("theory at these points", _theory(found)))
+            if (known := [(sign, value) for sign, value in zip("ab", pair, strict=True) if value is not None])
         ]
-        note = f"expected {', '.join(expected)}" if expected else "a law of two terms"
+        note = "; ".join(notes) or "a law of two terms"
         quality = f"; {judgement(found)}" if found.chi2 is not None else ""
         return Statement((law, *equations(values)), (note + quality,))
 
@@ -138,3 +145,13 @@ def _measured(found: FittedTwoTerm) -> tuple[str, str]:
 
 def _expected(found: FittedTwoTerm) -> tuple[float | None, float | None]:
     return found.first_expected, found.second_expected
+
+
+def _theory(found: FittedTwoTerm) -> tuple[float | None, float | None]:
+    return found.first_theory, found.second_theory
+
+
+def _beside(expected: float | None, theory: float | None) -> str:
+    """What is known of a coefficient, in parentheses."""
+    known = [f"{word} {value:.4g}" for word, value in (("expected", expected), ("theory", theory)) if value is not None]
+    return f" ({', '.join(known)})" if known else ""

@@ -24,6 +24,8 @@ REACHED = {
     "relaxation_time": r"relaxation time $\tau$",
 }
 """What is counted until the risk has fallen to a level."""
+ESCAPE = "escape_time", "median time of escape"
+"""Of a quantity that is no observable either, and has no level: its name, and what it is called on an axis."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class Stored(Curves):
         """A quantity of the cells on an axis of a figure."""
         if quantity in DEVIATIONS:
             return DEVIATIONS[quantity][1]
+        if quantity == ESCAPE[0]:
+            return ESCAPE[1]
         if quantity in REACHED and level is not None:
             return f"{REACHED[quantity]} to ${self.symbol(self.risk)} = {plain(level)}$"
         return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"

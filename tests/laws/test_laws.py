@@ -142,6 +142,16 @@ def test_two_terms_beside_what_is_expected_of_them(fits):
     law = fit_two_term([2.0] * 4, [1 / 50, 1 / 100, 1 / 200, 1 / 400], samples)
     assert fit.second_error == pytest.approx(law.second_error, rel=1e-9)
     assert headline(fit).startswith("risk = a p + b dt with a = 0.06")
+    assert f", theory {fit.first_theory:.4g})" in headline(fit)
+
+
+def test_two_terms_of_theory_at_the_same_points(fits):
+    """With the weights of the points, from a design of its own."""
+    fit = fits[1]["terms"]
+    p, dt, _, sem = np.array(fit.points).T
+    design = np.stack([p, dt], axis=1) / sem[:, None]
+    expected = np.linalg.lstsq(design, np.array(fit.theory_points) / sem, rcond=None)[0]
+    np.testing.assert_allclose([fit.first_theory, fit.second_theory], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_proportional_terms_are_a_problem(fits):

@@ -1,9 +1,11 @@
 """Figures of the committee."""
 
+from sgdsim.figures.committee.escape import EscapeFigure
 from sgdsim.figures.committee.fluctuations import FluctuationsFigure
 from sgdsim.figures.committee.law_in_dt import LawInDtFigure
 from sgdsim.figures.committee.law_in_p import LawInPFigure
 from sgdsim.figures.committee.phase_diagram import PhaseDiagramFigure
+from sgdsim.figures.committee.second_layer import SecondLayerFigure
 from sgdsim.figures.kinds import FigureKind
 
 KINDS: tuple[FigureKind, ...] = (
@@ -11,4 +13,6 @@ KINDS: tuple[FigureKind, ...] = (
     LawInPFigure(),
     LawInDtFigure(),
     FluctuationsFigure(),
+    SecondLayerFigure(),
+    EscapeFigure(),
 )

@@ -17,8 +17,18 @@ def series(run: Curves, variable: str, cell: int, component: Component) -> Float
     return values[(slice(None), *component)]
 
 
+def having(run: Curves, name: str, cells: list[int]) -> list[int]:
+    """The cells that have the observable at all, e.g. a second layer only where it is trained."""
+    values = run.results[run.column(name)]
+    return [cell for cell in cells if bool(np.isfinite(values.isel(cell=cell, time=-1)).any())]
+
+
 def chosen_components(run: Curves, name: str, cells: list[int]) -> list[Component]:
-    """At most COMPONENTS indices that every drawn cell has, the mirror images of a symmetric matrix left out."""
+    """At most COMPONENTS indices that every drawn cell with the observable has.
+
+    Of the mirror images of a symmetric matrix one is left out.
+    """
+    cells = having(run, name, cells)
     final = run.results[run.column(name)].isel(cell=cells, time=-1).to_numpy()  # (cells, *dims)
     # Of a symmetric matrix each element is shown once.
     symmetric = final.ndim == 3 and final.shape[1] == final.shape[2] and _equal(final, final.swapaxes(1, 2))
@@ -39,8 +49,8 @@ def _equal(left: np.ndarray, right: np.ndarray) -> bool:
 
 def loudest(run: Curves, name: str, cells: list[int]) -> Component:
     """The component that fluctuates most in the first of the cells, of those that are drawn."""
-    components = chosen_components(run, name, cells)
-    return max(components, key=lambda component: float(series(run, f"{name}_std", cells[0], component).sum()))
+    components, first = chosen_components(run, name, cells), having(run, name, cells)[0]
+    return max(components, key=lambda component: float(series(run, f"{name}_std", first, component).sum()))
 
 
 def component_label(run: Curves, name: str, component: Component) -> str:
@@ -54,10 +64,10 @@ def label_components(axes: Axes, run: Curves, name: str, cells: list[int], compo
     """Names of the components at the right end of their curves, pushed apart where they would overlap."""
     bottom, top = axes.get_ylim()
     gap = 0.1 * (top - bottom)
-    ceiling = np.inf
+    ceiling, last = np.inf, having(run, name, cells)[-1]
     for component in components:  # largest first
-        height = min(series(run, run.column(name), cells[-1], component)[-1], ceiling)
+        height = min(series(run, run.column(name), last, component)[-1], ceiling)
         ceiling = height - gap
-        place = (run.times(cells[-1])[-1], height)
+        place = (run.times(last)[-1], height)
         label = component_label(run, name, component)
         axes.annotate(label, place, xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)

@@ -99,10 +99,12 @@ class NetworkRule(Rule):
         a = numbers if self.trained else jnp.asarray(self.outputs)
         C, k, noise = averages.covariance(P, M, Q), self.k, self.noise_root**2
         s = self._signs(a)
-        fields = a[:, None] * averages.with_fields(C, s, k, self.activation)
+        seen = averages.with_fields(C, s, k, self.activation)
+        fields = a[:, None] * seen
+        slopes = a[:, None] * averages.slopes(C, s, k, self.activation, seen)
         squares = a[:, None] * averages.with_errors(C, s, k, noise, self.activation) * a[None, :]
         moved = self.output_step * averages.with_outputs(C, s, k, self.activation)
-        return Moments(fields[:, :k], fields[:, k:], squares, moved[: self.sizes.numbers])
+        return Moments(fields[:, :k], fields[:, k:], squares, moved[: self.sizes.numbers], slopes)
 
     @property
     def _teacher_outputs(self) -> Float[Array, " k"] | None:

@@ -10,12 +10,14 @@ from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, rea
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import SecondLayer
+from sgdsim.committee.spectrum import PowerLaw, Spectrum
 from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
+from sgdsim.rules.inputs import InputBlocks
 
 MAX_DIMENSION = 10**15
 """The largest input dimension: below 2^53, so that it is a number of every precision that counts it."""
@@ -34,8 +36,9 @@ class Committee(Problem):
         w_i <- w_i + (gamma/(p sqrt(d))) (1/batch) sum_s sigma'(lambda_i^s) e^s x^s
 
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; a `target` takes the place of the
-    teacher's mean, see `Target`, and an `update` that of the plain step, see `Update`. `scaling` says how p, gamma and
-    batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    teacher's mean, see `Target`, and an `update` that of the plain step, see `Update`; `inputs` have another covariance
+    than I, see `Spectrum`. `scaling` says how p, gamma and batch grow with d. Without it they do not (kappa = delta =
+    mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -58,6 +61,7 @@ class Committee(Problem):
     second: SecondLayer | None = eqx.field(static=True, default=None)
     target: Target | None = None
     update: Update | None = eqx.field(static=True, default=None)
+    inputs: Spectrum | None = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -86,6 +90,7 @@ class Committee(Problem):
         second: SecondLayer | None = None,
         target: Target | None = None,
         update: Update | None = None,
+        inputs: Spectrum | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -112,7 +117,7 @@ class Committee(Problem):
             realised = _scaled_batch(d, batch, scaling)
         gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
-        parts |= {"second": second, "target": target, "update": update}
+        parts |= {"second": second, "target": target, "update": update, "inputs": inputs}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     def _check_extras(self) -> None:
@@ -122,6 +127,11 @@ class Committee(Problem):
             raise ArgumentError("target", "be a Target of sgdsim.committee", self.target)
         if not isinstance(self.update, Update | None):
             raise ArgumentError("update", "be an Update", self.update, "Write Update(momentum=0.9).")
+        if not isinstance(self.inputs, Spectrum | None):
+            remedy = "Write PowerLaw(spectrum=0.5, blocks=8) or Blocks(sizes, variances)."
+            raise ArgumentError("inputs", "be a Spectrum", self.inputs, remedy)
+        if self.inputs is not None:
+            self.inputs.blocks_at(self.d)
         if self.second is not None:
             self.second.student(self.p)
             self.second.teacher(self.k)
@@ -129,7 +139,12 @@ class Committee(Problem):
     @property
     def extras(self) -> tuple[str, ...]:
         """What the network has beyond the plain one, by the name of its argument."""
-        return tuple(name for name in ("second", "target", "update") if getattr(self, name) is not None)
+        return tuple(name for name in ("second", "target", "update", "inputs") if getattr(self, name) is not None)
+
+    @property
+    def input_blocks(self) -> InputBlocks | None:
+        """Blocks of the inputs' variances; None of x ~ N(0, I_d)."""
+        return None if self.inputs is None else self.inputs.blocks_at(self.d)
 
     @property
     def plain(self) -> bool:
@@ -205,6 +220,7 @@ class Committee(Problem):
             **({} if self.target is None else {"target": self.target.name}),
             **({} if self.second is None else given(self.second)),
             **({} if self.update is None else given(self.update)),
+            **(given(self.inputs) if isinstance(self.inputs, PowerLaw) else {}),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

@@ -11,6 +11,7 @@ from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
+from sgdsim.committee.spectrum import PowerLaw
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
@@ -22,18 +23,20 @@ from sgdsim.parameters import Parameter
 PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
 BATCH = ("b0", "mu")
+SPECTRUM = ("spectrum", "blocks")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
 ACTIVATION = Parameter(r"\sigma", "activation of teacher and student")
 
 _Keys = section_of(
     Committee,
     Scaling,
+    PowerLaw,
     own={
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
         "activation": (Annotated[Literal[tuple(ACTIVATIONS)], ACTIVATION], "erf"),  # type: ignore[valid-type]
     },
-    optional=("d", *PLAIN, *SCALING, "batch"),
-    order=("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
+    optional=("d", *PLAIN, *SCALING, "batch", *SPECTRUM),
+    order=("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch", *SPECTRUM),
 )
 
 
@@ -43,7 +46,8 @@ class ProblemSection(_Keys):
     Beside p0, `steps_per_time` may stand in place of d, which then follows from it in every region.
 
     Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
-    beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho.
+    beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho. `spectrum` gives
+    the inputs eigenvalues that fall like a power, in `blocks` blocks (8 if left out).
     """
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -85,12 +89,21 @@ class ProblemSection(_Keys):
         if plain and "steps_per_time" in rest:
             remedy = "Remove it, or give p0 in place of p and gamma."
             raise ArgumentError("steps_per_time", "not be given beside p and gamma", rest["steps_per_time"], remedy)
+        rest |= self._inputs()
         rest["activation"] = ACTIVATIONS[rest["activation"]]()
         problem = (Committee if plain else Committee.from_scaling)(**plain, **scaling, **rest)
         for name, value, most in (("p", problem.p, MAX_WIDTH), ("batch", problem.batch, MAX_BATCH)):
             if value > most:
                 raise ArgumentError(name, f"be at most {most}", value)
         return problem
+
+    def _inputs(self) -> dict[str, PowerLaw]:
+        """`inputs`, where the file has a spectrum."""
+        given = self._given(SPECTRUM)
+        if "blocks" in given and "spectrum" not in given:
+            remedy = "Add `spectrum = 0.5`, or remove it."
+            raise ArgumentError("blocks", "be given beside spectrum", given["blocks"], remedy)
+        return {"inputs": PowerLaw(**given)} if given else {}
 
 
 def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:

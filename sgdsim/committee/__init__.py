@@ -15,6 +15,8 @@ from sgdsim.committee.problem import Committee as Committee
 from sgdsim.committee.scaling import Region as Region
 from sgdsim.committee.scaling import Scaling as Scaling
 from sgdsim.committee.second_layer import SecondLayer as SecondLayer
+from sgdsim.committee.spectrum import Blocks as Blocks
+from sgdsim.committee.spectrum import PowerLaw as PowerLaw
 from sgdsim.committee.starts import CombinationStart as CombinationStart
 from sgdsim.committee.starts import ExplicitStart as ExplicitStart
 from sgdsim.committee.starts import GaussianStart as GaussianStart

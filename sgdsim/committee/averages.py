@@ -33,6 +33,28 @@ def with_fields(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activatio
     return jax.vmap(lambda i: activation.I3(C, i) @ s)(jnp.arange(k, len(s)))
 
 
+def slopes(
+    C: Float[Array, "n n"],
+    s: Float[Array, " n"],
+    k: int,
+    activation: Activation,
+    with_fields: Float[Array, "p n"],
+) -> Float[Array, "p n"]:
+    """J_ij = E[d/dl_j of sigma'(lambda_i) (y - f)] of all students i and fields j, from `with_fields`.
+
+        J_ij = s_j J2(i, j) + delta_ij E[sigma''(lambda_i) (y - f)]
+
+    By Stein's lemma `with_fields` = J C, whose diagonal gives the second term without sigma''.
+    """
+    students, fields = jnp.arange(k, len(s)), jnp.arange(len(s))
+    pulls = jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(fields))(students) * s[None, :]
+    variances = jnp.diagonal(C)[k:]
+    rest = jnp.diagonal(with_fields[:, k:]) - jnp.sum(pulls * C[k:], axis=1)
+    # A field of no variance has a slope that multiplies nothing.
+    own = jnp.where(variances > 0, rest / jnp.where(variances > 0, variances, 1), 0)
+    return pulls.at[jnp.arange(len(own)), students].add(own)
+
+
 def with_errors(
     C: Float[Array, "n n"], s: Float[Array, " n"], k: int, noise: Float[Array, ""] | float, activation: Averages
 ) -> Float[Array, "p p"]:

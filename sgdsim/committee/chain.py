@@ -8,13 +8,14 @@ from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.contracts import Problem
 from sgdsim.rules.chain import AnyChain
+from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.recursion import Recursion
 from sgdsim.rules.rule import Rule
 
 
 @dataclass(frozen=True)
 class Chain(AnyChain):
-    """The law of (Omega^0, Omega^1, ...) itself, without weights: exact for Gaussian inputs and d >= k + p + batch.
+    """The law of (Omega^0, Omega^1, ...) itself, without weights: exact for Gaussian inputs, any batch and d >= k + p.
 
     States are float64 between segments, so that float32 loses no increment at any d. The forms of the unrolled loop
     have the same law and the same random numbers, and agree to rounding: `kernel` is "xla" as XLA compiles it, "fused"
@@ -35,3 +36,7 @@ class Chain(AnyChain):
     def recursion(self, problem: Committee) -> Recursion:
         """Matrix products for the plain network."""
         return recursion_of(problem)
+
+    def inputs(self, problem: Committee) -> InputBlocks | None:
+        """Those of the problem."""
+        return problem.input_blocks

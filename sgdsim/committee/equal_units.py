@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.batch_pulls import BatchPulls
 from sgdsim.contracts import Curve, Observables
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.solver import MOST_TIMES, integrate
@@ -81,6 +82,28 @@ def pair_velocity(
     return jnp.concatenate([A * first[:k], A * drift + B * squares])
 
 
+def pair_pulls(C: Float[Array, "fields fields"], p: Float[Array, ""], activation: Activation) -> Float[Array, "2"]:
+    """v_1.v_1 and v_1.v_2, v_i = E[E_i x], of units 1 and 2 of those of `pair_velocity`.
+
+    With the J of `averages.slopes`, v_i.v_j = J_i C J_j^T; the sums over pairs of others are those over a and b and,
+    with the same weight as there, over their contrast.
+    """
+    n = len(C)
+    k, others = n - 4, p - 2.0
+    share = jnp.stack([-others / (2 * p)] * 2 + [-1 / p] * 2)
+    s = jnp.concatenate([jnp.full(k, 1.0 / k), share])
+    J2 = jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(jnp.arange(n)))(jnp.array([k + 2, k + 3]))
+    slopes = J2 * s[None, :]
+    with_own = jnp.stack([activation.I3(C, k + 2)[k + 2] @ s, activation.I3(C, k + 3)[k + 3] @ s])
+    variances = jnp.diagonal(C)[k + 2 :]
+    own = (with_own - jnp.sum(slopes * C[k + 2 :], axis=1)) / jnp.where(variances > 0, variances, 1)
+    slopes = slopes + jnp.pad(own[:, None] * jnp.eye(2), ((0, 0), (k + 2, 0)))
+    contrast = J2 * jnp.asarray(np.concatenate([np.zeros(k), [1.0, -1.0, 0.0, 0.0]]))[None, :]
+    weight = (2 * others - others**2) / (4 * p**2)
+    sums = slopes @ C @ slopes.T + weight * contrast @ C @ contrast.T
+    return sums[0]
+
+
 def pair_fields(
     P: Float[Array, "k k"], M: Float[Array, "4 k"], Q: Float[Array, "4 4"]
 ) -> Float[Array, "fields fields"]:
@@ -105,6 +128,7 @@ class EqualCurve(Curve):
     activation: Activation
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
+    pulls: BatchPulls | None = None
 
     @property
     def least_times(self) -> int:
@@ -115,7 +139,7 @@ class EqualCurve(Curve):
         """m (times, k), q, c and excess_risk (times,) at increasing times >= 0, from `initial` at 0."""
         times, P = jnp.asarray(times, jnp.float64), jnp.asarray(initial.P, jnp.float64)
         first_step = 0.01 / (self.A + self.B)
-        path = integrate(lambda x: self.velocity(P, x), initial.state, times, first_step, self.rtol, self.atol)
+        path = integrate(lambda x: self.mean_velocity(P, x), initial.state, times, first_step, self.rtol, self.atol)
         risk = jax.vmap(self.risk, in_axes=(None, 0))(P, path)
         k = len(P)
         return {"m": path[:, :k], "q": path[:, k], "c": path[:, k + 1], "excess_risk": risk}
@@ -123,6 +147,18 @@ class EqualCurve(Curve):
     def velocity(self, P: Float[Array, "k k"], state: Float[Array, " modes"]) -> Float[Array, " modes"]:
         """d/dt of (m, q, c)."""
         return pair_velocity(alike(P, state), self.p, self.A, self.B, self.noise, self.activation)
+
+    def mean_velocity(self, P: Float[Array, "k k"], state: Float[Array, " modes"]) -> Float[Array, " modes"]:
+        """d/dt of (m, q, c), with what batches add to `velocity`."""
+        if self.pulls is None:
+            return self.velocity(P, state)
+        weight, k = self.pulls.weight, len(P)
+
+        def mean(state: Float[Array, " modes"]) -> Float[Array, " modes"]:
+            more = weight * pair_pulls(alike(P, state), self.p, self.activation)
+            return self.velocity(P, state) + jnp.pad(more, (k, 0))
+
+        return self.pulls.stepwise(mean, state)
 
     def risk(self, P: Float[Array, "k k"], state: Float[Array, " modes"]) -> Float[Array, ""]:
         """The excess risk at (m, q, c); see `excess_risk`."""

@@ -109,10 +109,14 @@ class NetworkRule(Rule):
         a = numbers if self.trained else jnp.asarray(self.outputs)
         C, k, noise = averages.covariance(P, M, Q), self.k, self.noise_root**2
         s = self._signs(jnp.zeros_like(a) if self.correlation else a)
-        fields = a[:, None] * averages.with_fields(C, s, k, activation)
+        seen = averages.with_fields(C, s, k, activation)
+        fields = a[:, None] * seen
+        # Units of two kinds would need J2 of either: such a batch takes its slopes over points.
+        alike = isinstance(activation, Activation)
+        slopes = a[:, None] * averages.slopes(C, s, k, activation, seen) if alike else None
         squares = a[:, None] * averages.with_errors(C, s, k, noise, activation) * a[None, :]
         moved = self.output_step * averages.with_outputs(C, s, k, activation)
-        return Moments(fields[:, :k], fields[:, k:], squares, moved[: self.sizes.numbers])
+        return Moments(fields[:, :k], fields[:, k:], squares, moved[: self.sizes.numbers], slopes)
 
     @property
     def accuracy(self) -> float:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee import averages
 from sgdsim.committee.activations import Activation
+from sgdsim.committee.batch_pulls import BatchPulls, has_small_steps
 from sgdsim.committee.equal_fluctuations import mode_law
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
@@ -33,6 +34,7 @@ from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep
 from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.solver import MOST_TIMES, integrate
+from sgdsim.rules.structured_step import StructuredStep
 
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
@@ -110,6 +112,7 @@ class OverlapCurve(Curve):
     rtol: float = eqx.field(static=True)
     atol: float = eqx.field(static=True)
     escape_level: float | None = eqx.field(static=True, default=None)
+    pulls: BatchPulls | None = None
 
     @property
     def least_times(self) -> int:
@@ -124,7 +127,7 @@ class OverlapCurve(Curve):
         times = jnp.asarray(times, jnp.float64)
         P, M0, Q0 = (jnp.asarray(part, jnp.float64) for part in (initial.P, initial.M, initial.Q))
         first_step = 0.01 / (self.A + self.B)
-        M, Q = integrate(lambda y: self.velocity(P, *y), (M0, Q0), times, first_step, self.rtol, self.atol)
+        M, Q = integrate(lambda y: self.mean_velocity(P, *y), (M0, Q0), times, first_step, self.rtol, self.atol)
         risk = jax.vmap(self.risk, in_axes=(None, 0, 0))(P, M, Q)
         return with_specialisation({"M": M, "Q": Q, "excess_risk": risk}, P, self.escape_level, axis=1)
 
@@ -142,7 +145,23 @@ class OverlapCurve(Curve):
     def of_equal_units(self) -> EqualCurve:
         """The ODE of this problem for units that are all alike: three numbers instead of two matrices."""
         p = jnp.asarray(self.p, jnp.float64)
-        return EqualCurve(self.A, self.B, self.noise, p, self.activation, rtol=self.rtol, atol=self.atol)
+        return EqualCurve(
+            self.A, self.B, self.noise, p, self.activation, rtol=self.rtol, atol=self.atol, pulls=self.pulls
+        )
+
+    def mean_velocity(
+        self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
+    ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
+        """(dM/dt, dQ/dt) at a point, with what batches add to `velocity`."""
+        if self.pulls is None:
+            return self.velocity(P, M, Q)
+        weight = self.pulls.weight
+
+        def mean(point: tuple[Array, Array]) -> tuple[Array, Array]:
+            dM, dQ = self.velocity(P, *point)
+            return dM, dQ + weight * pulls_together(P, *point, self.activation)
+
+        return self.pulls.stepwise(mean, (M, Q))
 
     def velocity(
         self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
@@ -153,6 +172,16 @@ class OverlapCurve(Curve):
     def risk(self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, ""]:
         """The excess risk at a point."""
         return excess_risk(P, M, Q, self.activation)
+
+
+def pulls_together(
+    P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"], activation: Activation
+) -> Float[Array, "p p"]:
+    """v_i.v_j with v_i = E[E_i x], the mean pull on unit i."""
+    p, k = M.shape
+    C, s = averages.covariance(P, M, Q), _signs(k, p)
+    J = averages.slopes(C, s, k, activation, averages.with_fields(C, s, k, activation))
+    return J @ C @ J.T
 
 
 def _alike(start: Start, problem: Committee) -> TypeGuard[EqualStart]:
@@ -208,6 +237,10 @@ class OverlapODE(Theory):
         if not isinstance(self, ExactODE):
             remedy = 'Take the theory "exact", which knows every rule.'
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)
+        rule = rule_of(problem)
+        if problem.inputs is not None and (rule.limits or rule.visits > 1):
+            remedy = "Ask for no theory, or for inputs of one variance."
+            raise ArgumentError("theory", "be none where such inputs are used again or limited", self.name, remedy)
         if self.fluctuations:
             check_fluctuations(rule_of(problem), problem.d)
         if problem.batch > 1 and problem.update is not None and problem.update.limits:
@@ -315,7 +348,12 @@ class OverlapODE(Theory):
             rtol=max(self.rtol, least),
             atol=max(self.atol, 1e-3 * least),
             escape_level=problem.escape_level,
+            pulls=self.pulls(problem),
         )
+
+    def pulls(self, problem: Committee) -> BatchPulls | None:
+        """What the samples of a batch do together, where this ODE knows of steps."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -326,8 +364,8 @@ class ExactODE(OverlapODE):
 
     A step adds (gamma/p)^2/d times (1/batch^2) sum_ss' E_i^s E_j^s' x^s.x^s'/d to Q_ij. The `batch` equal pairs give
     E[E_i E_j] + O(1/d) each. Two different samples give v_i.v_j/d, where v_i = E[E_i x] has length O(1): together a
-    part batch/d of the noise term, and A dt of the drift, as small as what the ODE leaves out at any batch. So a batch,
-    be it fixed or b0 d^mu, divides B and leaves A.
+    part batch/d of the noise term, and A dt of the drift. So a batch, be it fixed or b0 d^mu, divides B and leaves A;
+    where it has more than one sample the terms of order dt that remain at any batch are taken in, see `BatchPulls`.
     """
 
     name: ClassVar[str] = "exact"
@@ -340,13 +378,19 @@ class ExactODE(OverlapODE):
         tolerances = (max(self.rtol, least), max(self.atol, 1e-3 * least))
         rule = rule_of(problem)
         log2 = LIMITED_LOG2 if rule.limits else POINTS_LOG2
-        return MeanStep.of(rule, problem.d, problem.dt, problem.batch, *tolerances, log2)
+        blocks, numbers = problem.input_blocks, (problem.d, problem.dt, problem.batch)
+        mean = MeanStep.of(rule, *numbers, *tolerances, log2, sloped=blocks is not None)
+        return mean if blocks is None else StructuredStep(mean, blocks)
 
     def coefficients(self, problem: Committee) -> tuple[float, float]:
         """A and B at the problem's own d."""
         rate = problem.gamma / problem.p
         scale = 1.0 / (problem.d * problem.dt)
         return rate * scale, rate**2 * scale / problem.batch
+
+    def pulls(self, problem: Committee) -> BatchPulls | None:
+        """Those of the problem's own batch, where its steps are small enough for them to be corrections."""
+        return BatchPulls.of(problem) if problem.batch > 1 and has_small_steps(problem) else None
 
 
 @dataclass(frozen=True)

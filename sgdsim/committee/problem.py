@@ -11,12 +11,14 @@ from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
+from sgdsim.committee.spectrum import PowerLaw, Spectrum
 from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
+from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
 
 MAX_DIMENSION = 10**15
@@ -38,8 +40,9 @@ class Committee(Problem):
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; `teacher_activation` is that of the
     teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
     the plain step, see `Update`. A `schedule` s(t), or any function of t, multiplies gamma and gamma_a, which may have
-    one of its own, `schedule_a`. `escape_level` asks for the observables of `specialisation`. `scaling` says how p,
-    gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`. `escape_level` asks for the
+    observables of `specialisation`. `scaling` says how p, gamma and batch grow with d. Without it they do not
+    (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -67,6 +70,7 @@ class Committee(Problem):
         float | None,
         Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
     ] = eqx.field(static=True, default=None)
+    inputs: Spectrum | None = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -100,6 +104,7 @@ class Committee(Problem):
         schedule: Any = None,
         schedule_a: Any = None,
         escape_level: Real | None = None,
+        inputs: Spectrum | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -130,7 +135,7 @@ class Committee(Problem):
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
         second = _scaled_second(second, gamma_a0, gamma / scaling.gamma0)
         parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
-        parts |= {"schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
+        parts |= {"inputs": inputs, "schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     def _check_extras(self) -> None:
@@ -142,6 +147,11 @@ class Committee(Problem):
             raise ArgumentError("update", "be an Update", self.update, "Write Update(momentum=0.9).")
         if self.update is not None:
             self.update.gap(self.d)
+        if not isinstance(self.inputs, Spectrum | None):
+            remedy = "Write PowerLaw(spectrum=0.5, blocks=8) or Blocks(sizes, variances)."
+            raise ArgumentError("inputs", "be a Spectrum", self.inputs, remedy)
+        if self.inputs is not None:
+            self.inputs.blocks_at(self.d)
         if self.second is not None:
             self.second.student(self.p)
             self.second.teacher(self.k)
@@ -185,9 +195,14 @@ class Committee(Problem):
         """What the network has beyond the plain one, by the name of its argument or key."""
         layer = () if self.second is None else self.second.extras(self.p, self.k)
         other = ("teacher_activation",) * (self.teacher_activation not in (None, self.activation))
-        own = {"target": self.target, "update": self.update, "schedule": self.schedules}
+        own = {"target": self.target, "update": self.update, "schedule": self.schedules, "inputs": self.inputs}
         named = (name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
         return (*layer, *other, *named)
+
+    @property
+    def input_blocks(self) -> InputBlocks | None:
+        """Blocks of the inputs' variances; None of x ~ N(0, I_d)."""
+        return None if self.inputs is None else self.inputs.blocks_at(self.d)
 
     @property
     def plain(self) -> bool:
@@ -285,6 +300,7 @@ class Committee(Problem):
             **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
+            **(given(self.inputs) if isinstance(self.inputs, PowerLaw) else {}),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

@@ -12,6 +12,7 @@ from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
+from sgdsim.committee.spectrum import PowerLaw
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
@@ -23,6 +24,7 @@ from sgdsim.parameters import Parameter, declared
 PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
 BATCH = ("b0", "mu")
+SPECTRUM = ("spectrum", "blocks")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
 ACTIVATION = Parameter(r"\sigma", "activation of teacher and student")
 TEACHER_ACTIVATION = Parameter(r"\sigma^*", "activation of the teacher, where it is another")
@@ -32,6 +34,7 @@ _Keys = section_of(
     Committee,
     Scaling,
     SecondLayer,
+    PowerLaw,
     own={
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
         "activation": (Annotated[Literal[tuple(ACTIVATIONS)], ACTIVATION], "erf"),  # type: ignore[valid-type]
@@ -41,8 +44,11 @@ _Keys = section_of(
         ),
         "gamma_a0": (Annotated[float | None, GAMMA_A0], None),
     },
-    optional=("d", *PLAIN, *SCALING, "batch", *LAYER),
-    order=("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch", "teacher_activation"),
+    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM),
+    order=(
+        *("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
+        *("teacher_activation", *SPECTRUM),
+    ),
 )
 
 
@@ -53,7 +59,8 @@ class ProblemSection(_Keys):
 
     Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
     beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho. The second layer
-    has the rate gamma_a or, beside p0, gamma_a0, which goes as gamma does.
+    has the rate gamma_a or, beside p0, gamma_a0, which goes as gamma does. `spectrum` gives
+    the inputs eigenvalues that fall like a power, in `blocks` blocks (8 if left out).
     """
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -96,6 +103,7 @@ class ProblemSection(_Keys):
         if plain and "steps_per_time" in rest:
             remedy = "Remove it, or give p0 in place of p and gamma."
             raise ArgumentError("steps_per_time", "not be given beside p and gamma", rest["steps_per_time"], remedy)
+        rest |= self._inputs()
         rest |= {key: ACTIVATIONS[name]() for key, name in self._given(("activation", "teacher_activation")).items()}
         rest |= self._second(plain)
         problem = (Committee if plain else Committee.from_scaling)(**plain, **scaling, **rest)
@@ -113,6 +121,14 @@ class ProblemSection(_Keys):
         if "gamma_a" in layer and not plain:
             raise ArgumentError("gamma_a", "not be given beside p0", layer["gamma_a"], "Give gamma_a0 in its place.")
         return prefactor | ({"second": SecondLayer(**layer)} if layer else {})
+
+    def _inputs(self) -> dict[str, PowerLaw]:
+        """`inputs`, where the file has a spectrum."""
+        given = self._given(SPECTRUM)
+        if "blocks" in given and "spectrum" not in given:
+            remedy = "Add `spectrum = 0.5`, or remove it."
+            raise ArgumentError("blocks", "be given beside spectrum", given["blocks"], remedy)
+        return {"inputs": PowerLaw(**given)} if given else {}
 
 
 def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:

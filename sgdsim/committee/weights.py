@@ -9,6 +9,7 @@ from sgdsim.committee.rule_of import rule_of
 from sgdsim.contracts import Problem
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
 from sgdsim.rules.full_weights import AnyWeights
+from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.recursion import Recursion
 from sgdsim.rules.rule import Rule
 from sgdsim.rules.weights import RuleWeights
@@ -38,3 +39,7 @@ class Weights(AnyWeights):
     def recursion(self, problem: Committee) -> Recursion:
         """Matrix products for the plain network."""
         return recursion_of(problem)
+
+    def inputs(self, problem: Committee) -> InputBlocks | None:
+        """Those of the problem."""
+        return problem.input_blocks

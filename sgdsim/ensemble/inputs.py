@@ -64,6 +64,30 @@ def xla_inputs(
 ) -> Inputs:
     """The inputs as arrays, and products by XLA."""
     *halves, zeta = draw_inputs(key, samples, student.shape[2], student.dtype, pin)
+    return _products_of(halves, zeta, student, teacher)
+
+
+def scaled_inputs(
+    key: Key,
+    student: Float[Array, "lanes p d"],
+    teacher: Float[Array, "lanes k d"],
+    samples: int,
+    pin: Pinning,
+    scales: Float[Array, " d"],
+) -> Inputs:
+    """Those of `xla_inputs`, with every component times a scale of its own: x_s ~ N(0, diag(scales^2))."""
+    *halves, zeta = draw_inputs(key, samples, student.shape[2], student.dtype, pin)
+    parts = jnp.split(scales, [halves[0].shape[2]])
+    halves = [half * part[None, None, :] for half, part in zip(halves, parts, strict=True)]
+    return _products_of(halves, zeta, student, teacher)
+
+
+def _products_of(
+    halves: list[Array],
+    zeta: Float[Array, "lanes samples"],
+    student: Float[Array, "lanes p d"],
+    teacher: Float[Array, "lanes k d"],
+) -> Inputs:
     pairs = halves[0].shape[2]
 
     def moved(E: Float[Array, "lanes samples p"]) -> Float[Array, "lanes p d"]:

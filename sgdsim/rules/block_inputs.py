@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from sgdsim.ensemble.pin import Pinning, no_pin
 from sgdsim.ensemble.random import Key, block_normals
-from sgdsim.rules.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
+from sgdsim.rules.bartlett import Bartlett
 from sgdsim.rules.rule import Sizes
 
 
@@ -31,59 +31,35 @@ class Frame(NamedTuple):
 
 
 class BlockInputs(eqx.Module):
-    """Draws the inputs of blocks. `small` says that a chi^2 has fewer than 32 degrees."""
+    """Draws the inputs of blocks."""
 
     sizes: Sizes = eqx.field(static=True)
     samples: int = eqx.field(static=True)
-    small: bool = eqx.field(static=True)
-    dtype: Any = eqx.field(static=True)
-    freedom: Int[np.ndarray, " samples"]
-    radius: Float[np.ndarray, "degree_1 samples"]
+    outside: Bartlett
 
     @classmethod
     def of(cls, sizes: Sizes, d: int, samples: int, dtype: Any) -> "BlockInputs":
         """Of so many samples in dimension d."""
-        freedom = d - sizes.fixed - sizes.moving - np.arange(samples)
-        return cls(
-            sizes=sizes,
-            samples=samples,
-            small=bool(freedom[-1] < SMALLEST),
-            dtype=jnp.dtype(dtype),
-            freedom=freedom,
-            radius=quantile_coefficients(np.maximum(freedom, SMALLEST)),
-        )
+        return cls(sizes, samples, Bartlett.of(samples, d - sizes.fixed - sizes.moving, dtype))
+
+    @property
+    def dtype(self) -> Any:
+        """The precision of all numbers."""
+        return self.outside.dtype
 
     def draw(self, key: Key, pin: Pinning = no_pin) -> Frame:
         """The inputs of the block with this key."""
         N = self.samples
         shapes = ((N, self.sizes.moving), (N, self.sizes.fixed), (N, self.sizes.normals), (N,), ((N + 1) // 2, N))
-        sizes = [math.prod(shape) for shape in shapes]
-        parts = jnp.split(block_normals(key, sum(sizes), self.dtype, pin), np.cumsum(sizes)[:-1], axis=1)
-        z_s, z_t, own, radial, off = (
-            part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)
-        )
-        diagonal = jnp.sqrt(self._chi_squares(radial, key))
-        T = _below_diagonal(off, N) + diagonal[:, :, None] * jnp.eye(N, dtype=self.dtype)[None]
-        return Frame(z_t, z_s, T, own)
-
-    def _chi_squares(self, normals: Float[Array, "lanes samples"], key: Key) -> Float[Array, "lanes samples"]:
-        """Squares of the diagonal of T: chi^2 with d-k-n, d-k-n-1, ... degrees of freedom."""
-        shape = normals.shape
-        coefficients = [jnp.asarray(row, self.dtype)[None, :] for row in self.radius]
-        large = chi_square(normals, jnp.asarray(self.freedom, self.dtype)[None, :], coefficients)
-        if not self.small:
-            return large
-        sample = jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.uint32)[None, :], shape)
-        first = (sample, jnp.ones(shape, jnp.uint32))
-        wide = (jnp.broadcast_to(key[0][:, None], shape), jnp.broadcast_to(key[1][:, None], shape))
-        freedom = jnp.asarray(self.freedom)[None, :]
-        return jnp.where(freedom < SMALLEST, chi_square_by_squares(wide, freedom, first, self.dtype), large)
+        z_s, z_t, own, radial, off = normals_of_shapes(key, shapes, self.dtype, pin)
+        return Frame(z_t, z_s, self.outside.factor(radial, off, key), own)
 
 
-def _below_diagonal(folded: Float[Array, "lanes rows N"], N: int) -> Float[Array, "lanes N N"]:
-    """A strictly lower-triangular matrix, row N-1-s of which was kept, turned round, behind row s."""
-    rest = jnp.flip(folded[:, : N - folded.shape[1]], axis=(1, 2))
-    return jnp.tril(jnp.concatenate([folded, rest], axis=1), -1)
+def normals_of_shapes(key: Key, shapes: tuple[tuple[int, ...], ...], dtype: Any, pin: Pinning) -> list[Array]:
+    """Standard normals of every lane in arrays of these shapes."""
+    sizes = [math.prod(shape) for shape in shapes]
+    parts = jnp.split(block_normals(key, sum(sizes), dtype, pin), np.cumsum(sizes)[:-1], axis=1)
+    return [part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def gram(rows: Float[Array, "lanes rows columns"]) -> Float[Array, "lanes rows rows"]:

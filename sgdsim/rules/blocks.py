@@ -28,12 +28,19 @@ from sgdsim.rules.state import ChainState, chain_observables, chain_state
 class BlockState(eqx.Module):
     """State of a tile of the chain, as `ChainState` but with the lanes first, as matrix products want them."""
 
-    m: Float[Array, "lanes n k"]
-    S: Float[Array, "lanes n n"]
+    m: Float[Array, "lanes *blocks n k"]
+    S: Float[Array, "lanes *blocks n n"]
     numbers: Float[Array, "lanes q"]
-    teacher_root: Float[Array, "lanes k k"]
+    teacher_root: Float[Array, "lanes *blocks k k"]
     keys: UInt32[Array, "2 lanes"]
     step: Int[Array, ""]
+
+
+def begun_blocks(rule: Rule, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> BlockState:
+    """The state at step 0."""
+    state = chain_state(rule, initial, keys)
+    parts = (state.m, state.S, state.numbers, state.teacher_root)
+    return BlockState(*(jnp.moveaxis(part, -1, 0) for part in parts), keys=keys, step=state.step)
 
 
 class RuleBlocks(Kernel):
@@ -56,9 +63,7 @@ class RuleBlocks(Kernel):
 
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> BlockState:
         """The state at step 0."""
-        state = chain_state(self.rule, initial, keys)
-        parts = (state.m, state.S, state.numbers, state.teacher_root)
-        return BlockState(*(jnp.moveaxis(part, -1, 0) for part in parts), keys=keys, step=state.step)
+        return begun_blocks(self.rule, initial, keys)
 
     def observe(self, state: BlockState) -> Observables:
         """What the rule observes, float64, lanes last."""

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from sgdsim.contracts import Problem, Simulator
 from sgdsim.cost import StepCost
 from sgdsim.parameters import Parameter, Precision
-from sgdsim.rules.forms import KERNEL, KernelChoice
+from sgdsim.rules.forms import KERNEL, KernelChoice, refused
+from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.inputs_forms import check_fused_inputs, choose_inputs
 from sgdsim.rules.problem import RuleProblem
 from sgdsim.rules.recursion import Recursion, block_steps, run_samples
@@ -38,9 +39,15 @@ class AnyWeights(Simulator):
         """How the samples of a block are gone through."""
         return run_samples
 
+    def inputs(self, problem: Any) -> InputBlocks | None:
+        """Blocks of the inputs' variances; None of x ~ N(0, I)."""
+        return None
+
     def check(self, problem: Any) -> None:
         """Any problem will do. Raises ArgumentError where the kernel cannot be had."""
         if self.kernel == "fused":
+            if self.inputs(problem) is not None:
+                raise refused("for full weights on inputs of several variances")
             check_fused_inputs()
 
     def bind(self, problem: Any, replicas: int, final: float) -> RuleWeights:
@@ -48,7 +55,8 @@ class AnyWeights(Simulator):
         rule, steps = self.rule(problem), block_steps(problem.batch, self.block)
         form = choose_inputs(steps * problem.batch, max(rule.sizes.moving, rule.sizes.fixed), self.kernel)
         lanes, recursion = self._lanes(problem, replicas), self.recursion(problem)
-        return RuleWeights.of(rule, problem.d, problem.batch, self.precision, lanes, steps, form, recursion)
+        sizes = (problem.d, problem.batch)
+        return RuleWeights.of(rule, *sizes, self.precision, lanes, steps, form, recursion, self.inputs(problem))
 
     def _lanes(self, problem: Any, replicas: int) -> int:
         """Replicas of a tile: a power of two, with about 2^17 inputs to a block."""

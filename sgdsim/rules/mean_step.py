@@ -10,9 +10,18 @@ where z are the standard normals of the fields, a step changes the overlaps by, 
     dQ = A Q A^T - Q + c (C A^T + A C^T) + c^2 d G,    C = E[K lambda^T]
 
 and then, where a rule sets lengths anew, by what that does to the mean. The ODE divides by dt. Two different samples of
-a batch pull along V alone; this is a part batch/d of the noise term, which a closed form may leave out: see `Moments`.
+a batch pull along V alone: a part batch/d of the noise term. Closed forms have V V^T = J C J^T, by Stein's lemma, with
+J = E[dK/dl] and C the covariance of all fields.
+
+The chain makes the mean step f dt and not the flow of dy/dt = f, whose second-order term it lacks. Where samples are
+many, this is all that is left between them at order dt beside V V^T, and the flow follows the steps of
+
+    dy/dt = f - (1 - 1/batch) (dt/2) f' f
+
+to O(dt/batch): what single samples do to each other's noise is as small as that. With one sample it is the plain ODE.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -40,6 +49,9 @@ with a kink, such as a clipped gradient, has a kink at every point, and a solver
 STIFF = 300.0
 """Relaxation rate, in 1/t, from which the ODE is solved by an implicit method: an explicit one takes a step for every 3
 relaxation times, or so."""
+
+ROOT_RTOL = 1e-6
+"""Singular values of the fields' root below this part of the largest are zero: less than points resolve."""
 
 
 class Point(NamedTuple):
@@ -82,8 +94,12 @@ class MeanStep(Curve):
     stiff: bool = eqx.field(static=True)
 
     @classmethod
-    def of(cls, rule: Rule, d: int, dt: float, batch: int, rtol: float, atol: float, log2: int) -> "MeanStep":
+    def of(
+        cls, rule: Rule, d: int, dt: float, batch: int, rtol: float, atol: float, log2: int, sloped: bool = False
+    ) -> "MeanStep":
         """The curve of a rule in dimension d; averages that have no closed form are taken over 2^log2 points.
+
+        `sloped` says that slopes are needed, as for a batch.
 
         **Raises:** ArgumentError where the length of a whole batch's kick is limited: it depends on all of it.
         """
@@ -91,7 +107,7 @@ class MeanStep(Curve):
             remedy = "Take batches of one sample, or simulate without a theory."
             raise ArgumentError("batch", "be 1 where lengths of gradients are limited, for an ODE", batch, remedy)
         own_dt, own_d = (jnp.asarray(number, jnp.float64) for number in (dt, d))
-        normals = None if is_closed(rule) else Normals.of(rule, log2)
+        normals = None if is_closed(rule, sloped or batch > 1) else Normals.of(rule, log2)
         if normals is not None:
             rtol, atol = max(rtol, POINTS_RTOL), max(atol, POINTS_ATOL)
         return cls(rule, own_dt, own_d, normals, batch, rtol, atol, stiff=rule.relaxation > STIFF * dt)
@@ -117,24 +133,30 @@ class MeanStep(Curve):
         return P, Point(M, Q, numbers, jnp.zeros(()))
 
     def velocity(self, P: Float[Array, "k k"], point: Point) -> Point:
-        """The mean step over dt."""
-        step = self.step(P, point)
-        return jax.tree.map(lambda change: change / self.dt, step._replace(time=self.dt))
+        """The mean step over dt, less half of what it gains along itself where batches are averaged over."""
+
+        def mean(point: Point) -> Point:
+            return jax.tree.map(lambda change: change / self.dt, self.step(P, point)._replace(time=self.dt))
+
+        return mean(point) if self.batch == 1 else stepwise(mean, point, (1 - 1 / self.batch) * self.dt / 2)
 
     def step(self, P: Float[Array, "k k"], point: Point) -> Point:
         """What one step changes, in the mean."""
         moments, rate = self.moments(P, point), self.rule.rate
-        one = jnp.eye(self.rule.sizes.moving)
-        D = jnp.linalg.matrix_power(one + self.drift(point), self.rule.visits) - one
-        C = rate * moments.with_moving
-        cross = C + C @ D.T
-        half = point.Q + D @ point.Q
-        dQ = D @ point.Q + half @ D.T + cross + cross.T + rate**2 * self.d * moments.squares
-        dM = D @ point.M + rate * moments.with_fixed
+        squares = moments.squares / self.batch
+        if self.batch > 1:
+            squares = squares + (1 - 1 / self.batch) * together(moments, covariance(P, point.M, point.Q)) / self.d
+        with_fields = rate * moments.with_fixed, rate * moments.with_moving
+        dM, dQ = changes(self.linear(point), point.M, point.Q, *with_fields, rate**2 * self.d * squares)
         if self.rule.rescales:
             gained = self.rescaled(point.M + dM, point.Q + dQ, point.Q)
             dM, dQ = dM + gained[0], dQ + gained[1]
         return Point(dM, dQ, moments.numbers, jnp.zeros(()))
+
+    def linear(self, point: Point) -> Float[Array, "n n"]:
+        """D of a whole step, whose samples may be used several times."""
+        one = jnp.eye(self.rule.sizes.moving)
+        return jnp.linalg.matrix_power(one + self.drift(point), self.rule.visits) - one
 
     def rescaled(
         self, M: Float[Array, "n k"], Q: Float[Array, "n n"], before: Float[Array, "n n"]
@@ -144,35 +166,35 @@ class MeanStep(Curve):
         Lengths are what they were set to up to the solver's error, and from there on g(Q) = 0: taken off, it does not
         pull them back within a step of SGD, which would make the ODE stiff.
         """
-        g = self._rescaling(Q) - self._rescaling(before)
-        return g[:, None] * M, (g[:, None] + g[None, :] + g[:, None] * g[None, :]) * Q
+        g = self.lengths(jnp.diagonal(Q)) - self.lengths(jnp.diagonal(before))
+        return g[:, None] * M, pairs_of(g) * Q
 
-    def _rescaling(self, Q: Float[Array, "n n"]) -> Float[Array, " n"]:
-        """Factors less one that set lengths."""
-        return values_of(self.rule.rescale(UnitArray(jnp.diagonal(Q)[None, None])))[0, 0]
+    def lengths(self, squares: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Factors less one of vectors whose lengths are set anew, from their squares."""
+        return values_of(self.rule.rescale(UnitArray(squares[None, None])))[0, 0]
 
     def moments(self, P: Float[Array, "k k"], point: Point) -> Moments:
-        """Those of a step's mean kick, in closed form or over points."""
+        """Those of one sample's kick, in closed form or over points."""
         if self.normals is None:
             closed = self.rule.moments(P, point.M, point.Q, point.numbers, point.time)
             assert closed is not None
-            return closed._replace(squares=closed.squares / self.batch)
+            return closed
         return self._averaged(self.normals, P, point)
 
     def _averaged(self, normals: Normals, P: Float[Array, "k k"], point: Point) -> Moments:
         k, count = len(P), len(normals.z)
-        root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
+        root = batched_root(covariance(P, point.M, point.Q)[None])[0]
         fields = normals.z @ root.T
         length = jnp.sum(normals.z**2, axis=1) + (self.d - normals.z.shape[1])
         kicks, moves = self.kicks(normals, fields[:, :k], fields[:, k:], length, point)
         alone = (kicks * length[:, None]).T @ kicks / (count * self.d)
         mean = kicks.T @ normals.z / count
-        together = (mean @ mean.T) / self.d
         return Moments(
             with_fixed=kicks.T @ fields[:, :k] / count,
             with_moving=kicks.T @ fields[:, k:] / count,
-            squares=alone / self.batch + (1 - 1 / self.batch) * together,
+            squares=alone,
             numbers=jnp.mean(moves, axis=0),
+            slopes=mean @ jnp.linalg.pinv(root, rtol=ROOT_RTOL),
         )
 
     def kicks(
@@ -213,9 +235,47 @@ class MeanStep(Curve):
         return values_of(rule.drift(UnitArray(one[None]), jnp.reshape(point.time, (1, 1))))[0].T
 
 
-def is_closed(rule: Rule) -> bool:
-    """Whether the rule's moments have closed forms."""
+def covariance(P: Float[Array, "k k"], M: Float[Array, "n k"], Q: Float[Array, "n n"]) -> Float[Array, "fields fields"]:
+    """C of all fields."""
+    return jnp.block([[P, M.T], [M, Q]])
+
+
+def together(moments: Moments, C: Float[Array, "fields fields"]) -> Float[Array, "n n"]:
+    """J C J^T: how two samples of a batch pull alike."""
+    assert moments.slopes is not None
+    return moments.slopes @ C @ moments.slopes.T
+
+
+def changes(
+    D: Float[Array, "n n"],
+    M: Float[Array, "n k"],
+    Q: Float[Array, "n n"],
+    with_fixed: Float[Array, "n k"],
+    with_moving: Float[Array, "n n"],
+    noise: Float[Array, "n n"],
+) -> tuple[Float[Array, "n k"], Float[Array, "n n"]]:
+    """dM and dQ of a step, from c E[K lambda*^T], c E[K lambda^T] and c^2 d G."""
+    cross = with_moving + with_moving @ D.T
+    half = Q + D @ Q
+    return D @ M + with_fixed, D @ Q + half @ D.T + cross + cross.T + noise
+
+
+def pairs_of(g: Float[Array, " n"]) -> Float[Array, "n n"]:
+    """(1 + g_a) (1 + g_b) - 1."""
+    return g[:, None] + g[None, :] + g[:, None] * g[None, :]
+
+
+def stepwise(velocity: Callable[[Any], Any], point: Any, half: Float[Array, ""] | float) -> Any:
+    """f - half f' f at a point: at half = dt/2, to second order, the flow that goes through steps of f dt."""
+    f = velocity(point)
+    _, along = jax.jvp(velocity, (point,), (f,))
+    return jax.tree.map(lambda own, more: own - half * more, f, along)
+
+
+def is_closed(rule: Rule, sloped: bool = False) -> bool:
+    """Whether the rule's moments have closed forms, with slopes where they are needed."""
     sizes = rule.sizes
     shapes = [(sizes.fixed,) * 2, (sizes.moving, sizes.fixed), (sizes.moving,) * 2, (sizes.numbers,), ()]
     arrays: list[Any] = [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes]
-    return jax.eval_shape(rule.moments, *arrays) is not None
+    moments = jax.eval_shape(rule.moments, *arrays)
+    return moments is not None and (moments.slopes is not None or not sloped)

@@ -88,9 +88,12 @@ class Momentum(Wrapped):
             return None
         new = inner.numbers - self.gap * numbers[theta:]
         with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
+        blind = jnp.zeros_like(inner.with_moving)
+        slopes = None if inner.slopes is None else jnp.tile(jnp.concatenate([inner.slopes, blind], axis=1), (2, 1))
         return Moments(
             with_fixed=jnp.tile(inner.with_fixed, (2, 1)),
             with_moving=jnp.tile(with_moving, (2, 1)),
             squares=jnp.tile(inner.squares, (2, 2)),
             numbers=jnp.concatenate([numbers[theta:] + new, new]),
+            slopes=slopes,
         )

@@ -89,6 +89,21 @@ def run_samples(
     return Block(carry.linear if rule.drifts or rule.rescales else None, carry.kicks, carry.numbers)
 
 
+def sample_kicks(
+    rule: Rule,
+    fixed: Float[Array, "lanes samples k"],
+    moving: Float[Array, "lanes samples n"],
+    normals: Float[Array, "lanes samples r"],
+    theta: Float[Array, "lanes 1 q"],
+    time: Any,
+) -> tuple[Float[Array, "lanes samples n"], Float[Array, "lanes samples q"] | None]:
+    """error slopes of samples, not limited yet, and what each adds to the numbers, if anything."""
+    move = rule.step(Sample(UnitArray(fixed), UnitArray(moving), UnitArray(normals), UnitArray(theta), time))
+    # A rule may move a vector by the same number for all samples, which has no axis of lanes of its own.
+    kicks = jnp.broadcast_to(values_of(move.slopes * move.error), moving.shape)
+    return kicks, None if move.numbers is None else values_of(move.numbers)
+
+
 class _Steps(NamedTuple):
     """The steps of one block."""
 
@@ -118,18 +133,16 @@ class _Steps(NamedTuple):
         """error slopes of every sample (lanes, batch, n), and what the numbers gain (lanes, q)."""
         rule = self.rule
         theta = (self.numbers + carry.numbers)[:, None, : rule.sizes.numbers]
-        drawn = (self.drawn.fixed, carry.fields, self.drawn.normals)
-        fixed, moving, normals = (UnitArray(self._here(part, first)) for part in drawn)
-        move = rule.step(Sample(fixed, moving, normals, UnitArray(theta), time))
-        kicks = move.slopes * move.error
+        fixed, moving, normals = (
+            self._here(part, first) for part in (self.drawn.fixed, carry.fields, self.drawn.normals)
+        )
+        kicks, moves = sample_kicks(rule, fixed, moving, normals, theta, time)
         if rule.limits:
-            pairs = jnp.einsum("lsa,lst,lta->la", values_of(kicks), self._pairs(first), values_of(kicks))
-            kicks = kicks * rule.limit(UnitArray(self.unit**2 * pairs[:, None]), time)
-        # A rule may move a vector by the same number for all samples, which has no axis of lanes of its own.
-        wide = jnp.broadcast_to(values_of(kicks), values_of(moving).shape)
-        if move.numbers is None:
-            return wide, jnp.zeros((len(wide), rule.sizes.numbers), wide.dtype)
-        return wide, jnp.mean(values_of(move.numbers), axis=1)
+            pairs = jnp.einsum("lsa,lst,lta->la", kicks, self._pairs(first), kicks)
+            kicks = kicks * values_of(rule.limit(UnitArray(self.unit**2 * pairs[:, None]), time))
+        if moves is None:
+            return kicks, jnp.zeros((len(kicks), rule.sizes.numbers), kicks.dtype)
+        return kicks, jnp.mean(moves, axis=1)
 
     def _moved(self, carry: _Carry, kicks: Float[Array, "lanes batch n"], first: Int[Array, ""], time: Any) -> _Carry:
         """After the vectors have drifted and been kicked."""

@@ -76,6 +76,9 @@ class Moments(NamedTuple):
     """E[K_a K_b |x|^2]/d; its leading part E[K_a K_b] where averages are closed forms."""
     numbers: Float[Array, " q"]
     """E[Theta]."""
+    slopes: Float[Array, "n k+n"] | None = None
+    """J = E[dK_a/dl_j] with respect to the fields of all vectors, fixed ones first. Closed forms without it serve
+    neither batches nor inputs that are not N(0, I)."""
 
 
 class Rule(eqx.Module):

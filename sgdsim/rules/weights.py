@@ -4,6 +4,7 @@ N consecutive samples X (N, d) are drawn at once; their fields on the present ve
 update are matrix products, so that drawing the inputs is nearly all of the cost.
 """
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -11,10 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.contracts import Kernel, Observables
-from sgdsim.ensemble.inputs import InputsForm, more_normals, xla_inputs
+from sgdsim.ensemble.inputs import InputsForm, more_normals, scaled_inputs, xla_inputs
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.segments import run_blocks
+from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.recursion import Drawn, Recursion, run_samples
 from sgdsim.rules.rule import Rule
@@ -42,6 +44,8 @@ class RuleWeights(Kernel):
     form: InputsForm = eqx.field(static=True)
     recursion: Recursion = eqx.field(static=True)
     rule: Rule
+    inputs: InputBlocks | None = None
+    """Where inputs are not N(0, I_d)."""
 
     @classmethod
     def of(
@@ -54,29 +58,45 @@ class RuleWeights(Kernel):
         steps: int,
         form: InputsForm = xla_inputs,
         recursion: Recursion = run_samples,
+        inputs: InputBlocks | None = None,
     ) -> "RuleWeights":
         """The kernel of a rule in dimension d, with blocks of `steps` steps and a form of their inputs."""
-        dtype = jnp.dtype(dtype)
-        return cls(lanes=lanes, d=d, batch=batch, segment=steps, dtype=dtype, form=form, recursion=recursion, rule=rule)
+        parts = {"lanes": lanes, "d": d, "batch": batch, "segment": steps, "dtype": jnp.dtype(dtype)}
+        return cls(form=form, recursion=recursion, rule=rule, inputs=inputs, **parts)
 
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> WeightsState:
-        """Vectors with exactly the given overlaps."""
+        """Vectors with exactly the given overlaps, of which every block of inputs has its share."""
         start, numbers = begun(self.rule, initial)
+        sizes = (self.d,) if self.inputs is None else self.inputs.sizes
+        blocks = zip(*(start.frame_weights(size) for size in sizes), strict=True)
         teacher, W = (
             jnp.broadcast_to(jnp.asarray(part, self.dtype), (self.lanes, *part.shape[1:]))
-            for part in start.frame_weights(self.d)
+            for part in (jnp.concatenate([jnp.asarray(part) for part in parts], axis=-1) for parts in blocks)
         )
         numbers = jnp.broadcast_to(jnp.asarray(numbers, jnp.float64), (self.lanes, numbers.shape[-1]))
         return WeightsState(W=W, teacher=teacher, numbers=numbers, keys=keys, step=jnp.zeros((), jnp.int64))
 
     def observe(self, state: WeightsState) -> Observables:
         """What the rule observes, float64, lanes last."""
-        W, teacher = state.W.astype(jnp.float64), state.teacher.astype(jnp.float64)
+        scales = self._scales(jnp.float64)
+        W, teacher = (part.astype(jnp.float64) * scales for part in (state.W, state.teacher))
         P, M, Q = (
             jnp.einsum("lid,ljd->ijl", left, right) / self.d
             for left, right in ((teacher, teacher), (W, teacher), (W, W))
         )
         return self.rule.observe(P, M, Q, state.numbers.T[: self.rule.sizes.numbers])
+
+    def _scales(self, dtype: Any) -> Float[Array, "1 1 d_1"]:
+        """sqrt(s) of every component, or of all."""
+        if self.inputs is None:
+            return jnp.ones((1, 1, 1), dtype)
+        return jnp.concatenate(
+            [
+                jnp.full((1, 1, size), variance**0.5)
+                for size, variance in zip(self.inputs.sizes, jnp.asarray(self.inputs.variances, dtype), strict=True)
+            ],
+            axis=2,
+        )
 
     def advance(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """The state after n_steps more steps."""
@@ -87,7 +107,10 @@ class RuleWeights(Kernel):
         pin = Pin.of(n_steps, self.dtype)
         key = fold((state.keys[0], state.keys[1]), state.step)
         samples = self.segment * self.batch
-        inputs = self.form(key, state.W, state.teacher, samples, pin)
+        form = self.form
+        if self.inputs is not None:
+            form = partial(scaled_inputs, scales=self._scales(self.dtype)[0, 0])
+        inputs = form(key, state.W, state.teacher, samples, pin)
         scale = jnp.asarray(self.d**-0.5, self.dtype)
         drawn = Drawn(
             fixed=inputs.teacher * scale,

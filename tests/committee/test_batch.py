@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from sgdsim.analysis.levels import first_crossing
-from sgdsim.committee import Chain, Committee, ExactODE, ExplicitStart, LimitODE, OverlapStart
+from sgdsim.committee import Chain, Committee, ExactODE, ExplicitStart, LimitODE, OverlapStart, Weights
 from sgdsim.committee.scaling import Region, Scaling
 from sgdsim.committee.system import CommitteeSlopes
+from sgdsim.committee.update import Update
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
-from tests.helpers import run, worst, z_from_theory
+from sgdsim.rules.batches import RuleBatches
+from sgdsim.rules.blocks import RuleBlocks
+from tests.helpers import run, worst, z_between, z_from_theory, z_of_variances
 
 SCALED = {"d": 1000, "k": 2, "p0": 3.0}
 SLOPES = CommitteeSlopes()
@@ -63,11 +66,32 @@ def test_what_is_refused(keys, argument):
         Committee.from_scaling(**SCALED | keys)
 
 
-def test_the_chain_says_that_the_batch_is_too_large():
+def test_the_chain_takes_any_batch_but_one_that_is_used_again():
     problem = Committee.from_scaling(d=100, k=2, p0=3.0, b0=2.0, mu=0.9)
-    with pytest.raises(ArgumentError, match=r"`d` must be >= k \+ p \+ batch = 131 .* a smaller batch \(here 126\)"):
-        Chain().check(problem)
-    Chain().check(Committee.from_scaling(d=200, k=2, p0=3.0, b0=1.0, mu=0.9))
+    Chain().check(problem)
+    with pytest.raises(ArgumentError, match=r"`d` must be >= k \+ p \+ batch, .* = 131 .* smaller batch \(here 126\)"):
+        Chain().check(Committee.from_scaling(d=100, k=2, p0=3.0, b0=2.0, mu=0.9, update=Update(reuse=2)))
+
+
+@pytest.mark.parametrize(
+    ("d", "batch", "reuse", "kernel"),
+    [(1000, 32, 1, RuleBlocks), (1000, 33, 1, RuleBatches), (20, 16, 1, RuleBatches), (100, 50, 2, RuleBlocks)],
+)
+def test_which_form_of_the_chain_serves_a_batch(d, batch, reuse, kernel):
+    """Up to 32 samples a step, where d leaves room, that of today: the bits of its results stay."""
+    update = Update(reuse=reuse) if reuse > 1 else None
+    problem = Committee(d=d, p=3, k=2, gamma=1.0, batch=batch, update=update)
+    assert type(Chain().bind(problem, 8, 1.0)) is kernel
+
+
+def test_large_batches_have_the_law_of_full_weights():
+    """The plain network at batch = 3 d, and one unit with a sample where nothing is left outside its span."""
+    for problem in (Committee(d=30, p=2, k=2, gamma=6.0, noise=0.1, batch=90), Committee(d=2, p=1, k=1, gamma=0.5)):
+        start = ExplicitStart(np.eye(problem.k), 0.4 * np.eye(problem.k), np.eye(problem.k))
+        chain = run(problem, start, Chain(), [2 / problem.d, 4 / problem.d], 2**12, seed=1)
+        weights = run(problem, start, Weights(block=1), [2 / problem.d, 4 / problem.d], 2**12, seed=2)
+        assert worst(z_between(chain, weights)) < 4.5
+        assert worst(z_of_variances(chain, weights)) < 4.5
 
 
 @pytest.mark.parametrize(

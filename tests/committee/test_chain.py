@@ -18,7 +18,7 @@ from sgdsim.committee.starts import CombinationStart, ExplicitStart, OverlapStar
 from sgdsim.committee.weights import Weights
 from sgdsim.ensemble.random import lane_normals, replica_keys
 from sgdsim.errors import ArgumentError
-from sgdsim.rules.block_inputs import _below_diagonal
+from sgdsim.rules.bartlett import below_diagonal
 from sgdsim.rules.radius import chi_square, quantile_coefficients
 from tests.committee.compiled import advance, begin, folded, observe
 from tests.helpers import run, worst, z_between, z_of_variances
@@ -112,7 +112,7 @@ def test_a_block_of_steps_by_hand(batch, block, steps):
 def test_every_entry_below_the_diagonal_is_a_number_of_its_own(n):
     rows = (n + 1) // 2
     folded = 1.0 + np.arange(2 * rows * n).reshape(2, rows, n)
-    T = np.asarray(_below_diagonal(jnp.asarray(folded), n))
+    T = np.asarray(below_diagonal(jnp.asarray(folded), n))
     below = np.tril(np.ones((n, n), bool), -1)
     assert np.all(T[:, ~below] == 0)
     assert np.all(T[:, below] > 0)
@@ -284,7 +284,5 @@ def test_cost_per_step_has_no_d_in_it():
 
 
 def test_too_small_a_dimension_is_refused_with_the_remedy():
-    with pytest.raises(
-        ArgumentError, match=r"Argument `d` must be >= k \+ p \+ batch = 9 .* got 8\. Use the simulator"
-    ):
-        Chain().check(Committee(d=8, p=4, k=4, gamma=1.0))
+    with pytest.raises(ArgumentError, match=r"Argument `d` must be >= k \+ p = 8 .* got 7\. Use the simulator"):
+        Chain().check(Committee(d=7, p=4, k=4, gamma=1.0))

@@ -54,7 +54,7 @@ def test_the_file_is_named_as_it_was_given(tmp_path):
 def test_one_line_for_a_thousand_cells(tmp_path, monkeypatch):
     text = GOOD.replace("d = [50, 100]", "d = { linear = [50, 549, 500] }\nk = [2, 700]").replace("k = 2\n", "")
     (line,) = problems_of(Bad("", content=text.encode()), tmp_path, monkeypatch)
-    assert line.startswith("experiment.toml:9: grid.d: must be >= k + p + batch = 703")
+    assert line.startswith("experiment.toml:9: grid.d: must be >= k + p = 702")
     assert "(got 50 at k = 700, and alike in 499 more cells)" in line
 
 

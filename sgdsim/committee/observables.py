@@ -11,7 +11,7 @@ VARIABLES = {
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
     "excess_risk": Variable("excess risk", r"\mathcal{E}"),
     "excess_risk_average": Variable("excess risk of the averaged iterates", r"\bar{\mathcal{E}}"),
-    "specialisation": Variable("specialisation, the best assignment of units to teachers", "S"),
+    "specialisation": Variable("specialisation", "S"),
     "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
 }

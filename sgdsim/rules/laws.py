@@ -20,7 +20,7 @@ from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.chain import WIDEST_LANES
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.linear_algebra import batched_root
-from sgdsim.rules.mean_step import MeanStep, Normals, Point, is_closed
+from sgdsim.rules.mean_step import ROOT_RTOL, MeanStep, Normals, Point, is_closed
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import Moments, Rule
 from sgdsim.rules.weights import RuleWeights
@@ -161,6 +161,8 @@ def _moments(trial: RuleTrial) -> Iterator[str]:
     normals = Normals.of(trial.rule, MANY_LOG2)
     closed, means, errors, leading = jax.device_get(_closed_and_sampled(*_curve(trial, 1), normals))
     for name in Moments._fields:
+        if getattr(closed, name) is None:
+            continue
         value, mean, error = (np.asarray(getattr(part, name)) for part in (closed, means, errors))
         away = np.abs(value - mean)
         if name == "squares":
@@ -182,7 +184,8 @@ def _closed_and_sampled(
     kicks, moves = curve.kicks(normals, fields[:, :k], fields[:, k:], length, point)
     pairs = kicks[:, :, None] * kicks[:, None, :]
     fixed, moving = (kicks[:, :, None] * part[:, None, :] for part in (fields[:, :k], fields[:, k:]))
-    samples = (fixed, moving, pairs * (length / curve.d)[:, None, None], moves)
+    slopes = kicks[:, :, None] * (normals.z @ jnp.linalg.pinv(root, rtol=ROOT_RTOL))[:, None, :]  # by Stein's lemma
+    samples = (fixed, moving, pairs * (length / curve.d)[:, None, None], moves, slopes)
     means = Moments(*(jnp.mean(part, axis=0) for part in samples))
     errors = Moments(*(jnp.std(part, axis=0) / count**0.5 for part in samples))
     closed = curve.rule.moments(P, point.M, point.Q, point.numbers, point.time)

@@ -126,3 +126,15 @@ class Slowing(Wrapped):
     def step(self, at):
         move = self.inner.step(at)
         return move._replace(slopes=move.slopes * (1 / (1 + at.time)))
+
+
+def agree(one, other):
+    """Means and variances of every observable (entries, replicas) are the same to 4.5 error bars."""
+    for name in one:
+        a, b = one[name], other[name]
+        replicas = a.shape[1]
+        error = np.sqrt((a.var(1) + b.var(1)) / replicas) + 1e-6
+        assert np.abs((a.mean(1) - b.mean(1)) / error).max() < 4.5, name
+        squares = [(part - part.mean(1)[:, None]) ** 2 for part in (a, b)]
+        spread = np.sqrt((squares[0].var(1) + squares[1].var(1)) / replicas)
+        assert np.abs((a.var(1) - b.var(1)) / (spread + 1e-6)).max() < 4.5, name

@@ -16,8 +16,7 @@ from sgdsim.rules.block_inputs import normals_of_shapes
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.weights import RuleWeights
 from sgdsim.rules.wrapped import Decay, Momentum, Spherical, Wrapped
-from tests.rules.nets import START, net
-from tests.rules.test_rule import agree
+from tests.rules.nets import START, agree, net
 
 LANES, TILES = 2**11, 4
 

@@ -13,9 +13,8 @@ from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.structured_step import StructuredStep
 from sgdsim.rules.weights import RuleWeights
 from sgdsim.rules.wrapped import Decay, Momentum, Spherical
-from tests.rules.nets import START, net
+from tests.rules.nets import START, agree, net
 from tests.rules.test_batches import LANES, Clipped, advance, simulated
-from tests.rules.test_rule import agree
 
 BLOCKS = InputBlocks((20, 40), (2.0, 0.5))
 RULES = {

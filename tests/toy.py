@@ -168,6 +168,7 @@ def make_experiment(*, d=(20, 40, 80), noise=(1.0,), replicas=24, block=8, seed=
             start=Origin(),
             theory=DecayTheory(),
             simulator=Walker(),
+            asked=times,
             times=times,
             axes=axes,
         )

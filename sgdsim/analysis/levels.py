@@ -1,4 +1,4 @@
-"""When a falling curve reaches a level, with an error bar, and between which points a quantity rises through one."""
+"""When a falling curve reaches a level, with an error bar, a median time of replicas, and where a quantity rises."""
 
 from dataclasses import dataclass
 
@@ -99,6 +99,44 @@ def first_rise(
     slope = float(offset @ share[near] / (offset @ offset))
     error = float((1 - part) * sem[left] + part * sem[right])
     return crossing, error / slope if slope > 0 else np.inf
+
+
+def median_time(
+    x: Float[np.ndarray, " points"] | Int[np.ndarray, " points"],
+    share: Float[np.ndarray, " points"],
+    replicas: int | None = None,
+) -> tuple[float, float]:
+    """The x at which half of the replicas have arrived, and its standard error.
+
+    `share` of them has at each x. Those that never do are censored at the last x: they count as later, whenever.
+    Between two points the share is a straight line in log(x), from x = 0 on in x. The order statistics at shares
+    1/2 -+ 1/sqrt(4 replicas) are a standard error away: half of ln of their ratio is the relative error, infinite where
+    the upper one is beyond the last x. It is 0 without replicas.
+
+    **Raises:** NotReachedError where fewer than half arrive, ArgumentError where half are there from the first x on.
+    """
+    x, share = np.asarray(x, np.float64), np.asarray(share, np.float64)
+    median = _rise(x, share, 0.5)
+    if replicas is None:
+        return median, 0.0
+    width = 0.5 / np.sqrt(replicas)
+    try:
+        low, high = _rise(x, share, 0.5 - width), _rise(x, share, 0.5 + width)
+    except NotReachedError:
+        return median, np.inf
+    return median, median * float(np.log(high / low)) / 2
+
+
+def _rise(x: Float[np.ndarray, " points"], share: Float[np.ndarray, " points"], level: float) -> float:
+    above = np.flatnonzero(share >= level)
+    if len(above) == 0:
+        raise NotReachedError("times", "go on until half of the replicas, with a standard error, have arrived", x[-1])
+    right = int(above[0])
+    if right == 0:
+        raise ArgumentError("times", "begin before half of the replicas have arrived", x[0])
+    left = right - 1
+    part = float((level - share[left]) / (share[right] - share[left]))
+    return float(part * x[right]) if x[left] == 0 else float(x[left] * (x[right] / x[left]) ** part)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from sgdsim.committee.activations import Quadratic as Quadratic
 from sgdsim.committee.activations import Relu as Relu
 from sgdsim.committee.chain import Chain as Chain
 from sgdsim.committee.equal_start import EqualStart as EqualStart
+from sgdsim.committee.hermite_units import Hermite as Hermite
 from sgdsim.committee.ode import ExactODE as ExactODE
 from sgdsim.committee.ode import GradientFlow as GradientFlow
 from sgdsim.committee.ode import LimitODE as LimitODE
@@ -23,5 +24,12 @@ from sgdsim.committee.starts import GaussianStart as GaussianStart
 from sgdsim.committee.starts import OverlapStart as OverlapStart
 from sgdsim.committee.starts import SphereStart as SphereStart
 from sgdsim.committee.starts import overlap_start as overlap_start
+from sgdsim.committee.target import Function as Function
+from sgdsim.committee.target import Mean as Mean
+from sgdsim.committee.target import Products as Products
+from sgdsim.committee.target import Sign as Sign
+from sgdsim.committee.target import Target as Target
+from sgdsim.committee.target import product as product
+from sgdsim.committee.target import staircase as staircase
 from sgdsim.committee.weights import Weights as Weights
 from sgdsim.rules.overlaps import Overlaps as Overlaps

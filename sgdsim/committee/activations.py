@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -29,6 +29,11 @@ class Activation(eqx.Module):
         J2(i, j) = E[sigma'(l_i) sigma'(l_j)]
     """
 
+    smooth: ClassVar[bool] = True
+    """Whether it has no kink: sums over regular points then converge fast."""
+    grows: ClassVar[bool] = False
+    """Whether it grows faster than linearly: such sums have to go further then."""
+
     @property
     def name(self) -> str:
         """As in an experiment file."""
@@ -50,6 +55,10 @@ class Activation(eqx.Module):
     @abc.abstractmethod
     def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
         """I2, elementwise in the broadcast covariances."""
+
+    def series(self, variance: Float[Array, "..."]) -> Float[Array, "... terms"]:
+        """E[sigma(l) h_n(z)] of a field l = sqrt(variance) z, n = 0, 1, ..., h_n = He_n/sqrt(n!)."""
+        return hermite.coefficients(self.value, variance)
 
     @abc.abstractmethod
     def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
@@ -124,6 +133,8 @@ class Linear(Activation):
 class Quadratic(Activation):
     """sigma(x) = x^2, as in phase retrieval: not centred and not halved. The averages follow from Wick's theorem."""
 
+    grows: ClassVar[bool] = True
+
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """lambda^2."""
         return field * field
@@ -164,6 +175,8 @@ class Relu(Activation):
     3e-4 where it is 1e-9, from the rounding of the overlaps.
     """
 
+    smooth: ClassVar[bool] = False
+
     def value(self, field: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """max(lambda, 0)."""
         return jnp.maximum(field, 0)
@@ -175,6 +188,10 @@ class Relu(Activation):
     def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
         """See `Activation`."""
         return arc_cosine.I2(c12, c11, c22)
+
+    def series(self, variance: Float[Array, "..."]) -> Float[Array, "... terms"]:
+        """See `Activation`: sqrt(variance) times E[max(z, 0) h_n(z)]."""
+        return jnp.sqrt(variance)[..., None] * jnp.asarray(hermite.kinked(2)).reshape(*[1] * variance.ndim, -1)
 
     def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
         """See `Activation`."""

@@ -59,9 +59,13 @@ def with_errors(
     C: Float[Array, "n n"], s: Float[Array, " n"], k: int, noise: Float[Array, ""] | float, activation: Averages
 ) -> Float[Array, "p p"]:
     """E[sigma'(lambda_i) sigma'(lambda_j) (y - f)^2] = sum_ab s_a s_b I4(i, j, a, b) + noise J2(i, j) of students."""
-    students = jnp.arange(k, len(s))
-    J2 = jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(students))(students)
-    return activation.I4_sums(C, s, k) + noise * J2
+    return activation.I4_sums(C, s, k) + noise * with_slopes(C, k, activation)
+
+
+def with_slopes(C: Float[Array, "n n"], k: int, activation: Averages) -> Float[Array, "p p"]:
+    """J2(i, j) of students."""
+    students = jnp.arange(k, len(C))
+    return jax.vmap(lambda i: jax.vmap(lambda j: activation.J2(C, i, j))(students))(students)
 
 
 def with_outputs(C: Float[Array, "n n"], s: Float[Array, " n"], k: int, activation: Averages) -> Float[Array, " p"]:

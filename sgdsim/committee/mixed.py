@@ -29,7 +29,12 @@ class Mixed(eqx.Module):
     def accuracy(self) -> float:
         """Relative error of the averages of four fields, estimated at variance 1."""
         pair = (self.teacher, self.student)
-        return max(hermite.four_field_error(activation.value, activation.derivative) for activation in pair)
+        return max(hermite.four_field_error(unit.value, unit.derivative, self._rule) for unit in pair)
+
+    @property
+    def _rule(self) -> hermite.Rule:
+        """Of averages of four fields."""
+        return hermite.WIDE if self.teacher.grows or self.student.grows else hermite.FOUR
 
     def pairs(self, C: Float[Array, "n n *batch"]) -> Float[Array, "n n *batch"]:
         """I2 of all fields, with any trailing axes."""
@@ -50,7 +55,7 @@ class Mixed(eqx.Module):
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
         """sum_ab s_a s_b E[sigma'(l_i) sigma'(l_j) s_a(l_a) s_b(l_b)] of students i, j."""
-        pair = hermite.make_I4_sum(self._value, self.student.derivative, C, s)
+        pair = hermite.make_I4_sum(self._value, self.student.derivative, C, s, self._rule)
         return integrals.over_pairs(pair, first, len(s), at_once=1)
 
     def _value(self, fields: Float[Array, "*rows n nodes"]) -> Float[Array, "*rows n nodes"]:

@@ -1,6 +1,6 @@
 """The step of a two-layer network with a second layer, on any target."""
 
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -9,20 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import averages
+from sgdsim.committee import averages, target_averages
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.mixed import Mixed
+from sgdsim.committee.observables import recovery
 from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.committee.target import Mean, Target
 from sgdsim.contracts import Observables
-from sgdsim.ensemble.sobol import sobol_normals
-from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Move, Rule, Sample, Sizes, in_arrays
-from sgdsim.rules.units import UnitArray
-
-RISK_LOG2 = 11
-"""2^11 points of the excess risk, where it has no closed form."""
+from sgdsim.rules.rule import Moments, Move, Rule, Sample, Sizes
 
 
 class NetworkRule(Rule):
@@ -90,7 +85,7 @@ class NetworkRule(Rule):
         """M, Q, excess_risk, and a where it is trained."""
         a = numbers if self.trained else jnp.reshape(jnp.asarray(self.outputs), (-1, *[1] * (Q.ndim - 2)))
         a = jnp.broadcast_to(a, (self.p, *Q.shape[2:]))
-        seen = {"M": M, "Q": Q, "excess_risk": self._risk(P, M, Q, a)}
+        seen = {"M": M, "Q": Q, "excess_risk": self._risk(P, M, Q, a)} | recovery(P, M, Q)
         seen = with_specialisation(seen, P, self.escape_level)
         return seen | {"a": numbers / self.output_unit} if self.trained else seen
 
@@ -102,21 +97,30 @@ class NetworkRule(Rule):
         numbers: Float[Array, " q"],
         time: Any,
     ) -> Moments | None:
-        """In closed form, or by series, where the target is a mean of units: see `averages`."""
-        activation = self._averages
-        if activation is None:
-            return None
+        """In closed form, or by series, where the target is a mean of units: see `averages`.
+
+        Elsewhere fields and outputs by Hermite series, and squares as the target has them, see `target_averages`.
+        """
         a = numbers if self.trained else jnp.asarray(self.outputs)
         C, k, noise = averages.covariance(P, M, Q), self.k, self.noise_root**2
-        s = self._signs(jnp.zeros_like(a) if self.correlation else a)
-        seen = averages.with_fields(C, s, k, activation)
-        fields = a[:, None] * seen
+        felt = jnp.zeros_like(a) if self.correlation else a
+        s, units = self._signs(felt), self._averages or self.activation
+        fields, moved = averages.with_fields(C, s, k, units), averages.with_outputs(C, s, k, units)
         # Units of two kinds would need J2 of either: such a batch takes its slopes over points.
-        alike = isinstance(activation, Activation)
-        slopes = a[:, None] * averages.slopes(C, s, k, activation, seen) if alike else None
-        squares = a[:, None] * averages.with_errors(C, s, k, noise, activation) * a[None, :]
-        moved = self.output_step * averages.with_outputs(C, s, k, activation)
-        return Moments(fields[:, :k], fields[:, k:], squares, moved[: self.sizes.numbers], slopes)
+        slopes = averages.slopes(C, s, k, units, fields) if isinstance(units, Activation) else None
+        if self._averages is not None:
+            squares = averages.with_errors(C, s, k, noise, units)
+        else:
+            outputs, pull, own = target_averages.with_fields(self.target, self.activation, P, M, Q)
+            assert slopes is not None
+            fields, moved, slopes = fields + pull, moved + outputs, slopes + own
+            squares = target_averages.with_errors(self.target, self.activation, C, felt)
+            squares = squares + noise * averages.with_slopes(C, k, self.activation)
+        fields = a[:, None] * fields
+        squares = a[:, None] * squares * a[None, :]
+        slopes = None if slopes is None else a[:, None] * slopes
+        moved = (self.output_step * moved)[: self.sizes.numbers]
+        return Moments(fields[:, :k], fields[:, k:], squares, moved, slopes)
 
     @property
     def accuracy(self) -> float:
@@ -134,9 +138,9 @@ class NetworkRule(Rule):
         return Mixed(*pair, self.k) if Mixed.known(*pair) else None
 
     def _signs(self, a: Float[Array, "p *batch"]) -> Float[Array, "n *batch"]:
-        """s with f* - f = sum_a s_a sigma(l_a)."""
-        assert isinstance(self.target, Mean)
-        teacher = jnp.reshape(jnp.asarray(self.target.outputs) / self.k, (-1, *[1] * (a.ndim - 1)))
+        """s with f* - f = sum_a s_a sigma(l_a), or -f where f* is no such sum."""
+        outputs = self.target.outputs if self._averages and isinstance(self.target, Mean) else np.zeros(self.k)
+        teacher = jnp.reshape(jnp.asarray(outputs) / self.k, (-1, *[1] * (a.ndim - 1)))
         return jnp.concatenate([jnp.broadcast_to(teacher, (self.k, *a.shape[1:])), -a / self.p])
 
     def _risk(
@@ -146,27 +150,12 @@ class NetworkRule(Rule):
         Q: Float[Array, "n n *batch"],
         a: Float[Array, "p *batch"],
     ) -> Float[Array, "*batch"]:
-        P = jnp.broadcast_to(P, (self.k, self.k, *Q.shape[2:]))
-        C = jnp.concatenate(
-            [jnp.concatenate([P, jnp.swapaxes(M, 0, 1)], axis=1), jnp.concatenate([M, Q], axis=1)], axis=0
-        )
+        batch = Q.shape[2:]
+        P = jnp.broadcast_to(P, (self.k, self.k, *batch))
         if self._averages is not None:
+            left, right = jnp.concatenate([P, M]), jnp.concatenate([jnp.swapaxes(M, 0, 1), Q])
+            C = jnp.concatenate([left, right], axis=1)
             return averages.half_square(C, self._signs(a), self._averages)
-        flat = jnp.moveaxis(C.reshape(*C.shape[:2], -1), -1, 0)
-        outputs = jnp.moveaxis(a.reshape(self.p, -1), -1, 0)
-        z = jnp.asarray(_points(self.k + self.p))
-        risk = jax.lax.map(lambda pair: self._averaged_risk(z, *pair), (flat, outputs))
-        return risk.reshape(Q.shape[2:])
-
-    def _averaged_risk(
-        self, z: Float[Array, "points n"], C: Float[Array, "n n"], a: Float[Array, " p"]
-    ) -> Float[Array, ""]:
-        fields = z @ batched_root(C[None])[0].T
-        f = jnp.mean(self.activation.value(fields[:, self.k :]) * a[None], axis=1)
-        target = in_arrays(self, jnp.float64).target.value(UnitArray(fields[None, :, : self.k]))[0]
-        return 0.5 * jnp.mean((target - f) ** 2)
-
-
-@lru_cache(maxsize=4)
-def _points(fields: int) -> Float[np.ndarray, "points fields"]:
-    return sobol_normals(fields, RISK_LOG2)
+        rows = [part.reshape(*part.shape[: part.ndim - len(batch)], -1) for part in (P, M, Q, a)]
+        average = partial(target_averages.half_square, self.target, self.activation)
+        return jax.vmap(average, in_axes=-1)(*rows).reshape(batch)

@@ -1,11 +1,13 @@
 """What is observed of a committee: M = W W*^T/d, Q = W W^T/d, and the excess risk E[(f* - f)^2]/2."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from sgdsim.committee.activations import Activation
 from sgdsim.committee.risk import excess_risk
 from sgdsim.contracts import Observables, Variable
 
+RECOVERED = "recovered"
 VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
@@ -14,6 +16,8 @@ VARIABLES = {
     "specialisation": Variable("specialisation", "S"),
     "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
+    "overlap": Variable("largest overlap of a unit with a teacher", r"\max |M_{ir}|/\sqrt{Q_{ii} P_{rr}}"),
+    RECOVERED: Variable("replicas whose largest overlap is 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
 }
 
 
@@ -25,3 +29,17 @@ def observables(
 ) -> Observables:
     """The observables of a state with overlaps P, M, Q, with any trailing axes (replicas)."""
     return {"M": M, "Q": Q, "excess_risk": excess_risk(P, M, Q, activation)}
+
+
+def recovery(
+    P: Float[Array, "k k *batch"], M: Float[Array, "p k *batch"], Q: Float[Array, "p p *batch"]
+) -> Observables:
+    """overlap = max_ir |M_ir|/sqrt(Q_ii P_rr), 0 of units without length, and whether it is 1/2 or more, as 0 or 1.
+
+    The mean of the latter over replicas is the share of those that have recovered a teacher: where it rises through 1/2
+    is the median time of recovery, whatever the others do later.
+    """
+    student, teacher = jnp.einsum("ii...->i...", Q), jnp.einsum("rr...->r...", P)
+    lengths = jnp.sqrt(student[:, None] * teacher[None, :])
+    overlap = jnp.max(jnp.abs(M) / jnp.where(lengths > 0, lengths, 1.0), axis=(0, 1))
+    return {"overlap": overlap, RECOVERED: (overlap >= 0.5).astype(overlap.dtype)}

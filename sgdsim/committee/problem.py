@@ -143,6 +143,8 @@ class Committee(Problem):
             raise ArgumentError("second", "be a SecondLayer", self.second, "Write SecondLayer(gamma_a=...).")
         if not isinstance(self.target, Target | None):
             raise ArgumentError("target", "be a Target of sgdsim.committee", self.target)
+        if self.target is not None:
+            self.target.check(self.k)
         if not isinstance(self.update, Update | None):
             raise ArgumentError("update", "be an Update", self.update, "Write Update(momentum=0.9).")
         if self.update is not None:
@@ -269,7 +271,8 @@ class Committee(Problem):
         rate = gamma / self.p * self._mean_square
         with_momentum = "" if gamma == self.gamma else "/(1 - mu)"
         where = f"d = {self.d}, p = {self.p}, batch = {self.batch}, {self.activation.name}"
-        if self.region in (Region.GREEN, Region.BLUE) and gamma > self.stable_gamma:
+        free = self.update is None or not self.update.spherical
+        if free and self.region in (Region.GREEN, Region.BLUE) and gamma > self.stable_gamma:
             found.append(
                 f"gamma{with_momentum} = {gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
                 "SGD may not learn, or its weights grow without bound."

@@ -8,12 +8,14 @@ from pydantic import Field, RootModel, model_validator
 from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
+from sgdsim.committee.hermite_units import DEGREE, Hermite
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.spectrum import PowerLaw
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
+from sgdsim.committee.target import Products, Sign, product, staircase
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
 from sgdsim.contracts import Start, Theory
@@ -26,7 +28,10 @@ SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")
 BATCH = ("b0", "mu")
 SPECTRUM = ("spectrum", "blocks")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
-ACTIVATION = Parameter(r"\sigma", "activation of teacher and student")
+HERMITE = "hermite"
+ACTIVATION = Parameter(r"\sigma", "activation of teacher and student; hermite: of a degree")
+TARGETS = {"sign": lambda k: Sign(), "product": product, "staircase": staircase}
+TARGET = Parameter("f^*", "in place of the mean of units: He_degree, sign, product or staircase of the k fields")
 TEACHER_ACTIVATION = Parameter(r"\sigma^*", "activation of the teacher, where it is another")
 LAYER = tuple(one.name for one in declared(SecondLayer))
 
@@ -37,7 +42,9 @@ _Keys = section_of(
     PowerLaw,
     own={
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
-        "activation": (Annotated[Literal[tuple(ACTIVATIONS)], ACTIVATION], "erf"),  # type: ignore[valid-type]
+        "activation": (Annotated[Literal[(*ACTIVATIONS, HERMITE)], ACTIVATION], "erf"),  # type: ignore[valid-type]
+        "target": (Annotated[Literal[(HERMITE, *TARGETS)] | None, TARGET], None),  # type: ignore[valid-type]
+        "degree": (Annotated[int | None, DEGREE], Field(default=None, examples=[3])),
         "teacher_activation": (
             Annotated[Literal[tuple(ACTIVATIONS)] | None, TEACHER_ACTIVATION],  # type: ignore[valid-type]
             None,
@@ -47,7 +54,7 @@ _Keys = section_of(
     optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM),
     order=(
         *("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
-        *("teacher_activation", *SPECTRUM),
+        *("teacher_activation", "target", "degree", *SPECTRUM),
     ),
 )
 
@@ -104,13 +111,33 @@ class ProblemSection(_Keys):
             remedy = "Remove it, or give p0 in place of p and gamma."
             raise ArgumentError("steps_per_time", "not be given beside p and gamma", rest["steps_per_time"], remedy)
         rest |= self._inputs()
-        rest |= {key: ACTIVATIONS[name]() for key, name in self._given(("activation", "teacher_activation")).items()}
+        rest |= self._functions(rest["k"])
         rest |= self._second(plain)
         problem = (Committee if plain else Committee.from_scaling)(**plain, **scaling, **rest)
         for name, value, most in (("p", problem.p, MAX_WIDTH), ("batch", problem.batch, MAX_BATCH)):
             if value > most:
                 raise ArgumentError(name, f"be at most {most}", value)
         return problem
+
+    def _functions(self, k: int) -> dict[str, Any]:
+        """Activations and the target. That of a Hermite polynomial is a mean of units too, with outputs a*."""
+        names = self._given(("activation", "teacher_activation"))
+        target, degree, outputs = (getattr(self, key) for key in ("target", "degree", "a_star"))
+        if target is not None and "teacher_activation" in names:
+            raise ArgumentError("teacher_activation", "not be given beside target", names["teacher_activation"])
+        if target == HERMITE:
+            names["teacher_activation"] = HERMITE
+        if (degree is None) == (HERMITE in names.values()):
+            must = "be given beside hermite" if degree is None else "not be given without hermite"
+            raise ArgumentError("degree", must, degree, 'Write target = "hermite" and degree = 1, 2, 3, ...')
+        if target not in (None, HERMITE) and outputs is not None:
+            raise ArgumentError("a_star", f"not be given beside target = {target}", outputs, "It has no outputs.")
+        if target in ("product", "staircase") and not 2 <= k <= Products.MOST:
+            raise ArgumentError("k", f"be between 2 and {Products.MOST} beside target = {target}", k)
+        made: dict[str, Any] = {
+            key: Hermite(degree) if name == HERMITE else ACTIVATIONS[name]() for key, name in names.items()
+        }
+        return made if target in (None, HERMITE) else made | {"target": TARGETS[target](k)}
 
     def _second(self, plain: dict[str, Any]) -> dict[str, Any]:
         """The second layer, where any of its keys is given, and the prefactor of its rate."""

@@ -80,15 +80,22 @@ def _lengthened(overlaps: Overlaps, length: float) -> Overlaps:
 
 @dataclass(frozen=True)
 class SphereStart(DrawnStart):
-    """Teacher and student units independent and uniform, the teacher on |w|^2 = d, the student on |w|^2 = scale^2 d."""
+    """Teacher and student units independent and uniform, the teacher on |w|^2 = d, the student on |w|^2 = length^2 d.
+
+    `positive`: each student unit w is -w where its overlap with the first teacher would be negative, M_i1 >= 0.
+    """
 
     seed: Seed = 1
     per_replica: PerReplica = False
     length: Length = 1.0
+    positive: Annotated[bool, Parameter("", "whether units begin on the first teacher's side, M_i1 >= 0")] = False
 
     def sample(self, problem: Committee, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
         rows = unit_rows(_gaussian_rows(rng, problem.k + problem.p, problem.d))
+        if self.positive:
+            student = rows[problem.k :]
+            student[student @ rows[0] < 0] *= -1
         return _lengthened(Overlaps.from_gram(rows @ rows.T, problem.k), self.length)
 
     def scale(self, problem: Committee) -> float:

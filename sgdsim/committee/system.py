@@ -11,6 +11,7 @@ from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.plateau import PlateauGrowth
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.recovery import MEDIANS, recovery_slope
 from sgdsim.committee.rule_section import RuleSection
 from sgdsim.committee.rule_slopes import rule_slope
 from sgdsim.committee.scaling import Region
@@ -37,9 +38,12 @@ class CommitteeSlopes:
           d^-(theta + mu), in the green region and on the blue line.
         - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
         - `samples_to_level`: these times batch ~ d^mu.
+        - `steps_to_overlap`, `samples_to_overlap`: see `recovery_slope`.
 
         None too where problems differ in mu, or in a batch that is no power of d. Of other updates see `rule_slope`.
         """
+        if quantity in MEDIANS:
+            return recovery_slope(quantity, against, problems)
         if any(problem.update is not None or problem.schedules is not None for problem in problems):
             return rule_slope(quantity, against, problems)
         mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}

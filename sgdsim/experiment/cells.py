@@ -26,7 +26,8 @@ class Cell:
     """One problem of an experiment, with all that is needed to simulate it.
 
     - `index`: position in the grid, which the random numbers depend on.
-    - `times`: save times as asked for; the realised ones are whole numbers of steps.
+    - `asked`: save times as in the table [times], the same in all cells.
+    - `times`: those of the cell, `asked` or divided by its parameter `times.per`; realised in whole numbers of steps.
     - `theory`: None also where the experiment asks for one and this problem has none.
     - `simulator`: None where the theory is solved alone.
     - `axes`: the cell's coordinates in the grid.
@@ -37,6 +38,7 @@ class Cell:
     start: Start
     theory: Theory | None
     simulator: Simulator | None
+    asked: Float[np.ndarray, " times"]
     times: Float[np.ndarray, " times"]
     axes: dict[str, Scalar]
 
@@ -88,13 +90,27 @@ class CellBuilder:
             if problem is None:
                 continue
             self.parameters = self.parameters or _numbers(problem)
-            own: dict[str, Any] = parts | {"theory": theory if holds[index] or alone or not somewhere else None}
+            own: dict[str, Any] = parts | {"times": self._times(problem, parts["times"], axes)}
+            own["theory"] = theory if holds[index] or alone or not somewhere else None
             self._check(problem, own, axes)
             if alone and parts["start"] is not None and parts["start"].per_replica:
                 self.complaints.add(("start", "per_replica"), "must be false where nothing is simulated")
             if not self.complaints:
-                cells.append(Cell(index=index, problem=problem, axes=axes, **own))
+                cells.append(Cell(index=index, problem=problem, asked=parts["times"], axes=axes, **own))
         return cells
+
+    def _times(self, problem: Problem, times: Any, axes: dict[str, Scalar]) -> Any:
+        """The save times of a cell: those of the table, divided by the parameter that it names, if any."""
+        per = None if times is None else self.sections["times"].per
+        if times is None or per is None:
+            return times
+        unit = problem.parameters().get(per)
+        if isinstance(unit, int | float) and unit > 0:
+            return times / unit
+        with self._blaming("times", axes):
+            known = ", ".join(_numbers(problem))
+            raise ArgumentError("per", "be a parameter > 0 of every cell", per, f"There are {known}.")
+        return None
 
     def _part(self, name: str) -> Any:
         """What a section builds: the start, theory, simulator or save times."""

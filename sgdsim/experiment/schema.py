@@ -43,7 +43,10 @@ class Document(Section):
 
 
 class TimesSection(Section):
-    """[times]: where the observables are recorded; with `start`, at t = 0 too, before the `count` times."""
+    """[times]: where the observables are recorded; with `start`, at t = 0 too, before the `count` times.
+
+    `per` names a parameter by which the times of each cell are divided: t = final/gamma for per = "gamma".
+    """
 
     words: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("T", "t_max", "tmax", "t_final", "t_end", "time", "end", "stop", "horizon"), "`final`"),
@@ -58,6 +61,7 @@ class TimesSection(Section):
     spacing: Literal["linear", "log"] = "linear"
     first: float | None = Field(default=None, gt=0)
     start: bool = False
+    per: str | None = Field(default=None, examples=["gamma"])
 
     @model_validator(mode="after")
     def _fill(self) -> "TimesSection":

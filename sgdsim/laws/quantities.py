@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Num
 
 from sgdsim.analysis.bootstrap import mean_and_sem
-from sgdsim.analysis.levels import first_crossing, first_rise
+from sgdsim.analysis.levels import first_crossing, first_rise, median_time
 from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.errors import ArgumentError
 
@@ -23,6 +23,11 @@ times those of a step; the steps nu; or the time t = nu dt."""
 
 ESCAPE, ESCAPED, HALF = "escape_time", "escaped", 0.5
 """The median over replicas of the time at which they escape, of a system that observes which of them have."""
+
+RECOVERED = "recovered"
+MEDIANS = {"samples_to_overlap": "samples", "steps_to_overlap": "step"}
+"""When half of the replicas have an overlap of 1/2 or more with a teacher: the median, of which those that never do are
+part. Of systems that observe `RECOVERED`, the share of these replicas."""
 
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
@@ -64,6 +69,8 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
         if quantity in COLUMNS
         else (lambda: final(data, quantity))
     )
+    if quantity in MEDIANS:
+        return _median(data, MEDIANS[quantity])
     mean, sem, theory = read()
     return (theory, math.nan, theory) if is_alone(data) else (mean, sem, theory)
 
@@ -100,6 +107,28 @@ def _escape(data: xr.Dataset) -> Point:
         if alone:
             raise
         return mean, sem, math.nan
+
+
+def _median(data: xr.Dataset, column: str) -> Point:
+    """The median in the column over replicas, and that of theory from their starts."""
+    if RECOVERED not in data and f"{RECOVERED}_theory" not in data:
+        raise ArgumentError(
+            "quantity", "be of cells whose overlaps are observed: of no plain network", "steps_to_overlap"
+        )
+    x, own = data[column].values, f"{RECOVERED}_theory"
+    if is_alone(data):
+        theory = median_time(x, data[own].values)[0]
+        return theory, math.nan, theory
+    median, error = median_time(x, data[RECOVERED].values, int(data["n_replicas"]))
+    try:
+        return median, error, median_time(x, data[own].values)[0] if own in data else math.nan
+    except ArgumentError:
+        return median, error, math.nan
+
+
+def medians(names: Sequence[str]) -> tuple[str, ...]:
+    """The medians that a system with these scalars has."""
+    return tuple(MEDIANS) if RECOVERED in names else ()
 
 
 def final(data: xr.Dataset, name: str) -> Point:

@@ -23,7 +23,7 @@ from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.units import UnitArray, UnitList, Units
 
-AnyRule = TypeVar("AnyRule", bound="Rule")
+AnyModule = TypeVar("AnyModule", bound=eqx.Module)
 
 
 class Sizes(NamedTuple):
@@ -213,8 +213,11 @@ def with_constants(rule: Rule, constants: list[Any]) -> Rule:
     return jax.tree.map(taken, rule)
 
 
-def in_arrays(rule: AnyRule, dtype: Any) -> AnyRule:
-    """The rule with numbers of a precision and, in place of (units,) arrays, `Units` beside (lanes, samples, units)."""
+def in_arrays(rule: AnyModule, dtype: Any) -> AnyModule:
+    """The rule, or a part of it, with numbers of a precision.
+
+    In place of (units,) arrays it has `Units` beside (lanes, samples, units).
+    """
 
     def made(leaf: Any) -> Any:
         value = jnp.asarray(leaf, dtype)

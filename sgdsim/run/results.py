@@ -106,7 +106,7 @@ def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult
         spread = predicted_spread(cell.problem, cell.start, steps * cell.problem.dt, cell.theory)
     bound = None if cell.simulator is None else divergence_bound(cell.problem, cell.start, int(steps[-1]))
     return CellResult(
-        data=to_dataset(experiment.system, cell.problem, cell.times, steps, merge(tiles), tiles, spread, bound),
+        data=to_dataset(experiment.system, cell.problem, cell.asked, steps, merge(tiles), tiles, spread, bound),
         finite_theory=tiles.finite_theory,
         replica_steps=sum(block.replica_steps for block in blocks),
         wall_seconds=sum(block.wall_seconds for block in blocks),

@@ -26,6 +26,8 @@ REACHED = {
 """What is counted until the risk has fallen to a level."""
 ESCAPE = "escape_time", "median time of escape"
 """Of a quantity that is no observable either, and has no level: its name, and what it is called on an axis."""
+MEDIANS = {"samples_to_overlap": "samples", "steps_to_overlap": r"steps $\nu$"}
+"""What is counted until half of the replicas have recovered a teacher."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class Stored(Curves):
             return DEVIATIONS[quantity][1]
         if quantity == ESCAPE[0]:
             return ESCAPE[1]
+        if quantity in MEDIANS:
+            return f"{MEDIANS[quantity]} to overlap 1/2, median"
         if quantity in REACHED and level is not None:
             return f"{REACHED[quantity]} to ${self.symbol(self.risk)} = {plain(level)}$"
         return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"

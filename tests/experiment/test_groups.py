@@ -12,7 +12,9 @@ def cells_at(points):
     cells = []
     for index, axes in enumerate(points):
         problem = Walk(**{"d": 10} | {key: value for key, value in axes.items() if key in ("d", "noise", "p")})
-        cells.append(Cell(index, problem, Origin(), DecayTheory(), Walker(), linear_times(1.0, 2), axes))
+        cells.append(
+            Cell(index, problem, Origin(), DecayTheory(), Walker(), linear_times(1.0, 2), linear_times(1.0, 2), axes)
+        )
     return cells
 
 

@@ -91,7 +91,7 @@ def overlaps_of(k, p):
 
 
 def problem_of(target, k, activation, noise=0.3, p=2, **extras):
-    layer = SecondLayer(a=tuple(np.linspace(0.7, -1.4, p)), **extras)
+    layer = SecondLayer(a0=tuple(np.linspace(0.7, -1.4, p)), **extras)
     problem = {"d": 10**6, "k": k, "p": p, "gamma": 0.5, "noise": noise, "activation": activation}
     return Committee(**problem, second=layer, target=target)
 
@@ -122,6 +122,9 @@ def found_by(rule, overlaps, a):
         rule, P, M, Q, numbers
     )
     fields = np.concatenate([moments.with_fixed, moments.with_moving], axis=1)
+    if moments.slopes is not None:  # by Stein's lemma
+        C = np.block([[P, M.T], [M, Q]])
+        np.testing.assert_allclose(moments.slopes @ C, fields, rtol=0, atol=1e-9)
     return seen["excess_risk"], fields, moments.squares, moments.numbers / rule.output_step
 
 
@@ -150,7 +153,7 @@ advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 
 
 def law_of(target, **changes):
-    layer = SecondLayer(a=(0.7, -1.4), gamma_a=1.0)
+    layer = SecondLayer(a0=(0.7, -1.4), gamma_a=1.0)
     problem = {"d": DIMENSION, "k": 2, "p": 2, "gamma": 0.8, "noise": 0.1, "activation": Erf()} | changes
     return rule_of(Committee(**problem, second=layer, target=target))
 

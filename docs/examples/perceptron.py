@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from sgdsim.contracts import Variable
 from sgdsim.parameters import Parameter
-from sgdsim.rules import Moments, Move, Rule, RuleProblem, Sizes, rule_system
+from sgdsim.rules import KickMoments, Move, Rule, RuleProblem, Sizes, rule_system
 
 
 class PerceptronRule(Rule):
@@ -30,7 +30,7 @@ class PerceptronRule(Rule):
     def moments(self, P, M, Q, numbers, time):
         rho = self.rho(P, M, Q)
         share = (1 - rho) / jnp.sqrt(2 * jnp.pi)
-        return Moments(jnp.sqrt(P) * share, -jnp.sqrt(Q) * share, squares=jnp.arccos(rho) / jnp.pi, numbers=numbers)
+        return KickMoments(jnp.sqrt(P) * share, -jnp.sqrt(Q) * share, squares=jnp.arccos(rho) / jnp.pi, numbers=numbers)
 
     def rho(self, P, M, Q):
         return M / jnp.sqrt(P * Q)

@@ -14,10 +14,10 @@ from sgdsim.committee.activations import Activation
 from sgdsim.committee.mixed import Mixed
 from sgdsim.committee.observables import recovery
 from sgdsim.committee.specialisation import with_specialisation
-from sgdsim.committee.target import Mean, Target
+from sgdsim.committee.target import Target, UnitMean
 from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Move, Rule, Sample, Sizes
+from sgdsim.rules.rule import KickMoments, Move, Rule, Sample, Sizes
 
 
 class NetworkRule(Rule):
@@ -96,7 +96,7 @@ class NetworkRule(Rule):
         Q: Float[Array, "n n"],
         numbers: Float[Array, " q"],
         time: Any,
-    ) -> Moments | None:
+    ) -> KickMoments | None:
         """In closed form, or by series, where the target is a mean of units: see `averages`.
 
         Elsewhere fields and outputs by Hermite series, and squares as the target has them, see `target_averages`.
@@ -120,7 +120,7 @@ class NetworkRule(Rule):
         squares = a[:, None] * squares * a[None, :]
         slopes = None if slopes is None else a[:, None] * slopes
         moved = (self.output_step * moved)[: self.sizes.numbers]
-        return Moments(fields[:, :k], fields[:, k:], squares, moved, slopes)
+        return KickMoments(fields[:, :k], fields[:, k:], squares, moved, slopes)
 
     @property
     def accuracy(self) -> float:
@@ -130,7 +130,7 @@ class NetworkRule(Rule):
     @property
     def _averages(self) -> averages.Averages | None:
         """What knows the averages of a mean of units; None of another target, and of relu beside another."""
-        if not isinstance(self.target, Mean):
+        if not isinstance(self.target, UnitMean):
             return None
         pair = (self.target.activation, self.activation)
         if pair[0] == pair[1]:
@@ -139,7 +139,7 @@ class NetworkRule(Rule):
 
     def _signs(self, a: Float[Array, "p *batch"]) -> Float[Array, "n *batch"]:
         """s with f* - f = sum_a s_a sigma(l_a), or -f where f* is no such sum."""
-        outputs = self.target.outputs if self._averages and isinstance(self.target, Mean) else np.zeros(self.k)
+        outputs = self.target.outputs if self._averages and isinstance(self.target, UnitMean) else np.zeros(self.k)
         teacher = jnp.reshape(jnp.asarray(outputs) / self.k, (-1, *[1] * (a.ndim - 1)))
         return jnp.concatenate([jnp.broadcast_to(teacher, (self.k, *a.shape[1:])), -a / self.p])
 

@@ -11,7 +11,7 @@ from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
-from sgdsim.committee.spectrum import PowerLaw, Spectrum
+from sgdsim.committee.spectrum import PowerSpectrum, Spectrum
 from sgdsim.committee.stability import LARGE, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
@@ -150,7 +150,7 @@ class Committee(Problem):
         if self.update is not None:
             self.update.gap(self.d)
         if not isinstance(self.inputs, Spectrum | None):
-            remedy = "Write PowerLaw(spectrum=0.5, blocks=8) or Blocks(sizes, variances)."
+            remedy = "Write PowerSpectrum(spectrum=0.5, blocks=8) or Blocks(sizes, variances)."
             raise ArgumentError("inputs", "be a Spectrum", self.inputs, remedy)
         if self.inputs is not None:
             self.inputs.blocks_at(self.d)
@@ -303,7 +303,7 @@ class Committee(Problem):
             **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
-            **(given(self.inputs) if isinstance(self.inputs, PowerLaw) else {}),
+            **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum) else {}),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

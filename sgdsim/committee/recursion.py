@@ -13,7 +13,7 @@ from sgdsim.committee.activations import Activation
 from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.pin import Pinning, no_pin
-from sgdsim.rules.recursion import Block, Drawn, Recursion, run_samples
+from sgdsim.rules.recursion import BlockMoves, Drawn, Recursion, run_samples
 
 _PANEL_STEPS = 16
 """Steps that are unrolled one by one; the pull of the steps of earlier panels is a matrix product."""
@@ -27,7 +27,7 @@ def plain_block(
     batch: int,
     n_steps: Int[Array, ""],
     pin: Pinning,
-) -> Block:
+) -> BlockMoves:
     """`rules.recursion.run_samples` of the plain rule, by matrix products.
 
     Where every step moves the weights along its inputs and does nothing else, the pull of earlier steps on the fields
@@ -45,7 +45,7 @@ def plain_block(
         n_steps=n_steps,
         pin=pin,
     )
-    return Block(linear=None, kicks=E, numbers=jnp.zeros_like(numbers, dtype))
+    return BlockMoves(linear=None, kicks=E, numbers=jnp.zeros_like(numbers, dtype))
 
 
 def recursion_of(problem: Committee) -> Recursion:

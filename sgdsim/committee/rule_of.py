@@ -7,7 +7,7 @@ from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
-from sgdsim.committee.target import Mean
+from sgdsim.committee.target import UnitMean
 from sgdsim.committee.update import Update
 from sgdsim.rules.rule import Rule
 
@@ -27,7 +27,7 @@ def accuracy_of(problem: Committee) -> float:
 def _network(problem: Committee) -> NetworkRule:
     layer = problem.second or SecondLayer()
     teacher = problem.teacher_activation or problem.activation
-    target = problem.target or Mean(teacher, jnp.asarray(layer.teacher(problem.k)))
+    target = problem.target or UnitMean(teacher, jnp.asarray(layer.teacher(problem.k)))
     return NetworkRule(
         k=problem.k,
         p=problem.p,

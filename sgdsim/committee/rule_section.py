@@ -12,9 +12,9 @@ from sgdsim.committee.words import RULE_WORDS
 from sgdsim.ensemble.section import section_of
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, declared
-from sgdsim.rules.schedule import Constant, Cosine, Piecewise, Power, Schedule, WarmUp
+from sgdsim.rules.schedule import Constant, Cosine, Piecewise, PowerSchedule, Schedule, WarmUp
 
-SCHEDULES = {"constant": Constant, "power": Power, "cosine": Cosine, "piecewise": Piecewise}
+SCHEDULES = {"constant": Constant, "power": PowerSchedule, "cosine": Cosine, "piecewise": Piecewise}
 OF_KIND = {
     "constant": {},
     "power": {"t0": None, "exponent": 1.0},
@@ -22,7 +22,9 @@ OF_KIND = {
     "piecewise": {"breaks": None, "factors": None},
 }
 """The keys of every kind of schedule, with the defaults of those that have one."""
-_POWER, _COSINE, _WARM_UP = ({one.name: one.parameter for one in declared(kind)} for kind in (Power, Cosine, WarmUp))
+_POWER, _COSINE, _WARM_UP = (
+    {one.name: one.parameter for one in declared(kind)} for kind in (PowerSchedule, Cosine, WarmUp)
+)
 _LIST = Annotated[list[float] | None, Parameter("", "times at which the factor changes")]
 
 _Keys = section_of(

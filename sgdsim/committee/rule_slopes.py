@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sgdsim.committee.problem import Committee
-from sgdsim.rules.schedule import Power
+from sgdsim.rules.schedule import PowerSchedule
 
 LEVELS = ("relaxation_time", "steps_to_level", "samples_to_level")
 ALIKE = 1e-9
@@ -22,7 +22,7 @@ def rule_slope(quantity: str, against: str, problems: Sequence[Committee]) -> fl
     """
     if against == "noise" and quantity in LEVELS:
         schedules = [problem.schedule for problem in problems]
-        powers = {schedule.exponent for schedule in schedules if isinstance(schedule, Power)}
+        powers = {schedule.exponent for schedule in schedules if isinstance(schedule, PowerSchedule)}
         same = all(problem.extras == ("schedule",) for problem in problems) and len(powers) == 1
         return 1 / powers.pop() if same else None
     if against == "memory" and quantity in (*LEVELS, "excess_risk"):

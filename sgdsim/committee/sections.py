@@ -13,9 +13,9 @@ from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
-from sgdsim.committee.spectrum import PowerLaw
+from sgdsim.committee.spectrum import PowerSpectrum
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
-from sgdsim.committee.target import Products, Sign, product, staircase
+from sgdsim.committee.target import Products, SignTarget, product, staircase
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
 from sgdsim.contracts import Start, Theory
@@ -30,7 +30,7 @@ SPECTRUM = ("spectrum", "blocks")
 ACTIVATIONS = {"erf": Erf, "relu": Relu, "linear": Linear, "quadratic": Quadratic}
 HERMITE = "hermite"
 ACTIVATION = Parameter(r"\sigma", "activation of teacher and student; hermite: of a degree")
-TARGETS = {"sign": lambda k: Sign(), "product": product, "staircase": staircase}
+TARGETS = {"sign": lambda k: SignTarget(), "product": product, "staircase": staircase}
 TARGET = Parameter("f^*", "in place of the mean of units: He_degree, sign, product or staircase of the k fields")
 TEACHER_ACTIVATION = Parameter(r"\sigma^*", "activation of the teacher, where it is another")
 LAYER = tuple(one.name for one in declared(SecondLayer))
@@ -39,7 +39,7 @@ _Keys = section_of(
     Committee,
     Scaling,
     SecondLayer,
-    PowerLaw,
+    PowerSpectrum,
     own={
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
         "activation": (Annotated[Literal[(*ACTIVATIONS, HERMITE)], ACTIVATION], "erf"),  # type: ignore[valid-type]
@@ -149,13 +149,13 @@ class ProblemSection(_Keys):
             raise ArgumentError("gamma_a", "not be given beside p0", layer["gamma_a"], "Give gamma_a0 in its place.")
         return prefactor | ({"second": SecondLayer(**layer)} if layer else {})
 
-    def _inputs(self) -> dict[str, PowerLaw]:
+    def _inputs(self) -> dict[str, PowerSpectrum]:
         """`inputs`, where the file has a spectrum."""
         given = self._given(SPECTRUM)
         if "blocks" in given and "spectrum" not in given:
             remedy = "Add `spectrum = 0.5`, or remove it."
             raise ArgumentError("blocks", "be given beside spectrum", given["blocks"], remedy)
-        return {"inputs": PowerLaw(**given)} if given else {}
+        return {"inputs": PowerSpectrum(**given)} if given else {}
 
 
 def _check_one_way(plain: dict[str, Any], scaling: dict[str, Any]) -> None:

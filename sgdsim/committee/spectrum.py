@@ -25,7 +25,7 @@ class Spectrum(eqx.Module):
 
 
 @lenient
-class PowerLaw(Spectrum):
+class PowerSpectrum(Spectrum):
     """Eigenvalues j^-spectrum, j = 1 ... d, scaled to a mean of 1, in `blocks` blocks of as many each.
 
     **Raises:** ArgumentError where a value is out of range.

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee import hermite, integrals, teacher_points
 from sgdsim.committee.activations import Activation, Erf, check_activation
-from sgdsim.committee.teacher_points import Points
+from sgdsim.committee.teacher_points import TeacherPoints
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.rule import in_arrays
 from sgdsim.rules.units import UnitArray, Units
@@ -34,7 +34,7 @@ class Target(eqx.Module):
     @property
     def name(self) -> str:
         """As in a table of results."""
-        return type(self).__name__.lower()
+        return type(self).__name__.removesuffix("Target").lower()
 
     def check(self, k: int) -> None:
         """Raises ArgumentError where it is no function of k fields."""
@@ -64,7 +64,7 @@ def target_values(target: Target, fields: Float[Array, "*points k"]) -> Float[Ar
     return jnp.broadcast_to(values[0], fields.shape[:-1])
 
 
-class Mean(Target):
+class UnitMean(Target):
     """The mean of units: f* = (1/k) sum_r a*_r sigma*(lambda*_r), whose activation may be another than the student's.
 
     With `Hermite(l)` it is the target of information exponent l.
@@ -106,7 +106,7 @@ class Mean(Target):
         return outputs / len(outputs)
 
 
-class Sign(Target):
+class SignTarget(Target):
     """The mean of signs, f* = (1/k) sum_r sign(lambda*_r): of one unit, the labels +-1 of a perceptron."""
 
     smooth: ClassVar[bool] = False
@@ -145,7 +145,7 @@ class OverPoints(Target):
     """A target whose averages over its own fields are taken over points."""
 
     @abc.abstractmethod
-    def points(self, k: int) -> Points:
+    def points(self, k: int) -> TeacherPoints:
         """Those of k standard normals, and how many terms of a series they are good for."""
 
     def square(self, P: Float[Array, "k k"]) -> Float[Array, ""]:
@@ -160,7 +160,7 @@ class OverPoints(Target):
         weighted = jnp.asarray(points.w) * self._values(points, P)
         return teacher_points.projected(weighted, jnp.asarray(points.z) @ b, b @ b, points.terms)
 
-    def _values(self, points: Points, P: Float[Array, "k k"]) -> Float[Array, " points"]:
+    def _values(self, points: TeacherPoints, P: Float[Array, "k k"]) -> Float[Array, " points"]:
         return target_values(self, jnp.asarray(points.z) @ jnp.linalg.cholesky(P).T)
 
 
@@ -219,7 +219,7 @@ class Products(OverPoints):
             total = total + (product if weight == 1.0 else weight * product)
         return total
 
-    def points(self, k: int) -> Points:
+    def points(self, k: int) -> TeacherPoints:
         """Exact ones."""
         return teacher_points.exact(k, max(len(term) for term in self.terms))
 
@@ -233,8 +233,8 @@ class Products(OverPoints):
         return teacher_points.errors(lambda fields: target_values(self, fields), points, activation, C, a)
 
 
-class Function(OverPoints):
-    """Any function of the fields, e.g. Function(lambda z: jnp.tanh(z[0]) * z[1]).
+class FunctionTarget(OverPoints):
+    """Any function of the fields, e.g. FunctionTarget(lambda z: jnp.tanh(z[0]) * z[1]).
 
     `function` takes the list of the k fields, arrays of one shape, and returns an array of that, by elementwise
     operations of JAX. Its averages are taken over points: the risk and the drift of a smooth function of one or two
@@ -259,7 +259,7 @@ class Function(OverPoints):
         try:
             made = jax.eval_shape(self.function, fields)
         except (TypeError, ValueError, IndexError) as error:
-            remedy = "Write it with jax.numpy, e.g. Function(lambda z: z[0] * jnp.tanh(z[1])) for k = 2."
+            remedy = "Write it with jax.numpy, e.g. FunctionTarget(lambda z: z[0] * jnp.tanh(z[1])) for k = 2."
             raise ArgumentError(
                 "target", f"be a function of {k} fields by JAX operations", self.name, remedy
             ) from error
@@ -270,7 +270,7 @@ class Function(OverPoints):
         """function of the list of fields."""
         return self.function([fields[r] for r in range(len(fields))])
 
-    def points(self, k: int) -> Points:
+    def points(self, k: int) -> TeacherPoints:
         """A product of trapezoidal rules for one or two fields, else Sobol points."""
         return teacher_points.dense(k)
 

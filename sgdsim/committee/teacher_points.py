@@ -19,7 +19,7 @@ Values = Callable[[Float[Array, "*points k"]], Float[Array, "*points"]]
 """f* of arrays of fields."""
 
 
-class Points(NamedTuple):
+class TeacherPoints(NamedTuple):
     """E[f(z)] = sum w f(z) over k standard normals, good for the Hermite polynomials h_n, n < terms."""
 
     z: Float[np.ndarray, "points k"]
@@ -28,24 +28,24 @@ class Points(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def exact(k: int, degree: int) -> Points:
+def exact(k: int, degree: int) -> TeacherPoints:
     """Exact for squares of polynomials of this degree, and their products with h_n: zero beyond n = degree."""
     z, w, _ = hermite.gauss_rule(degree + 1, degree + 1)
     return _product(k, z, w, degree + 1)
 
 
 @lru_cache(maxsize=16)
-def dense(k: int) -> Points:
+def dense(k: int) -> TeacherPoints:
     """For any function: trapezoidal rules of 160 nodes (k = 1) or 48^2 (k = 2), or 2^12 Sobol points."""
     if k <= 2:
         z, w, _ = hermite.normal_rule(*((160, 0.125, 2) if k == 1 else (48, 0.375, 2)))
         return _product(k, z, w, hermite.TERMS if k == 1 else 32)
     z = sobol_normals(k, 12)
-    return Points(z, np.full(len(z), 1 / len(z)), 16)
+    return TeacherPoints(z, np.full(len(z), 1 / len(z)), 16)
 
 
 @lru_cache(maxsize=16)
-def whole(fields: int, smooth: bool) -> Points:
+def whole(fields: int, smooth: bool) -> TeacherPoints:
     """For functions of all fields of a network: a product of trapezoidal rules, or 2^13 Sobol points.
 
     The former for two fields, and for three where no kink cuts across it.
@@ -54,13 +54,13 @@ def whole(fields: int, smooth: bool) -> Points:
         z, w, _ = hermite.normal_rule(*((128, 0.125, 2) if fields <= 2 else (26, 0.5, 2)))
         return _product(fields, z, w, 1)
     z = sobol_normals(fields, 13)
-    return Points(z, np.full(len(z), 1 / len(z)), 1)
+    return TeacherPoints(z, np.full(len(z), 1 / len(z)), 1)
 
 
-def _product(k: int, z: Float[np.ndarray, " nodes"], w: Float[np.ndarray, " nodes"], terms: int) -> Points:
+def _product(k: int, z: Float[np.ndarray, " nodes"], w: Float[np.ndarray, " nodes"], terms: int) -> TeacherPoints:
     grid = np.stack(np.meshgrid(*[z] * k, indexing="ij"), axis=-1).reshape(-1, k)
     weights = np.prod(np.stack(np.meshgrid(*[w] * k, indexing="ij"), axis=-1).reshape(-1, k), axis=1)
-    return Points(grid, weights, terms)
+    return TeacherPoints(grid, weights, terms)
 
 
 def projected(
@@ -84,7 +84,7 @@ def projected(
 
 
 def errors(
-    values: Values, points: Points, activation: Activation, C: Float[Array, "n n"], a: Float[Array, " p"]
+    values: Values, points: TeacherPoints, activation: Activation, C: Float[Array, "n n"], a: Float[Array, " p"]
 ) -> Float[Array, "p p"]:
     """E[sigma'(l_i) sigma'(l_j) (f* - f)^2] of a polynomial f* and a smooth sigma.
 

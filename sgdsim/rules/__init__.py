@@ -9,7 +9,7 @@ from sgdsim.rules.chain import RuleChain as RuleChain
 from sgdsim.rules.full_weights import RuleFullWeights as RuleFullWeights
 from sgdsim.rules.ode import RuleODE as RuleODE
 from sgdsim.rules.problem import RuleProblem as RuleProblem
-from sgdsim.rules.rule import Moments as Moments
+from sgdsim.rules.rule import KickMoments as KickMoments
 from sgdsim.rules.rule import Move as Move
 from sgdsim.rules.rule import Rule as Rule
 from sgdsim.rules.rule import Sample as Sample

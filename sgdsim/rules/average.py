@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Move, Sample, Sizes
+from sgdsim.rules.rule import KickMoments, Move, Sample, Sizes
 from sgdsim.rules.units import Units
 from sgdsim.rules.wrapped import Wrapped, along_others
 
@@ -99,7 +99,7 @@ class Average(Wrapped):
         Q: Float[Array, "n n"],
         numbers: Float[Array, " q"],
         time: Any,
-    ) -> Moments | None:
+    ) -> KickMoments | None:
         """The inner rule's, and rows of zeros."""
         own, theta, more = self.inner.sizes.moving, self.inner.sizes.numbers, self.vectors
         inner = self.inner.moments(P, M[:own], Q[:own, :own], numbers[:theta], time)
@@ -107,7 +107,7 @@ class Average(Wrapped):
             return None
         with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
         gained = (numbers[: self.theta] - numbers[theta:]) * self._share(time)
-        return Moments(
+        return KickMoments(
             with_fixed=jnp.pad(inner.with_fixed, ((0, more), (0, 0))),
             with_moving=jnp.pad(with_moving, ((0, more), (0, 0))),
             squares=jnp.pad(inner.squares, ((0, more), (0, more))),

@@ -22,7 +22,7 @@ from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.mean_step import ROOT_RTOL, MeanStep, Normals, Point, is_closed
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Rule
+from sgdsim.rules.rule import KickMoments, Rule
 from sgdsim.rules.weights import RuleWeights
 
 WORST = 5.0
@@ -160,7 +160,7 @@ def _moments(trial: RuleTrial) -> Iterator[str]:
         return
     normals = Normals.of(trial.rule, MANY_LOG2)
     closed, means, errors, leading = jax.device_get(_closed_and_sampled(*_curve(trial, 1), normals))
-    for name in Moments._fields:
+    for name in KickMoments._fields:
         if getattr(closed, name) is None:
             continue
         value, mean, error = (np.asarray(getattr(part, name)) for part in (closed, means, errors))
@@ -175,8 +175,8 @@ def _moments(trial: RuleTrial) -> Iterator[str]:
 @eqx.filter_jit
 def _closed_and_sampled(
     curve: MeanStep, P: Float[Array, "k k"], point: Point, normals: Normals
-) -> tuple[Moments | None, Moments, Moments, Float[Array, "n n"]]:
-    """Moments in closed form; mean and error of them over normals; and of E[K_a K_b] the mean."""
+) -> tuple[KickMoments | None, KickMoments, KickMoments, Float[Array, "n n"]]:
+    """KickMoments in closed form; mean and error of them over normals; and of E[K_a K_b] the mean."""
     k, count = len(P), len(normals.z)
     root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
     fields = normals.z @ root.T
@@ -186,8 +186,8 @@ def _closed_and_sampled(
     fixed, moving = (kicks[:, :, None] * part[:, None, :] for part in (fields[:, :k], fields[:, k:]))
     slopes = kicks[:, :, None] * (normals.z @ jnp.linalg.pinv(root, rtol=ROOT_RTOL))[:, None, :]  # by Stein's lemma
     samples = (fixed, moving, pairs * (length / curve.d)[:, None, None], moves, slopes)
-    means = Moments(*(jnp.mean(part, axis=0) for part in samples))
-    errors = Moments(*(jnp.std(part, axis=0) / count**0.5 for part in samples))
+    means = KickMoments(*(jnp.mean(part, axis=0) for part in samples))
+    errors = KickMoments(*(jnp.std(part, axis=0) / count**0.5 for part in samples))
     closed = curve.rule.moments(P, point.M, point.Q, point.numbers, point.time)
     return closed, means, errors, jnp.mean(pairs, axis=0)
 

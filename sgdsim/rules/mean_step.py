@@ -1,6 +1,6 @@
 """The deterministic limit of a rule: the ODE of the mean step at the actual d.
 
-With the moments of a sample's kick K (see `Moments`), D of the drift, A = 1 + D, c = rate, and
+With the moments of a sample's kick K (see `KickMoments`), D of the drift, A = 1 + D, c = rate, and
 
     G = (1/batch) E[K K^T |x|^2]/d + (1 - 1/batch) V V^T/d,    V = E[K z^T]
 
@@ -35,7 +35,7 @@ from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Rule, Sample, in_arrays
+from sgdsim.rules.rule import KickMoments, Rule, Sample, in_arrays
 from sgdsim.rules.solver import integrate
 from sgdsim.rules.units import UnitArray, values_of
 
@@ -173,7 +173,7 @@ class MeanStep(Curve):
         """Factors less one of vectors whose lengths are set anew, from their squares."""
         return values_of(self.rule.rescale(UnitArray(squares[None, None])))[0, 0]
 
-    def moments(self, P: Float[Array, "k k"], point: Point) -> Moments:
+    def moments(self, P: Float[Array, "k k"], point: Point) -> KickMoments:
         """Those of one sample's kick, in closed form or over points."""
         if self.normals is None:
             closed = self.rule.moments(P, point.M, point.Q, point.numbers, point.time)
@@ -181,7 +181,7 @@ class MeanStep(Curve):
             return closed
         return self._averaged(self.normals, P, point)
 
-    def _averaged(self, normals: Normals, P: Float[Array, "k k"], point: Point) -> Moments:
+    def _averaged(self, normals: Normals, P: Float[Array, "k k"], point: Point) -> KickMoments:
         k, count = len(P), len(normals.z)
         root = batched_root(covariance(P, point.M, point.Q)[None])[0]
         fields = normals.z @ root.T
@@ -189,7 +189,7 @@ class MeanStep(Curve):
         kicks, moves = self.kicks(normals, fields[:, :k], fields[:, k:], length, point)
         alone = (kicks * length[:, None]).T @ kicks / (count * self.d)
         mean = kicks.T @ normals.z / count
-        return Moments(
+        return KickMoments(
             with_fixed=kicks.T @ fields[:, :k] / count,
             with_moving=kicks.T @ fields[:, k:] / count,
             squares=alone,
@@ -240,7 +240,7 @@ def covariance(P: Float[Array, "k k"], M: Float[Array, "n k"], Q: Float[Array, "
     return jnp.block([[P, M.T], [M, Q]])
 
 
-def together(moments: Moments, C: Float[Array, "fields fields"]) -> Float[Array, "n n"]:
+def together(moments: KickMoments, C: Float[Array, "fields fields"]) -> Float[Array, "n n"]:
     """J C J^T: how two samples of a batch pull alike."""
     assert moments.slopes is not None
     return moments.slopes @ C @ moments.slopes.T

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Move, Sample, Sizes
+from sgdsim.rules.rule import KickMoments, Move, Sample, Sizes
 from sgdsim.rules.units import Units
 from sgdsim.rules.wrapped import Wrapped, along_others
 
@@ -80,7 +80,7 @@ class Momentum(Wrapped):
         Q: Float[Array, "n n"],
         numbers: Float[Array, " q"],
         time: Any,
-    ) -> Moments | None:
+    ) -> KickMoments | None:
         """The inner rule's, of kicks that are there twice."""
         own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
         inner = self.inner.moments(P, M[:own], Q[:own, :own], numbers[:theta], time)
@@ -90,7 +90,7 @@ class Momentum(Wrapped):
         with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
         blind = jnp.zeros_like(inner.with_moving)
         slopes = None if inner.slopes is None else jnp.tile(jnp.concatenate([inner.slopes, blind], axis=1), (2, 1))
-        return Moments(
+        return KickMoments(
             with_fixed=jnp.tile(inner.with_fixed, (2, 1)),
             with_moving=jnp.tile(with_moving, (2, 1)),
             squares=jnp.tile(inner.squares, (2, 2)),

@@ -21,7 +21,7 @@ from sgdsim.rules.rule import Rule, Sample, in_arrays
 from sgdsim.rules.units import UnitArray, values_of
 
 
-class Block(NamedTuple):
+class BlockMoves(NamedTuple):
     """What a block of samples does, to be added; see the module."""
 
     linear: Float[Array, "lanes n n"] | None
@@ -43,9 +43,9 @@ class Drawn(NamedTuple):
 
 
 Recursion = Callable[
-    [Any, Drawn, Float[Array, "lanes q"], Float[Array, "lanes n n"], int, Int[Array, ""], Pinning], Block
+    [Any, Drawn, Float[Array, "lanes q"], Float[Array, "lanes n n"], int, Int[Array, ""], Pinning], BlockMoves
 ]
-"""What makes a `Block` of the samples: `run_samples`, or a rule's own form of it."""
+"""What makes a `BlockMoves` of the samples: `run_samples`, or a rule's own form of it."""
 
 
 class _Carry(NamedTuple):
@@ -64,7 +64,7 @@ def run_samples(
     batch: int,
     n_steps: Int[Array, ""],
     pin: Pinning = no_pin,
-) -> Block:
+) -> BlockMoves:
     """What the first n_steps steps of a block do, `batch` samples to a step.
 
     - `numbers`: theta, and the count of steps where the rule is `timed`, at the beginning.
@@ -86,7 +86,7 @@ def run_samples(
         return jax.tree.map(lambda new, old: jnp.where(number < n_steps, new, old), after, carry), None
 
     carry, _ = jax.lax.scan(one, carry, jnp.arange(drawn.moving.shape[1] // batch))
-    return Block(carry.linear if rule.drifts or rule.rescales else None, carry.kicks, carry.numbers)
+    return BlockMoves(carry.linear if rule.drifts or rule.rescales else None, carry.kicks, carry.numbers)
 
 
 def sample_kicks(

@@ -65,7 +65,7 @@ class Move(NamedTuple):
     """Theta; None where no number moves."""
 
 
-class Moments(NamedTuple):
+class KickMoments(NamedTuple):
     """Averages over a sample of the kick K_a = error slopes_a, at given overlaps, float64."""
 
     with_fixed: Float[Array, "n k"]
@@ -185,7 +185,7 @@ class Rule(eqx.Module):
         Q: Float[Array, "n n"],
         numbers: Float[Array, " q"],
         time: Any,
-    ) -> Moments | None:
+    ) -> KickMoments | None:
         """The averages in closed form; None where they are to be taken over points."""
         return None
 

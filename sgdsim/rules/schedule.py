@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from sgdsim.checks import check_fields, row
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
-from sgdsim.rules.rule import Moments, Move, Sample
+from sgdsim.rules.rule import KickMoments, Move, Sample
 from sgdsim.rules.units import Units
 from sgdsim.rules.wrapped import Wrapped
 
@@ -26,7 +26,7 @@ class Schedule(eqx.Module):
     @property
     def name(self) -> str:
         """As in an experiment file."""
-        return type(self).__name__.lower()
+        return type(self).__name__.removesuffix("Schedule").lower()
 
     @property
     def plain(self) -> bool:
@@ -51,7 +51,7 @@ class Constant(Schedule):
         return jnp.ones_like(time)
 
 
-class Power(Schedule):
+class PowerSchedule(Schedule):
     """s(t) = (1 + t/t0)^-exponent."""
 
     t0: Annotated[float, SCALE]
@@ -128,7 +128,7 @@ class WarmUp(Schedule):
         return jnp.minimum(time / self.warm_up, 1) * self.then.value(time)
 
 
-class Function(Schedule):
+class FunctionSchedule(Schedule):
     """Any function of t by operations of JAX, elementwise: a schedule of optax, whose count is t here.
 
     **Raises:** ArgumentError where it is no such function.
@@ -163,7 +163,7 @@ def as_schedule(given: Any) -> Schedule:
         return given
     if not callable(given) or isinstance(given, type):
         raise ArgumentError("schedule", "be a Schedule, or a function of t", given)
-    return Function(given)
+    return FunctionSchedule(given)
 
 
 class Timed(Wrapped):
@@ -202,11 +202,11 @@ class Timed(Wrapped):
         Q: Float[Array, "n n"],
         numbers: Float[Array, " q"],
         time: Any,
-    ) -> Moments | None:
+    ) -> KickMoments | None:
         """The inner rule's, multiplied."""
         inner = self.inner.moments(P, M, Q, numbers, time)
         if inner is None:
             return None
         s = self.vectors.value(time)
         own = (inner.with_fixed * s, inner.with_moving * s, inner.squares * (s * s))
-        return Moments(*own, inner.numbers * self.theta.value(time))
+        return KickMoments(*own, inner.numbers * self.theta.value(time))

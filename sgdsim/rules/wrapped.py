@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
-from sgdsim.rules.rule import Moments, Move, Rule, Sample, Sizes
+from sgdsim.rules.rule import KickMoments, Move, Rule, Sample, Sizes
 from sgdsim.rules.units import Units
 
 RIDGE = 1e-14
@@ -115,14 +115,14 @@ class Wrapped(Rule):
         Q: Float[Array, "n n"],
         numbers: Float[Array, " q"],
         time: Any,
-    ) -> Moments | None:
+    ) -> KickMoments | None:
         """Those of the inner rule, of a wrapper that has the inner rule's step and sees a sample once."""
         own_step = type(self).step is not Wrapped.step
         return None if own_step or self.limits or self.visits > 1 else self.inner.moments(P, M, Q, numbers, time)
 
 
 def along_others(
-    moments: Moments, P: Float[Array, "k k"], M: Float[Array, "n k"], Q: Float[Array, "n n"]
+    moments: KickMoments, P: Float[Array, "k k"], M: Float[Array, "n k"], Q: Float[Array, "n n"]
 ) -> Float[Array, "own others"]:
     """E[K_a lambda_b] of kicks K_a of the first vectors and fields of the others, which no kick depends on.
 

@@ -16,7 +16,7 @@ from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import OverlapStart
-from sgdsim.committee.target import Mean
+from sgdsim.committee.target import UnitMean
 from sgdsim.errors import ArgumentError
 from tests.helpers import run, worst, z_from_theory
 
@@ -93,7 +93,7 @@ def test_the_teachers_activation_is_checked():
     with pytest.raises(ArgumentError, match="`teacher_activation` must be an activation"):
         check_activation("relu", "teacher_activation")
     with pytest.raises(ArgumentError, match="`teacher_activation` must not be given beside a target"):
-        Committee(d=100, p=2, k=2, gamma=1.0, teacher_activation=Relu(), target=Mean(Erf(), jnp.ones(2)))
+        Committee(d=100, p=2, k=2, gamma=1.0, teacher_activation=Relu(), target=UnitMean(Erf(), jnp.ones(2)))
     same = Committee(d=100, p=2, k=2, gamma=1.0, teacher_activation=Erf())
     assert same.plain
     assert same.parameters()["teacher_activation"] == "erf"

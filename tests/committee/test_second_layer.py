@@ -19,7 +19,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, OverlapStart
-from sgdsim.committee.target import Mean
+from sgdsim.committee.target import UnitMean
 from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
@@ -147,7 +147,7 @@ def test_a_fixed_layer_of_ones_is_the_plain_network_bit_for_bit():
         trained=False,
         output_unit=1.0,
         activation=plain.activation,
-        target=Mean(plain.activation, jnp.ones(2)),
+        target=UnitMean(plain.activation, jnp.ones(2)),
         outputs=np.ones(3),
         step_size=plain.step_size,
         output_step=0.0,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgdsim.committee import Blocks, Chain, Committee, ExactODE, ExplicitStart, LimitODE, PowerLaw, Weights
+from sgdsim.committee import Blocks, Chain, Committee, ExactODE, ExplicitStart, LimitODE, PowerSpectrum, Weights
 from sgdsim.committee.activations import Linear
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.theory import solve_theory
@@ -43,7 +43,8 @@ def test_results_converge_in_the_number_of_blocks():
     """Of a spectrum j^-0.3: every doubling of L brings the risk nearer to its limit."""
     times = np.array([2.0, 10.0])
     risks = [
-        solve_theory(committee(10**6, PowerLaw(0.3, L)), START, times, ExactODE())["excess_risk"] for L in (1, 2, 4, 8)
+        solve_theory(committee(10**6, PowerSpectrum(0.3, L)), START, times, ExactODE())["excess_risk"]
+        for L in (1, 2, 4, 8)
     ]
     apart = [np.abs(risk - risks[-1]).max() / risks[-1].max() for risk in risks[:-1]]
     assert apart[0] > 1.5 * apart[1] > 2 * apart[2]
@@ -54,14 +55,14 @@ def test_results_converge_in_the_number_of_blocks():
     ("argument", "problem", "part"),
     [
         ("d", lambda: committee(30, Blocks((20, 11), (1.0, 2.0))), Chain()),
-        ("blocks", lambda: committee(30, PowerLaw(0.5, 31)), Chain()),
-        ("blocks", lambda: committee(30, PowerLaw(0.5, 10)), Chain()),
-        ("reuse", lambda: committee(30, PowerLaw(0.5, 2), update=Update(reuse=2)), Chain()),
-        ("theory", lambda: committee(30, PowerLaw(0.5, 2), update=Update(reuse=2)), ExactODE()),
-        ("theory", lambda: committee(30, PowerLaw(0.5, 2)), LimitODE()),
-        ("kernel", lambda: committee(30, PowerLaw(0.5, 2)), Chain(kernel="fused")),
-        ("kernel", lambda: committee(30, PowerLaw(0.5, 2)), Weights(kernel="fused")),
-        ("spectrum", lambda: committee(30, PowerLaw(-0.5, 2)), Chain()),
+        ("blocks", lambda: committee(30, PowerSpectrum(0.5, 31)), Chain()),
+        ("blocks", lambda: committee(30, PowerSpectrum(0.5, 10)), Chain()),
+        ("reuse", lambda: committee(30, PowerSpectrum(0.5, 2), update=Update(reuse=2)), Chain()),
+        ("theory", lambda: committee(30, PowerSpectrum(0.5, 2), update=Update(reuse=2)), ExactODE()),
+        ("theory", lambda: committee(30, PowerSpectrum(0.5, 2)), LimitODE()),
+        ("kernel", lambda: committee(30, PowerSpectrum(0.5, 2)), Chain(kernel="fused")),
+        ("kernel", lambda: committee(30, PowerSpectrum(0.5, 2)), Weights(kernel="fused")),
+        ("spectrum", lambda: committee(30, PowerSpectrum(-0.5, 2)), Chain()),
     ],
 )
 def test_what_is_refused(argument, problem, part):
@@ -74,7 +75,7 @@ def test_what_is_refused(argument, problem, part):
 
 def test_blocks_cost_what_they_draw():
     """A step of eight blocks draws, and multiplies, eight times as much."""
-    one, eight = (Chain().step_cost(committee(1000, PowerLaw(0.5, L))) for L in (1, 8))
+    one, eight = (Chain().step_cost(committee(1000, PowerSpectrum(0.5, L))) for L in (1, 8))
     assert 6 < eight.arithmetic / one.arithmetic < 8
-    few, many = (Chain().bytes_per_replica(committee(1000, PowerLaw(0.5, L))) for L in (1, 8))
+    few, many = (Chain().bytes_per_replica(committee(1000, PowerSpectrum(0.5, L))) for L in (1, 8))
     assert many == 8 * few

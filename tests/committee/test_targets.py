@@ -15,15 +15,15 @@ from sgdsim.committee import (
     Committee,
     Custom,
     Erf,
-    Function,
+    FunctionTarget,
     Hermite,
     Linear,
-    Mean,
     OverlapStart,
     Products,
     Quadratic,
     Relu,
-    Sign,
+    SignTarget,
+    UnitMean,
     product,
     staircase,
 )
@@ -63,7 +63,9 @@ LINEAR, HERMITE_2 = (Linear(), lambda x: x, np.ones_like), (Hermite(2), HE[2], S
 
 
 def mean_of(degree):
-    return Mean(Hermite(degree), np.array([1.3, -0.6])), lambda z: (1.3 * HE[degree](z[0]) - 0.6 * HE[degree](z[1])) / 2
+    return UnitMean(
+        Hermite(degree), np.array([1.3, -0.6])
+    ), lambda z: (1.3 * HE[degree](z[0]) - 0.6 * HE[degree](z[1])) / 2
 
 
 CASES = {
@@ -72,13 +74,13 @@ CASES = {
     "He_3": (*mean_of(3), 2, ERF, 1e-6),
     "He_4": (*mean_of(4), 2, ERF, 1e-6),
     "He_4 of He_2": (*mean_of(4), 2, HERMITE_2, 1e-6),
-    "tanh": (Mean(Custom(jnp.tanh), np.array([1.3])), lambda z: 1.3 * np.tanh(z[0]), 1, ERF, 1e-5),
-    "quadratic": (Mean(Quadratic(), np.array([1.3])), lambda z: 1.3 * z[0] ** 2, 1, TANH, 5e-4),
+    "tanh": (UnitMean(Custom(jnp.tanh), np.array([1.3])), lambda z: 1.3 * np.tanh(z[0]), 1, ERF, 1e-5),
+    "quadratic": (UnitMean(Quadratic(), np.array([1.3])), lambda z: 1.3 * z[0] ** 2, 1, TANH, 5e-4),
     "product": (product(2), lambda z: z[0] * z[1], 2, TANH, 5e-4),
     "staircase": (staircase(3), lambda z: z[0] + z[0] * z[1] + z[0] * z[1] * z[2], 3, LINEAR, 1e-6),
     "squares": (Products([[0, 0, 1], [1]], [0.5, -2.0]), lambda z: 0.5 * z[0] ** 2 * z[1] - 2 * z[1], 2, ERF, 1e-6),
-    "function": (Function(lambda z: jnp.sin(z[0]) * z[1]), lambda z: np.sin(z[0]) * z[1], 2, ERF, 2e-3),
-    "function of one": (Function(lambda z: jnp.sin(z[0])), lambda z: np.sin(z[0]), 1, ERF, 1e-6),
+    "function": (FunctionTarget(lambda z: jnp.sin(z[0]) * z[1]), lambda z: np.sin(z[0]) * z[1], 2, ERF, 2e-3),
+    "function of one": (FunctionTarget(lambda z: jnp.sin(z[0])), lambda z: np.sin(z[0]), 1, ERF, 1e-6),
 }
 
 
@@ -141,11 +143,11 @@ def test_averages_of_targets_against_a_product_rule(case):
 
 LANES, DIMENSION = 2**13, 24
 LAWS = {
-    "He_3": Mean(Hermite(3), np.array([0.8, -0.5])),
-    "sign": Sign(),
+    "He_3": UnitMean(Hermite(3), np.array([0.8, -0.5])),
+    "sign": SignTarget(),
     "product": product(2),
     "squares": Products([[0, 0, 1], [1]], [0.5, -0.8]),
-    "function": Function(lambda z: jnp.tanh(z[0]) * z[1]),
+    "function": FunctionTarget(lambda z: jnp.tanh(z[0]) * z[1]),
 }
 START = Overlaps(*(part[None] for part in overlaps_of(2, 2)))
 
@@ -239,7 +241,7 @@ def test_sign_of_erf_and_of_relu_by_sampling():
         kicks = a[:, None] * slope(fields[1:])
         samples = (error**2 / 2, kicks * error * fields[0], kicks[0] * kicks[1] * error**2)
         risk, moments, squares, _ = found_by(
-            rule_of(problem_of(Sign(), 1, activation, noise=0.0, gamma_a=1.0)), (P, M, Q), a
+            rule_of(problem_of(SignTarget(), 1, activation, noise=0.0, gamma_a=1.0)), (P, M, Q), a
         )
         for found, sample in zip((risk, moments[:, 0], squares[0, 1]), samples, strict=True):
             mean, sem = sample.mean(axis=-1), sample.std(axis=-1) / sample.shape[-1] ** 0.5
@@ -251,10 +253,13 @@ BAD = {
     "no field": (lambda: Products([[]]), "`terms` must"),
     "weights": (lambda: Products([[0]], [1.0, 2.0]), "`weights` must be one number for each of the 1"),
     "degree": (lambda: Hermite(7), "`degree` must"),
-    "not elementwise": (lambda: problem_of(Function(lambda z: jnp.sum(z[0])), 1, Erf()), "`target` must map"),
-    "a field too many": (lambda: problem_of(Function(lambda z: z[1]), 1, Erf()), "`target` must be a function of 1"),
-    "no function": (lambda: Function(3), "`function` must"),
-    "outputs": (lambda: problem_of(Mean(Erf(), np.ones(3)), 2, Erf()), "`outputs` must be k = 2"),
+    "not elementwise": (lambda: problem_of(FunctionTarget(lambda z: jnp.sum(z[0])), 1, Erf()), "`target` must map"),
+    "a field too many": (
+        lambda: problem_of(FunctionTarget(lambda z: z[1]), 1, Erf()),
+        "`target` must be a function of 1",
+    ),
+    "no function": (lambda: FunctionTarget(3), "`function` must"),
+    "outputs": (lambda: problem_of(UnitMean(Erf(), np.ones(3)), 2, Erf()), "`outputs` must be k = 2"),
 }
 
 

@@ -12,14 +12,14 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import ExplicitStart
-from sgdsim.committee.system import expected_slope
+from sgdsim.committee.system import CommitteeSlopes
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.inputs import xla_inputs
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold, replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.mean_step import MeanStep, Normals, Point
-from sgdsim.rules.schedule import Constant, Cosine, Function, Piecewise, Power, WarmUp
+from sgdsim.rules.schedule import Constant, Cosine, FunctionSchedule, Piecewise, PowerSchedule, WarmUp
 from sgdsim.rules.weights import RuleWeights
 
 START = ExplicitStart(P=[[1.0, 0.3], [0.3, 0.8]], M0=[[0.4, 0.1], [-0.2, 0.5]], Q0=[[0.9, 0.2], [0.2, 1.1]])
@@ -94,7 +94,7 @@ BY_HAND = {
     "momentum gap": (Update(momentum_gap=3.0, spherical=True), {}),
     "reuse": (Update(reuse=3, momentum=0.6), {"batch": 2}),
     "average": (Update(average=True, momentum=0.6), {}),
-    "schedule": (Update(decay=2.0), {"schedule": Power(0.1, 1.0), "schedule_a": Piecewise([0.1], [0.5, 0.2])}),
+    "schedule": (Update(decay=2.0), {"schedule": PowerSchedule(0.1, 1.0), "schedule_a": Piecewise([0.1], [0.5, 0.2])}),
     "everything": (
         Update(momentum=0.6, normalised=True, spherical=True, average=True, correlation=True),
         {"schedule": WarmUp(0.2, Cosine(0.5, 0.1)), "batch": 2},
@@ -128,8 +128,8 @@ def test_steps_by_hand(name):
 
 CLOSED = {
     "correlation": (Update(correlation=True), {}),
-    "momentum": (Update(momentum=0.6, decay=0.1), {"schedule": Power(2.0, 1.0)}),
-    "average": (Update(momentum=0.6, average=True, spherical=True), {"schedule_a": Power(2.0, 1.0)}),
+    "momentum": (Update(momentum=0.6, decay=0.1), {"schedule": PowerSchedule(2.0, 1.0)}),
+    "average": (Update(momentum=0.6, average=True, spherical=True), {"schedule_a": PowerSchedule(2.0, 1.0)}),
 }
 
 
@@ -154,10 +154,10 @@ def test_closed_averages_survive(name):
 
 def test_schedules():
     t = np.array([0.0, 1.0, 2.0, 3.0, 8.0])
-    np.testing.assert_allclose(Power(2.0, 1.5).value(t), (1 + t / 2) ** -1.5)
+    np.testing.assert_allclose(PowerSchedule(2.0, 1.5).value(t), (1 + t / 2) ** -1.5)
     np.testing.assert_allclose(Cosine(4.0, 0.2).value(t), 0.2 + 0.4 * (1 + np.cos(np.pi * np.minimum(t, 4) / 4)))
     np.testing.assert_array_equal(Piecewise([1.0, 3.0], [1.0, 0.5, 0.25]).value(t), [1, 0.5, 0.5, 0.25, 0.25])
-    np.testing.assert_allclose(WarmUp(2.0, Power(1.0, 1.0)).value(t), np.minimum(t / 2, 1) / (1 + t))
+    np.testing.assert_allclose(WarmUp(2.0, PowerSchedule(1.0, 1.0)).value(t), np.minimum(t / 2, 1) / (1 + t))
     np.testing.assert_array_equal(Constant().value(t), 1)
 
 
@@ -169,18 +169,18 @@ def test_a_function_of_time_is_a_schedule():
         return jnp.where(count < 2, 0.5 * count, 1.0 - 0.1 * jnp.minimum(count - 2, 6))
 
     made = problem(None, schedule=given).schedule
-    assert isinstance(made, Function)
+    assert isinstance(made, FunctionSchedule)
     assert made.name == "given"
     np.testing.assert_allclose(made.value(t), [0, 0.5, 1, 0.9, 0.4])
-    np.testing.assert_array_equal(Function(lambda t: 0.5).value(t), 0.5)
+    np.testing.assert_array_equal(FunctionSchedule(lambda t: 0.5).value(t), 0.5)
 
 
 def test_a_constant_rate_is_the_plain_network():
-    for same in ({"schedule": Constant()}, {"schedule": Power(1.0, 0.0)}):
+    for same in ({"schedule": Constant()}, {"schedule": PowerSchedule(1.0, 0.0)}):
         net = problem(Update(), second=None, **same)
         assert net.plain
         assert rule_of(net) == rule_of(problem(None, second=None))
-    assert problem(None, second=None, schedule=Power(1.0, 1.0)).extras == ("schedule",)
+    assert problem(None, second=None, schedule=PowerSchedule(1.0, 1.0)).extras == ("schedule",)
     assert problem(Update(decay=0.1), second=None).extras == ("update",)
 
 
@@ -190,7 +190,7 @@ def test_a_constant_rate_is_the_plain_network():
         ({"schedule": 0.5}, "schedule", "be a Schedule, or a function of t"),
         ({"schedule": lambda t: jnp.sum(t) * jnp.ones(4)}, "schedule", "map times (3, 2) to factors (3, 2)"),
         ({"schedule": lambda t: 1.0 if t > 1 else 0.0}, "schedule", "be made of JAX operations"),
-        ({"schedule_a": Power(1.0, 1.0), "second": None}, "schedule_a", "be left out where the second layer"),
+        ({"schedule_a": PowerSchedule(1.0, 1.0), "second": None}, "schedule_a", "be left out where the second layer"),
         ({"update": Update(momentum_gap=12.0)}, "momentum_gap", "be below d = 12"),
     ],
 )
@@ -216,7 +216,7 @@ def test_time_is_counted_in_whole_steps():
 MEAN = {
     "momentum": (Update(momentum=0.9, decay=0.1), 0.6, {}),
     "sphere and clip": (Update(clip=0.15, spherical=True), 3.0, {}),
-    "average": (Update(average=True), 6.0, {"schedule": Power(0.02, 0.5)}),
+    "average": (Update(average=True), 6.0, {"schedule": PowerSchedule(0.02, 0.5)}),
 }
 
 
@@ -243,13 +243,18 @@ def test_the_ode_is_the_mean_of_the_chain_at_a_million_dimensions(name):
 
 
 def test_expected_slopes():
+    expected_slope = CommitteeSlopes().slope
+
     def noisy(**more):
         return [problem(second=None, noise=noise, **({"update": None} | more)) for noise in (0.01, 0.1)]
 
-    assert expected_slope("relaxation_time", "noise", noisy(schedule=Power(1.0, 0.5))) == 2.0
-    assert expected_slope("relaxation_time", "noise", noisy(schedule=Power(1.0, 0.0))) is None
-    assert expected_slope("excess_risk", "d", noisy(schedule=Power(1.0, 0.5))) is None
-    assert expected_slope("relaxation_time", "noise", noisy(update=Update(clip=0.1), schedule=Power(1.0, 0.5))) is None
+    assert expected_slope("relaxation_time", "noise", noisy(schedule=PowerSchedule(1.0, 0.5))) == 2.0
+    assert expected_slope("relaxation_time", "noise", noisy(schedule=PowerSchedule(1.0, 0.0))) is None
+    assert expected_slope("excess_risk", "d", noisy(schedule=PowerSchedule(1.0, 0.5))) is None
+    assert (
+        expected_slope("relaxation_time", "noise", noisy(update=Update(clip=0.1), schedule=PowerSchedule(1.0, 0.5)))
+        is None
+    )
     matched = [problem(Update(momentum=mu), gamma=1 - mu, second=None) for mu in (0.0, 0.5, 0.9)]
     assert expected_slope("excess_risk", "memory", matched) == 0.0
     assert [net.parameters()["memory"] for net in matched] == pytest.approx([1, 2, 10])

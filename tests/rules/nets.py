@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.rules import Moments, Move, Rule, Sample, Sizes
+from sgdsim.rules import KickMoments, Move, Rule, Sample, Sizes
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.wrapped import Wrapped
 
@@ -87,11 +87,12 @@ class Line(Rule):
         t, o, b = jnp.asarray(self.teacher), jnp.asarray(self.outputs), numbers[0]
         square = t @ P @ t - 2 * (o @ M @ t) + o @ Q @ o + 0.09 + b**2
         column = o[:, None]
-        return Moments(
+        return KickMoments(
             with_fixed=column * (P @ t - M.T @ o)[None],
             with_moving=column * (M @ t - Q @ o)[None],
             squares=square * (column * o[None]),
             numbers=jnp.reshape(-0.5 * self.step_size * b, (1,)),
+            slopes=column * jnp.concatenate([t, -o])[None],
         )
 
 

@@ -7,8 +7,8 @@ from sgdsim.rules.average import Average
 from sgdsim.rules.laws import RuleTrial, broken_laws
 from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.momentum import Momentum
-from sgdsim.rules.rule import Moments
-from sgdsim.rules.schedule import Cosine, Power, Timed
+from sgdsim.rules.rule import KickMoments
+from sgdsim.rules.schedule import Cosine, PowerSchedule, Timed
 from sgdsim.rules.wrapped import Clipped, Decay, Normalised, Reused, Spherical
 from sgdsim.testing import BrokenContractError, check_rule
 from tests.rules.nets import START, Line, line, net
@@ -18,7 +18,7 @@ RULES = {
     "net": net(),
     "line": line(),
     "momentum": Momentum(Decay(net(), 0.03), 0.3),
-    "timed": Timed(Normalised(Decay(net(), 0.03), 0.12), Power(0.1, 1.0), Cosine(0.2, 0.3)),
+    "timed": Timed(Normalised(Decay(net(), 0.03), 0.12), PowerSchedule(0.1, 1.0), Cosine(0.2, 0.3)),
     "average": Average(Momentum(Spherical(Clipped(net(), 0.12)), 0.4), 3, 3, ("Q", "a")),
     "reused": Reused(Decay(net(), 0.03), 2),
 }
@@ -39,7 +39,7 @@ def found(rule, batch=1):
     return {line.split(":")[0] for line in lines}
 
 
-@pytest.mark.parametrize(("name", "factor"), [(name, 1.02) for name in Moments._fields] + [("squares", -1.0)])
+@pytest.mark.parametrize(("name", "factor"), [(name, 1.02) for name in KickMoments._fields] + [("squares", -1.0)])
 def test_a_wrong_closed_form_is_noticed(name, factor):
     class Wrong(Line):
         def moments(self, P, M, Q, numbers, time):

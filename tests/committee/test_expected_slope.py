@@ -106,5 +106,6 @@ def test_cells_of_several_theta():
     assert SLOPES.slope("excess_risk", "d", cells(noise=0.0)) is None
 
 
-def test_the_system_knows_both():
-    assert SYSTEM.expectations == {"power": CommitteeSlopes()}
+def test_the_system_knows_them():
+    assert SYSTEM.expectations["power"] == CommitteeSlopes()
+    assert set(SYSTEM.expectations) == {"power", "log_power", "two_term"}

@@ -180,7 +180,7 @@ def test_a_second_layer_of_ones_has_the_spread_of_the_plain_network():
 @pytest.mark.slow
 def test_a_trained_second_layer_has_the_predicted_spread():
     """a and all else within 3 %; the error of a measured ratio is 0.6 %."""
-    layer = SecondLayer(a=[0.6, 1.5], gamma_a=1.5, a_star=[1.0, 1.8])
+    layer = SecondLayer(a0=[0.6, 1.5], gamma_a=1.5, a_star=[1.0, 1.8])
     problem = replace(reference(1000, k=2, p=2, gamma0=2.0, noise=0.1), second=layer, update=Update(decay=0.2))
     measured = measure(problem, [0.5, 2.0], 2**14)
     for name in ("M", "Q", "a"):
@@ -189,8 +189,8 @@ def test_a_trained_second_layer_has_the_predicted_spread():
 
 
 def test_beside_extras_it_is_offered_by_the_exact_theory_alone():
-    problem = replace(reference(), second=SecondLayer())
-    with pytest.raises(ArgumentError, match="`theory` must be exact or none beside second"):
+    problem = replace(reference(), second=SecondLayer(gamma_a=0.5))
+    with pytest.raises(ArgumentError, match="`theory` must be exact or none beside gamma_a"):
         LimitODE(fluctuations=True).check(problem)
     THEORY.check(problem)
     relu = replace(problem, activation=Relu(), update=Update(momentum=0.5))

@@ -72,12 +72,11 @@ def test_the_chain_follows_the_ode_of_a_linear_teacher():
     assert worst({name: z_from_theory(tiles, name) for name in ("M", "Q", "a", "excess_risk")}) < 4.5
 
 
-def test_relu_beside_another_is_averaged_over_points():
-    """To 2e-3 of the risk, against the averages of the same problem that are closed: erf units on both sides."""
+def test_relu_beside_another_is_no_pair_of_series():
+    """It is a target like any other then: its risk within 0.2 %, against independent normals."""
     relu = Committee(d=100, p=2, k=2, gamma=1.0, noise=0.01, teacher_activation=Relu())
     start = jax.tree.map(lambda part: part[0], OverlapStart(0.5, 1).draw(relu, np.random.default_rng(0), 1))
     curve = ExactODE().bind(relu)
-    assert curve.normals is not None
     assert Mixed.known(Erf(), Linear())
     assert not Mixed.known(Erf(), Relu())
     nodes = (
@@ -86,7 +85,7 @@ def test_relu_beside_another_is_averaged_over_points():
     )
     risk = 0.5 * np.mean((np.maximum(nodes[:, :2], 0).mean(1) - erf(nodes[:, 2:] / np.sqrt(2)).mean(1)) ** 2)
     seen = curve.rule.observe(*(jnp.asarray(part) for part in (start.P, start.M, start.Q)), jnp.zeros(0))
-    assert float(seen["excess_risk"]) == pytest.approx(risk, rel=0.01)
+    assert float(seen["excess_risk"]) == pytest.approx(risk, rel=5e-3)
 
 
 def test_the_teachers_activation_is_checked():

@@ -29,12 +29,19 @@ from sgdsim.rules.weights import RuleWeights
 from tests.committee.compiled import advance, begin, folded, observe
 from tests.committee.test_weights import inputs_of
 from tests.helpers import run, worst, z_from_theory
-from tests.rules.nets import M0, Q0, P
-from tests.rules.test_rule import LANES, agree, simulated
+from tests.rules.nets import M0, Q0, START, P, agree
 
+LANES = 2**13
 A, A_STAR = [0.6, 1.4, -0.8], [1.5, 0.7]
 OBLIQUE = ExplicitStart(P, M0, Q0)
 """Teachers that are not orthogonal: a* of the wrong one would show."""
+
+
+def simulated(kernel, seed):
+    """Observables of every lane after a dozen steps, by name."""
+    state = begin(kernel, START, jnp.asarray(replica_keys(seed, 0, 0, LANES)))
+    seen = observe(kernel, advance(kernel, state, jnp.asarray(12)))
+    return {name: np.asarray(value).reshape(-1, LANES) for name, value in seen.items()}
 
 
 def oblique(d, gamma=0.8, batch=1, **layer):

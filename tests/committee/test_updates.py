@@ -23,7 +23,7 @@ from sgdsim.rules.schedule import Constant, Cosine, FunctionSchedule, Piecewise,
 from sgdsim.rules.weights import RuleWeights
 
 START = ExplicitStart(P=[[1.0, 0.3], [0.3, 0.8]], M0=[[0.4, 0.1], [-0.2, 0.5]], Q0=[[0.9, 0.2], [0.2, 1.1]])
-LAYER = SecondLayer(gamma_a=4.0, a=(0.6, 1.4), a_star=(1.0, 2.0))
+LAYER = SecondLayer(gamma_a=4.0, a0=(0.6, 1.4), a_star=(1.0, 2.0))
 D, STEPS = 12, 3
 
 

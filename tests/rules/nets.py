@@ -107,7 +107,7 @@ class Clipped(Wrapped):
     def limits(self):
         return True
 
-    def limit(self, squares):
+    def limit(self, squares, time):
         return squares.map(lambda length: jnp.minimum(1.0, 1e-2 / jnp.sqrt(length)))
 
 

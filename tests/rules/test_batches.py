@@ -14,8 +14,9 @@ from sgdsim.rules.bartlett import Bartlett
 from sgdsim.rules.batches import RuleBatches
 from sgdsim.rules.block_inputs import normals_of_shapes
 from sgdsim.rules.linear_algebra import batched_root
+from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.weights import RuleWeights
-from sgdsim.rules.wrapped import Decay, Momentum, Spherical, Wrapped
+from sgdsim.rules.wrapped import Decay, Spherical, Wrapped
 from tests.rules.nets import START, agree, net
 
 LANES, TILES = 2**11, 4
@@ -28,13 +29,13 @@ class Clipped(Wrapped):
     def limits(self):
         return True
 
-    def limit(self, squares):
+    def limit(self, squares, time):
         return squares.map(lambda square: jnp.minimum(1.0, 0.125 * jax.lax.rsqrt(jnp.maximum(square, 1e-12))))
 
 
 RULES = {
     "net": net(0.1),
-    "momentum": Clipped(Momentum(Decay(net(0.1), 0.03), 0.7)),
+    "momentum": Clipped(Momentum(Decay(net(0.1), 0.03), 0.3)),
     "spherical": Spherical(net(0.1)),
 }
 
@@ -77,7 +78,7 @@ def test_it_sees_a_rate_that_is_two_percent_off():
 
 def test_a_step_by_hand():
     """SGD with momentum and decay on explicit vectors, in coordinates where inputs are (Z_t, Z_s, K (K^T K)^+ L T)."""
-    rule, d, b, lanes = Momentum(Decay(net(0.1), 0.03), 0.7), 30, 90, 3
+    rule, d, b, lanes = Momentum(Decay(net(0.1), 0.03), 0.3), 30, 90, 3
     kernel = RuleBatches.of(rule, d, b, "float64", lanes)
     state = advance(kernel, kernel.init(START, jnp.asarray(replica_keys(5, 0, 0, lanes))), jnp.asarray(3))
     after = advance(kernel, state, jnp.asarray(1))

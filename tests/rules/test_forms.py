@@ -12,14 +12,15 @@ from sgdsim.native.build import find_compiler
 from sgdsim.native.form import NativeForm
 from sgdsim.rules import mosaic
 from sgdsim.rules.lanes import RuleLanes
+from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.mosaic import LoopShape, disagreement
-from sgdsim.rules.wrapped import Decay, Momentum, Reused, Spherical
+from sgdsim.rules.wrapped import Decay, Reused, Spherical
 from tests.rules.nets import OUTPUTS, START, Clipped, Net, Slowing, net
 
 d, LANES = 300, 24
 RULES = {
     "numbers, visits, limits, lengths": Spherical(Reused(Decay(Clipped(net()), 0.01), 2)),
-    "velocities, time": Momentum(Slowing(net()), 0.7),
+    "velocities, time": Momentum(Slowing(net()), 0.3),
 }
 advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 

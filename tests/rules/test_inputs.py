@@ -10,16 +10,17 @@ from sgdsim.errors import ArgumentError
 from sgdsim.rules.batches import RuleBatches
 from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.mean_step import MeanStep
+from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.structured_step import StructuredStep
 from sgdsim.rules.weights import RuleWeights
-from sgdsim.rules.wrapped import Decay, Momentum, Spherical
+from sgdsim.rules.wrapped import Decay, Spherical
 from tests.rules.nets import START, agree, net
 from tests.rules.test_batches import LANES, Clipped, advance, simulated
 
 BLOCKS = InputBlocks((20, 40), (2.0, 0.5))
 RULES = {
     "net": net(0.02),
-    "momentum": Clipped(Momentum(Decay(net(0.02), 0.03), 0.7)),
+    "momentum": Clipped(Momentum(Decay(net(0.02), 0.03), 0.3)),
     "spherical": Spherical(net(0.02)),
 }
 

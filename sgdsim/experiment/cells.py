@@ -38,7 +38,7 @@ class Cell:
     start: Start
     theory: Theory | None
     simulator: Simulator | None
-    asked: Float[np.ndarray, " asked"]
+    asked: Float[np.ndarray, " times"]
     times: Float[np.ndarray, " times"]
     axes: dict[str, Scalar]
 

@@ -193,7 +193,7 @@ def test_beside_extras_it_is_offered_by_the_exact_theory_alone():
     with pytest.raises(ArgumentError, match="`theory` must be exact or none beside gamma_a"):
         LimitODE(fluctuations=True).check(problem)
     THEORY.check(problem)
-    relu = replace(problem, activation=Relu(), update=Update(momentum=0.5))
+    relu = replace(problem, activation=Relu(), update=Update(reuse=2))
     with pytest.raises(ArgumentError, match="be false where a step jumps in its fields"):
         THEORY.check(relu)
     with pytest.raises(ArgumentError, match="more than 400 independent entries"):

@@ -83,9 +83,10 @@ def test_relu_beside_another_is_no_pair_of_series():
         np.random.default_rng(1).standard_normal((2**18, 4))
         @ np.linalg.cholesky(np.block([[start.P, start.M.T], [start.M, start.Q]]) + 1e-12 * np.eye(4)).T
     )
-    risk = 0.5 * np.mean((np.maximum(nodes[:, :2], 0).mean(1) - erf(nodes[:, 2:] / np.sqrt(2)).mean(1)) ** 2)
+    losses = 0.5 * (np.maximum(nodes[:, :2], 0).mean(1) - erf(nodes[:, 2:] / np.sqrt(2)).mean(1)) ** 2
+    error = losses.std() / len(losses) ** 0.5
     seen = curve.rule.observe(*(jnp.asarray(part) for part in (start.P, start.M, start.Q)), jnp.zeros(0))
-    assert float(seen["excess_risk"]) == pytest.approx(risk, rel=5e-3)
+    assert float(seen["excess_risk"]) == pytest.approx(losses.mean(), abs=4.5 * error + 2e-3 * losses.mean())
 
 
 def test_the_teachers_activation_is_checked():

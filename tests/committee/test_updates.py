@@ -36,7 +36,7 @@ class Hand:
     """SGD with plain NumPy, as its users write it: W (p, d), a (p,), and one batch X (batch, d) after the other."""
 
     def __init__(self, net, W, teacher):
-        self.net, self.W, self.teacher, self.a = net, W.copy(), teacher, np.array(LAYER.a)
+        self.net, self.W, self.teacher, self.a = net, W.copy(), teacher, np.array(LAYER.a0)
         self.velocity, self.velocity_a = np.zeros_like(W), np.zeros(2)
         self.past, self.past_a, self.t = [], [], 0.0
 
@@ -148,8 +148,10 @@ def test_closed_averages_survive(name):
     numbers = rng.normal(size=rule.sizes.numbers)
     point = Point(*map(jnp.asarray, (M, Q, numbers, 1.3)))
     closed, averaged = (one.moments(jnp.asarray(P), point) for one in (curve, points))
-    for one, other in zip(closed, averaged, strict=True):
-        np.testing.assert_allclose(one, other, atol=5e-3 * np.abs(other).max())
+    for name, one in closed._asdict().items():
+        if one is not None:  # slopes, which an average does not give
+            other = getattr(averaged, name)
+            np.testing.assert_allclose(one, other, atol=5e-3 * np.abs(other).max(), err_msg=name)
 
 
 def test_schedules():

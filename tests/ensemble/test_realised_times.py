@@ -71,7 +71,7 @@ def test_of_what_is_predicted_of_the_scatter(tmp_path):
     """From Python and in a sweep; `solve` alone takes times as they are."""
     data = api.simulate(PROBLEM, Origin(), ASKED, replicas=4, theory=Told())
     experiment = make_experiment(d=(3,), replicas=4)
-    cells = tuple(dataclasses.replace(cell, theory=Told(), times=ASKED) for cell in experiment.cells)
+    cells = tuple(dataclasses.replace(cell, theory=Told(), asked=ASKED, times=ASKED) for cell in experiment.cells)
     finish(dataclasses.replace(experiment, cells=cells, fits={}), tmp_path)
     with xr.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as swept:
         for found in (data, swept.isel(cell=0)):

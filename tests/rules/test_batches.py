@@ -91,7 +91,7 @@ def test_a_step_by_hand():
         fixed = np.hstack([state.teacher_root[lane, 0], np.zeros((2, 12))])
         seen = np.hstack([z_t[lane, 0], z_s[lane, 0]])
         fields, targets = seen @ V[:, :8].T, seen @ fixed[:, :8].T
-        a = np.asarray(state.numbers[lane])
+        a, u_a = np.split(np.asarray(state.numbers[lane]), 2)
         sigma = np.tanh(fields[:, :3])
         error = targets @ [0.7, -0.4] * np.tanh(targets[:, 1]) + 0.3 * own[lane, :, 0] - (sigma * a).mean(1)
         kicks = 0.1 / b * error[:, None] * (1 - sigma**2) * a
@@ -102,10 +102,10 @@ def test_a_step_by_hand():
         w, u = V[:3], V[3:]
         new_u = 0.7 * u - 0.03 * w + pull
         new = np.vstack([w + new_u, new_u])
-        moved = 0.05 * (sigma * error[:, None] + 0.1 * own[lane, :, 1:]).mean(0)
+        new_u_a = 0.7 * u_a + 0.05 * (sigma * error[:, None] + 0.1 * own[lane, :, 1:]).mean(0)
         np.testing.assert_allclose(after.m[lane, 0], new[:, :2], rtol=0, atol=1e-12)
         np.testing.assert_allclose(after.S[lane, 0], new[:, 2:] @ new[:, 2:].T, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(after.numbers[lane], a + moved, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(after.numbers[lane], [*(a + new_u_a), *new_u_a], rtol=0, atol=1e-12)
 
 
 def test_a_batch_in_chunks_has_the_same_law(monkeypatch):

@@ -103,5 +103,5 @@ def test_it_is_not_offered_where_it_does_not_hold():
     wide = net()
     for _ in range(4):
         wide = Momentum(wide, 0.5)
-    with pytest.raises(ArgumentError, match=r"more than 400 independent entries \(here 1275\)"):
+    with pytest.raises(ArgumentError, match=r"more than 400 independent entries \(here 1320\)"):
         check_fluctuations(wide, d)

@@ -63,7 +63,9 @@ class RelaxingTheory(DecayTheory):
 def alone(theory, **options):
     experiment = make_experiment(replicas=24, **options)
     times = np.geomspace(0.05, 1e4, 60)
-    cells = [dataclasses.replace(cell, simulator=None, theory=theory, times=times) for cell in experiment.cells]
+    cells = [
+        dataclasses.replace(cell, simulator=None, theory=theory, asked=times, times=times) for cell in experiment.cells
+    ]
     return dataclasses.replace(experiment, cells=tuple(cells), replicas=0, fits={}, file="walk.toml")
 
 

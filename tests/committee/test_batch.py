@@ -84,6 +84,7 @@ def test_which_form_of_the_chain_serves_a_batch(d, batch, reuse, kernel):
     assert type(Chain().bind(problem, 8, 1.0)) is kernel
 
 
+@pytest.mark.slow
 def test_large_batches_have_the_law_of_full_weights():
     """The plain network at batch = 3 d, and one unit with a sample where nothing is left outside its span."""
     for problem in (Committee(d=30, p=2, k=2, gamma=6.0, noise=0.1, batch=90), Committee(d=2, p=1, k=1, gamma=0.5)):

@@ -64,6 +64,7 @@ def test_all_averages_are_those_of_a_quadrature(teacher, student):
         np.testing.assert_allclose(one, other, rtol=0, atol=WITHIN.get(student, 1e-6))
 
 
+@pytest.mark.slow
 def test_the_chain_follows_the_ode_of_a_linear_teacher():
     """p = 2, k = 3 and an oblique second layer of the teacher, d = 10^4."""
     layer = SecondLayer(a0=[0.5, 1.5], gamma_a=0.5, a_star=[1.0, 2.0, -0.5])

@@ -39,6 +39,7 @@ def test_a_linear_network_is_solved_by_its_eigenvalues():
     np.testing.assert_allclose(M, exact, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_results_converge_in_the_number_of_blocks():
     """Of a spectrum j^-0.3: every doubling of L brings the risk nearer to its limit."""
     times = np.array([2.0, 10.0])

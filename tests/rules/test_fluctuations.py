@@ -53,7 +53,10 @@ def worst(rule):
     return np.max(scores, axis=0)
 
 
-@pytest.mark.parametrize("name", RULES)
+CASES = [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("points")) for name in RULES]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_every_standard_deviation_is_as_predicted(name):
     """Within 4.5 errors; one that is off by 5 % is seen."""
     right, wrong = worst(RULES[name])

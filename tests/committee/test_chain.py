@@ -211,8 +211,10 @@ def test_that_comparison_sees_a_two_percent_error_of_a_coefficient(change):
     class Wrong(Chain):
         def bind(self, problem, replicas, final):
             right = super().bind(problem, replicas, final)
-            value = getattr(right, change)
-            return dataclasses.replace(right, **{change: type(value)(1.02 * value)})
+            if change == "freedom":
+                return dataclasses.replace(right, freedom=int(1.02 * right.freedom))
+            rule = dataclasses.replace(right.rule, **{change: 1.02 * getattr(right.rule, change)})
+            return dataclasses.replace(right, rule=rule)
 
     times, replicas = [0.25, 0.5, 1.0], 2**15
     right = run(problem, OverlapStart(0.5, 1), Weights(block=4), times, replicas, seed=2, batch=BATCH)

@@ -9,9 +9,6 @@ from numpy.typing import ArrayLike
 from sgdsim.analysis.plateau import local_slopes
 from sgdsim.errors import ArgumentError
 
-NEAR = 0.3
-"""Points this close to a level tell of the slope of a share there."""
-
 
 class NotReachedError(ArgumentError):
     """A curve that stays above the level."""
@@ -62,43 +59,6 @@ def first_crossing(
         slopes[[left, right]] = -share * np.log(mean[left] / mean[right])
     slope, relative = ((1 - share) * part[left] + share * part[right] for part in (slopes, scatter))
     return crossing, float(crossing * relative / -slope) if slope < 0 else np.inf
-
-
-def first_rise(
-    x: Float[np.ndarray, " points"],
-    share: Float[np.ndarray, " points"],
-    level: float,
-    sem: Float[np.ndarray, " points"] | None = None,
-) -> tuple[float, float]:
-    """The first x at which a share, e.g. of replicas that have escaped, rises to `level`, and its standard error.
-
-    A straight line between two points. The error is sem over the slope there, that of a line by least squares through
-    these two and all points at which the share is within NEAR of the level; without `sem` it is 0.
-
-    **Arguments:**
-
-    - `x`: increasing. - `share`, `sem`: from 0 to 1, and its standard error.
-
-    **Raises:** NotReachedError where the share stays below the level, ArgumentError where it begins there.
-    """
-    x, share = np.asarray(x, np.float64), np.asarray(share, np.float64)
-    above = np.flatnonzero(share >= level)
-    if len(above) == 0:
-        raise NotReachedError("level", "be reached by the share", level)
-    right = int(above[0])
-    if right == 0:
-        raise ArgumentError("level", "be above the share at its first save time", level)
-    left = right - 1
-    part = (level - share[left]) / (share[right] - share[left])
-    crossing = float(x[left] + part * (x[right] - x[left]))
-    if sem is None:
-        return crossing, 0.0
-    near = np.abs(share - level) <= NEAR
-    near[[left, right]] = True
-    offset = x[near] - x[near].mean()
-    slope = float(offset @ share[near] / (offset @ offset))
-    error = float((1 - part) * sem[left] + part * sem[right])
-    return crossing, error / slope if slope > 0 else np.inf
 
 
 def median_time(

@@ -10,15 +10,6 @@ from jaxtyping import Array, Float
 from sgdsim.committee.problem import Committee
 from sgdsim.rules.mean_step import stepwise
 
-LARGEST_STEP = 1.3
-"""A dt up to which the terms are taken in. Of erf units at gamma/batch = 1, p = k = 2, d = 50 the risk of the chain is
-followed within 2 % at A dt = 0.16 to 1.28 (without them it is 4 to 24 % off); at 5 the flow leaves all overlaps."""
-
-
-def has_small_steps(problem: Committee) -> bool:
-    """Whether A dt = gamma/(p d) is so small that terms of order dt correct the ODE."""
-    return problem.gamma / (problem.p * problem.d) <= LARGEST_STEP
-
 
 class BatchPulls(eqx.Module):
     """Two terms of order dt, which the ODE of the leading order lacks.

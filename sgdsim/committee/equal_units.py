@@ -62,7 +62,8 @@ def pair_velocity(
 
         (X - sum_o sigma_o/p)^2 = (X - n (sigma_a + sigma_b)/(2p))^2 + (2n - n^2)/(4 p^2) (sigma_a - sigma_b)^2
 
-    on average, also when weighed by sigma'(l_1) sigma'(l_2): two sums of I4. See `ode.velocity` for the equation.
+    on average, also when weighed by sigma'(l_1) sigma'(l_2): two sums of I4. For the equation
+    see `overlap_curve.velocity`.
     """
     n = len(C)
     k, others = n - 4, p - 2.0

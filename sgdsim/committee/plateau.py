@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.ode import LimitODE, velocity
+from sgdsim.committee.ode import LimitODE
+from sgdsim.committee.overlap_curve import velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import Region
 from sgdsim.rules.solver import integrate

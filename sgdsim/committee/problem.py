@@ -12,7 +12,7 @@ from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
 from sgdsim.committee.spectrum import PowerSpectrum, Spectrum
-from sgdsim.committee.stability import LARGE, largest_ratio
+from sgdsim.committee.stability import LARGE, LARGEST_STEP, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
@@ -236,6 +236,11 @@ class Committee(Problem):
         """gamma/(1 - mu): that of plain SGD which to leading order in 1/d does the same without momentum mu."""
         return self.gamma if self.update is None else self.gamma / self.update.gap(self.d)
 
+    @property
+    def has_small_steps(self) -> bool:
+        """Whether A dt = gamma/(p d) is so small that terms of order dt correct the ODE."""
+        return self.step_size <= LARGEST_STEP
+
     def scale(self, steps: int) -> float:
         """What Q gains in so many steps where nothing holds it back: (gamma a/p)^2 (a^2 + noise)/d in each.
 
@@ -282,6 +287,11 @@ class Committee(Problem):
             found.append(
                 f"Steps are large at gamma{with_momentum} = {gamma:g}, {where}: A dt = {drift:.2g} (drift), "
                 f"B dt = {noise:.2g} (noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
+            )
+        if self.region is not Region.RED and self.plain and self.batch > 1 and not self.has_small_steps:
+            found.append(
+                f"A dt = {self.step_size:.3g} is above {LARGEST_STEP:g}, {where}: the theory `exact` leaves out "
+                "what the samples of a batch do together, which corrects it below."
             )
         return found
 

@@ -34,7 +34,7 @@ from sgdsim.laws.law import (
     reason,
 )
 from sgdsim.laws.quality import in_table
-from sgdsim.laws.quantities import Point, each_replica, escapes, is_alone, quantity_of
+from sgdsim.laws.quantities import Point, each_replica, is_alone, medians, quantity_of
 from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings, in_errors
 
 EXCLUDED = 3.0
@@ -126,7 +126,7 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
         """Deviations and scalar observables."""
-        return (*DEVIATIONS, *names, *escapes(names))
+        return (*DEVIATIONS, *names, *medians(names))
 
     def misses(self, fit: LogPowerFit, columns: Mapping[str, Sequence[float]]) -> Missing | None:
         """The exponent where `against` does not vary; a `second` with a logarithm that does."""

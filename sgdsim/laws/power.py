@@ -28,7 +28,7 @@ from sgdsim.laws.law import (
     reason,
 )
 from sgdsim.laws.quality import in_table
-from sgdsim.laws.quantities import COLUMNS, Point, each_replica, escapes, is_alone, medians, quantity_of
+from sgdsim.laws.quantities import COLUMNS, Point, each_replica, is_alone, medians, quantity_of
 from sgdsim.laws.text import DIGITS, Line, Number, Statement, Table, Words, called, headings
 
 
@@ -93,7 +93,7 @@ class Power(Law[PowerFit, FittedPower]):
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
         """All of them: deviations, scalar observables, when a level is reached, and when half have escaped."""
-        return (*DEVIATIONS, *names, *COLUMNS, *escapes(names), *medians(names))
+        return (*DEVIATIONS, *names, *COLUMNS, *medians(names))
 
     def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:
         """A level that its quantity does not have, or has to have."""

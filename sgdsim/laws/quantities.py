@@ -1,7 +1,7 @@
 """What a fit reads off a cell: deviations, final values, and when a level is reached."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Num
 
 from sgdsim.analysis.bootstrap import mean_and_sem
-from sgdsim.analysis.levels import first_crossing, first_rise, median_time
+from sgdsim.analysis.levels import first_crossing, median_time
 from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
 from sgdsim.errors import ArgumentError
 
@@ -21,13 +21,14 @@ COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: 
 """When the mean of the system's risk has fallen to a level, and what is read off there: the samples that were used, nu
 times those of a step; the steps nu; or the time t = nu dt."""
 
-ESCAPE, ESCAPED, HALF = "escape_time", "escaped", 0.5
-"""The median over replicas of the time at which they escape, of a system that observes which of them have."""
-
-RECOVERED = "recovered"
-MEDIANS = {"samples_to_overlap": "samples", "steps_to_overlap": "step"}
-"""When half of the replicas have an overlap of 1/2 or more with a teacher: the median, of which those that never do are
-part. Of systems that observe `RECOVERED`, the share of these replicas."""
+ESCAPE, ESCAPED, RECOVERED = "escape_time", "escaped", "recovered"
+MEDIANS = {
+    ESCAPE: ("t", ESCAPED),
+    "steps_to_overlap": ("step", RECOVERED),
+    "samples_to_overlap": ("samples", RECOVERED),
+}
+"""When half of the replicas have escaped, or have an overlap of 1/2 or more with a teacher: what is read off there, and
+the observable that is the share of these replicas. A median, of which those that never do are part."""
 
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
@@ -39,11 +40,6 @@ def each_replica(quantity: str, data: xr.Dataset) -> Float[np.ndarray, " replica
         if name in data and data[name].dims == ("replica",):
             return data[name].values
     return None
-
-
-def escapes(names: Sequence[str]) -> tuple[str, ...]:
-    """The time of escape, of a system with these scalars that observes it."""
-    return (ESCAPE,) * (ESCAPED in names)
 
 
 def is_alone(data: xr.Dataset) -> bool:
@@ -61,17 +57,12 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
     if quantity in DEVIATIONS:
         predicted = f"{quantity}{PREDICTED}"
         return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
-    if quantity == ESCAPE:
-        mean, sem, theory = _escape(data)
-        return (theory, math.nan, theory) if is_alone(data) else (mean, sem, theory)
-    read: Callable[[], Point] = (
-        (lambda: _crossing(data, system.risk, level or math.nan, COLUMNS[quantity]))
-        if quantity in COLUMNS
-        else (lambda: final(data, quantity))
-    )
-    if quantity in MEDIANS:
-        return _median(data, MEDIANS[quantity])
-    mean, sem, theory = read()
+    if quantity in COLUMNS:
+        mean, sem, theory = _crossing(data, system.risk, level or math.nan, COLUMNS[quantity])
+    elif quantity in MEDIANS:
+        mean, sem, theory = _median(data, quantity)
+    else:
+        mean, sem, theory = final(data, quantity)
     return (theory, math.nan, theory) if is_alone(data) else (mean, sem, theory)
 
 
@@ -90,36 +81,18 @@ def _crossing(data: xr.Dataset, risk: str, level: float, column: str) -> Point:
         return crossing, error, math.nan
 
 
-def _escape(data: xr.Dataset) -> Point:
-    """When half of the replicas have escaped; those that never do count as not yet. Theory's own, where it gets there.
+def _median(data: xr.Dataset, quantity: str) -> Point:
+    """The median over replicas, and that of theory where it gets there.
 
-    **Raises:** ArgumentError where half of them have not escaped by the last save time.
+    **Raises:** ArgumentError where half of the replicas, or theory alone, do not arrive by the last save time.
     """
-    t, alone = data["t"].values, is_alone(data)
-    if ESCAPED not in data and f"{ESCAPED}_theory" not in data:
-        raise ArgumentError(ESCAPE, f"be of a run that observes `{ESCAPED}`", None)
-    mean, sem = (math.nan,) * 2 if alone else first_rise(t, data[ESCAPED].values, HALF, data[f"{ESCAPED}_sem"].values)
-    if f"{ESCAPED}_theory" not in data:
-        return mean, sem, math.nan
-    try:
-        return mean, sem, first_rise(t, data[f"{ESCAPED}_theory"].values, HALF)[0]
-    except ArgumentError:
-        if alone:
-            raise
-        return mean, sem, math.nan
-
-
-def _median(data: xr.Dataset, column: str) -> Point:
-    """The median in the column over replicas, and that of theory from their starts."""
-    if RECOVERED not in data and f"{RECOVERED}_theory" not in data:
-        raise ArgumentError(
-            "quantity", "be of cells whose overlaps are observed: of no plain network", "steps_to_overlap"
-        )
-    x, own = data[column].values, f"{RECOVERED}_theory"
+    column, share = MEDIANS[quantity]
+    x, own = data[column].values, f"{share}_theory"
+    if share not in data and own not in data:
+        raise ArgumentError(quantity, f"be of a run that observes `{share}`", None)
     if is_alone(data):
-        theory = median_time(x, data[own].values)[0]
-        return theory, math.nan, theory
-    median, error = median_time(x, data[RECOVERED].values, int(data["n_replicas"]))
+        return math.nan, math.nan, median_time(x, data[own].values)[0]
+    median, error = median_time(x, data[share].values, int(data["n_replicas"]))
     try:
         return median, error, median_time(x, data[own].values)[0] if own in data else math.nan
     except ArgumentError:
@@ -127,8 +100,8 @@ def _median(data: xr.Dataset, column: str) -> Point:
 
 
 def medians(names: Sequence[str]) -> tuple[str, ...]:
-    """The medians that a system with these scalars has."""
-    return tuple(MEDIANS) if RECOVERED in names else ()
+    """Those of a system with these scalars."""
+    return tuple(quantity for quantity, (_, share) in MEDIANS.items() if share in names)
 
 
 def final(data: xr.Dataset, name: str) -> Point:

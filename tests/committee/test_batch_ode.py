@@ -7,7 +7,7 @@ import pytest
 
 from sgdsim.committee import Chain, Committee, EqualStart, ExactODE, ExplicitStart, LimitODE
 from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
-from sgdsim.committee.ode import pulls_together
+from sgdsim.committee.overlap_curve import pulls_together
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.ensemble.theory import solve_theory
 from tests.helpers import run, worst, z_from_theory

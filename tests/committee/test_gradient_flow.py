@@ -8,7 +8,8 @@ import pytest
 from scipy.integrate import quad
 
 from sgdsim.committee.activations import Erf
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, velocity
+from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.overlap_curve import velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart

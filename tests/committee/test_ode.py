@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee import ode
+from sgdsim.committee import overlap_curve
 from sgdsim.committee.activations import Custom, Erf, Relu
 from sgdsim.committee.integrals import I3, I4, J2
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE, errors_with_errors, errors_with_fields, velocity
+from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.overlap_curve import errors_with_errors, errors_with_fields, velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
@@ -241,7 +242,7 @@ def test_one_compilation_serves_a_sweep(monkeypatch):
         traces.append(1)
         return velocity(*args)
 
-    monkeypatch.setattr(ode, "velocity", counted)
+    monkeypatch.setattr(overlap_curve, "velocity", counted)
     start, times = OverlapStart(0.5, seed=1), np.array([0.2, 0.5, 1.0])
     for d, delta, noise in ((100, 0.0, 0.0), (1000, 0.0, 0.1), (10**6, 0.3, 1.0), (500, -0.2, 1e-3)):
         problem = Committee.from_scaling(d=d, k=1, p0=5.0, gamma0=2.0 + delta, delta=delta, noise=noise)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.ode import ExactODE, velocity
+from sgdsim.committee.ode import ExactODE
+from sgdsim.committee.overlap_curve import velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
 from sgdsim.committee.weights import Weights

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.analysis.levels import NotReachedError, first_rise
 from sgdsim.committee.activations import Erf
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.ode import ExactODE, LimitODE
@@ -123,19 +122,6 @@ def test_random_students_of_any_length(kind):
     assert kind(length=30.0).scale(problem) == 900
     with pytest.raises(ArgumentError, match="`length` must be finite and > 0"):
         kind(length=0.0)
-
-
-def test_the_time_at_which_a_share_rises_through_a_level():
-    t = np.linspace(0, 10, 11)
-    share = np.clip((t - 3.2) / 4, 0, 1)
-    crossing, error = first_rise(t, share, 0.5, np.full(11, 0.02))
-    assert crossing == pytest.approx(5.2)
-    assert error == pytest.approx(0.02 * 4)
-    assert first_rise(t, share, 0.5) == (crossing, 0.0)
-    with pytest.raises(NotReachedError):
-        first_rise(t[:5], share[:5], 0.5)
-    with pytest.raises(ArgumentError, match="first save time"):
-        first_rise(t, share + 0.6, 0.5)
 
 
 def test_levels_do_not_touch_the_numbers():

@@ -103,6 +103,14 @@ def test_cautions_of_a_learning_rate():
     assert "B dt = 2.5e+08" in large
 
 
+def test_a_batch_whose_steps_are_too_large_for_its_terms_is_told():
+    def told(gamma):
+        return Committee(d=50, p=2, k=2, gamma=gamma, batch=128).cautions()
+
+    assert not any("do together" in line for line in told(128.0))  # A dt = 1.28
+    assert any("A dt = 1.32 is above 1.3" in line and "do together" in line for line in told(132.0))
+
+
 def test_regions_that_do_not_learn_are_cautioned_of_large_steps_only():
     orange = Committee.from_scaling(d=10**6, k=2, p0=2, delta=-0.25)
     assert orange.gamma > orange.stable_gamma

@@ -26,7 +26,7 @@ from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, math_name
 from sgdsim.laws.log_power import FittedLogPower
-from sgdsim.laws.quantities import ESCAPE, ESCAPED, HALF
+from sgdsim.laws.quantities import ESCAPE, ESCAPED
 from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
@@ -96,7 +96,7 @@ def draw_escaped(run: Curves, cells: Sequence[int] | None = None, ax: Axes | Non
         axes.plot(times, share, color=colour, linewidth=1.6, label=curve_label(run, cell))
         if run.knows(ESCAPED):
             axes.plot(times, series(run, f"{ESCAPED}_theory", cell, ()), **THEORY, zorder=3)
-    axes.axhline(HALF, color=INK, linewidth=0.6)
+    axes.axhline(0.5, color=INK, linewidth=0.6)
     axes.set(xlabel="$t$", ylabel="share of replicas that have escaped", ylim=(-0.03, 1.03))
     return axes
 

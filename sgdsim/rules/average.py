@@ -11,10 +11,10 @@ from sgdsim.contracts import Observables
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Move, Sample, Sizes
 from sgdsim.rules.units import Units
-from sgdsim.rules.wrapped import Wrapped, along_others
+from sgdsim.rules.wrapped import Followed
 
 
-class Average(Wrapped):
+class Average(Followed):
     """v <- v + (w - v)/(nu + 1) at step nu, of the w before it: after nu steps v is the mean of w^0, ..., w^(nu-1).
 
     The same of the numbers. Of all vectors and numbers of the inner rule the first `vectors` and `theta` have averages,
@@ -37,11 +37,6 @@ class Average(Wrapped):
         """It is: nu = t/dt."""
         return True
 
-    @property
-    def drifts(self) -> bool:
-        """It does."""
-        return True
-
     def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
         """The averages are what they average."""
         overlaps, numbers = self.inner.begin(initial)
@@ -53,8 +48,7 @@ class Average(Wrapped):
 
     def step(self, at: Sample) -> Move:
         """Averages are not kicked."""
-        own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
-        move = self.inner.step(at._replace(moving=at.moving[:own], numbers=at.numbers[:theta]))
+        theta, move = self.inner.sizes.numbers, self.inner.step(self.seen_inside(at))
         slopes = move.slopes.join(move.slopes[: self.vectors].map(jnp.zeros_like))
         if move.numbers is None:
             return move._replace(slopes=slopes)
@@ -72,11 +66,6 @@ class Average(Wrapped):
         """The inner rule's; averages have no kick."""
         own = self.inner.sizes.moving
         return self.inner.limit(squares[:own], time).join(squares[own:].map(jnp.ones_like))
-
-    def rescale(self, squares: Units) -> Units:
-        """The inner rule's; averages keep their length."""
-        own = self.inner.sizes.moving
-        return self.inner.rescale(squares[:own]).join(squares[own:].map(jnp.zeros_like))
 
     def observe(
         self,
@@ -101,15 +90,15 @@ class Average(Wrapped):
         time: Any,
     ) -> KickMoments | None:
         """The inner rule's, and rows of zeros."""
-        own, theta, more = self.inner.sizes.moving, self.inner.sizes.numbers, self.vectors
-        inner = self.inner.moments(P, M[:own], Q[:own, :own], numbers[:theta], time)
+        inner, more = self.inner_moments(P, M, Q, numbers, time), self.vectors
         if inner is None:
             return None
-        with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
-        gained = (numbers[: self.theta] - numbers[theta:]) * self._share(time)
+        gained = (numbers[: self.theta] - numbers[self.inner.sizes.numbers :]) * self._share(time)
+        below = ((0, more), (0, 0))
         return KickMoments(
-            with_fixed=jnp.pad(inner.with_fixed, ((0, more), (0, 0))),
-            with_moving=jnp.pad(with_moving, ((0, more), (0, 0))),
+            with_fixed=jnp.pad(inner.with_fixed, below),
+            with_moving=jnp.pad(inner.with_moving, below),
             squares=jnp.pad(inner.squares, ((0, more), (0, more))),
             numbers=jnp.concatenate([inner.numbers, gained]),
+            slopes=None if inner.slopes is None else jnp.pad(inner.slopes, below),
         )

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Move, Sample, Sizes
 from sgdsim.rules.units import Units
-from sgdsim.rules.wrapped import Wrapped, along_others
+from sgdsim.rules.wrapped import Followed
 
 
-class Momentum(Wrapped):
+class Momentum(Followed):
     """Heavy ball: u <- mu u + (kick), w <- w + u with mu = 1 - gap; the same of numbers theta.
 
     The velocities u stand behind the vectors, at rest at t = 0. The gap is what is kept: beside 1 a mu = 1 - c/d would
@@ -29,11 +29,6 @@ class Momentum(Wrapped):
         return inner._replace(moving=2 * inner.moving, numbers=2 * inner.numbers)
 
     @property
-    def drifts(self) -> bool:
-        """It does."""
-        return True
-
-    @property
     def relaxation(self) -> float:
         """1 - mu, of a velocity."""
         return max(float(self.gap), self.inner.relaxation)
@@ -45,8 +40,7 @@ class Momentum(Wrapped):
 
     def step(self, at: Sample) -> Move:
         """Both are kicked."""
-        own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
-        move = self.inner.step(at._replace(moving=at.moving[:own], numbers=at.numbers[:theta]))
+        theta, move = self.inner.sizes.numbers, self.inner.step(self.seen_inside(at))
         numbers = None if move.numbers is None else self._moved(at.numbers[theta:], move.numbers)
         return move._replace(slopes=move.slopes.join(move.slopes), numbers=numbers)
 
@@ -68,11 +62,6 @@ class Momentum(Wrapped):
         factors = self.inner.limit(squares[: self.inner.sizes.moving], time)
         return factors.join(factors)
 
-    def rescale(self, squares: Units) -> Units:
-        """The inner rule's, of w alone."""
-        own = self.inner.sizes.moving
-        return self.inner.rescale(squares[:own]).join(squares[own:].map(jnp.zeros_like))
-
     def moments(
         self,
         P: Float[Array, "k k"],
@@ -82,18 +71,15 @@ class Momentum(Wrapped):
         time: Any,
     ) -> KickMoments | None:
         """The inner rule's, of kicks that are there twice."""
-        own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
-        inner = self.inner.moments(P, M[:own], Q[:own, :own], numbers[:theta], time)
+        inner = self.inner_moments(P, M, Q, numbers, time)
         if inner is None:
             return None
+        theta = self.inner.sizes.numbers
         new = inner.numbers - self.gap * numbers[theta:]
-        with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
-        blind = jnp.zeros_like(inner.with_moving)
-        slopes = None if inner.slopes is None else jnp.tile(jnp.concatenate([inner.slopes, blind], axis=1), (2, 1))
         return KickMoments(
             with_fixed=jnp.tile(inner.with_fixed, (2, 1)),
-            with_moving=jnp.tile(with_moving, (2, 1)),
+            with_moving=jnp.tile(inner.with_moving, (2, 1)),
             squares=jnp.tile(inner.squares, (2, 2)),
             numbers=jnp.concatenate([numbers[theta:] + new, new]),
-            slopes=slopes,
+            slopes=None if inner.slopes is None else jnp.tile(inner.slopes, (2, 1)),
         )

@@ -209,4 +209,5 @@ class Timed(Wrapped):
             return None
         s = self.vectors.value(time)
         own = (inner.with_fixed * s, inner.with_moving * s, inner.squares * (s * s))
-        return KickMoments(*own, inner.numbers * self.theta.value(time))
+        slopes = None if inner.slopes is None else inner.slopes * s
+        return KickMoments(*own, inner.numbers * self.theta.value(time), slopes)

@@ -121,6 +121,44 @@ class Wrapped(Rule):
         return None if own_step or self.limits or self.visits > 1 else self.inner.moments(P, M, Q, numbers, time)
 
 
+class Followed(Wrapped):
+    """A rule whose vectors and numbers are followed by others: no kick depends on them, nobody sets their length."""
+
+    @property
+    def drifts(self) -> bool:
+        """What follows is drawn along."""
+        return True
+
+    def seen_inside(self, at: Sample) -> Sample:
+        """What the inner rule sees of a sample."""
+        sizes = self.inner.sizes
+        return at._replace(moving=at.moving[: sizes.moving], numbers=at.numbers[: sizes.numbers])
+
+    def rescale(self, squares: Units) -> Units:
+        """The inner rule's; what follows keeps its length."""
+        own = self.inner.sizes.moving
+        return self.inner.rescale(squares[:own]).join(squares[own:].map(jnp.zeros_like))
+
+    def inner_moments(
+        self,
+        P: Float[Array, "k k"],
+        M: Float[Array, "n k"],
+        Q: Float[Array, "n n"],
+        numbers: Float[Array, " q"],
+        time: Any,
+    ) -> KickMoments | None:
+        """Those of the inner rule's kicks, with what follows among the other fields; slopes in it are zero."""
+        own, theta = self.inner.sizes.moving, self.inner.sizes.numbers
+        inner = self.inner.moments(P, M[:own], Q[:own, :own], numbers[:theta], time)
+        if inner is None:
+            return None
+        with_moving = jnp.concatenate([inner.with_moving, along_others(inner, P, M, Q)], axis=1)
+        slopes = inner.slopes
+        if slopes is not None:
+            slopes = jnp.pad(slopes, ((0, 0), (0, len(Q) - own)))
+        return inner._replace(with_moving=with_moving, slopes=slopes)
+
+
 def along_others(
     moments: KickMoments, P: Float[Array, "k k"], M: Float[Array, "n k"], Q: Float[Array, "n n"]
 ) -> Float[Array, "own others"]:

@@ -58,6 +58,7 @@ def test_units_that_are_alike_have_none_and_teachers_have_all():
     assert float(specialisation(jnp.eye(1), jnp.ones((1, 1)), jnp.ones((1, 1)))) == 0
 
 
+@pytest.mark.slow
 def test_the_chain_and_the_ode_observe_it_alike():
     """From equal starts, before any replica has escaped and after all have."""
     start = ExplicitStart(np.eye(2), [[0.3, 0.1], [0.1, 0.25]], [[0.4, 0.05], [0.05, 0.3]])

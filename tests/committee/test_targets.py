@@ -166,11 +166,11 @@ def simulated(kernel, seed, steps=8):
     return {name: np.asarray(seen[name]).reshape(-1, LANES) for name in ("M", "Q", "a", "excess_risk")}
 
 
-CASES = [pytest.param(name, marks=[pytest.mark.slow] * (name in ("function", "squares"))) for name in LAWS]
+MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name in ("function", "squares"))) for name in LAWS]
 """Averages over many points take long to compile."""
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MARKED)
 def test_chain_and_full_weights_have_one_law(name):
     """Means and variances of all order parameters, and of the risk."""
     rule = law_of(LAWS[name])
@@ -186,7 +186,7 @@ def test_chain_and_full_weights_have_one_law(name):
 
 
 @pytest.mark.parametrize("correlation", [False, True], ids=["squared loss", "correlation loss"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MARKED)
 def test_one_step_has_the_mean_of_the_ode(name, correlation):
     """Of order parameters, at a d at which |x|^2/d is 1 to a part in 10^4."""
     d, lanes = 20_000, 2**15

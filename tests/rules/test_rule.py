@@ -24,7 +24,11 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
+EVERY_DAY = ("net", "line", "timed")
+MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name not in EVERY_DAY)) for name in RULES]
+
+
+@pytest.mark.parametrize("name", MARKED)
 def test_the_laws_of_a_rule(name):
     check_rule(RULES[name], d, START)
 

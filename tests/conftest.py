@@ -33,3 +33,11 @@ def pytest_collection_finish():
     """Modules and tests live to the end: a collection of garbage need not look at a million objects of theirs."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Between two modules, since a process that compiles the programs of hundreds of tests would have no maps left."""
+    from sgdsim.ensemble.programs import make_room  # not before the checks of sgdsim's types are in place
+
+    if nextitem is None or nextitem.path != item.path:
+        make_room()

@@ -16,6 +16,7 @@ from jaxtyping import Int
 
 from sgdsim.contracts import Observables
 from sgdsim.ensemble.placed import Piece, Placed
+from sgdsim.ensemble.programs import make_room
 from sgdsim.ensemble.propagate import Call, Pace, Progress, make_propagator, make_starter
 from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.statistics import make_summary
@@ -68,6 +69,7 @@ class Bundle:
 
     def compile(self) -> None:
         """Compiles what `run` needs, so that a clock started afterwards times the simulation alone."""
+        make_room()
         for chunk in {(len(chunk), sum(len(tiles) for _, tiles in chunk)): chunk for chunk in self._chunks()}.values():
             self._batch(chunk).compile()
 

@@ -18,6 +18,7 @@ from sgdsim.ensemble.doors import check_drawn, check_kernel, check_observed, che
 from sgdsim.ensemble.evolution import Evolution, silent
 from sgdsim.ensemble.parts import check_parts, check_problem
 from sgdsim.ensemble.placed import Piece
+from sgdsim.ensemble.programs import make_room
 from sgdsim.ensemble.propagate import Progress
 from sgdsim.ensemble.random import replica_keys, start_stream
 from sgdsim.ensemble.shapes import bytes_observed, bytes_of, signature, tile_shapes
@@ -182,6 +183,7 @@ class Ensemble(Evolution):
 
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
         """Statistics of a range of tiles (default: all). Bitwise the same however the range is divided."""
+        make_room()
         return self._bundle(tiles).run(progress)[0]
 
     def _bundle(self, tiles: range | None) -> Bundle:

@@ -10,6 +10,7 @@ from sgdsim.contracts import Problem, Spread, Start, Theory
 from sgdsim.ensemble.backend import beside
 from sgdsim.ensemble.doors import check_drawn, check_solved
 from sgdsim.ensemble.parts import check_parts
+from sgdsim.ensemble.programs import make_room
 from sgdsim.ensemble.times import as_times
 from sgdsim.errors import ArgumentError
 
@@ -61,5 +62,6 @@ def predicted_spread(
 
 
 def _place(theory: Theory) -> AbstractContextManager[object]:
-    """Where it is solved."""
+    """Where it is solved, with room for its programs."""
+    make_room()
     return nullcontext() if theory.on_accelerator else beside()

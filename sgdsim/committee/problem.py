@@ -6,26 +6,26 @@ from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 
-from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient, real
+from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient
 from sgdsim.committee.activations import Activation, Erf, check_activation
+from sgdsim.committee.cautions import cautions
+from sgdsim.committee.extras import check_extras, extras
+from sgdsim.committee.realised import chosen_dimension, scaled_batch, scaled_second
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
-from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
-from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
+from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.spectrum import PowerSpectrum, Spectrum
-from sgdsim.committee.stability import LARGE, LARGEST_STEP, largest_ratio
+from sgdsim.committee.stability import LARGEST_STEP, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
 from sgdsim.rules.inputs import InputBlocks
+from sgdsim.rules.problem import MAX_BATCH, MAX_DIMENSION
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
 
-MAX_DIMENSION = 10**15
-"""The largest input dimension: below 2^53, so that it is a number of every precision that counts it."""
-MAX_WIDTH, MAX_BATCH = 100_000, 10**6
+MAX_WIDTH = 100_000
 """The largest in experiment files."""
-STEPS_PER_TIME = Parameter("", "steps of a unit of time, in place of d", above=0)
 
 
 @lenient
@@ -76,7 +76,9 @@ class Committee(Problem):
     def __post_init__(self) -> None:
         check_fields(self)
         check_activation(self.activation)
-        self._check_extras()
+        self.schedule = None if self.schedule is None else as_schedule(self.schedule)
+        self.schedule_a = None if self.schedule_a is None else as_schedule(self.schedule_a)
+        check_extras(self)
         if not isinstance(self.scaling, Scaling | None):
             remedy = "Write Scaling(...), or Committee.from_scaling(...) for p and gamma that follow from it."
             raise ArgumentError("scaling", "be a Scaling", self.scaling, remedy)
@@ -122,7 +124,8 @@ class Committee(Problem):
         laws: dict[str, Any] = {"kappa": kappa, "delta": delta, "mu": 0.0 if mu is None else mu, "rho": rho}
         laws |= {"p0": p0, "gamma0": p0 if gamma0 is None else gamma0, "b0": 1.0 if b0 is None else b0}
         scaling = Scaling(**laws)
-        d = _choose_dimension(d, steps_per_time, scaling)
+        given_d = None if d is None else as_declared(cls, "d", d)
+        d = chosen_dimension(given_d, steps_per_time, scaling)
         p = round(scaling.p0 * float(d) ** scaling.kappa)
         if p < 1:
             raise ArgumentError("p0", "give a student of at least one unit, p = round(p0 d^kappa) >= 1", p0)
@@ -130,54 +133,13 @@ class Committee(Problem):
             realised = as_declared(cls, "batch", 1 if batch is None else batch)
             scaling = replace(scaling, b0=float(realised))
         else:
-            realised = _scaled_batch(d, batch, scaling)
+            realised = scaled_batch(d, batch, scaling)
         gamma = scaling.gamma0 * float(d) ** -scaling.delta * float(realised) ** scaling.rho
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
-        second = _scaled_second(second, gamma_a0, gamma / scaling.gamma0)
+        second = scaled_second(second, gamma_a0, gamma / scaling.gamma0)
         parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
         parts |= {"inputs": inputs, "schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
-
-    def _check_extras(self) -> None:
-        if not isinstance(self.second, SecondLayer | None):
-            raise ArgumentError("second", "be a SecondLayer", self.second, "Write SecondLayer(gamma_a=...).")
-        if not isinstance(self.target, Target | None):
-            raise ArgumentError("target", "be a Target of sgdsim.committee", self.target)
-        if self.target is not None:
-            self.target.check(self.k)
-        if not isinstance(self.update, Update | None):
-            raise ArgumentError("update", "be an Update", self.update, "Write Update(momentum=0.9).")
-        if self.update is not None:
-            self.update.gap(self.d)
-        if not isinstance(self.inputs, Spectrum | None):
-            remedy = "Write PowerSpectrum(spectrum=0.5, blocks=8) or Blocks(sizes, variances)."
-            raise ArgumentError("inputs", "be a Spectrum", self.inputs, remedy)
-        if self.inputs is not None:
-            self.inputs.blocks_at(self.d)
-        if self.second is not None:
-            self.second.student(self.p)
-            self.second.teacher(self.k)
-        self._check_schedules()
-        if self.escape_level is not None and assignments(self.p, self.k) > MOST_ASSIGNMENTS:
-            must = f"be left out where units can be assigned to teachers in more than {MOST_ASSIGNMENTS} ways"
-            raise ArgumentError("escape_level", must, self.escape_level, "It is for narrow networks, e.g. p = k = 7.")
-        if self.teacher_activation is not None:
-            check_activation(self.teacher_activation, "teacher_activation")
-            if self.target is not None:
-                remedy = "A target has activations of its own."
-                raise ArgumentError(
-                    "teacher_activation", "not be given beside a target", self.teacher_activation, remedy
-                )
-
-    def _check_schedules(self) -> None:
-        for name in ("schedule", "schedule_a"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, as_schedule(getattr(self, name)))
-        if self.schedule_a is not None and (self.second is None or not self.second.gamma_a):
-            remedy = "Train it, with gamma_a > 0, or give `schedule` alone."
-            raise ArgumentError(
-                "schedule_a", "be left out where the second layer is not trained", self.schedule_a, remedy
-            )
 
     @property
     def schedules(self) -> tuple[Schedule, Schedule] | None:
@@ -195,11 +157,7 @@ class Committee(Problem):
     @property
     def extras(self) -> tuple[str, ...]:
         """What the network has beyond the plain one, by the name of its argument or key."""
-        layer = () if self.second is None else self.second.extras(self.p, self.k)
-        other = ("teacher_activation",) * (self.teacher_activation not in (None, self.activation))
-        own = {"target": self.target, "update": self.update, "schedule": self.schedules, "inputs": self.inputs}
-        named = (name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
-        return (*layer, *other, *named)
+        return extras(self)
 
     @property
     def input_blocks(self) -> InputBlocks | None:
@@ -256,7 +214,7 @@ class Committee(Problem):
         return float(max((self.second.student(self.p) ** 2).max(), (self.second.teacher(self.k) ** 2).max()))
 
     @property
-    def _mean_square(self) -> float:
+    def mean_square(self) -> float:
         """The mean of a^2: gamma/p times it is the share of an error that one sample takes away, up to sigma'^2."""
         return 1.0 if self.second is None else float((self.second.student(self.p) ** 2).mean())
 
@@ -268,32 +226,11 @@ class Committee(Problem):
         linear units, a rule for others. A second layer divides it by the mean of its squares.
         """
         plain = self.p * largest_ratio(self.activation) / (1 / self.d + 1 / self.batch)
-        return plain / self._mean_square if self._mean_square else math.inf
+        return plain / self.mean_square if self.mean_square else math.inf
 
     def cautions(self) -> list[str]:
-        """A line where gamma is above the stable rule although the region learns, and one where steps are large."""
-        found, gamma = [], self.effective_gamma
-        rate = gamma / self.p * self._mean_square
-        with_momentum = "" if gamma == self.gamma else "/(1 - mu)"
-        where = f"d = {self.d}, p = {self.p}, batch = {self.batch}, {self.activation.name}"
-        free = self.update is None or not self.update.spherical
-        if free and self.region in (Region.GREEN, Region.BLUE) and gamma > self.stable_gamma:
-            found.append(
-                f"gamma{with_momentum} = {gamma:g} is above the stable rule, {self.stable_gamma:.3g} at {where}: "
-                "SGD may not learn, or its weights grow without bound."
-            )
-        drift, noise = rate / self.d, rate**2 / (self.batch * self.d)
-        if self.region is not Region.RED and max(drift, noise) > LARGE:
-            found.append(
-                f"Steps are large at gamma{with_momentum} = {gamma:g}, {where}: A dt = {drift:.2g} (drift), "
-                f"B dt = {noise:.2g} (noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
-            )
-        if self.region is not Region.RED and self.plain and self.batch > 1 and not self.has_small_steps:
-            found.append(
-                f"A dt = {self.step_size:.3g} is above {LARGEST_STEP:g}, {where}: the theory `exact` leaves out "
-                "what the samples of a batch do together, which corrects it below."
-            )
-        return found
+        """What should be known of the step size; see `cautions`."""
+        return cautions(self)
 
     def parameters(self) -> dict[str, Scalar]:
         """Constants, realised exponents and time scale, by name.
@@ -322,39 +259,3 @@ class Committee(Problem):
             "dt": self.dt,
             "region": str(self.region),
         }
-
-
-def _scaled_second(second: SecondLayer | None, gamma_a0: Real | None, growth: float) -> SecondLayer | None:
-    """The second layer with the rate gamma_a0 d^-delta batch^rho, `growth` being the powers."""
-    if gamma_a0 is None:
-        return second
-    second = SecondLayer() if second is None else second
-    if second.gamma_a > 0:
-        raise ArgumentError("gamma_a", "not be given beside gamma_a0", second.gamma_a, "Keep one of the two.")
-    return replace(second, gamma_a=real("gamma_a0", gamma_a0, GAMMA_A0) * growth)
-
-
-def _choose_dimension(d: Integer | None, steps_per_time: Real | None, scaling: Scaling) -> int:
-    """d as it was given, or as it follows from the number of steps of a unit of time."""
-    if steps_per_time is None:
-        if d is None:
-            raise ArgumentError("d", "be given", None, "Add d = 1000, or steps_per_time = 1000 in its place.")
-        return as_declared(Committee, "d", d)
-    if d is not None:
-        raise ArgumentError("steps_per_time", "not be given beside d", steps_per_time, "Keep one of the two.")
-    found = scaling.dimension(real("steps_per_time", steps_per_time, STEPS_PER_TIME))
-    if not 2 <= found <= MAX_DIMENSION * (1 + 1e-9):  # 1000^5 is a power that rounding may leave above 1e15
-        remedy = f"At theta = {scaling.theta:g} a unit of time takes d^{scaling.steps_exponent:g} steps."
-        must = f"give a dimension between 2 and {MAX_DIMENSION:g}, but that is {found:.3g} here"
-        raise ArgumentError("steps_per_time", must, steps_per_time, remedy)
-    return min(round(found), MAX_DIMENSION)
-
-
-def _scaled_batch(d: int, batch: Integer | None, scaling: Scaling) -> int:
-    """The batch at dimension d of a scaling of it, beside which none may be fixed."""
-    if batch is not None:
-        raise ArgumentError("batch", "not be given beside b0 or mu", batch, "Keep either batch, or b0 and mu.")
-    realised = round(scaling.b0 * float(d) ** scaling.mu)
-    if realised < 1:
-        raise ArgumentError("b0", "give a batch of at least one sample, batch = round(b0 d^mu) >= 1", scaling.b0)
-    return realised

@@ -10,7 +10,8 @@ from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.hermite_units import DEGREE, Hermite
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.problem import MAX_BATCH, MAX_WIDTH, STEPS_PER_TIME, Committee
+from sgdsim.committee.problem import MAX_WIDTH, Committee
+from sgdsim.committee.realised import STEPS_PER_TIME
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.spectrum import PowerSpectrum
@@ -22,6 +23,7 @@ from sgdsim.contracts import Start, Theory
 from sgdsim.ensemble.section import PartSection, section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, declared
+from sgdsim.rules.problem import MAX_BATCH
 
 PLAIN = ("p", "gamma")
 SCALING = ("p0", "gamma0", "kappa", "delta", "b0", "mu", "rho")

@@ -1,0 +1,40 @@
+"""What should be known of a committee's step size before it is simulated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sgdsim.committee.scaling import Region
+from sgdsim.committee.stability import LARGE, LARGEST_STEP
+
+if TYPE_CHECKING:
+    from sgdsim.committee.problem import Committee
+
+
+def cautions(problem: Committee) -> list[str]:
+    """A line where gamma is above the stable rule although the region learns, and one where steps are large.
+
+    A third tells where the samples of a batch do more together than the exact ODE knows of.
+    """
+    found, gamma = [], problem.effective_gamma
+    rate = gamma / problem.p * problem.mean_square
+    with_momentum = "" if gamma == problem.gamma else "/(1 - mu)"
+    where = f"d = {problem.d}, p = {problem.p}, batch = {problem.batch}, {problem.activation.name}"
+    free = problem.update is None or not problem.update.spherical
+    if free and problem.region in (Region.GREEN, Region.BLUE) and gamma > problem.stable_gamma:
+        found.append(
+            f"gamma{with_momentum} = {gamma:g} is above the stable rule, {problem.stable_gamma:.3g} at {where}: "
+            "SGD may not learn, or its weights grow without bound."
+        )
+    drift, noise = rate / problem.d, rate**2 / (problem.batch * problem.d)
+    if problem.region is not Region.RED and max(drift, noise) > LARGE:
+        found.append(
+            f"Steps are large at gamma{with_momentum} = {gamma:g}, {where}: A dt = {drift:.2g} (drift), "
+            f"B dt = {noise:.2g} (noise), and above {LARGE:g} SGD visibly leaves the ODE. Lower gamma or raise d."
+        )
+    if problem.region is not Region.RED and problem.plain and problem.batch > 1 and not problem.has_small_steps:
+        found.append(
+            f"A dt = {problem.step_size:.3g} is above {LARGEST_STEP:g}, {where}: the theory `exact` leaves out "
+            "what the samples of a batch do together, which corrects it below."
+        )
+    return found

@@ -86,7 +86,7 @@ class Catalogue(Mapping[str, Thing], Generic[Thing]):
         return versions_behind(self.group, [name for name in names if name not in self.own])
 
     def __contains__(self, name: object) -> bool:
-        """Without importing it."""
+        """Whether there is one of this name; nothing is imported."""
         return name in self.own or name in plugins(self.group)
 
     def __iter__(self) -> Iterator[str]:

@@ -85,15 +85,15 @@ class Erf(Activation):
         return jnp.exp(-0.5 * field * field) * ((2.0 / jnp.pi) ** 0.5)
 
     def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
-        """See `Activation`."""
+        """E[sigma(l_1) sigma(l_2)], in closed form."""
         return integrals.I2(c12, c11, c22)
 
     def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
-        """See `Activation`."""
+        """E[sigma'(l_i) l_j sigma(l_a)], in closed form."""
         return integrals.I3(C, i)
 
     def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
-        """See `Activation`."""
+        """E[sigma'(l_i) sigma'(l_j)], in closed form."""
         return integrals.J2(C, i, j)
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
@@ -186,7 +186,7 @@ class Relu(Activation):
         return (field > 0).astype(field.dtype)
 
     def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
-        """See `Activation`."""
+        """E[sigma(l_1) sigma(l_2)], by arc-cosines."""
         return arc_cosine.I2(c12, c11, c22)
 
     def series(self, variance: Float[Array, "..."]) -> Float[Array, "... terms"]:
@@ -194,11 +194,11 @@ class Relu(Activation):
         return jnp.sqrt(variance)[..., None] * jnp.asarray(hermite.kinked(2)).reshape(*[1] * variance.ndim, -1)
 
     def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
-        """See `Activation`."""
+        """E[sigma'(l_i) l_j sigma(l_a)], by arc-cosines."""
         return arc_cosine.I3(C, i)
 
     def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
-        """See `Activation`."""
+        """E[sigma'(l_i) sigma'(l_j)], by arc-cosines."""
         return arc_cosine.steps(C[i, j], C[i, i], C[j, j])
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:
@@ -263,15 +263,15 @@ class Custom(Activation):
         return jax.jvp(self.function, (field,), (jnp.ones_like(field),))[1]
 
     def I2(self, c12: Float[Array, "..."], c11: Float[Array, "..."], c22: Float[Array, "..."]) -> Float[Array, "..."]:
-        """See `Activation`."""
+        """E[sigma(l_1) sigma(l_2)], from the Hermite series of sigma."""
         return hermite.I2(self.value, c12, c11, c22)
 
     def I3(self, C: Float[Array, "n n"], i: Index) -> Float[Array, "n n"]:
-        """See `Activation`."""
+        """E[sigma'(l_i) l_j sigma(l_a)], from the Hermite series of sigma."""
         return hermite.I3(self.value, self.derivative, C, i)
 
     def J2(self, C: Float[Array, "n n"], i: Index, j: Index) -> Float[Array, ""]:
-        """See `Activation`."""
+        """E[sigma'(l_i) sigma'(l_j)], from the Hermite series of sigma."""
         return hermite.I2(self.derivative, C[i, j], C[i, i], C[j, j])
 
     def I4_sums(self, C: Float[Array, "n n"], s: Float[Array, " n"], first: int) -> Float[Array, "p p"]:

@@ -212,7 +212,7 @@ class StartSection(RootModel[AnyStart]):
     """[start]: one of the kinds above."""
 
     def build(self) -> Start:
-        """The start."""
+        """The start of that kind, with the values of its keys."""
         return self.root.build()
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -22,13 +22,27 @@ COLUMNS = {"samples_to_level": "samples", "steps_to_level": "step", RELAXATION: 
 times those of a step; the steps nu; or the time t = nu dt."""
 
 ESCAPE, ESCAPED, RECOVERED = "escape_time", "escaped", "recovered"
+
+
+class Median(NamedTuple):
+    """When half of the replicas have done something: a median, of which those that never do are part.
+
+    - `column`: what is read off then.
+    - `share`: the observable that is the share of the replicas that have.
+    - `words`: on an axis.
+    """
+
+    column: str
+    share: str
+    words: str
+
+
 MEDIANS = {
-    ESCAPE: ("t", ESCAPED),
-    "steps_to_overlap": ("step", RECOVERED),
-    "samples_to_overlap": ("samples", RECOVERED),
+    ESCAPE: Median("t", ESCAPED, "median time of escape"),
+    "steps_to_overlap": Median("step", RECOVERED, r"steps $\nu$ to overlap 1/2, median"),
+    "samples_to_overlap": Median("samples", RECOVERED, "samples to overlap 1/2, median"),
 }
-"""When half of the replicas have escaped, or have an overlap of 1/2 or more with a teacher: what is read off there, and
-the observable that is the share of these replicas. A median, of which those that never do are part."""
+"""Of escape from a plateau, and of an overlap of 1/2 or more with a teacher."""
 
 Point = tuple[float, float, float]
 """A quantity of a cell: its mean, the standard error, and what theory says; NaN where there is none."""
@@ -86,7 +100,7 @@ def _median(data: xr.Dataset, quantity: str) -> Point:
 
     **Raises:** ArgumentError where half of the replicas, or theory alone, do not arrive by the last save time.
     """
-    column, share = MEDIANS[quantity]
+    column, share, _ = MEDIANS[quantity]
     x, own = data[column].values, f"{share}_theory"
     if share not in data and own not in data:
         raise ArgumentError(quantity, f"be of a run that observes `{share}`", None)
@@ -101,7 +115,7 @@ def _median(data: xr.Dataset, quantity: str) -> Point:
 
 def medians(names: Sequence[str]) -> tuple[str, ...]:
     """Those of a system with these scalars."""
-    return tuple(quantity for quantity, (_, share) in MEDIANS.items() if share in names)
+    return tuple(quantity for quantity, median in MEDIANS.items() if median.share in names)
 
 
 def final(data: xr.Dataset, name: str) -> Point:

@@ -221,7 +221,7 @@ class DescentKernel(Kernel):
         return self._numbers(index) < self.data
 
     def _numbers(self, index: Int[Array, ""]) -> Int[Array, "rows lanes"]:
-        """mu."""
+        """The number mu of every datum in a block."""
         rows = jax.lax.broadcasted_iota(jnp.int32, (self.rows, self.lanes), 0)
         return rows + (index * self.rows).astype(jnp.int32)
 

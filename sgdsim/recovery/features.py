@@ -71,14 +71,14 @@ class Features(eqx.Module):
         return self.N // 2
 
     def _grid(self) -> tuple[Int[Array, "turns N"], Int[Array, "turns N"]]:
-        """s and i."""
+        """The shift s = 1 ... N/2 and the place i of every pair of entries."""
         shift = jnp.arange(1, self._turns + 1, dtype=jnp.int32)
         place = jnp.arange(self.N, dtype=jnp.int32)
         shape = (self._turns, self.N)
         return jnp.broadcast_to(shift[:, None], shape), jnp.broadcast_to(place[None, :], shape)
 
     def _others(self, x: Float[Array, "N lanes"]) -> Float[Array, "turns N lanes"]:
-        """x_{i+s}."""
+        """x_{i+s}, the other entry of every pair."""
         shift, place = self._grid()
         return x.at[(place + shift) % self.N].get(mode="promise_in_bounds")
 

@@ -28,7 +28,7 @@ class Average(Followed):
 
     @property
     def sizes(self) -> Sizes:
-        """With the averages."""
+        """The sizes of the inner rule, with an average beside every averaged vector and number."""
         inner = self.inner.sizes
         return inner._replace(moving=inner.moving + self.vectors, numbers=inner.numbers + self.theta)
 
@@ -43,7 +43,7 @@ class Average(Followed):
         return overlaps.with_copies(self.vectors), jnp.concatenate([numbers, numbers[..., : self.theta]], axis=-1)
 
     def _share(self, time: Any) -> Any:
-        """1/(nu + 1)."""
+        """The share 1/(nu + 1) of the newest iterate in the average of all."""
         return self.dt / (time + self.dt)
 
     def step(self, at: Sample) -> Move:

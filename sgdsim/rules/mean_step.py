@@ -226,7 +226,7 @@ class MeanStep(Curve):
         return total, gained
 
     def drift(self, point: Point) -> Float[Array, "n n"]:
-        """D."""
+        """The matrix D of w <- w + D w, which a step does before its kicks."""
         one = jnp.eye(self.rule.sizes.moving)
         if not self.rule.drifts:
             return jnp.zeros_like(one)

@@ -34,12 +34,12 @@ class Momentum(Followed):
         return max(float(self.gap), self.inner.relaxation)
 
     def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
-        """Velocities zero."""
+        """The start of the inner rule, with velocities 0 beside its vectors and numbers."""
         overlaps, numbers = self.inner.begin(initial)
         return overlaps.with_zeros(), jnp.concatenate([jnp.asarray(numbers), jnp.zeros(numbers.shape)], axis=-1)
 
     def step(self, at: Sample) -> Move:
-        """Both are kicked."""
+        """The kick of the inner rule, given to the vectors and to their velocities."""
         theta, move = self.inner.sizes.numbers, self.inner.step(self.seen_inside(at))
         numbers = None if move.numbers is None else self._moved(at.numbers[theta:], move.numbers)
         return move._replace(slopes=move.slopes.join(move.slopes), numbers=numbers)

@@ -67,11 +67,11 @@ class RuleODE(Theory):
         return predict_spread(self.bind(problem), problem.order_parameters, initial, times)
 
     def cost(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> float:
-        """See `rule_seconds`."""
+        """Seconds of one core for a start, by the stages of the solver; see `rule_seconds`."""
         return rule_seconds(problem.rule, float(times[-1]), self.fluctuations)
 
     def once(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
-        """See `rule_once`."""
+        """What is compiled once for all cells of equal shape; see `rule_once`."""
         return rule_once(problem.rule, self.fluctuations)
 
 

@@ -54,7 +54,7 @@ class RuleProblem(Problem):
 
     @property
     def k(self) -> int:
-        """Vectors that stay."""
+        """Vectors that stay, as a teacher's do."""
         return self.rule.sizes.fixed
 
     @property
@@ -64,7 +64,7 @@ class RuleProblem(Problem):
 
     @property
     def dt(self) -> float:
-        """1/d."""
+        """The time 1/d of one step."""
         return 1 / self.d
 
     @property

@@ -35,19 +35,19 @@ class Schedule(eqx.Module):
 
     @abc.abstractmethod
     def value(self, time: Any) -> Any:
-        """s(t)."""
+        """The factor s(t) at an array of times, in their shape and precision."""
 
 
 class Constant(Schedule):
-    """s(t) = 1."""
+    """The schedule s(t) = 1, which leaves a rate as it is."""
 
     @property
     def plain(self) -> bool:
-        """It is."""
+        """A constant is the schedule that changes nothing."""
         return True
 
     def value(self, time: Any) -> Any:
-        """1."""
+        """s(t) = 1 at every time."""
         return jnp.ones_like(time)
 
 
@@ -62,11 +62,11 @@ class PowerSchedule(Schedule):
 
     @property
     def plain(self) -> bool:
-        """At exponent 0."""
+        """Whether the exponent is 0, so that nothing decays."""
         return isinstance(self.exponent, float) and self.exponent == 0
 
     def value(self, time: Any) -> Any:
-        """(1 + t/t0)^-exponent."""
+        """s(t) = (1 + t/t0)^-exponent at an array of times."""
         return jnp.exp(-self.exponent * jnp.log1p(time / self.t0))
 
 
@@ -124,7 +124,7 @@ class WarmUp(Schedule):
         return self.then.name
 
     def value(self, time: Any) -> Any:
-        """min(t/warm_up, 1) s(t)."""
+        """min(t/warm_up, 1) s(t) at an array of times."""
         return jnp.minimum(time / self.warm_up, 1) * self.then.value(time)
 
 
@@ -153,7 +153,7 @@ class FunctionSchedule(Schedule):
         return getattr(self.function, "__name__", "function")
 
     def value(self, time: Any) -> Any:
-        """function(t)."""
+        """function(t) at an array of times, in their shape and precision."""
         return jnp.broadcast_to(jnp.asarray(self.function(time), jnp.result_type(time)), jnp.shape(time))
 
 
@@ -177,7 +177,7 @@ class Timed(Wrapped):
 
     @property
     def timed(self) -> bool:
-        """It is."""
+        """A rule with a schedule looks at the time."""
         return True
 
     def step(self, at: Sample) -> Move:

@@ -83,20 +83,20 @@ class UnitList(Units):
         return UnitList(self.values[which]) if isinstance(which, slice) else self.values[which]
 
     def combined(self, function: Callable[..., Any], *others: Operand) -> "UnitList":
-        """See `Units`."""
+        """function(own, *others) of every unit, one lane at a time."""
         columns = [other.values if isinstance(other, UnitList) else [other] * len(self) for other in others]
         return UnitList([function(*row) for row in zip(self.values, *columns, strict=True)])
 
     def join(self, more: Units) -> "UnitList":
-        """See `Units`."""
+        """These units, and then those, in one list."""
         return UnitList([*self.values, *(more[i] for i in range(len(more)))])
 
     def sum(self) -> Any:
-        """See `Units`."""
+        """The sum over units, from the first on."""
         return sum(self.values)
 
     def mean(self) -> Any:
-        """See `Units`."""
+        """The mean over units: their sum times 1/n."""
         return sum(self.values) * (1 / len(self))
 
 
@@ -113,22 +113,22 @@ class UnitArray(Units):
         return UnitArray(self.values[..., which]) if isinstance(which, slice) else self.values[..., which]
 
     def combined(self, function: Callable[..., Any], *others: Operand) -> "UnitArray":
-        """See `Units`."""
+        """function(own, *others) of the whole array, the units on its last axis."""
         return UnitArray(function(self.values, *(self._beside(other) for other in others)))
 
     def join(self, more: Units) -> "UnitArray":
-        """See `Units`."""
+        """These units, and then those, on the last axis."""
         assert isinstance(more, UnitArray)
         shape = jnp.broadcast_shapes(self.values.shape[:-1], more.values.shape[:-1])
         wide = [jnp.broadcast_to(part, (*shape, part.shape[-1])) for part in (self.values, more.values)]
         return UnitArray(jnp.concatenate(wide, axis=-1))
 
     def sum(self) -> Any:
-        """See `Units`."""
+        """The sum over the last axis."""
         return jnp.sum(self.values, axis=-1)
 
     def mean(self) -> Any:
-        """See `Units`."""
+        """The mean over the last axis."""
         return jnp.mean(self.values, axis=-1)
 
     def _beside(self, other: Operand) -> Any:

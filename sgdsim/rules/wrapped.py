@@ -182,7 +182,7 @@ class Decay(Wrapped):
 
     @property
     def drifts(self) -> bool:
-        """It does."""
+        """Weight decay multiplies the vectors by a number near 1 at every step."""
         return True
 
     def drift(self, vectors: Units, time: Any) -> Units:
@@ -195,13 +195,13 @@ class Spherical(Wrapped):
     """w <- w/|w| sqrt(d) at t = 0 and after every step, for every moving vector of the inner rule, all weights."""
 
     def begin(self, initial: Overlaps) -> tuple[Overlaps, Float[Array | np.ndarray, "*replicas q"]]:
-        """On the sphere."""
+        """The start of the inner rule, with every moving vector brought to the sphere."""
         overlaps, numbers = self.inner.begin(initial)
         return overlaps.normalised(), numbers
 
     @property
     def rescales(self) -> bool:
-        """It does."""
+        """Every moving vector is divided by its length after a step."""
         return True
 
     def rescale(self, squares: Units) -> Units:
@@ -219,7 +219,7 @@ class Limited(Wrapped):
 
     @property
     def limits(self) -> bool:
-        """It does."""
+        """The length of a kick is known before it is made, and limited."""
         return True
 
     def factor(self, ratio: Any) -> Any:
@@ -227,7 +227,7 @@ class Limited(Wrapped):
         raise NotImplementedError
 
     def limit(self, squares: Units, time: Any) -> Units:
-        """One factor for all."""
+        """One factor for all kicks of the step."""
         total = squares.sum()
         factor = self.factor(self.bound / jnp.sqrt(jnp.maximum(total, jnp.finfo(total.dtype).tiny)))
         return squares.combined(lambda own, one: jnp.broadcast_to(one, own.shape), factor)
@@ -237,7 +237,7 @@ class Clipped(Limited):
     """Clipped gradients: g_a <- g_a min(1, sqrt(d) bound/|g|)."""
 
     def factor(self, ratio: Any) -> Any:
-        """min(1, ratio)."""
+        """min(1, ratio): a kick that is short enough stays as it is."""
         return jnp.minimum(ratio, 1)
 
 
@@ -245,7 +245,7 @@ class Normalised(Limited):
     """Normalised gradients: g_a <- g_a sqrt(d) bound/|g|."""
 
     def factor(self, ratio: Any) -> Any:
-        """The ratio."""
+        """The ratio itself: every kick gets the same length."""
         return ratio
 
 
@@ -256,5 +256,5 @@ class Reused(Wrapped):
 
     @property
     def visits(self) -> int:
-        """So often."""
+        """Visits of one sample: those of this rule times those of the inner one."""
         return self.times * self.inner.visits

@@ -127,12 +127,12 @@ class Bar(_Judge):
         self._progress.update(self._task, description=label)
 
     def advance(self, steps: int) -> None:
-        """Moves the bar."""
+        """Counts work that was done, and moves the bar."""
         super().advance(steps)
         self._move()
 
     def skip(self, steps: int) -> None:
-        """Moves the bar."""
+        """Counts work that need not be done, and moves the bar."""
         super().skip(steps)
         self._move()
 

@@ -14,6 +14,7 @@ from sgdsim.errors import ExperimentError
 from sgdsim.laws.catalogue import was_made
 from sgdsim.laws.law import Found
 from sgdsim.laws.power import FittedPower
+from sgdsim.laws.quantities import MEDIANS
 from sgdsim.laws.text import called
 from sgdsim.store.curves import DEVIATIONS, Curves
 from sgdsim.store.summary import Points, Summary
@@ -24,10 +25,6 @@ REACHED = {
     "relaxation_time": r"relaxation time $\tau$",
 }
 """What is counted until the risk has fallen to a level."""
-ESCAPE = "escape_time", "median time of escape"
-"""Of a quantity that is no observable either, and has no level: its name, and what it is called on an axis."""
-MEDIANS = {"samples_to_overlap": "samples", "steps_to_overlap": r"steps $\nu$"}
-"""What is counted until half of the replicas have recovered a teacher."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +123,8 @@ class Stored(Curves):
         """A quantity of the cells on an axis of a figure."""
         if quantity in DEVIATIONS:
             return DEVIATIONS[quantity][1]
-        if quantity == ESCAPE[0]:
-            return ESCAPE[1]
         if quantity in MEDIANS:
-            return f"{MEDIANS[quantity]} to overlap 1/2, median"
+            return MEDIANS[quantity].words
         if quantity in REACHED and level is not None:
             return f"{REACHED[quantity]} to ${self.symbol(self.risk)} = {plain(level)}$"
         return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"

@@ -47,7 +47,7 @@ class EscapeFigure(FigureKind):
         return "" if _laws(run) and ESCAPED in run.observables else LACKS
 
     def caption(self, run: Stored) -> str:
-        """Shares, medians, laws."""
+        """What the two panels show, and theory where it is known."""
         law = next(iter(_laws(run).values()))
         dashed = " Dashed: theory from the same starts." if run.knows(ESCAPED) else ""
         crosses = " Crosses: theory from the same starts." if any(_known(law.theory_points)) else ""

@@ -37,7 +37,7 @@ class SecondLayerFigure(FigureKind):
         return "" if _named(run) else LACKS
 
     def caption(self, run: Stored) -> str:
-        """Points, lines, limits."""
+        """What points and lines are, and theory and limits where they are known."""
         laws = [law for groups in _named(run).values() for law in groups.values()]
         known = any(law.first_expected is not None for law in laws)
         theory = " Dashed: theory at the same points." if any(law.theory_points for law in laws) else ""

@@ -23,7 +23,7 @@ class Chain(AnyChain):
     """
 
     takes: ClassVar[type[Problem]] = Committee
-    emitted: ClassVar[str] = "activation"
+    emitted: ClassVar[str] = "network"
 
     def rule(self, problem: Committee) -> Rule:
         """That of the problem."""

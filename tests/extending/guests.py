@@ -1,9 +1,17 @@
 """Packages as pip installs them, made in a folder of a test."""
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def example(monkeypatch, name: str) -> ModuleType:
+    """A module of docs/examples, without a package around it."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module(name)
 
 
 def install(monkeypatch, folder: Path, groups: Mapping[str, Mapping[str, str]], package: str = "guest") -> None:

@@ -1,6 +1,5 @@
 """The law of docs/extending.md: its numbers, its way through run, summary, line, page and figure, and its mistakes."""
 
-import importlib
 import re
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ from sgdsim.run.provenance import begin_session
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.summary import Summary, schema
 from sgdsim.systems import load_system
-from tests.extending.guests import EXAMPLES, install
+from tests.extending.guests import example, install
 from tests.helpers import finish
 from tests.toy import SYSTEM, Walk
 
@@ -71,9 +70,7 @@ def file(tmp_path, monkeypatch):
 
 @pytest.fixture
 def guest(monkeypatch):
-    """The example as a module."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    return importlib.import_module("factor")
+    return example(monkeypatch, "factor")
 
 
 def members(factor, errors=(0.1, 0.2, 0.05)):

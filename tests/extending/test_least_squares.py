@@ -1,6 +1,5 @@
 """The example of docs/extending.md: its theory against quadrature and simulation, and its way through all commands."""
 
-import importlib
 import itertools
 import re
 from pathlib import Path
@@ -14,7 +13,7 @@ import sgdsim
 from sgdsim import cli
 from sgdsim.errors import ArgumentError
 from sgdsim.testing import check_system
-from tests.extending.guests import EXAMPLES, install
+from tests.extending.guests import EXAMPLES, example, install
 
 ENTRIES = {
     "sgdsim.systems": {"least_squares": "least_squares:SYSTEM"},
@@ -53,9 +52,7 @@ figures = ["scaling", "settled_risk"]
 
 @pytest.fixture
 def guest(monkeypatch):
-    """The example as a module."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    return importlib.import_module("least_squares")
+    return example(monkeypatch, "least_squares")
 
 
 def test_the_laws_of_the_contract(guest):

@@ -1,7 +1,5 @@
 """The rule of docs/extending.md: its laws, known asymptotics, fluctuations, and its way through all commands."""
 
-import importlib
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,7 +8,7 @@ import sgdsim
 from sgdsim.errors import ArgumentError
 from sgdsim.rules import ExplicitRuleStart, Rule, RuleChain, RuleFullWeights, RuleODE
 from sgdsim.testing import BrokenContractError, check_system
-from tests.extending.guests import EXAMPLES, install
+from tests.extending.guests import EXAMPLES, example, install
 from tests.extending.test_least_squares import run
 
 START = ExplicitRuleStart([[1.3]], [[0.2]], [[0.8]])
@@ -53,9 +51,7 @@ figures = ["scaling", "risk"]
 
 @pytest.fixture
 def guest(monkeypatch):
-    """The example as a module."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    return importlib.import_module("perceptron")
+    return example(monkeypatch, "perceptron")
 
 
 def test_the_laws_of_the_contract_and_of_the_rule(guest):

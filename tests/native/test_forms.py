@@ -13,6 +13,7 @@ from sgdsim.committee.activations import Custom, Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart, SphereStart
+from sgdsim.committee.target import FunctionTarget
 from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble.inputs import xla_inputs
 from sgdsim.ensemble.lane_loop import xla_form
@@ -231,9 +232,17 @@ def test_a_fused_chain_that_cannot_be_had_is_refused(simulator, changed, words):
 
 
 @needs_compiler
-def test_a_fused_chain_of_an_activation_without_a_form_is_refused():
-    problem = Committee(d=100, p=2, k=1, gamma=0.4, activation=Custom(lambda x: jax.lax.lgamma(1.5 + x * x), "odd"))
-    with pytest.raises(ArgumentError, match=r"for this activation.*The operation `lgamma` has no form in C"):
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"activation": Custom(lambda x: jax.lax.lgamma(1.5 + x * x), "odd")},
+        {"target": FunctionTarget(lambda fields: jax.lax.lgamma(1.5 + fields[0] ** 2), "odd")},
+    ],
+    ids=["activation", "target"],
+)
+def test_a_fused_chain_of_a_function_without_a_form_is_refused(part):
+    problem = Committee(d=100, p=2, k=1, gamma=0.4, **part)
+    with pytest.raises(ArgumentError, match=r"for this network.*The operation `lgamma` has no form in C"):
         Chain(kernel="fused").check(problem)
 
 

@@ -129,32 +129,47 @@ class WarmUp(Schedule):
 
 
 class FunctionSchedule(Schedule):
-    """Any function of t by operations of JAX, elementwise: a schedule of optax, whose count is t here.
+    """Any function of t by operations of JAX, elementwise or of one number: a schedule of optax, whose count is t here.
+
+    - `label`: its name in results; by default the function's own.
 
     **Raises:** ArgumentError where it is no such function.
     """
 
     function: Callable[[Any], Any] = eqx.field(static=True)
+    label: str = eqx.field(static=True)
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        given = jax.ShapeDtypeStruct((3, 2), np.float32)
-        try:
-            made = jax.eval_shape(function, given)
-        except (TypeError, ValueError) as error:
-            remedy = "Write it with jax.numpy, e.g. lambda t: jnp.exp(-t), and jnp.where for `if`."
-            raise ArgumentError("schedule", "be made of JAX operations, elementwise", function, remedy) from error
-        if getattr(made, "shape", ()) not in ((3, 2), ()):
-            raise ArgumentError("schedule", "map times (3, 2) to factors (3, 2), elementwise", made)
-        self.function = function
+    def __init__(self, function: Callable[[Any], Any], label: str | None = None) -> None:
+        self.label = getattr(function, "__name__", "function") if label is None else label
+        # Some are made for one number: of an array they would make something else, with luck an error.
+        with jax.numpy_rank_promotion("raise"):
+            if _shape_of(function, (3, 2)) == (3, 2):
+                self.function = function
+            elif _shape_of(function, ()) == ():
+                self.function = jnp.vectorize(function)
+            else:
+                remedy = "Write it with jax.numpy, e.g. lambda t: jnp.exp(-t), and jnp.where for `if`."
+                raise ArgumentError(
+                    "schedule", "be made of JAX operations, and give a number for a time", function, remedy
+                )
 
     @property
     def name(self) -> str:
-        """The function's own name."""
-        return getattr(self.function, "__name__", "function")
+        """The label."""
+        return self.label
 
     def value(self, time: Any) -> Any:
         """function(t) at an array of times, in their shape and precision."""
         return jnp.broadcast_to(jnp.asarray(self.function(time), jnp.result_type(time)), jnp.shape(time))
+
+
+def _shape_of(function: Callable[[Any], Any], times: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Of what a function gives for times of a shape; None where that is no array, or an error."""
+    try:
+        made = jax.eval_shape(function, jax.ShapeDtypeStruct(times, np.float32))
+    except (TypeError, ValueError):
+        return None
+    return getattr(made, "shape", None)
 
 
 def as_schedule(given: Any) -> Schedule:

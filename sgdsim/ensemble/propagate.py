@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, UInt32
 
 from sgdsim.contracts import Initial, Kernel, Observables
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.spread import on_every_tile
 from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.vectors import compiler_options
@@ -66,8 +67,7 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         kernels, increments, first, stop, extra = common
         kernel: Kernel = kernels.at(cell)
         own = increments[cell]
-        # Used twice and traced once: to trace the steps takes as long as to compile them anew from the cache's file.
-        advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
+        advance = _traced_once if on_cpu() else _advance
 
         def to_save_time(i: Array, carry: tuple[Any, Observables]) -> tuple[Any, Observables]:
             state, saved = carry
@@ -79,6 +79,15 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         return advance(kernel, state, extra[cell]), saved
 
     return jax.jit(on_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=compiler_options())
+
+
+def _advance(kernel: Kernel, state: Any, steps: Int[Array, ""]) -> Any:
+    return kernel.advance(state, steps)
+
+
+_traced_once = jax.jit(_advance)
+"""For a propagator, which makes steps at two places. On CPUs alone: it may hand over arrays of no number, which is to
+be avoided on a GPU, see `on_every_tile`."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -73,8 +72,8 @@ def mode_law(
     if not np.isfinite(shift).all():
         raise ArgumentError("times", "end where the ODE still has a solution", float(times[-1]))
     nodes, states = path(lambda probes: states_of(flow, units, probes), float(times[-1]))
-    noise, P = EqualStep.of(problem), jnp.asarray(units.P)
-    rates = [_rates(flow, noise, P, jnp.asarray(state)) for state in states]
+    noise, P = EqualStep.of(problem), jax.device_put(units.P)
+    rates = [_rates(flow, noise, P, jax.device_put(state)) for state in states]
     jacobians, noises = (np.stack(rate) for rate in zip(*rates, strict=True))
     return ModeLaw(law(times, nodes, jacobians, noises), shift, problem.p)
 
@@ -91,7 +90,7 @@ def risk_gradients(
     flow: EqualCurve, units: EqualUnits, times: Float[np.ndarray, " times"]
 ) -> Float[np.ndarray, "times modes"]:
     """The derivative of the excess risk in (m, q, c) along the path."""
-    return np.asarray(_gradients(flow, jnp.asarray(units.P), jnp.asarray(states_of(flow, units, times)[0])))
+    return np.asarray(_gradients(flow, *jax.device_put((units.P, states_of(flow, units, times)[0]))))
 
 
 @eqx.filter_jit

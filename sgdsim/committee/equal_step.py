@@ -67,8 +67,8 @@ class EqualStep(eqx.Module):
         """The covariance of a problem, by 2^points_log2 points of a scrambled Sobol sequence."""
         constants = (problem.p, problem.d, problem.step_size, problem.noise, problem.dt, problem.batch)
         return cls(
-            jnp.asarray(sobol_normals(problem.k + 4, points_log2)),
-            *(jnp.asarray(constant, jnp.float64) for constant in constants),
+            jax.device_put(sobol_normals(problem.k + 4, points_log2)),
+            *(jax.device_put(np.float64(constant)) for constant in constants),
             activation=problem.activation,
         )
 

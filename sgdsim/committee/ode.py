@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeGuard
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -199,7 +198,7 @@ class OverlapODE(Theory):
         A, B = self.coefficients(problem)
         least = OWN_SHARE * problem.activation.accuracy
         return OverlapCurve(
-            *(jnp.asarray(constant, jnp.float64) for constant in (A, B, problem.noise)),
+            *(jax.device_put(np.float64(constant)) for constant in (A, B, problem.noise)),
             activation=problem.activation,
             p=problem.p,
             k=problem.k,

@@ -112,7 +112,7 @@ class OverlapCurve(Curve):
 
     def of_equal_units(self) -> EqualCurve:
         """The ODE of this problem for units that are all alike: three numbers instead of two matrices."""
-        p = jnp.asarray(self.p, jnp.float64)
+        p = jax.device_put(np.float64(self.p))
         return EqualCurve(
             self.A, self.B, self.noise, p, self.activation, rtol=self.rtol, atol=self.atol, pulls=self.pulls
         )

@@ -1,6 +1,7 @@
 """The noise of SGD: covariance of what one step adds to the order parameters, for any activation."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -43,9 +44,9 @@ class StepCovariance(eqx.Module):
         normals = sobol_normals(fields + 1, points_log2)
         constants = (problem.step_size, problem.d - fields, problem.noise, problem.dt)
         return cls(
-            jnp.asarray(normals[:, :fields]),
-            jnp.asarray(normals[:, fields]),
-            *(jnp.asarray(constant, jnp.float64) for constant in constants),
+            jax.device_put(normals[:, :fields]),
+            jax.device_put(normals[:, fields]),
+            *(jax.device_put(np.float64(constant)) for constant in constants),
             batch=problem.batch,
             activation=problem.activation,
         )

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -51,7 +50,8 @@ class Curve(eqx.Module):
         """
         room = max(self.least_times, 1 << (len(times) - 1).bit_length())
         padded = np.pad(np.asarray(times, np.float64), (0, room - len(times)), mode="edge")
-        solved = _compiled(self, initial, jnp.asarray(padded))
+        # As NumPy has them: `jnp.asarray` would compile a program of its own for every shape.
+        solved = _compiled(self, initial, padded)
         for name, value in solved.items():
             if value.shape[:1] != (room,):  # the times that are cut off below would be something else
                 must = f"give {name!r} with the times, {room}, as the first axis"
@@ -60,7 +60,7 @@ class Curve(eqx.Module):
 
 
 @jax.jit
-def _compiled(curve: Any, initial: Initial, times: Float[Array, " times"]) -> Observables:
+def _compiled(curve: Any, initial: Initial, times: Float[Array | np.ndarray, " times"]) -> Observables:
     return curve(initial, times)
 
 

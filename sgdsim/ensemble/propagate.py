@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, UInt32
 
 from sgdsim.contracts import Initial, Kernel, Observables
+from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.spread import on_every_tile
 from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.vectors import compiler_options
@@ -66,17 +67,27 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         kernels, increments, first, stop, extra = common
         kernel: Kernel = kernels.at(cell)
         own = increments[cell]
+        advance = _traced_once if on_cpu() else _advance
 
         def to_save_time(i: Array, carry: tuple[Any, Observables]) -> tuple[Any, Observables]:
             state, saved = carry
-            state = kernel.advance(state, own[i])
+            state = advance(kernel, state, own[i])
             seen = kernel.observe(state)
             return state, {name: saved[name].at[i].set(seen[name]) for name in saved}
 
         state, saved = jax.lax.fori_loop(first, stop, to_save_time, (state, saved))
-        return kernel.advance(state, extra[cell]), saved
+        return advance(kernel, state, extra[cell]), saved
 
     return jax.jit(on_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=compiler_options())
+
+
+def _advance(kernel: Kernel, state: Any, steps: Int[Array, ""]) -> Any:
+    return kernel.advance(state, steps)
+
+
+_traced_once = jax.jit(_advance)
+"""For a propagator, which makes steps at two places. On CPUs alone: it may hand over arrays of no number, which is to
+be avoided on a GPU, see `on_every_tile`."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +104,14 @@ class Call:
         """Steps that a replica of each cell makes."""
         return self.increments[:, self.first : self.stop].sum(axis=1) + self.extra
 
-    def arguments(self, rows: int) -> tuple[Array, Array, Array, Array]:
-        """What the propagator takes, for stacks of so many rows."""
-        first, stop = (jnp.asarray(number, jnp.int64) for number in (self.first, self.stop))
+    def arguments(self, rows: int) -> tuple[np.ndarray, np.int64, np.int64, np.ndarray]:
+        """What the propagator takes, for stacks of so many rows.
+
+        As NumPy has them: `jnp.asarray` would compile a program of its own for every shape.
+        """
         room = rows - len(self.extra)
         increments = np.pad(self.increments, ((0, room), (0, 0)))
-        return jnp.asarray(increments), first, stop, jnp.asarray(np.pad(self.extra, (0, room)))
+        return increments, np.int64(self.first), np.int64(self.stop), np.pad(self.extra, (0, room))
 
 
 class Pace:

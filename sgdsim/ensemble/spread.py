@@ -64,17 +64,21 @@ def over_tiles(function: Callable[..., Any], count: Int[Array, ""], *arguments: 
     if not on_cpu():
         return jax.vmap(function)(*arguments)
 
-    def tile(index: Array) -> Any:
+    # Traced once, for the shapes of its results and for the loop.
+    @jax.jit
+    def tile(index: Array, arguments: Any) -> Any:
         return function(
             *jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), arguments)
         )
 
     def one(index: Array, results: Any) -> Any:
         return jax.tree.map(
-            lambda all_tiles, here: jax.lax.dynamic_update_index_in_dim(all_tiles, here, index, 0), results, tile(index)
+            lambda all_tiles, here: jax.lax.dynamic_update_index_in_dim(all_tiles, here, index, 0),
+            results,
+            tile(index, arguments),
         )
 
-    shapes = jax.eval_shape(tile, jax.ShapeDtypeStruct((), jnp.int64))
+    shapes = jax.eval_shape(tile, count, arguments)
     tiles = jax.tree.leaves(arguments)[0].shape[0]
     empty = jax.tree.map(lambda shape: jnp.zeros((tiles, *shape.shape), shape.dtype), shapes)
-    return jax.lax.fori_loop(0, count, one, empty)
+    return jax.lax.fori_loop(jnp.zeros_like(count), count, one, empty)

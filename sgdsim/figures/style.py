@@ -24,6 +24,8 @@ CATEGORIES = ("#2f7fc1", "#e08a00", "#009e73", "#c45fa0", "#d1495b", "#7d7d86")
 ORDERED = LinearSegmentedColormap.from_list("ordered", ["#3b8ad9", "#8c6fd0", "#c9589c", "#e0663a", "#d79a00"])
 """For series along an axis; middle lightness throughout, so that every line stands out on white and on black."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
+DPI = 200
+"""Of a figure in pixels."""
 WIDTH = 6.9
 """Inches: the text width of a two-column page."""
 
@@ -37,6 +39,8 @@ _RC: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 8,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
@@ -84,19 +88,33 @@ def styled(draw: Callable[[], Figure]) -> Figure:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Writes `stem`.png (200 dpi) and `stem`.pdf, on white and without a time stamp: the same data, the same bytes.
+    """Writes `stem`.png and `stem`.pdf, on white and without a time stamp: the same data, the same bytes.
 
     The figure keeps the places that its axes have in the first, in all that is drawn of it later.
     """
+    _arrange(figure)
     written = []
     for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         path = stem.with_name(f"{stem.name}.{kind}")
         with atomic(path) as temporary, matplotlib.rc_context(_RC):
-            figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
-        # To arrange the axes takes a drawing of its own, as long as the other: once will do for all formats.
-        figure.set_layout_engine("none")
+            figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
         written.append(path)
     return written
+
+
+def _arrange(figure: Figure) -> None:
+    """Gives the axes their places, once for all formats.
+
+    A figure that is saved with a layout engine, even one that does nothing, is drawn twice: first to arrange it.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    with matplotlib.rc_context(_RC):
+        shown, figure.dpi = figure.dpi, DPI
+        engine.execute(figure)
+        figure.dpi = shown
+        figure.set_layout_engine(None)  # as `_RC` has it: no engine
 
 
 def inline_svg(figure: Figure, label: str) -> str:

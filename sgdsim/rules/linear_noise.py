@@ -10,9 +10,9 @@ moves, and interpolated; in between, the linear equation is solved by exponentia
 little changes cost nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +32,9 @@ NUMBERS, FEWEST = 2**19, 2**11
 AT_ONCE = 2**8
 """Paths that are followed together: their entries stay in the cache, and BLAS takes products so small (n < 32) on one
 thread. Threads that wait for one another in each of thousands of small products cost more time than they save."""
+
+KEPT = 2**27
+"""Bytes of normals at most that are kept for the next law: to draw them takes three times as long as all the rest."""
 
 RIDGE = 1e-10
 """Added to correlations of increments, which may be singular: beyond their rounding, below that of sampled paths."""
@@ -60,9 +63,8 @@ class Deviations:
 
         - `seen`: S; None for all entries.
         """
-        rng = np.random.default_rng(0)
-        paths = max(FEWEST, NUMBERS // self.kicks.shape[1])
-        chunks = [self._sizes(rng, shift, seen, min(AT_ONCE, paths - first)) for first in range(0, paths, AT_ONCE)]
+        times, entries = self.kicks.shape[:2]
+        chunks = [self._sizes(normals, shift, seen) for normals in _normals(times, entries)]
         sizes = np.concatenate(chunks, axis=1).astype(np.float64)
         return sizes.mean(axis=1), float(sizes.max(axis=0).mean())
 
@@ -84,19 +86,41 @@ class Deviations:
 
     def _sizes(
         self,
-        rng: np.random.Generator,
+        normals: Float[np.ndarray, "times n paths"],
         shift: Float[np.ndarray, "times seen"],
         seen: Float[np.ndarray, "times seen n"] | None,
-        paths: int,
     ) -> Float[np.ndarray, "times paths"]:
-        """|S delta + shift|_inf of that many paths. Float32: its rounding is 10^-4 of the error of the sample."""
-        delta = np.zeros((self.kicks.shape[1], paths), np.float32)
+        """|S delta + shift|_inf of the paths that these normals make.
+
+        Float32: its rounding is 10^-4 of the error of the sample.
+        """
+        delta = np.zeros(normals.shape[1:], np.float32)
         sizes = []
         for place, ((Phi, root), offset) in enumerate(zip(self._steps, shift.astype(np.float32), strict=True)):
-            delta = Phi @ delta + root @ rng.standard_normal(delta.shape, np.float32)
+            delta = Phi @ delta + root @ normals[place]
             shown = delta if seen is None else seen[place].astype(np.float32) @ delta
             sizes.append(np.abs(shown + offset[:, None]).max(axis=0))
         return np.stack(sizes)
+
+
+def _normals(times: int, entries: int) -> Iterator[Float[np.ndarray, "times entries paths"]]:
+    """What all sampled paths of a law are made of, AT_ONCE of them at one time: the same for every law of that size."""
+    paths = max(FEWEST, NUMBERS // entries)
+    if 4 * paths * times * entries <= KEPT:
+        return iter(_kept(times, entries, paths))
+    return _drawn(times, entries, paths)
+
+
+@lru_cache(maxsize=1)
+def _kept(times: int, entries: int, paths: int) -> list[Float[np.ndarray, "times entries paths"]]:
+    """Those of the cells of a grid, which differ in d, say, are drawn once."""
+    return list(_drawn(times, entries, paths))
+
+
+def _drawn(times: int, entries: int, paths: int) -> Iterator[Float[np.ndarray, "times entries paths"]]:
+    rng = np.random.default_rng(0)
+    for first in range(0, paths, AT_ONCE):
+        yield rng.standard_normal((times, entries, min(AT_ONCE, paths - first)), np.float32)
 
 
 def law(

@@ -41,8 +41,10 @@ def integrate(
     A `stiff` one, where something relaxes much faster than the rest moves, is solved by an implicit method of order 5.
     NaN from the first time that the solver did not reach. `rtol` and `atol` bound the error of a step in every entry.
     """
+    # The solver traces what it is given four times; of a compiled function it finds the first trace.
+    compiled = jax.jit(velocity)
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, state, args: velocity(state)),
+        diffrax.ODETerm(lambda t, state, args: compiled(state)),
         diffrax.Kvaerno5() if stiff else diffrax.Dopri8(),
         t0=0.0,
         t1=times[-1],

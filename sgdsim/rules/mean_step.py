@@ -78,6 +78,38 @@ class Normals(eqx.Module):
         return cls(jnp.asarray(normals[:, :fields]), jnp.asarray(normals[:, fields:]))
 
 
+class Samples(NamedTuple):
+    """Points in a frame of all vectors, whose rows are a root of their Gram matrix."""
+
+    z: Float[Array, "points fields"]
+    """The part in the vectors' span."""
+    own: Float[Array, "points r"]
+    scale: Float[Array, ""]
+    """Standard deviation of the rest."""
+
+    def length(self, d: Float[Array, ""]) -> Float[Array, " points"]:
+        """E|x|^2 given z."""
+        return jnp.sum(self.z**2, axis=1) + self.scale**2 * (d - self.z.shape[1])
+
+
+def samples_of(rule: Rule, normals: Normals, root: Float[Array, "fields fields"]) -> list[Samples]:
+    """Those of each cluster, one after the other; of inputs N(0, I) all in one."""
+    clusters = rule.clusters
+    if clusters is None:
+        return [Samples(normals.z, normals.own, jnp.ones(()))]
+    means = jnp.stack([jnp.asarray(mean) for mean in clusters.means], axis=1) @ root[: rule.sizes.fixed]
+    made = zip(means, jnp.asarray(clusters.roots), clusters.inside, strict=True)
+    return [Samples(mean + s * normals.z, normals.own.at[:, -1].set(drawn), s) for mean, s, drawn in made]
+
+
+def mixed(rule: Rule, parts: list[Any]) -> Any:
+    """The average over clusters of averages in each."""
+    if rule.clusters is None:
+        return parts[0]
+    weights = jnp.asarray(rule.clusters.weights)
+    return jax.tree.map(lambda *of: jnp.tensordot(weights, jnp.stack(of), 1), *parts)
+
+
 class MeanStep(Curve):
     """The ODE of one rule. All constants are traced: one compilation serves all problems of its form.
 
@@ -182,13 +214,15 @@ class MeanStep(Curve):
         return self._averaged(self.normals, P, point)
 
     def _averaged(self, normals: Normals, P: Float[Array, "k k"], point: Point) -> KickMoments:
-        k, count = len(P), len(normals.z)
         root = batched_root(covariance(P, point.M, point.Q)[None])[0]
-        fields = normals.z @ root.T
-        length = jnp.sum(normals.z**2, axis=1) + (self.d - normals.z.shape[1])
-        kicks, moves = self.kicks(normals, fields[:, :k], fields[:, k:], length, point)
+        return mixed(self.rule, [self._over(part, root, point) for part in samples_of(self.rule, normals, root)])
+
+    def _over(self, samples: "Samples", root: Float[Array, "fields fields"], point: Point) -> KickMoments:
+        z, k, count = samples.z, point.M.shape[1], len(samples.z)
+        fields, length = z @ root.T, samples.length(self.d)
+        kicks, moves = self.kicks(samples.own, fields[:, :k], fields[:, k:], length, point)
         alone = (kicks * length[:, None]).T @ kicks / (count * self.d)
-        mean = kicks.T @ normals.z / count
+        mean = kicks.T @ z / count
         return KickMoments(
             with_fixed=kicks.T @ fields[:, :k] / count,
             with_moving=kicks.T @ fields[:, k:] / count,
@@ -199,7 +233,7 @@ class MeanStep(Curve):
 
     def kicks(
         self,
-        normals: Normals,
+        own: Float[Array, "points r"],
         fixed: Float[Array, "points k"],
         moving: Float[Array, "points n"],
         length: Float[Array, " points"],
@@ -212,7 +246,7 @@ class MeanStep(Curve):
         for _ in range(rule.visits):
             numbers = (point.numbers[None] + gained)[None]
             time = jnp.reshape(point.time, (1, 1))
-            seen = [UnitArray(part[None]) for part in (fixed, moving, normals.own)]
+            seen = [UnitArray(part[None]) for part in (fixed, moving, own)]
             move = rule.step(Sample(seen[0], seen[1], seen[2], UnitArray(numbers), time))
             kicks = move.slopes * move.error
             if rule.limits:

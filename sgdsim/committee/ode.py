@@ -95,7 +95,7 @@ class OverlapODE(Theory):
             remedy = 'Take the theory "exact", which knows every rule.'
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)
         rule = rule_of(problem)
-        if problem.inputs is not None and (rule.limits or rule.visits > 1):
+        if problem.input_blocks is not None and (rule.limits or rule.visits > 1):
             remedy = "Ask for no theory, or for inputs of one variance."
             raise ArgumentError("theory", "be none where such inputs are used again or limited", self.name, remedy)
         if self.fluctuations:

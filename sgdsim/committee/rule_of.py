@@ -1,8 +1,12 @@
 """The rule of a committee: the plain network, or one with a second layer, another target, ..."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 
+from sgdsim.committee.mixture import Mixture
+from sgdsim.committee.mixture_rule import MixtureRule
 from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
@@ -28,7 +32,7 @@ def _network(problem: Committee) -> NetworkRule:
     layer = problem.second or SecondLayer()
     teacher = problem.teacher_activation or problem.activation
     target = problem.target or UnitMean(teacher, jnp.asarray(layer.teacher(problem.k)))
-    return NetworkRule(
+    parts: dict[str, Any] = dict(
         k=problem.k,
         p=problem.p,
         trained=layer.gamma_a > 0,
@@ -42,4 +46,9 @@ def _network(problem: Committee) -> NetworkRule:
         time_step=problem.dt,
         correlation=problem.update is not None and problem.update.correlation,
         escape_level=problem.escape_level,
+    )
+    if not isinstance(problem.inputs, Mixture):
+        return NetworkRule(**parts)
+    return MixtureRule(
+        **parts, mixture=problem.inputs.clusters_at(problem.k), labels=problem.inputs.labels_at(problem.k)
     )

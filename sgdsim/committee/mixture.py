@@ -19,15 +19,15 @@ MAX_CLUSTERS = 64
 
 @lenient
 class Mixture(Inputs):
-    """Inputs of C clusters, x = sqrt(d) mu_c + sqrt(s_c) z, of which c is drawn with probability pi_c.
+    """Inputs of C clusters, x = mu_c + sqrt(s_c) z with z ~ N(0, I_d), of which c is drawn with probability pi_c.
 
-    The means lie in the span of the k fixed vectors that the teacher is made of,
+    The means lie in the span of the k fixed vectors that the teacher is made of, and have lengths of order one,
 
-        mu_c = separation sum_r A_cr w*_r/d
+        mu_c = separation sum_r A_cr w*_r/sqrt(d),    |mu_c|^2 = separation^2 A_c P A_c^T
 
-    and shift the field of a unit by B_ic = separation sum_r A_cr M_ir. With `cluster_labels` y is a number of the
-    cluster, and no function of fields: the k vectors are then there for the means alone. Without, y is the teacher's. A
-    vector that is there for a mean alone has a* = 0.
+    They shift the field of a unit by B_ic = w_i.mu_c/sqrt(d) = separation sum_r A_cr M_ir. With `cluster_labels` y is a
+    number of the cluster, and no function of fields: the k vectors are then there for the means alone. Without, y is
+    the teacher's. A vector that is there for a mean alone has a* = 0.
 
     - `cluster_means`: A (C, k), a row for each cluster; two clusters, at w*_1 and -w*_1, where left out.
     - `cluster_weights`: pi, equal where left out. - `cluster_variances`: s, C numbers or one for all.
@@ -90,6 +90,12 @@ class Mixture(Inputs):
         if labels.shape != (count,) or not np.isfinite(labels).all():
             raise ArgumentError("cluster_labels", f"be {count} finite numbers, one for each cluster", labels.tolist())
         return labels
+
+    @property
+    def largest(self) -> tuple[float, float]:
+        """The largest y_c^2, and s_c."""
+        labels = (0.0,) if self.cluster_labels is None else self.cluster_labels
+        return max(label**2 for label in labels), max(self.cluster_variances)
 
     def check(self, problem: Any) -> None:
         """Raises ArgumentError where clusters do not fit k, or the label is another function than theory knows."""

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.network_rule import NetworkRule
+from sgdsim.committee.observables import RECOVERED
 from sgdsim.committee.shifted import Shifted, Tilted, shifted
 from sgdsim.contracts import Observables
 from sgdsim.rules.clusters import Clusters
@@ -94,8 +95,9 @@ class MixtureRule(NetworkRule):
         Q: Float[Array, "n n *batch"],
         numbers: Float[Array, "q *batch"],
     ) -> Observables:
-        """B = M A^T too, the overlaps with the means of clusters."""
-        return super().observe(P, M, Q, numbers) | {"B": jnp.einsum("ir...,cr->ic...", M, self._means)}
+        """B = M A^T too, the overlaps with the means of clusters; not those of `recovery`, of teachers alone."""
+        seen = super().observe(P, M, Q, numbers) | {"B": jnp.einsum("ir...,cr->ic...", M, self._means)}
+        return {name: value for name, value in seen.items() if name not in ("overlap", RECOVERED)}
 
     def moments(
         self,

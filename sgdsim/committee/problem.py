@@ -42,8 +42,8 @@ class Committee(Problem):
     teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
     the plain step, see `Update`. A `schedule` s(t), or any function of t, multiplies gamma and gamma_a, which may have
     one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`, or clusters, see `Mixture`.
-    `escape_level` asks for the observables of `specialisation`. `scaling` says how p, gamma and batch grow with d. Without it they do not
-    (kappa = delta = mu = 0), and dt = 1/d.
+    `escape_level` asks for the observables of `specialisation`. `scaling` says how p, gamma and batch grow with d.
+    Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -203,10 +203,12 @@ class Committee(Problem):
     def scale(self, steps: int) -> float:
         """What Q gains in so many steps where nothing holds it back: (gamma a/p)^2 (a^2 + noise)/d in each.
 
-        With a the largest of either second layer, 1 without. In the red region Q grows without end, but no faster.
+        With a the largest of either second layer, 1 without, and of a mixture the largest label and variance. In the
+        red region Q grows without end, but no faster.
         """
         rate, square = self.gamma / self.p, self._largest_square
-        return rate * rate * square * (square + self.noise) / self.d * steps
+        label, variance = self.inputs.largest if isinstance(self.inputs, Mixture) else (square, 1.0)
+        return rate * rate * square * variance * (max(square, label) + self.noise) / self.d * steps
 
     @property
     def _largest_square(self) -> float:

@@ -1,10 +1,10 @@
 """Gaussian mixtures: inputs whose mean and variance are those of a cluster, drawn anew for every sample.
 
-    x = sqrt(d) mu_c + sqrt(s_c) z,    z ~ N(0, I_d),    c with probability pi_c,    mu_c = sum_r A_cr v_r/d
+    x = mu_c + sqrt(s_c) z,    z ~ N(0, I_d),    c with probability pi_c,    mu_c = sum_r A_cr v_r/sqrt(d)
 
-The means are combinations of a rule's k fixed vectors v_r. So sqrt(d) mu_c has length |A_c v|/sqrt(d) = O(1), and shifts
-the field of a vector w by A_c V.w/d = O(1). In the frame of a chain, where the rows of L are the fixed vectors, a sample
-is the plain one with
+The means are combinations of a rule's k fixed vectors v_r, of lengths |mu_c|^2 = A_c P A_c^T = O(1), and shift the
+field of a vector w by mu_c.w/sqrt(d) = sum_r A_cr v_r.w/d = O(1). In the frame of a chain, in which L sqrt(d) are the
+fixed vectors, a sample is the plain one with
 
     z_t -> A_c L + sqrt(s_c) z_t,    z_s -> sqrt(s_c) z_s,    and sqrt(s_c) times the rest
 
@@ -96,7 +96,7 @@ class Clusters(eqx.Module):
         z_t: Float[Array, "lanes samples k"],
         z_s: Float[Array, "lanes samples n"],
     ) -> tuple[Float[Array, "lanes samples k"], Float[Array, "lanes samples n"], Float[Array, "lanes samples 1"]]:
-        """z_t and z_s as samples of the clusters have them, and sqrt(s_c); of a rule in arrays, with its own normals."""
+        """z_t and z_s of samples of the clusters, and sqrt(s_c), from their own normals; of a rule in arrays."""
         shifts, scale = self.moments(own)
         return shifts @ root + scale * z_t, scale * z_s, scale
 

@@ -99,7 +99,7 @@ def samples_of(rule: Rule, normals: Normals, root: Float[Array, "fields fields"]
         return [Samples(normals.z, normals.own, jnp.ones(()))]
     means = jnp.stack([jnp.asarray(mean) for mean in clusters.means], axis=1) @ root[: rule.sizes.fixed]
     made = zip(means, jnp.asarray(clusters.roots), clusters.inside, strict=True)
-    return [Samples(mean + s * normals.z, normals.own.at[:, -1].set(drawn), s) for mean, s, drawn in made]
+    return [Samples(mean[None] + s * normals.z, normals.own.at[:, -1].set(drawn), s) for mean, s, drawn in made]
 
 
 def mixed(rule: Rule, parts: list[Any]) -> Any:

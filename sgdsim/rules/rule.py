@@ -115,7 +115,7 @@ class Rule(eqx.Module):
 
     @property
     def clusters(self) -> Clusters | None:
-        """Of which mixture the inputs are; None of x ~ N(0, I). The last of a sample's `normals` is then spent on it."""
+        """Those that inputs are drawn from, by the last of a sample's `normals`; None of x ~ N(0, I)."""
         return None
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sgdsim.committee.activations import check_activation
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
-from sgdsim.committee.spectrum import Inputs
+from sgdsim.committee.spectrum import GaussianInputs
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.errors import ArgumentError
@@ -20,7 +20,7 @@ _KINDS: dict[str, tuple[type, str, str]] = {
     "target": (Target, "a Target of sgdsim.committee", ""),
     "update": (Update, "an Update", "Write Update(momentum=0.9)."),
     "inputs": (
-        Inputs,
+        GaussianInputs,
         "a Spectrum or a Mixture",
         "Write PowerSpectrum(spectrum=0.5, blocks=8), Blocks(sizes, variances) or Mixture(separation=1.0).",
     ),

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sgdsim.checks import check_fields, lenient, row
-from sgdsim.committee.spectrum import Inputs
+from sgdsim.committee.spectrum import GaussianInputs
 from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
@@ -18,7 +18,7 @@ MAX_CLUSTERS = 64
 
 
 @lenient
-class Mixture(Inputs):
+class Mixture(GaussianInputs):
     """Inputs of C clusters, x = mu_c + sqrt(s_c) z with z ~ N(0, I_d), of which c is drawn with probability pi_c.
 
     The means lie in the span of the k fixed vectors that the teacher is made of, and have lengths of order one,
@@ -35,7 +35,7 @@ class Mixture(Inputs):
     **Raises:** ArgumentError where a value is out of range, or there is not one for each cluster.
     """
 
-    separation: Annotated[float, Parameter(r"\rho", "factor of all means of the clusters", above=0, limit=1e6)]
+    separation: Annotated[float, Parameter("", "factor of all means of the clusters", above=0, limit=1e6)]
     cluster_means: Annotated[
         Any, Parameter("A", "means of the clusters in units of the k fixed vectors, (C, k)", written=Matrix)
     ] = eqx.field(static=True, default=None)

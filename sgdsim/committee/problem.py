@@ -14,7 +14,7 @@ from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.realised import chosen_dimension, scaled_batch, scaled_second
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import SecondLayer
-from sgdsim.committee.spectrum import Inputs, PowerSpectrum
+from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.stability import LARGEST_STEP, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
@@ -71,7 +71,7 @@ class Committee(Problem):
         float | None,
         Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
     ] = eqx.field(static=True, default=None)
-    inputs: Inputs | None = None
+    inputs: GaussianInputs | None = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -107,7 +107,7 @@ class Committee(Problem):
         schedule: Any = None,
         schedule_a: Any = None,
         escape_level: Real | None = None,
-        inputs: Inputs | None = None,
+        inputs: GaussianInputs | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,

@@ -15,7 +15,7 @@ from sgdsim.committee.problem import MAX_WIDTH, Committee
 from sgdsim.committee.realised import STEPS_PER_TIME
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
-from sgdsim.committee.spectrum import Inputs, PowerSpectrum
+from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.target import Products, SignTarget, product, staircase
 from sgdsim.committee.weights import Weights
@@ -154,7 +154,7 @@ class ProblemSection(_Keys):
             raise ArgumentError("gamma_a", "not be given beside p0", layer["gamma_a"], "Give gamma_a0 in its place.")
         return prefactor | ({"second": SecondLayer(**layer)} if layer else {})
 
-    def _inputs(self) -> dict[str, Inputs]:
+    def _inputs(self) -> dict[str, GaussianInputs]:
         """`inputs`, where the file has a spectrum or clusters."""
         given, clusters = self._given(SPECTRUM), self._given(MIXTURE)
         if given and clusters:

@@ -16,7 +16,7 @@ from sgdsim.rules.inputs import InputBlocks
 MAX_BLOCKS = 256
 
 
-class Inputs(eqx.Module):
+class GaussianInputs(eqx.Module):
     """Gaussian inputs that are not N(0, I_d)."""
 
     @abc.abstractmethod
@@ -28,7 +28,7 @@ class Inputs(eqx.Module):
         return None
 
 
-class Spectrum(Inputs):
+class Spectrum(GaussianInputs):
     """Eigenvalues of the inputs' covariance, in blocks of directions that are alike; see `rules.inputs`."""
 
     def check(self, problem: Any) -> None:

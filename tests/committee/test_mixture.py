@@ -24,13 +24,14 @@ from tests.committee.compiled import advance, begin, observe
 from tests.rules.nets import MEANS, START, VARIANCES, WEIGHTS
 
 OBLIQUE = ExplicitStart(START.P[0], START.M[0], START.Q[0])
+ONE = (jnp.asarray(START.P[0]), jnp.asarray(START.M[0]), jnp.asarray(START.Q[0]))
 A, A_STAR, LABELS = (0.6, 1.4, -0.8), (1.5, 0.7), (1.0, -1.0, 0.3)
 CLUSTERS = {"cluster_means": MEANS, "cluster_variances": VARIANCES, "cluster_weights": WEIGHTS}
 
 
 def unequal(d, labels=LABELS, **more):
     """Three clusters that are oblique, unequal in all, with labels of their own or those of a teacher."""
-    layer = SecondLayer(a0=A, gamma_a=2.0, **({} if labels else {"a_star": A_STAR}))
+    layer = SecondLayer(a0=A, gamma_a=2.0, a_star=1.0 if labels else A_STAR)
     inputs = Mixture(1.1, cluster_labels=labels, **CLUSTERS)
     return Committee(**{"d": d, "p": 3, "k": 2, "gamma": 4.0, "noise": 0.1, "second": layer, "inputs": inputs} | more)
 
@@ -81,7 +82,7 @@ def test_the_risk_is_that_of_samples(labels):
     sigma = erf(fields / 2**0.5)
     y = sigma[:, :2] @ A_STAR / 2 if labels is None else np.array(labels)[c]
     loss = (y - sigma[:, 2:] @ A / 3) ** 2 / 2
-    seen = rule_of(unequal(40, labels)).observe(*map(jnp.asarray, (P, M, Q, A)))
+    seen = rule_of(unequal(40, labels)).observe(*ONE, jnp.asarray(A))
     assert abs(seen["excess_risk"] - loss.mean()) < 4.5 * loss.std() / 1e3
     assert loss.mean() > 400 * loss.std() / 1e3  # 2 % would show
     np.testing.assert_allclose(seen["B"], shift[:, 2:].T, rtol=1e-12)
@@ -120,18 +121,13 @@ def test_a_linear_unit_on_two_clusters_is_solved_by_hand(correlation):
     np.testing.assert_allclose(solved["excess_risk"], ((1 - B) ** 2 + s * Q) / 2, rtol=1e-7)
 
 
-def moments(rule, point=None):
-    numbers = jnp.asarray(A)[: rule.sizes.numbers]
-    return rule.moments(*(jnp.asarray(part[0]) for part in (START.P, START.M, START.Q)), numbers, 0.0)
-
-
 def test_one_cluster_without_a_mean_is_the_plain_network():
     one = Mixture(1e-9, cluster_means=[[1.0, 0.5]])
     mixed, plain = rule_of(unequal(40, None, inputs=one)), rule_of(unequal(40, None, inputs=None))
-    for name, expected in moments(plain)._asdict().items():
-        np.testing.assert_allclose(getattr(moments(mixed), name), expected, rtol=1e-7, atol=1e-9, err_msg=name)
-    parts = (*(jnp.asarray(part[0]) for part in (START.P, START.M, START.Q)), jnp.asarray(A))
-    seen, other = (rule.observe(*parts) for rule in (mixed, plain))
+    moments, expected = (rule.moments(*ONE, jnp.asarray(A), 0.0) for rule in (mixed, plain))
+    for name, value in expected._asdict().items():
+        np.testing.assert_allclose(getattr(moments, name), value, rtol=1e-7, atol=1e-9, err_msg=name)
+    seen, other = (rule.observe(*ONE, jnp.asarray(A)) for rule in (mixed, plain))
     np.testing.assert_allclose(seen["excess_risk"], other["excess_risk"], rtol=1e-9)
 
 

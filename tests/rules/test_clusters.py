@@ -73,7 +73,7 @@ def test_chain_and_full_weights_have_one_law(form, name, batch):
 
 OFF = {
     "means": {"means": 1.02 * MEANS},
-    "a mean": {"means": MEANS + [[0.0, 0.0], [0.0, 0.04], [0.0, 0.0]]},
+    "a mean": {"means": MEANS + np.array([[0.0, 0.0], [0.0, 0.04], [0.0, 0.0]])},
     "variances": {"variances": 1.02 * np.array(VARIANCES)},
     "weights": {"weights": (0.49, 0.21, 0.3)},
 }

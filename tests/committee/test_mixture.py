@@ -125,6 +125,7 @@ def test_one_cluster_without_a_mean_is_the_plain_network():
     one = Mixture(1e-9, cluster_means=[[1.0, 0.5]])
     mixed, plain = rule_of(unequal(40, None, inputs=one)), rule_of(unequal(40, None, inputs=None))
     moments, expected = (rule.moments(*ONE, jnp.asarray(A), 0.0) for rule in (mixed, plain))
+    assert expected is not None
     for name, value in expected._asdict().items():
         np.testing.assert_allclose(getattr(moments, name), value, rtol=1e-7, atol=1e-9, err_msg=name)
     seen, other = (rule.observe(*ONE, jnp.asarray(A)) for rule in (mixed, plain))

@@ -23,8 +23,9 @@ from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.fluctuations import check_fluctuations
 from sgdsim.rules.fluctuations import predict_spread as predict_rule_spread
-from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep
+from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
+from sgdsim.rules.sample_points import POINTS_LOG2
 from sgdsim.rules.structured_step import StructuredStep
 
 LEAST_PREDICTED = 8

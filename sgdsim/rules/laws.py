@@ -20,9 +20,10 @@ from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.chain import WIDEST_LANES
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.linear_algebra import batched_root
-from sgdsim.rules.mean_step import ROOT_RTOL, MeanStep, Normals, Point, Samples, is_closed, mixed, samples_of
+from sgdsim.rules.mean_step import ROOT_RTOL, MeanStep, Point, is_closed
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Rule
+from sgdsim.rules.sample_points import Normals, Samples, mixed, samples_of
 from sgdsim.rules.weights import RuleWeights
 
 WORST = 5.0

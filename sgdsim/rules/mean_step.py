@@ -31,16 +31,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.contracts import Curve, Observables
-from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Rule, Sample, in_arrays
+from sgdsim.rules.sample_points import Normals, Samples, mixed, samples_of
 from sgdsim.rules.solver import integrate
 from sgdsim.rules.units import UnitArray, values_of
-
-POINTS_LOG2 = 13
-"""2^13 points of a scrambled Sobol sequence."""
 
 POINTS_RTOL, POINTS_ATOL = 1e-6, 1e-9
 """Least tolerances of the solver beside averages over points, which are right to 1e-4 at best: the average of a step
@@ -61,53 +58,6 @@ class Point(NamedTuple):
     Q: Float[Array, "*times n n"]
     numbers: Float[Array, "*times q"]
     time: Float[Array, "*times"]
-
-
-class Normals(eqx.Module):
-    """Points over the normals of a sample."""
-
-    z: Float[Array, "points fields"]
-    own: Float[Array, "points r"]
-
-    @classmethod
-    def of(cls, rule: Rule, log2: int = POINTS_LOG2) -> "Normals":
-        """2^log2 of them, the same everywhere."""
-        sizes = rule.sizes
-        fields = sizes.fixed + sizes.moving
-        normals = sobol_normals(fields + sizes.normals, log2)
-        return cls(jnp.asarray(normals[:, :fields]), jnp.asarray(normals[:, fields:]))
-
-
-class Samples(NamedTuple):
-    """Points in a frame of all vectors, whose rows are a root of their Gram matrix."""
-
-    z: Float[Array, "points fields"]
-    """The part in the vectors' span."""
-    own: Float[Array, "points r"]
-    scale: Float[Array, ""]
-    """Standard deviation of the rest."""
-
-    def length(self, d: Float[Array, ""]) -> Float[Array, " points"]:
-        """E|x|^2 given z."""
-        return jnp.sum(self.z**2, axis=1) + self.scale**2 * (d - self.z.shape[1])
-
-
-def samples_of(rule: Rule, normals: Normals, root: Float[Array, "fields fields"]) -> list[Samples]:
-    """Those of each cluster, one after the other; of inputs N(0, I) all in one."""
-    clusters = rule.clusters
-    if clusters is None:
-        return [Samples(normals.z, normals.own, jnp.ones(()))]
-    means = jnp.stack([jnp.asarray(mean) for mean in clusters.means], axis=1) @ root[: rule.sizes.fixed]
-    made = zip(means, jnp.asarray(clusters.roots), clusters.inside, strict=True)
-    return [Samples(mean[None] + s * normals.z, normals.own.at[:, -1].set(drawn), s) for mean, s, drawn in made]
-
-
-def mixed(rule: Rule, parts: list[Any]) -> Any:
-    """The average over clusters of averages in each."""
-    if rule.clusters is None:
-        return parts[0]
-    weights = jnp.asarray(rule.clusters.weights)
-    return jax.tree.map(lambda *of: jnp.tensordot(weights, jnp.stack(of), 1), *parts)
 
 
 class MeanStep(Curve):
@@ -217,7 +167,7 @@ class MeanStep(Curve):
         root = batched_root(covariance(P, point.M, point.Q)[None])[0]
         return mixed(self.rule, [self._over(part, root, point) for part in samples_of(self.rule, normals, root)])
 
-    def _over(self, samples: "Samples", root: Float[Array, "fields fields"], point: Point) -> KickMoments:
+    def _over(self, samples: Samples, root: Float[Array, "fields fields"], point: Point) -> KickMoments:
         z, k, count = samples.z, point.M.shape[1], len(samples.z)
         fields, length = z @ root.T, samples.length(self.d)
         kicks, moves = self.kicks(samples.own, fields[:, :k], fields[:, k:], length, point)

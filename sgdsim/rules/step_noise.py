@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from sgdsim.rules.entries import full, independent
 from sgdsim.rules.linear_algebra import batched_root
-from sgdsim.rules.mean_step import MeanStep, Normals, Point, Samples, mixed, samples_of
+from sgdsim.rules.mean_step import MeanStep, Point
+from sgdsim.rules.sample_points import Normals, Samples, mixed, samples_of
 
 NOISE_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""

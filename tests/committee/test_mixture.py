@@ -18,7 +18,8 @@ from sgdsim.committee.weights import Weights
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
-from sgdsim.rules.mean_step import MeanStep, Normals, Point
+from sgdsim.rules.mean_step import MeanStep, Point
+from sgdsim.rules.sample_points import Normals
 from sgdsim.testing import check_rule
 from tests.committee.compiled import advance, begin, observe
 from tests.rules.nets import MEANS, START, VARIANCES, WEIGHTS

@@ -9,6 +9,7 @@ from sgdsim.committee.activations import Relu as Relu
 from sgdsim.committee.chain import Chain as Chain
 from sgdsim.committee.equal_start import EqualStart as EqualStart
 from sgdsim.committee.hermite_units import Hermite as Hermite
+from sgdsim.committee.mixture import Mixture as Mixture
 from sgdsim.committee.ode import ExactODE as ExactODE
 from sgdsim.committee.ode import GradientFlow as GradientFlow
 from sgdsim.committee.ode import LimitODE as LimitODE

@@ -42,4 +42,5 @@ def _is_soft(problem: Committee) -> bool:
     layer = problem.second
     ones = layer is not None and layer.soft and layer.gamma_a == 0 and set(layer.a0 + layer.a_star) == {1.0}
     known = problem.activation in (Erf(), Linear()) and problem.batch == 1
-    return ones and known and problem.target is None and problem.update is None and problem.teacher_activation is None
+    other = (problem.target, problem.update, problem.teacher_activation, problem.inputs, problem.schedules)
+    return ones and known and all(part is None for part in other)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sgdsim.committee.activations import check_activation
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
-from sgdsim.committee.spectrum import Spectrum
+from sgdsim.committee.spectrum import GaussianInputs
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.errors import ArgumentError
@@ -19,7 +19,11 @@ _KINDS: dict[str, tuple[type, str, str]] = {
     "second": (SecondLayer, "a SecondLayer", "Write SecondLayer(gamma_a=...)."),
     "target": (Target, "a Target of sgdsim.committee", ""),
     "update": (Update, "an Update", "Write Update(momentum=0.9)."),
-    "inputs": (Spectrum, "a Spectrum", "Write PowerSpectrum(spectrum=0.5, blocks=8) or Blocks(sizes, variances)."),
+    "inputs": (
+        GaussianInputs,
+        "a Spectrum or a Mixture",
+        "Write PowerSpectrum(spectrum=0.5, blocks=8), Blocks(sizes, variances) or Mixture(separation=1.0).",
+    ),
 }
 
 
@@ -39,7 +43,7 @@ def _check_sizes(problem: Committee) -> None:
     if problem.update is not None:
         problem.update.gap(problem.d)
     if problem.inputs is not None:
-        problem.inputs.blocks_at(problem.d)
+        problem.inputs.check(problem)
     if problem.second is not None:
         problem.second.student(problem.p)
         problem.second.teacher(problem.k)

@@ -65,11 +65,15 @@ class NetworkRule(Rule):
         numbers = self.outputs[: self.sizes.numbers]
         return initial, jnp.broadcast_to(jnp.asarray(numbers), (*initial.Q.shape[:-2], len(numbers)))
 
+    def label(self, at: Sample) -> Any:
+        """f*, the label without its noise."""
+        return self.target.value(at.fixed)
+
     def step(self, at: Sample) -> Move:
         """error = y - f, slopes = a sigma'(lambda)."""
         a: Any = at.numbers if self.trained else self.outputs
         sigma = at.moving.map(self.activation.value)
-        error = self.target.value(at.fixed) + self.noise_root * at.normals[0]
+        error = self.label(at) + self.noise_root * at.normals[0]
         if not self.correlation:
             error = error - (sigma * a).mean()
         slopes = at.moving.map(self.activation.derivative) * a

@@ -11,6 +11,7 @@ RECOVERED = "recovered"
 VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
+    "B": Variable("overlaps of the student with the clusters' means", "B", ("student", "cluster")),
     "excess_risk": Variable("excess risk", r"\mathcal{E}"),
     "excess_risk_average": Variable("excess risk of the averaged iterates", r"\bar{\mathcal{E}}"),
     "specialisation": Variable("specialisation", "S"),

@@ -23,8 +23,9 @@ from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.fluctuations import check_fluctuations
 from sgdsim.rules.fluctuations import predict_spread as predict_rule_spread
-from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep
+from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
+from sgdsim.rules.sample_points import POINTS_LOG2
 from sgdsim.rules.structured_step import StructuredStep
 
 LEAST_PREDICTED = 8
@@ -95,7 +96,7 @@ class OverlapODE(Theory):
             remedy = 'Take the theory "exact", which knows every rule.'
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)
         rule = rule_of(problem)
-        if problem.inputs is not None and (rule.limits or rule.visits > 1):
+        if problem.input_blocks is not None and (rule.limits or rule.visits > 1):
             remedy = "Ask for no theory, or for inputs of one variance."
             raise ArgumentError("theory", "be none where such inputs are used again or limited", self.name, remedy)
         if self.fluctuations:

@@ -10,10 +10,11 @@ from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient
 from sgdsim.committee.activations import Activation, Erf, check_activation
 from sgdsim.committee.cautions import cautions
 from sgdsim.committee.extras import check_extras, extras
+from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.realised import chosen_dimension, scaled_batch, scaled_second
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
 from sgdsim.committee.second_layer import SecondLayer
-from sgdsim.committee.spectrum import PowerSpectrum, Spectrum
+from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.stability import LARGEST_STEP, largest_ratio
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
@@ -40,9 +41,9 @@ class Committee(Problem):
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; `teacher_activation` is that of the
     teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
     the plain step, see `Update`. A `schedule` s(t), or any function of t, multiplies gamma and gamma_a, which may have
-    one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`. `escape_level` asks for the
-    observables of `specialisation`. `scaling` says how p, gamma and batch grow with d. Without it they do not
-    (kappa = delta = mu = 0), and dt = 1/d.
+    one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`, or clusters, see `Mixture`.
+    `escape_level` asks for the observables of `specialisation`. `scaling` says how p, gamma and batch grow with d.
+    Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -70,7 +71,7 @@ class Committee(Problem):
         float | None,
         Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
     ] = eqx.field(static=True, default=None)
-    inputs: Spectrum | None = None
+    inputs: GaussianInputs | None = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -106,7 +107,7 @@ class Committee(Problem):
         schedule: Any = None,
         schedule_a: Any = None,
         escape_level: Real | None = None,
-        inputs: Spectrum | None = None,
+        inputs: GaussianInputs | None = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -150,9 +151,9 @@ class Committee(Problem):
 
     @property
     def order_parameters(self) -> tuple[str, ...]:  # type: ignore[override]
-        """M and Q, and the second layer where it is trained."""
+        """M and Q, of a mixture B, and the second layer where it is trained."""
         trained = self.second is not None and self.second.gamma_a > 0
-        return ("M", "Q", "a") if trained else ("M", "Q")
+        return ("M", "Q", *("B",) * isinstance(self.inputs, Mixture), *("a",) * trained)
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -202,10 +203,12 @@ class Committee(Problem):
     def scale(self, steps: int) -> float:
         """What Q gains in so many steps where nothing holds it back: (gamma a/p)^2 (a^2 + noise)/d in each.
 
-        With a the largest of either second layer, 1 without. In the red region Q grows without end, but no faster.
+        With a the largest of either second layer, 1 without, and of a mixture the largest label and variance. In the
+        red region Q grows without end, but no faster.
         """
         rate, square = self.gamma / self.p, self._largest_square
-        return rate * rate * square * (square + self.noise) / self.d * steps
+        label, variance = self.inputs.largest if isinstance(self.inputs, Mixture) else (square, 1.0)
+        return rate * rate * square * variance * (max(square, label) + self.noise) / self.d * steps
 
     @property
     def _largest_square(self) -> float:
@@ -250,7 +253,7 @@ class Committee(Problem):
             **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
-            **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum) else {}),
+            **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

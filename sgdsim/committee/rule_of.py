@@ -1,8 +1,12 @@
 """The rule of a committee: the plain network, or one with a second layer, another target, ..."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 
+from sgdsim.committee.mixture import Mixture
+from sgdsim.committee.mixture_rule import MixtureRule
 from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
@@ -28,18 +32,23 @@ def _network(problem: Committee) -> NetworkRule:
     layer = problem.second or SecondLayer()
     teacher = problem.teacher_activation or problem.activation
     target = problem.target or UnitMean(teacher, jnp.asarray(layer.teacher(problem.k)))
-    return NetworkRule(
-        k=problem.k,
-        p=problem.p,
-        trained=layer.gamma_a > 0,
-        activation=problem.activation,
-        target=target,
-        outputs=np.asarray(layer.student(problem.p)),
-        output_unit=layer.unit(problem.p),
-        step_size=problem.step_size,
-        output_step=layer.step(problem.p, problem.d),
-        noise_root=problem.noise**0.5,
-        time_step=problem.dt,
-        correlation=problem.update is not None and problem.update.correlation,
-        escape_level=problem.escape_level,
+    parts: dict[str, Any] = {
+        "k": problem.k,
+        "p": problem.p,
+        "trained": layer.gamma_a > 0,
+        "activation": problem.activation,
+        "target": target,
+        "outputs": np.asarray(layer.student(problem.p)),
+        "output_unit": layer.unit(problem.p),
+        "step_size": problem.step_size,
+        "output_step": layer.step(problem.p, problem.d),
+        "noise_root": problem.noise**0.5,
+        "time_step": problem.dt,
+        "correlation": problem.update is not None and problem.update.correlation,
+        "escape_level": problem.escape_level,
+    }
+    if not isinstance(problem.inputs, Mixture):
+        return NetworkRule(**parts)
+    return MixtureRule(
+        **parts, mixture=problem.inputs.clusters_at(problem.k), labels=problem.inputs.labels_at(problem.k)
     )

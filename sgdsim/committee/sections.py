@@ -9,12 +9,13 @@ from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.hermite_units import DEGREE, Hermite
+from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_WIDTH, Committee
 from sgdsim.committee.realised import STEPS_PER_TIME
 from sgdsim.committee.scaling import Scaling
 from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
-from sgdsim.committee.spectrum import PowerSpectrum
+from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.target import Products, SignTarget, product, staircase
 from sgdsim.committee.weights import Weights
@@ -35,13 +36,14 @@ ACTIVATION = Parameter(r"\sigma", "activation of teacher and student; hermite: o
 TARGETS = {"sign": lambda k: SignTarget(), "product": product, "staircase": staircase}
 TARGET = Parameter("f^*", "in place of the mean of units: He_degree, sign, product or staircase of the k fields")
 TEACHER_ACTIVATION = Parameter(r"\sigma^*", "activation of the teacher, where it is another")
-LAYER = tuple(one.name for one in declared(SecondLayer))
+LAYER, MIXTURE = (tuple(one.name for one in declared(owner)) for owner in (SecondLayer, Mixture))
 
 _Keys = section_of(
     Committee,
     Scaling,
     SecondLayer,
     PowerSpectrum,
+    Mixture,
     own={
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
         "activation": (Annotated[Literal[(*ACTIVATIONS, HERMITE)], ACTIVATION], "erf"),  # type: ignore[valid-type]
@@ -53,10 +55,10 @@ _Keys = section_of(
         ),
         "gamma_a0": (Annotated[float | None, GAMMA_A0], None),
     },
-    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM),
+    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM, *MIXTURE),
     order=(
         *("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
-        *("teacher_activation", "target", "degree", *SPECTRUM),
+        *("teacher_activation", "target", "degree", *SPECTRUM, *MIXTURE),
     ),
 )
 
@@ -69,7 +71,8 @@ class ProblemSection(_Keys):
     Of the scaling keys only p0 is needed: kappa = delta = 0, and gamma0 = p0. The samples of a step are `batch`, or
     beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho. The second layer
     has the rate gamma_a or, beside p0, gamma_a0, which goes as gamma does. `spectrum` gives
-    the inputs eigenvalues that fall like a power, in `blocks` blocks (8 if left out).
+    the inputs eigenvalues that fall like a power, in `blocks` blocks (8 if left out). `separation` makes them those of
+    clusters, of which the other keys with `cluster` speak.
     """
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -151,9 +154,17 @@ class ProblemSection(_Keys):
             raise ArgumentError("gamma_a", "not be given beside p0", layer["gamma_a"], "Give gamma_a0 in its place.")
         return prefactor | ({"second": SecondLayer(**layer)} if layer else {})
 
-    def _inputs(self) -> dict[str, PowerSpectrum]:
-        """`inputs`, where the file has a spectrum."""
-        given = self._given(SPECTRUM)
+    def _inputs(self) -> dict[str, GaussianInputs]:
+        """`inputs`, where the file has a spectrum or clusters."""
+        given, clusters = self._given(SPECTRUM), self._given(MIXTURE)
+        if given and clusters:
+            key, value = next(iter(clusters.items()))
+            raise ArgumentError(key, f"not be given beside {next(iter(given))}", value, "Inputs have one or the other.")
+        if clusters and "separation" not in clusters:
+            key, value = next(iter(clusters.items()))
+            raise ArgumentError(key, "be given beside separation", value, "Add `separation = 1.0`, or remove it.")
+        if clusters:
+            return {"inputs": Mixture(**clusters)}
         if "blocks" in given and "spectrum" not in given:
             remedy = "Add `spectrum = 0.5`, or remove it."
             raise ArgumentError("blocks", "be given beside spectrum", given["blocks"], remedy)

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import equinox as eqx
 import numpy as np
@@ -16,8 +16,24 @@ from sgdsim.rules.inputs import InputBlocks
 MAX_BLOCKS = 256
 
 
-class Spectrum(eqx.Module):
+class GaussianInputs(eqx.Module):
+    """Gaussian inputs that are not N(0, I_d)."""
+
+    @abc.abstractmethod
+    def check(self, problem: Any) -> None:
+        """Raises ArgumentError where they do not fit a problem."""
+
+    def blocks_at(self, d: int) -> InputBlocks | None:
+        """Blocks of variances in d dimensions; None where there is one. **Raises:** ArgumentError where none fit."""
+        return None
+
+
+class Spectrum(GaussianInputs):
     """Eigenvalues of the inputs' covariance, in blocks of directions that are alike; see `rules.inputs`."""
+
+    def check(self, problem: Any) -> None:
+        """Raises ArgumentError where there are no blocks."""
+        self.blocks_at(problem.d)
 
     @abc.abstractmethod
     def blocks_at(self, d: int) -> InputBlocks:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sgdsim.committee.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.chain import Chain
+from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.plateau import PlateauGrowth
@@ -35,7 +36,7 @@ class CommitteeSlopes:
           as along p = p0 d^kappa, the slope of log log p is added, by least squares over the cells with equal weights;
           None where a cell has p = 1, whose log p is 0, and where mu > 0: the theorem is of a batch that does not grow.
         - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise gamma/(p batch) ~
-          d^-(theta + mu), in the green region and on the blue line.
+          d^-(theta + mu), in the green region and on the blue line; on a mixture something else may be left.
         - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
         - `samples_to_level`: these times batch ~ d^mu.
         - `steps_to_overlap`, `samples_to_overlap`: see `recovery_slope`.
@@ -58,7 +59,7 @@ class CommitteeSlopes:
             return None
         if quantity in ("samples_to_level", "steps_to_level"):
             return _slope_of_steps(against, theta, mu if quantity == "samples_to_level" else 0.0)
-        noisy = all(problem.noise > 0 for problem in problems)
+        noisy = all(problem.noise > 0 and not isinstance(problem.inputs, Mixture) for problem in problems)
         return -(theta + mu) if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
 
     def assumes(self, quantity: str, against: str, problems: Sequence[Committee]) -> str | None:

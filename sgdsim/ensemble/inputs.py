@@ -34,6 +34,11 @@ class Inputs:
 InputsForm = Callable[[Key, Float[Array, "lanes p d"], Float[Array, "lanes k d"], int, Pinning], Inputs]
 """A form: (key, student's rows, teacher's rows, samples, pin) -> products, in the precision of the rows."""
 
+Placed = Callable[
+    [Float[Array, "lanes samples r"]], tuple[Float[Array, "lanes samples k"], Float[Array, "lanes samples 1"]]
+]
+"""Coefficients of the teacher's rows, and a scale, of samples from their own normals."""
+
 
 def draw_inputs(
     key: Key, samples: int, d: int, dtype: Any, pin: Pinning = no_pin
@@ -79,6 +84,27 @@ def scaled_inputs(
     *halves, zeta = draw_inputs(key, samples, student.shape[2], student.dtype, pin)
     parts = jnp.split(scales, [halves[0].shape[2]])
     halves = [half * part[None, None, :] for half, part in zip(halves, parts, strict=True)]
+    return _products_of(halves, zeta, student, teacher)
+
+
+def shifted_inputs(
+    key: Key,
+    student: Float[Array, "lanes p d"],
+    teacher: Float[Array, "lanes k d"],
+    samples: int,
+    pin: Pinning,
+    normals: int,
+    placed: Placed,
+) -> Inputs:
+    """Those of `xla_inputs`, times a scale and with combinations of teacher/sqrt(d) added that `placed` has for each.
+
+    It looks at the samples' own `normals`, see `more_normals`.
+    """
+    d = student.shape[2]
+    *halves, zeta = draw_inputs(key, samples, d, student.dtype, pin)
+    shifts, scale = placed(more_normals(key, zeta, d, normals))
+    centres = jnp.split(shifts @ teacher * d**-0.5, [halves[0].shape[2]], axis=2)
+    halves = [centre + scale * half for centre, half in zip(centres, halves, strict=True)]
     return _products_of(halves, zeta, student, teacher)
 
 

@@ -151,6 +151,11 @@ class RuleBatches(Kernel):
 
         def chunk(sums: _Sums, number: Int[Array, ""]) -> tuple[_Sums, None]:
             z_t, z_s, own = normals_of_shapes(fold(key, number + 1), shapes, dtype, pin)
+            scale: Any = 1.0
+            if rule.clusters is not None:
+                (root,) = jnp.moveaxis(frame.root, 1, 0)
+                placed = rule.clusters.placed(own, root, z_t[:, 0], z_s[:, 0])
+                z_t, z_s, scale = placed[0][:, None], placed[1][:, None], placed[2]
             fixed = jnp.sum(z_t @ frame.root.mT, axis=1)
             moving = jnp.sum(z_t @ frame.m.mT + z_s @ frame.B.mT, axis=1)
             kicks, moves = sample_kicks(rule, fixed, moving, own, frame.theta, frame.time)
@@ -158,7 +163,8 @@ class RuleBatches(Kernel):
             K = jnp.where(counts, kicks, 0)
             across = K.mT[:, None]
             gained = jnp.zeros_like(sums.numbers) if moves is None else jnp.sum(jnp.where(counts, moves, 0), axis=1)
-            new = _Sums(across @ z_t, across @ z_s, K.mT @ K, gained)
+            outside = K if rule.clusters is None else scale * K
+            new = _Sums(across @ z_t, across @ z_s, outside.mT @ outside, gained)
             return jax.tree.map(jnp.add, sums, new), None
 
         n, k, q = sizes.moving, sizes.fixed, sizes.numbers

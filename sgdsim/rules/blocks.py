@@ -21,7 +21,7 @@ from sgdsim.rules.block_inputs import BlockInputs, gram
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.recursion import Drawn, Recursion, run_samples
-from sgdsim.rules.rule import Rule
+from sgdsim.rules.rule import Rule, in_arrays
 from sgdsim.rules.state import ChainState, chain_observables, chain_state
 
 
@@ -83,6 +83,10 @@ class RuleBlocks(Kernel):
         key = fold((state.keys[0], state.keys[1]), state.step)
         B = batched_root(S, pin)
         z_t, z_s, T, normals = self.inputs.draw(key, pin)
+        if self.rule.clusters is not None:
+            clusters = in_arrays(self.rule.clusters, dtype)
+            z_t, z_s, scale = clusters.placed(normals, root, z_t, z_s)
+            T = scale * T
         u = z_s @ jnp.swapaxes(B, 1, 2)
         outside = gram(z_s) + gram(T)
         drawn = Drawn(

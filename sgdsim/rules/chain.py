@@ -210,13 +210,20 @@ def _vectors(rule: Rule) -> tuple[int, int]:
 def _operations(rule: Rule) -> float:
     """Of a step that is written out.
 
-    Normals, the root of S, and what a kick adds; for every visit the functions of fields and numbers; for a linear map
-    of all vectors, or new lengths, what it does to m and S.
+    Normals, the root of S, and what a kick adds; of clusters, which it is and what it makes of normals; for every visit
+    the functions of fields and numbers; for a linear map of all vectors, or new lengths, what it does to m and S.
     """
     (k, n), sizes = _vectors(rule), rule.sizes
     step = 30.0 * (k + n + sizes.normals + 1) + n**3 / 3 + 4 * n * (k + n)
     visits = rule.visits * (20 * (k + n) + 5 * sizes.numbers)
-    return step + visits + rule.drifts * rule.visits * 4 * n * (k + 2 * n) + rule.rescales * (10 * n + 3 * n * (k + n))
+    clusters = 0 if rule.clusters is None else len(rule.clusters) * (2 * k + 6) + k * k + k + n
+    return (
+        step
+        + clusters
+        + visits
+        + rule.drifts * rule.visits * 4 * n * (k + 2 * n)
+        + rule.rescales * (10 * n + 3 * n * (k + n))
+    )
 
 
 def _block_samples(n: int) -> int:

@@ -48,6 +48,8 @@ class AnyWeights(Simulator):
         if self.kernel == "fused":
             if self.inputs(problem) is not None:
                 raise refused("for full weights on inputs of several variances")
+            if self.rule(problem).clusters is not None:
+                raise refused("for full weights on inputs of clusters")
             check_fused_inputs()
 
     def bind(self, problem: Any, replicas: int, final: float) -> RuleWeights:

@@ -2,10 +2,23 @@
 
 from typing import Any
 
+from sgdsim.ensemble.pin import Pinning
+from sgdsim.rules.clusters import Clusters
 from sgdsim.rules.lane_matrices import Numbered, added, dot
 from sgdsim.rules.linear_algebra import Lanes
 from sgdsim.rules.rule import Rule
 from sgdsim.rules.units import UnitList
+
+
+def placed(
+    clusters: Clusters, root: Lanes, z_t: list[Any], z_s: list[Any], normal: Any, pin: Pinning
+) -> tuple[list[Any], list[Any], Any]:
+    """A sample's normals as those of its cluster, see `clusters`, and sqrt(s_c), from the normal that draws it."""
+    members = clusters.members(normal)
+    shifts, scale = clusters.shifts(members), (members * clusters.roots).sum()
+    centre = [sum(shifts[s] * root[s][r] for s in range(r, len(z_t))) for r in range(len(z_t))]
+    moved = pin([centre[r] + scale * z_t[r] for r in range(len(z_t))])
+    return moved, pin([scale * z for z in z_s]), scale
 
 
 def mapped(rule: Rule, vectors: list[Any], time: Any) -> list[Any]:

@@ -28,7 +28,7 @@ from sgdsim.ensemble.pin import Pinning
 from sgdsim.ensemble.random import Key, lane_normals
 from sgdsim.ensemble.segments import segment_steps
 from sgdsim.rules.lane_matrices import Numbered, dot, in_arrays, rows_of, triangle
-from sgdsim.rules.lane_moves import drifted, mapped, rescaled, with_parts
+from sgdsim.rules.lane_moves import drifted, mapped, placed, rescaled, with_parts
 from sgdsim.rules.linear_algebra import Lanes, lane_root
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.radius import SMALLEST, chi_square, chi_square_by_squares, quantile_coefficients
@@ -141,12 +141,15 @@ def _step(
     """
     k, n = rule.sizes.fixed, rule.sizes.moving
     z_t, z_s, own = normals[:k], normals[k : k + n], normals[k + n :]
+    scale: Any = 1.0
+    if rule.clusters is not None:
+        z_t, z_s, scale = placed(rule.clusters, root, z_t, z_s, own[-1], pin)
     now = state.plus(change)
     B = lane_root(pin(now.S), pin)
     u = pin([dot(B[i], z_s[: i + 1]) for i in range(n)])
     field = pin([dot(row, z_t) + u[i] for i, row in enumerate(now.m)])
     fixed = [dot(root[r], z_t[: r + 1]) for r in range(k)]
-    squares = cache(lambda: pin(dot(z_s, z_s) + chi()))
+    squares = cache(lambda: pin(dot(z_s, z_s) + (chi() if rule.clusters is None else scale * scale * chi())))
     length = cache(lambda: squares() + dot(z_t, z_t))
 
     time = now.numbers[-1] * rule.dt if rule.timed else 0.0

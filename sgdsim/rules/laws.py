@@ -20,9 +20,10 @@ from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.chain import WIDEST_LANES
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.linear_algebra import batched_root
-from sgdsim.rules.mean_step import ROOT_RTOL, MeanStep, Normals, Point, is_closed
+from sgdsim.rules.mean_step import ROOT_RTOL, MeanStep, Point, is_closed
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Rule
+from sgdsim.rules.sample_points import Normals, Samples, mixed, samples_of
 from sgdsim.rules.weights import RuleWeights
 
 WORST = 5.0
@@ -177,19 +178,25 @@ def _closed_and_sampled(
     curve: MeanStep, P: Float[Array, "k k"], point: Point, normals: Normals
 ) -> tuple[KickMoments | None, KickMoments, KickMoments, Float[Array, "n n"]]:
     """KickMoments in closed form; mean and error of them over normals; and of E[K_a K_b] the mean."""
-    k, count = len(P), len(normals.z)
     root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
-    fields = normals.z @ root.T
-    length = jnp.sum(normals.z**2, axis=1) + (curve.d - normals.z.shape[1])
-    kicks, moves = curve.kicks(normals, fields[:, :k], fields[:, k:], length, point)
+    parts = [_sampled(curve, samples, root, point) for samples in samples_of(curve.rule, normals, root)]
+    closed = curve.rule.moments(P, point.M, point.Q, point.numbers, point.time)
+    return closed, *mixed(curve.rule, parts)
+
+
+def _sampled(
+    curve: MeanStep, samples: Samples, root: Float[Array, "fields fields"], point: Point
+) -> tuple[KickMoments, KickMoments, Float[Array, "n n"]]:
+    """Of samples alike: mean and error of KickMoments, and of E[K_a K_b] with |x|^2/d = scale^2 the mean."""
+    k, count, fields, length = point.M.shape[1], len(samples.z), samples.z @ root.T, samples.length(curve.d)
+    kicks, moves = curve.kicks(samples.own, fields[:, :k], fields[:, k:], length, point)
     pairs = kicks[:, :, None] * kicks[:, None, :]
     fixed, moving = (kicks[:, :, None] * part[:, None, :] for part in (fields[:, :k], fields[:, k:]))
-    slopes = kicks[:, :, None] * (normals.z @ jnp.linalg.pinv(root, rtol=ROOT_RTOL))[:, None, :]  # by Stein's lemma
-    samples = (fixed, moving, pairs * (length / curve.d)[:, None, None], moves, slopes)
-    means = KickMoments(*(jnp.mean(part, axis=0) for part in samples))
-    errors = KickMoments(*(jnp.std(part, axis=0) / count**0.5 for part in samples))
-    closed = curve.rule.moments(P, point.M, point.Q, point.numbers, point.time)
-    return closed, means, errors, jnp.mean(pairs, axis=0)
+    slopes = kicks[:, :, None] * (samples.z @ jnp.linalg.pinv(root, rtol=ROOT_RTOL))[:, None, :]  # by Stein's lemma
+    numbers = (fixed, moving, pairs * (length / curve.d)[:, None, None], moves, slopes)
+    means = KickMoments(*(jnp.mean(part, axis=0) for part in numbers))
+    errors = KickMoments(*(jnp.std(part, axis=0) / count**0.5 for part in numbers))
+    return means, errors, samples.scale**2 * jnp.mean(pairs, axis=0)
 
 
 LAWS: tuple[Callable[[RuleTrial], Iterator[str]], ...] = (_lanes, _blocks, _step, _moments)

@@ -31,16 +31,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.contracts import Curve, Observables
-from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Rule, Sample, in_arrays
+from sgdsim.rules.sample_points import Normals, Samples, mixed, samples_of
 from sgdsim.rules.solver import integrate
 from sgdsim.rules.units import UnitArray, values_of
-
-POINTS_LOG2 = 13
-"""2^13 points of a scrambled Sobol sequence."""
 
 POINTS_RTOL, POINTS_ATOL = 1e-6, 1e-9
 """Least tolerances of the solver beside averages over points, which are right to 1e-4 at best: the average of a step
@@ -61,21 +58,6 @@ class Point(NamedTuple):
     Q: Float[Array, "*times n n"]
     numbers: Float[Array, "*times q"]
     time: Float[Array, "*times"]
-
-
-class Normals(eqx.Module):
-    """Points over the normals of a sample."""
-
-    z: Float[Array, "points fields"]
-    own: Float[Array, "points r"]
-
-    @classmethod
-    def of(cls, rule: Rule, log2: int = POINTS_LOG2) -> "Normals":
-        """2^log2 of them, the same everywhere."""
-        sizes = rule.sizes
-        fields = sizes.fixed + sizes.moving
-        normals = sobol_normals(fields + sizes.normals, log2)
-        return cls(jnp.asarray(normals[:, :fields]), jnp.asarray(normals[:, fields:]))
 
 
 class MeanStep(Curve):
@@ -182,13 +164,15 @@ class MeanStep(Curve):
         return self._averaged(self.normals, P, point)
 
     def _averaged(self, normals: Normals, P: Float[Array, "k k"], point: Point) -> KickMoments:
-        k, count = len(P), len(normals.z)
         root = batched_root(covariance(P, point.M, point.Q)[None])[0]
-        fields = normals.z @ root.T
-        length = jnp.sum(normals.z**2, axis=1) + (self.d - normals.z.shape[1])
-        kicks, moves = self.kicks(normals, fields[:, :k], fields[:, k:], length, point)
+        return mixed(self.rule, [self._over(part, root, point) for part in samples_of(self.rule, normals, root)])
+
+    def _over(self, samples: Samples, root: Float[Array, "fields fields"], point: Point) -> KickMoments:
+        z, k, count = samples.z, point.M.shape[1], len(samples.z)
+        fields, length = z @ root.T, samples.length(self.d)
+        kicks, moves = self.kicks(samples.own, fields[:, :k], fields[:, k:], length, point)
         alone = (kicks * length[:, None]).T @ kicks / (count * self.d)
-        mean = kicks.T @ normals.z / count
+        mean = kicks.T @ z / count
         return KickMoments(
             with_fixed=kicks.T @ fields[:, :k] / count,
             with_moving=kicks.T @ fields[:, k:] / count,
@@ -199,7 +183,7 @@ class MeanStep(Curve):
 
     def kicks(
         self,
-        normals: Normals,
+        own: Float[Array, "points r"],
         fixed: Float[Array, "points k"],
         moving: Float[Array, "points n"],
         length: Float[Array, " points"],
@@ -212,7 +196,7 @@ class MeanStep(Curve):
         for _ in range(rule.visits):
             numbers = (point.numbers[None] + gained)[None]
             time = jnp.reshape(point.time, (1, 1))
-            seen = [UnitArray(part[None]) for part in (fixed, moving, normals.own)]
+            seen = [UnitArray(part[None]) for part in (fixed, moving, own)]
             move = rule.step(Sample(seen[0], seen[1], seen[2], UnitArray(numbers), time))
             kicks = move.slopes * move.error
             if rule.limits:

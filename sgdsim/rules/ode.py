@@ -12,9 +12,10 @@ from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.fluctuations import check_fluctuations, predict_spread
-from sgdsim.rules.mean_step import POINTS_LOG2, MeanStep, is_closed
+from sgdsim.rules.mean_step import MeanStep, is_closed
 from sgdsim.rules.problem import RuleProblem
 from sgdsim.rules.rule import Rule
+from sgdsim.rules.sample_points import POINTS_LOG2
 
 SOLVED, POINTS, SAMPLED, COMPILED, LINEARISED = 0.05, 0.3, 2.0, 3.0, 8.0
 """Seconds, for a plan: of a solution; where averages are taken over points, for each vector and unit of time; of

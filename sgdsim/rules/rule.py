@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.contracts import Observables
+from sgdsim.rules.clusters import Clusters
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.units import UnitArray, UnitList, Units
 
@@ -111,6 +112,11 @@ class Rule(eqx.Module):
     def rescales(self) -> bool:
         """Whether `rescale` is something else than zero."""
         return False
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """Those that inputs are drawn from, by the last of a sample's `normals`; None of x ~ N(0, I)."""
+        return None
 
     @property
     @abc.abstractmethod

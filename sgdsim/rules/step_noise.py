@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from sgdsim.rules.entries import full, independent
 from sgdsim.rules.linear_algebra import batched_root
-from sgdsim.rules.mean_step import MeanStep, Normals, Point
+from sgdsim.rules.mean_step import MeanStep, Point
+from sgdsim.rules.sample_points import Normals, Samples, mixed, samples_of
 
 NOISE_LOG2 = 15
 """2^15 points leave an error of 0.4 % in the variances (p = k = 4; root mean square)."""
@@ -50,11 +51,10 @@ class StepNoise(eqx.Module):
     def __call__(self, P: Float[Array, "k k"], point: Point) -> Float[Array, "entries entries"]:
         """dt D at a point; positive semidefinite. The overlaps of all vectors may be singular."""
         curve, count = self.curve, len(self.normals.z)
-        steps, radial = self._changes(P, point)
-        centred = steps - jnp.mean(steps, axis=1, keepdims=True)
-        first, after = point.M.size, point.M.size + len(radial)
-        covariance = centred @ centred.T
-        covariance = covariance.at[first:after, first:after].add(radial @ radial.T)
+        root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
+        parts = [self._changes(samples, root, point) for samples in samples_of(curve.rule, self.normals, root)]
+        mean = mixed(curve.rule, [jnp.mean(steps, axis=1, keepdims=True) for steps, _ in parts])
+        covariance = mixed(curve.rule, [_squares(steps - mean, radial, point.M.size) for steps, radial in parts])
         covariance = covariance / (count * curve.batch * curve.dt)
         if curve.rule.rescales:
             T = self._lengths(point)
@@ -62,15 +62,13 @@ class StepNoise(eqx.Module):
         return 0.5 * (covariance + covariance.T)
 
     def _changes(
-        self, P: Float[Array, "k k"], point: Point
+        self, samples: Samples, root: Float[Array, "fields fields"], point: Point
     ) -> tuple[Float[Array, "entries points"], Float[Array, "pairs points"]]:
         """What a sample adds, and what one standard deviation of chi^2 adds to Q."""
-        curve, z, k = self.curve, self.normals.z, len(P)
-        root = batched_root(jnp.block([[P, point.M.T], [point.M, point.Q]])[None])[0]
-        fields = z @ root.T
-        freedom = curve.d - z.shape[1]
-        length = jnp.sum(z**2, axis=1) + freedom
-        kicks, moves = curve.kicks(self.normals, fields[:, :k], fields[:, k:], length, point)
+        curve, z, k = self.curve, samples.z, point.M.shape[1]
+        fields, length = z @ root.T, samples.length(curve.d)
+        freedom = samples.scale**4 * (curve.d - z.shape[1])
+        kicks, moves = curve.kicks(samples.own, fields[:, :k], fields[:, k:], length, point)
         # Points along the last axis, in all that follows: a vector of the processor then holds points, not units.
         K, fixed, moving = kicks.T, fields[:, :k].T, fields[:, k:].T
         reached = moving + curve.drift(point) @ moving
@@ -91,3 +89,11 @@ class StepNoise(eqx.Module):
             return entries_of(here._replace(M=here.M + dM, Q=here.Q + dQ))
 
         return jax.jacfwd(after)(entries_of(point))
+
+
+def _squares(
+    centred: Float[Array, "entries points"], radial: Float[Array, "pairs points"], first: int
+) -> Float[Array, "entries entries"]:
+    """Sums over points of the products of changes, those of Q with what chi^2 adds, from entry `first` on."""
+    after = first + len(radial)
+    return (centred @ centred.T).at[first:after, first:after].add(radial @ radial.T)

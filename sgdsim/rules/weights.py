@@ -12,14 +12,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.contracts import Kernel, Observables
-from sgdsim.ensemble.inputs import InputsForm, more_normals, scaled_inputs, xla_inputs
+from sgdsim.ensemble.inputs import InputsForm, more_normals, scaled_inputs, shifted_inputs, xla_inputs
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.segments import run_blocks
 from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.recursion import Drawn, Recursion, run_samples
-from sgdsim.rules.rule import Rule
+from sgdsim.rules.rule import Rule, in_arrays
 from sgdsim.rules.state import begun
 
 
@@ -110,6 +110,9 @@ class RuleWeights(Kernel):
         form = self.form
         if self.inputs is not None:
             form = partial(scaled_inputs, scales=self._scales(self.dtype)[0, 0])
+        if self.rule.clusters is not None:
+            clusters = in_arrays(self.rule.clusters, self.dtype)
+            form = partial(shifted_inputs, normals=self.rule.sizes.normals, placed=clusters.moments)
         inputs = form(key, state.W, state.teacher, samples, pin)
         scale = jnp.asarray(self.d**-0.5, self.dtype)
         drawn = Drawn(

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.contracts import Observables
+from sgdsim.rules.clusters import Clusters
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import KickMoments, Move, Rule, Sample, Sizes
 from sgdsim.rules.units import Units
@@ -71,6 +72,11 @@ class Wrapped(Rule):
     def rescales(self) -> bool:
         """As the inner rule."""
         return self.inner.rescales
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """As the inner rule."""
+        return self.inner.clusters
 
     @property
     def given(self) -> int:

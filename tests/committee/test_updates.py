@@ -18,7 +18,8 @@ from sgdsim.ensemble.inputs import xla_inputs
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold, replica_keys
 from sgdsim.errors import ArgumentError
-from sgdsim.rules.mean_step import MeanStep, Normals, Point
+from sgdsim.rules.mean_step import MeanStep, Point
+from sgdsim.rules.sample_points import Normals
 from sgdsim.rules.schedule import Constant, Cosine, Piecewise, PowerSchedule, WarmUp
 from sgdsim.rules.weights import RuleWeights
 

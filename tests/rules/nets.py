@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdsim.rules import KickMoments, Move, Rule, Sample, Sizes
+from sgdsim.rules.clusters import Clusters
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.wrapped import Wrapped
 
@@ -51,6 +52,32 @@ class Net(Rule):
 
 def net(rate=0.02):
     return Net(rate, np.array([0.7, -0.4]))
+
+
+class ClusterNet(Net):
+    """The net on inputs of clusters, each of which adds a number of its own to the label."""
+
+    mixture: Clusters = eqx.field(kw_only=True)
+
+    @property
+    def sizes(self):
+        return super().sizes._replace(normals=3)
+
+    @property
+    def clusters(self):
+        return self.mixture
+
+    def step(self, at):
+        move, members = super().step(at), self.mixture.members(at.normals[-1])
+        return move._replace(error=move.error + members[0] - 0.5 * members[2])
+
+
+MEANS, VARIANCES, WEIGHTS = np.array([[1.0, 0.2], [-0.8, 0.4], [0.0, -1.2]]), (1.5, 0.5, 1.0), (0.5, 0.2, 0.3)
+"""Clusters that are oblique, and unequal in all."""
+
+
+def cluster_net(rate=0.02, means=MEANS, variances=VARIANCES, weights=WEIGHTS):
+    return ClusterNet(rate, np.array([0.7, -0.4]), mixture=Clusters.of(means, variances, weights))
 
 
 class Line(Rule):

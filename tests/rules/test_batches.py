@@ -47,9 +47,9 @@ def normals(key, shapes):
 advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 
 
-def simulated(kernel, seed, steps=4):
+def simulated(kernel, seed, steps=4, count=TILES):
     tiles = []
-    for tile in range(TILES):
+    for tile in range(count):
         keys = jnp.asarray(replica_keys(seed, 0, LANES * tile, LANES))
         seen = kernel.observe(advance(kernel, kernel.init(START, keys), jnp.asarray(steps)))
         tiles.append({name: np.asarray(value).reshape(-1, LANES) for name, value in seen.items()})

@@ -14,11 +14,12 @@ from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.step_noise import StepNoise
 from sgdsim.rules.wrapped import Decay, Spherical
-from tests.rules.nets import START, Net, Slowing, line, net
+from tests.rules.nets import START, Net, Slowing, cluster_net, line, net
 
 d, REPLICAS, TIMES = 1000, 2**13, np.array([0.4, 1.5])
 RULES = {
     "closed forms, a number": line(rate=1.2 / d),
+    "points, clusters": cluster_net(1.0 / d),
     "points, velocities, numbers, time": Slowing(Momentum(Decay(net(1.0 / d), 0.5 / d), 0.4), 1 / d),
 }
 ONE = jax.tree.map(lambda part: part[0], START)

@@ -15,12 +15,13 @@ from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.mosaic import LoopShape, disagreement
 from sgdsim.rules.wrapped import Decay, Reused, Spherical
-from tests.rules.nets import OUTPUTS, START, Clipped, Net, Slowing, net
+from tests.rules.nets import OUTPUTS, START, Clipped, Net, Slowing, cluster_net, net
 
 d, LANES = 300, 24
 RULES = {
     "numbers, visits, limits, lengths": Spherical(Reused(Decay(Clipped(net()), 0.01), 2)),
     "velocities, time": Momentum(Slowing(net()), 0.3),
+    "clusters": cluster_net(),
 }
 advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 
@@ -62,7 +63,7 @@ def test_a_form_is_checked_once_for_all_rules_of_it():
     other = Net(0.5, np.array([0.1, 0.2]))
     assert shape_of(net()) == shape_of(other)
     assert hash(shape_of(net())) == hash(shape_of(other))
-    assert len({shape_of(rule) for rule in (net(), Decay(net(), 0.1), Spherical(net()), *RULES.values())}) == 5
+    assert len({shape_of(rule) for rule in (net(), Decay(net(), 0.1), Spherical(net()), *RULES.values())}) == 6
     assert shape_of(net()) != LoopShape.of(net(), 30, lambda d: net())
 
 

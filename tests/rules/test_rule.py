@@ -11,7 +11,7 @@ from sgdsim.rules.rule import KickMoments
 from sgdsim.rules.schedule import Cosine, PowerSchedule, Timed
 from sgdsim.rules.wrapped import Clipped, Decay, Normalised, Reused, Spherical
 from sgdsim.testing import BrokenContractError, check_rule
-from tests.rules.nets import START, Line, line, net
+from tests.rules.nets import START, Line, cluster_net, line, net
 
 d = 40
 RULES = {
@@ -21,6 +21,7 @@ RULES = {
     "timed": Timed(Normalised(Decay(net(), 0.03), 0.12), PowerSchedule(0.1, 1.0), Cosine(0.2, 0.3)),
     "average": Average(Momentum(Spherical(Clipped(net(), 0.12)), 0.4), 3, 3, ("Q", "a")),
     "reused": Reused(Decay(net(), 0.03), 2),
+    "clusters": Momentum(Spherical(cluster_net()), 0.3),
 }
 
 

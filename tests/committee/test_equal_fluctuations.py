@@ -162,9 +162,7 @@ def test_the_spread_is_that_of_all_units(p, k, off_diagonal):
     assert equal.sup_deviation == pytest.approx(each.sup_deviation, rel=1e-2)
 
 
-@pytest.mark.parametrize(
-    "p", [8, pytest.param(16, marks=pytest.mark.slow), pytest.param(32, marks=pytest.mark.slow), 64]
-)
+@pytest.mark.parametrize("p", [8, *(pytest.param(p, marks=pytest.mark.slow) for p in (16, 32, 64))])
 def test_measured_deviations_are_as_predicted(p):
     spread = THEORY.spread(problem(p), start(), TIMES)
     assert spread is not None

@@ -38,6 +38,7 @@ def xors(dtype):
     return len(re.findall(r"u32\[64\]\S* xor\(", compiled(dtype, True)[0].as_text() or ""))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pinned_normals_have_the_same_bits(dtype):
     for one, other in zip(compiled(dtype, True)[1], compiled(dtype, False)[1], strict=True):

@@ -11,6 +11,7 @@ from sgdsim.ensemble import vectors
 from sgdsim.ensemble.pin import Pin, no_pin, pair_pinning
 from sgdsim.ensemble.random import lane_normals, replica_keys
 
+pytestmark = pytest.mark.bits  # the compiler decides what a program computes twice: that of users
 LANES = 64
 wide = pytest.mark.skipif(vectors.compiler_options() is None, reason="pairs are packed where vectors have 512 bits")
 
@@ -38,7 +39,6 @@ def xors(dtype):
     return len(re.findall(r"u32\[64\]\S* xor\(", compiled(dtype, True)[0].as_text() or ""))
 
 
-@pytest.mark.bits
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pinned_normals_have_the_same_bits(dtype):
     for one, other in zip(compiled(dtype, True)[1], compiled(dtype, False)[1], strict=True):

@@ -4,6 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?=
 PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
+# Half of the time of the tests of every day went into compiling: they take programs that are compiled in a third of the
+# time, without loops fused in MLIR and without LLVM's optimisations, where XLA knows these flags: it ends a process that
+# asks for others. Slow tests, and those of bits that different programs have in common, take the programs that users
+# have.
+PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
 DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
@@ -17,7 +22,10 @@ demo: $(VENV)/.run  ## Measure the finite-size law log(p) sqrt(dt) of one-pass S
 	$(BIN)/sgdsim run configs/committee/theorem.toml --quick -o $(DEMO)
 
 test: $(VENV)/.test  ## Run the tests of every day, and name the ten slowest
-	$(strip $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS))
+	@flags="$$XLA_FLAGS $(PLAIN_CODE)"; \
+	XLA_FLAGS="$$flags" $(BIN)/python -c "import jax; jax.devices()" >/dev/null 2>&1 || flags="$$XLA_FLAGS"; \
+	XLA_FLAGS="$$flags" $(strip $(BIN)/python -m pytest -m "not slow and not bits" $(PYTEST_ARGS))
+	$(BIN)/python -m pytest -m "bits and not slow"
 
 test-slow: $(VENV)/.test  ## Run the others: long statistics, whole runs, benchmarks, processes that are killed
 	$(strip $(BIN)/python -m pytest -m slow $(PYTEST_ARGS))

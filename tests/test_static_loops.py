@@ -107,6 +107,7 @@ def test_tiles_side_by_side_make_steps_of_their_own(name, static):
         equal(jax.tree.map(lambda leaf, number=number: leaf[number], together), form(kernel, state, count), 1e-12)
 
 
+@pytest.mark.bits
 def test_the_mean_field_theory(request):
     """Elements stop in a chunk, at its end, or go on until the last step, where the arrays end."""
     rates = Rates(*(jnp.array(three) for three in ((2.5, 1.5, 1.5), (0.1, 0.2, 0.1), (0.5, 1.0, 1.0), (0.9, 0.5, 0.0))))

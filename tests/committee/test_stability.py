@@ -43,6 +43,21 @@ def test_the_largest_ratio_of_a_custom_activation():
     assert largest_ratio(Custom(jnp.tanh)) == pytest.approx(2 * mean(2) / mean(4), rel=5e-5)
 
 
+@pytest.mark.parametrize(("factor", "grows"), [(0.85, False), (1.15, True)])
+def test_a_linear_unit_by_hand_learns_up_to_the_stable_gamma(factor, grows):
+    """w <- w + gamma/d mean_s (x_s . (w* - w)) x_s: in five steps |w* - w|^2 falls by a half, or trebles."""
+    d, batch, rng = 20, 8, np.random.default_rng(0)
+    bound = Committee(d=d, p=1, k=1, gamma=1.0, batch=batch, activation=Linear()).stable_gamma
+    assert bound == pytest.approx(2 / (1 / d + 1 / batch), rel=1e-12)
+    rest = rng.normal(size=(2000, d))
+    first = np.mean(rest**2)
+    for _ in range(5):
+        x = rng.normal(size=(2000, batch, d))
+        rest -= factor * bound / d * np.einsum("rs,rsd->rd", np.einsum("rsd,rd->rs", x, rest), x) / batch
+    assert (np.mean(rest**2) > 2 * first) == grows
+    assert (np.mean(rest**2) < 0.7 * first) != grows
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("factor", "grows"), [(0.85, False), (1.15, True)])
 def test_linear_units_learn_up_to_the_stable_gamma(factor, grows):

@@ -11,6 +11,7 @@ from sgdsim.ensemble import vectors
 from sgdsim.ensemble.pin import Pin, no_pin, pair_pinning
 from sgdsim.ensemble.random import lane_normals, replica_keys
 
+pytestmark = pytest.mark.bits  # the compiler decides what a program computes twice: that of users
 LANES = 64
 wide = pytest.mark.skipif(vectors.compiler_options() is None, reason="pairs are packed where vectors have 512 bits")
 

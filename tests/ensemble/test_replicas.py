@@ -78,7 +78,8 @@ def test_the_number_of_devices_changes_no_bit():
     other = 4 if devices != 4 else 3
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        env=os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={other}"},
+        env=os.environ
+        | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={other}"},
         capture_output=True,
         text=True,
         check=True,

@@ -11,10 +11,7 @@ from sgdsim.committee.weights import Weights, weights_kernel
 from sgdsim.native.build import find_compiler
 from tests.committee.compiled import advance
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_compiler() is None, reason="there is no C++ compiler"),
-]
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C++ compiler")
 
 
 def test_the_chain_in_c_is_the_chain():

@@ -17,7 +17,7 @@ noise = 0.01
 
 [grid]
 d = [60, 120]
-p0 = [1, 2, 4]
+p0 = [1, 2, 3]
 
 [fits.theorem]
 law = "log_power"
@@ -135,4 +135,4 @@ def test_the_report_opens_with_the_figures(directory):
 
 def test_a_cell_is_known_by_its_place_in_the_fit(run):
     assert fitted(run).cells == list(range(6))
-    assert [point[1] for point in fitted(run).points] == pytest.approx([1, 2, 4] * 2)
+    assert [point[1] for point in fitted(run).points] == pytest.approx([1, 2, 3] * 2)

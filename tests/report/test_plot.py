@@ -29,7 +29,7 @@ fluctuations = true
 
 [grid]
 d = [20, 40]
-p = [2, 4]
+p = [2, 3]
 
 [fits.power]
 quantity = "sup_deviation"

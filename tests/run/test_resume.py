@@ -112,15 +112,21 @@ def test_a_time_limit_stops_before_a_block_that_would_take_longer(nursery, tmp_p
 
 
 def test_a_time_limit_that_no_block_fits_into_is_no_matter_of_trying_again(nursery, tmp_path):
-    stopped = nursery.run(tmp_path / "run", "--max-time", "2s", "--set", "grid.d=[1_000_000_000]")
-    assert stopped.finish() == 1
+    """Of a block that had begun: on a busy machine that takes longer, and the limit is a longer one."""
+    for seconds in (2, 8, 32):
+        folder = tmp_path / f"run-{seconds}"
+        stopped = nursery.run(folder, "--max-time", f"{seconds}s", "--set", "grid.d=[1_000_000_000]")
+        code = stopped.finish()
+        if code == 1:
+            break
+    assert code == 1
     assert "No block was finished within the time limit" in stopped.said()
 
 
 @pytest.mark.parametrize(("devices", "key", "value"), [(4, "batch", 1), (4, "block", 2000)])
 def test_devices_batches_and_blocks_change_no_number(undisturbed, tmp_path, devices, key, value):
     (tmp_path / "experiment.toml").write_text(EXPERIMENT)
-    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
     options = ["-o", str(tmp_path / "run"), "--set", f"ensemble.{key}={value}"]
     command = [sys.executable, "-m", "sgdsim.cli", "run", str(tmp_path / "experiment.toml"), *options]
     subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)

@@ -7,7 +7,12 @@ from sgdsim.committee.activations import Activation
 from sgdsim.committee.risk import excess_risk
 from sgdsim.contracts import Observables, Variable
 
-RECOVERED = "recovered"
+RECOVERED, RECOVERED_AT = "recovered", 0.5
+"""The share of replicas that have found a teacher's direction, and the overlap from which on one has.
+
+Overlaps count by their size: of an even target -w* gives the same labels as w*, and drift and noise take half of the
+replicas there. Of an odd one no unit comes to -1/2 in practice, since its drift is towards w* at either sign.
+"""
 VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
@@ -43,4 +48,4 @@ def recovery(
     student, teacher = jnp.einsum("ii...->i...", Q), jnp.einsum("rr...->r...", P)
     lengths = jnp.sqrt(student[:, None] * teacher[None, :])
     overlap = jnp.max(jnp.abs(M) / jnp.where(lengths > 0, lengths, 1.0), axis=(0, 1))
-    return {"overlap": overlap, RECOVERED: (overlap >= 0.5).astype(overlap.dtype)}
+    return {"overlap": overlap, RECOVERED: (overlap >= RECOVERED_AT).astype(overlap.dtype)}

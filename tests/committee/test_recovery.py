@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.polynomial.hermite_e import hermegauss, hermeval
 from scipy.integrate import quad
 
+from sgdsim import solve
 from sgdsim.analysis.levels import median_time
 from sgdsim.committee import Chain, Committee, Erf, ExplicitStart, Hermite, OverlapStart, SphereStart
 from sgdsim.committee.observables import recovery
@@ -128,6 +129,18 @@ def test_of_an_even_target_either_sign_is_recovered(degree, share):
     tiles = run(problem, start, Chain(), [final], 64)
     assert np.average(tiles.mean["recovered"][:, 0]) == share
     assert np.average(tiles.mean["M"][:, 0, 0, 0]) < 0
+
+
+def test_the_ode_stays_on_the_sphere():
+    """To long after the teacher is found: what the solver does to the length must not grow, by exp(40) here."""
+    problem = searching(3, 5000, 0.15)
+    times = np.linspace(0.5, 1.5, 20) / recovery_rate(problem)
+    found = solve(problem, OverlapStart(1.0, per_root_d=True), times=times)
+    np.testing.assert_allclose(found["Q"].values, 1, atol=1e-7)
+    overlap = found["overlap"].values[-1]
+    _, square, _ = averages_of_a_step(3, overlap)
+    assert 0.95 < overlap < 1
+    assert drift(3, overlap) == pytest.approx(overlap * problem.gamma * square / 2, rel=1e-3)
 
 
 def steps_to_overlap(degree, d, gamma0, replicas):

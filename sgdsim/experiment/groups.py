@@ -27,7 +27,7 @@ def groups(
     moving = along or _moving_axis(cells, against, second)
     others: list[str] = []
     for name in _varying(cells) if moving is not None else ():
-        leaders = others if name in apart else (moving, *others)
+        leaders = others if name in apart and name != moving else (moving, *others)
         if not any(_follows(cells, name, leader) for leader in leaders):
             others.append(name)
     members: dict[tuple[Scalar, ...], list[int]] = {}

@@ -10,8 +10,9 @@ from sgdsim.contracts import Observables, Variable
 RECOVERED, RECOVERED_AT = "recovered", 0.5
 """The share of replicas that have found a teacher's direction, and the overlap from which on one has.
 
-Overlaps count by their size: of an even target -w* gives the same labels as w*, and drift and noise take half of the
-replicas there. Of an odd one no unit comes to -1/2 in practice, since its drift is towards w* at either sign.
+Overlaps count by their size: of an even target -w* gives the same labels as w*, and noise takes half of the replicas
+there; of an odd one a student of other units finds -w* where its Hermite coefficient of that degree is negative, as
+that of erf at 3.
 """
 VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),

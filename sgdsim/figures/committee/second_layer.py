@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.lines import Line2D
 
 from sgdsim.analysis.numbers import plain
@@ -107,6 +108,7 @@ def draw_error_over_rate(run: Stored, name: str | None = None, ax: Axes | None =
     against = math_name(TERMS[0])
     quantity = run.symbol(next(iter(groups.values())).quantity)
     axes.set(xlim=(0, ROOM * most), xlabel=against, ylabel=f"final ${quantity}$ / {against}")
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))  # of three decimals, more would touch
     axes.set_ylim(bottom=0)
     return axes
 

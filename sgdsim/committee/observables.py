@@ -24,7 +24,7 @@ VARIABLES = {
     "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
     "overlap": Variable("largest overlap of a unit with a teacher", r"\max |M_{ir}|/\sqrt{Q_{ii} P_{rr}}"),
-    RECOVERED: Variable("replicas whose largest overlap is 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
+    RECOVERED: Variable("share of replicas with an overlap of 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
 }
 
 

@@ -17,6 +17,7 @@ from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
+from sgdsim.laws.quantities import MEDIANS
 from sgdsim.store.stored import DEVIATIONS, Stored
 
 PANEL, HEIGHT = 3.9, 4.9
@@ -55,7 +56,8 @@ class ScalingFigure(FigureKind):
         predicted = " Crosses: what theory predicts of every point, without a fit." if known else ""
         bootstrap = any(fit.quantity in DEVIATIONS for fit in fits)
         errors = ", errors of a deviation by bootstrap over the replicas" if bootstrap else ""
-        points = "Mean over replicas with its standard error" if run.simulated else "Values of theory"
+        middle = "Median" if all(fit.quantity in MEDIANS for fit in fits) else "Mean"
+        points = f"{middle} over replicas with its standard error" if run.simulated else "Values of theory"
         return (
             f"{points}, against {against}. Solid: power law fitted by weighted least "
             f"squares{errors}{theory}. Below: the same, divided by the fitted law."

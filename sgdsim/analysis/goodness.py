@@ -33,13 +33,14 @@ def judged(chi2: float, dof: int, **statistical: float) -> dict[str, Any]:
     """The fields that all laws with a chi2 have: it, `dof`, `p_value`, `widening`, and every error twice.
 
     Of each statistical error NAME = value there are `NAME_statistical_error` and `NAME_error`, which is to be quoted:
-    `widening` times as large.
+    `widening` times as large. A law through all of its points, dof = 0, has a chi2 of 0, not that of its rounding.
     """
+    chi2 = 0.0 if dof == 0 and math.isfinite(chi2) else float(chi2)
     factor = widening(chi2, dof)
     errors: dict[str, Any] = {}
     for name, error in statistical.items():
         errors |= {f"{name}_error": float(error) * factor, f"{name}_statistical_error": float(error)}
-    return errors | {"chi2": float(chi2), "dof": dof, "p_value": p_value(chi2, dof), "widening": factor}
+    return errors | {"chi2": chi2, "dof": dof, "p_value": p_value(chi2, dof), "widening": factor}
 
 
 def in_words(chi2: float, dof: int, widened: float = 1.0) -> str:

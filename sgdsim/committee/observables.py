@@ -7,7 +7,13 @@ from sgdsim.committee.activations import Activation
 from sgdsim.committee.risk import excess_risk
 from sgdsim.contracts import Observables, Variable
 
-RECOVERED = "recovered"
+RECOVERED, RECOVERED_AT = "recovered", 0.5
+"""The share of replicas that have found a teacher's direction, and the overlap from which on one has.
+
+Overlaps count by their size: of an even target -w* gives the same labels as w*, and noise takes half of the replicas
+there; of an odd one a student of other units finds -w* where its Hermite coefficient of that degree is negative, as
+that of erf at 3.
+"""
 VARIABLES = {
     "M": Variable("student-teacher overlaps", "M", ("student", "teacher")),
     "Q": Variable("student-student overlaps", "Q", ("student", "student_2")),
@@ -18,7 +24,7 @@ VARIABLES = {
     "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
     "overlap": Variable("largest overlap of a unit with a teacher", r"\max |M_{ir}|/\sqrt{Q_{ii} P_{rr}}"),
-    RECOVERED: Variable("replicas whose largest overlap is 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
+    RECOVERED: Variable("share of replicas with an overlap of 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
 }
 
 
@@ -43,4 +49,4 @@ def recovery(
     student, teacher = jnp.einsum("ii...->i...", Q), jnp.einsum("rr...->r...", P)
     lengths = jnp.sqrt(student[:, None] * teacher[None, :])
     overlap = jnp.max(jnp.abs(M) / jnp.where(lengths > 0, lengths, 1.0), axis=(0, 1))
-    return {"overlap": overlap, RECOVERED: (overlap >= 0.5).astype(overlap.dtype)}
+    return {"overlap": overlap, RECOVERED: (overlap >= RECOVERED_AT).astype(overlap.dtype)}

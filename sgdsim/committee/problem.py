@@ -13,6 +13,7 @@ from sgdsim.committee.extras import check_extras, extras
 from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.realised import chosen_dimension, scaled_batch, scaled_second
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
+from sgdsim.committee.search import recovery_rate
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.stability import LARGEST_STEP, largest_ratio
@@ -240,11 +241,13 @@ class Committee(Problem):
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
         the theorem's factor beside sqrt(dt), and `memory` = 1/(1 - mu) the steps for which a velocity lasts.
-        `gamma_squared` stands beside a second layer, for laws of two terms.
+        `gamma_squared` stands beside a second layer, for laws of two terms, and `recovery_rate`, see `search`, where a
+        unit looks for one direction.
         """
         scaling = self.scaling
         # theta stands beside the exponents that it is the sum of.
         exponents = {"kappa": scaling.kappa, "delta": scaling.delta, "theta": scaling.theta}
+        found = recovery_rate(self)
         return {
             **given(self),
             "activation": self.activation.name,
@@ -259,6 +262,7 @@ class Committee(Problem):
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),
             "kappa_realised": math.log(self.p / scaling.p0) / math.log(self.d),
             "log_p": math.log(self.p),
+            **({} if found is None else {"recovery_rate": found}),
             "dt": self.dt,
             "region": str(self.region),
         }

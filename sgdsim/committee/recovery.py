@@ -14,23 +14,19 @@ from collections.abc import Sequence
 
 from sgdsim.committee.hermite_units import Hermite
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.search import information_exponent
 
 MEDIANS = ("steps_to_overlap", "samples_to_overlap")
 TOLERANCE = 1e-9
 """Of exponents that are sums."""
 
 
-def information_exponent(problem: Committee) -> int | None:
-    """l of a teacher of one unit with He_l; None of any other problem."""
-    teacher = problem.teacher_activation or problem.activation
-    if problem.k > 1 or problem.target is not None or not isinstance(teacher, Hermite):
-        return None
-    return teacher.degree
+def recovery_slope(quantity: str, against: str, problems: Sequence[Committee], *, beside_log: bool) -> float | None:
+    """The slope of log(steps or samples to overlap 1/2) against log(d) at the rates above; None where there is none.
 
-
-def recovery_slope(quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
-    """The slope of log(steps or samples to overlap 1/2) against log(d) at the rates above; None where there is none."""
-    slopes = {_slope(problem) for problem in problems}
+    `beside_log`: of these divided by ln(d), which the law of l = 2 has as a factor and no other.
+    """
+    slopes = {_slope(problem, beside_log) for problem in problems}
     mus = {problem.scaling.mu for problem in problems}
     if against != "d" or len(slopes) > 1 or len(mus) > 1 or None in slopes:
         return None
@@ -39,17 +35,17 @@ def recovery_slope(quantity: str, against: str, problems: Sequence[Committee]) -
     return slope - mu if quantity == "steps_to_overlap" else slope
 
 
-def _slope(problem: Committee) -> float | None:
-    """That of samples; None for l = 2, where a logarithm stands beside the power."""
+def _slope(problem: Committee, beside_log: bool) -> float | None:
+    """That of samples."""
     exponent, update, scaling = information_exponent(problem), problem.update, problem.scaling
     if exponent is None or update is None or not update.spherical or scaling.kappa:
         return None
     if scaling.mu and scaling.rho != 1:
         return None
     if update.reuse > 1:
-        return 1.0 if exponent == 3 and scaling.delta == 0 else None
+        return 1.0 if exponent == 3 and scaling.delta == 0 and not beside_log else None
     best = max(exponent / 2 - 1, 0)
     matched = problem.activation == Hermite(exponent)
-    if exponent == 2 or not matched or abs(scaling.delta - best) > TOLERANCE:
+    if (exponent == 2) != beside_log or not matched or abs(scaling.delta - best) > TOLERANCE:
         return None
     return float(max(exponent - 1, 1))

@@ -44,7 +44,7 @@ class CommitteeSlopes:
         None too where problems differ in mu, or in a batch that is no power of d. Of other updates see `rule_slope`.
         """
         if quantity in MEDIANS:
-            return recovery_slope(quantity, against, problems)
+            return recovery_slope(quantity, against, problems, beside_log=False)
         if any(problem.update is not None or problem.schedules is not None for problem in problems):
             return rule_slope(quantity, against, problems)
         mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
@@ -61,6 +61,10 @@ class CommitteeSlopes:
             return _slope_of_steps(against, theta, mu if quantity == "samples_to_level" else 0.0)
         noisy = all(problem.noise > 0 and not isinstance(problem.inputs, Mixture) for problem in problems)
         return -(theta + mu) if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
+
+    def slope_beside_log(self, quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
+        """That of `steps_to_overlap`, `samples_to_overlap` divided by ln(d), see `recovery_slope`; None of others."""
+        return recovery_slope(quantity, against, problems, beside_log=True) if quantity in MEDIANS else None
 
     def assumes(self, quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
         """What the slope takes for granted beside the power of dt or d, in words; None where nothing."""

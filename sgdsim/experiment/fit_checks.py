@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sgdsim.analysis.names import DEVIATIONS
+from sgdsim.contracts import Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
@@ -33,11 +34,24 @@ def check_fits(fits: Mapping[str, Any], builder: CellBuilder, cells: Sequence[Ce
         _check_parameter((*path, "against"), table.against, builder)
         if table.along is not None and table.along not in builder.grid.paths:
             complain_unknown("axis of the grid", (*path, "along"), table.along, builder.grid.paths, builder.complaints)
+        _check_where(table.where or {}, (*path, "where"), builder)
         strange = list(_strange_keys(law, table))
         for key, text in strange:
             builder.complaints.add((*path, key), text, remedy="remove it" if key in curves else "")
         if not strange:
             _check_own(law, fit_of(table), path, builder, cells)
+
+
+def _check_where(where: Mapping[str, Sequence[Scalar]], path: KeyPath, builder: CellBuilder) -> None:
+    """Complains about values to which a law is kept that no cell has."""
+    axes = {key: values for factor in builder.grid.factors for key, values in factor.items()}
+    for key, values in where.items():
+        strange = [value for value in values if value not in axes.get(key, values)]
+        if key not in builder.grid.paths:
+            complain_unknown("axis of the grid", path, key, builder.grid.paths, builder.complaints)
+        elif strange or not values:
+            text = f"must hold values of the axis {show(key)}"
+            builder.complaints.add(path, text, got=show(list(values)), remedy=f"there are {show(axes[key])}")
 
 
 def _check_expectation(law: Law[Any, Any], path: KeyPath, builder: CellBuilder) -> None:

@@ -1,6 +1,6 @@
 """Which cells of a grid belong to one fit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sgdsim.contracts import Scalar
 from sgdsim.experiment.cells import Cell
@@ -8,18 +8,28 @@ from sgdsim.store.blocks import describe
 
 
 def groups(
-    cells: Sequence[Cell], against: str, second: str | None = None, along: str | None = None
+    cells: Sequence[Cell],
+    against: str,
+    second: str | None = None,
+    along: str | None = None,
+    apart: Collection[str] = (),
 ) -> list[tuple[str, list[int]]]:
     """The cells of each law against the parameter `against`: a label and their indices.
 
     The law runs along one axis of the grid, and there is one law for every combination of the others; its label names
     their values ("noise=0.001"), or is empty if there is one law only. Where `against` is not an axis itself but
     follows from several (dt, from d and kappa), the law runs along the axis of most values among those that change it.
-    An axis that runs together with that one (a zip group) is part of it. A law with a `second` parameter runs along an
-    axis that changes this one too, if there is any. `along` names the axis where this is not the one that is meant.
+    An axis that runs together with that one (a zip group) is part of it, and one whose value another settles is not
+    named beside it. A law with a `second` parameter runs along an axis that changes this one too, if there is any.
+    `along` names the axis where this is not the one that is meant, and `apart` axes of which every value has a law of
+    its own, whatever runs together.
     """
     moving = along or _moving_axis(cells, against, second)
-    others = [] if moving is None else [name for name in _varying(cells) if not _follows(cells, name, moving)]
+    others: list[str] = []
+    for name in _varying(cells) if moving is not None else ():
+        leaders = others if name in apart and name != moving else (moving, *others)
+        if not any(_follows(cells, name, leader) for leader in leaders):
+            others.append(name)
     members: dict[tuple[Scalar, ...], list[int]] = {}
     for position, cell in enumerate(cells):
         members.setdefault(tuple(cell.axes[name] for name in others), []).append(position)

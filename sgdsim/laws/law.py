@@ -51,8 +51,9 @@ class Record(BaseModel, frozen=True):
 class Fit(BaseModel, frozen=True):
     """[fits.NAME]: a law of one `quantity` of the cells as a function of the parameter `against`.
 
-    `along` names the axis of the grid that the law runs along, where several change `against`. Each law has a class of
-    its own with the keys that it takes besides.
+    `along` names the axis of the grid that the law runs along, where several change `against`, and `where` the values
+    of axes to which it is kept, each with a law of its own: { degree = [1, 3] }. Each law has a class of its own with
+    the keys that it takes besides.
     """
 
     model_config = Section.model_config
@@ -61,6 +62,7 @@ class Fit(BaseModel, frozen=True):
     quantity: str = Field(examples=["sup_deviation"])
     against: str = "dt"
     along: str | None = Field(default=None, examples=["d"])
+    where: dict[str, list[int | float | str]] | None = Field(default=None, examples=[{"degree": [1, 3]}])
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -43,11 +43,11 @@ class PowerFit(Fit, frozen=True):
 class FittedPower(PowerFit, Fitted, Judged, frozen=True):
     """The law, beside theory.
 
-    `expected_slope` is the exponent by theory (None for a law with a logarithm), and `expected_assumes` what that takes
-    for granted, in words (None where nothing). `theory_slope` and `theory_constant` are those of the same fit, with the
-    same weights, to theory's own values at the same points, `theory_points`. Of a deviation from theory these are the
-    predicted means (None without predicted fluctuations). Where nothing was simulated, the fit is to theory itself,
-    with equal weights and without errors. `points`: against, quantity, standard error.
+    `expected_slope` is the exponent by theory, of a law with a logarithm that beside it, and `expected_assumes` what
+    that takes for granted, in words (None where nothing). `theory_slope` and `theory_constant` are those of the same
+    fit, with the same weights, to theory's own values at the same points, `theory_points`. Of a deviation from theory
+    these are the predicted means (None without predicted fluctuations). Where nothing was simulated, the fit is to
+    theory itself, with equal weights and without errors. `points`: against, quantity, standard error.
     """
 
     slope: Finite = None
@@ -77,6 +77,15 @@ class PowerExpectation(Protocol):
 
     def assumes(self, quantity: str, against: str, problems: Sequence[Any]) -> str | None:
         """What the slope takes for granted, in words that follow its number; None where nothing."""
+        ...
+
+
+@runtime_checkable
+class LogExpectation(PowerExpectation, Protocol):
+    """What it may expect besides, of a law with a logarithm."""
+
+    def slope_beside_log(self, quantity: str, against: str, problems: Sequence[Any]) -> float | None:
+        """The slope of log(quantity/|ln(against)|) against log(against); None where theory does not say."""
         ...
 
 
@@ -114,14 +123,13 @@ class Power(Law[PowerFit, FittedPower]):
             else _try_power(x, mean, sem, samples, alone)
         )
         theory_slope, theory_constant = (None, None) if law is None or alone else _theory_law(x, mean, sem, theory)
-        # A slope of theory is that of the quantity itself, not of what a logarithm was taken out of.
-        expected: PowerExpectation | None = None if fit.log else self.expectation(members.system)
+        expected: PowerExpectation | None = self.expectation(members.system)
         asked = (fit.quantity, fit.against, members.problems)
         return FittedPower(
             **fit.model_dump(),
             **numbers(law),
-            expected_slope=expected.slope(*asked) if expected else None,
-            expected_assumes=expected.assumes(*asked) if expected else None,
+            expected_slope=_expected_slope(expected, fit.log, *asked),
+            expected_assumes=expected.assumes(*asked) if expected and not fit.log else None,
             theory_slope=theory_slope,
             theory_constant=theory_constant,
             theory_points=theory.tolist(),
@@ -194,6 +202,15 @@ class Power(Law[PowerFit, FittedPower]):
                 named.setdefault(found.expected_assumes, []).append(name)
         assumed = [f"The exponent of theory of {', '.join(names)} is {words}." for words, names in named.items()]
         return [DIGITS, *assumed]
+
+
+def _expected_slope(
+    expected: PowerExpectation | None, log: bool, quantity: str, against: str, problems: Sequence[Any]
+) -> float | None:
+    """That of the quantity itself, or of what a logarithm was taken out of: the one says nothing of the other."""
+    if log:
+        return expected.slope_beside_log(quantity, against, problems) if isinstance(expected, LogExpectation) else None
+    return None if expected is None else expected.slope(quantity, against, problems)
 
 
 def _called(found: PowerFit, words: Words) -> str:

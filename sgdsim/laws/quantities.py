@@ -39,8 +39,8 @@ class Median(NamedTuple):
 
 MEDIANS = {
     ESCAPE: Median("t", ESCAPED, "median time of escape"),
-    "steps_to_overlap": Median("step", RECOVERED, r"steps $\nu$ to overlap 1/2, median"),
-    "samples_to_overlap": Median("samples", RECOVERED, "samples to overlap 1/2, median"),
+    "steps_to_overlap": Median("step", RECOVERED, r"median steps $\nu$ to overlap 1/2"),
+    "samples_to_overlap": Median("samples", RECOVERED, "median samples to overlap 1/2"),
 }
 """Of escape from a plateau, and of an overlap of 1/2 or more with a teacher."""
 

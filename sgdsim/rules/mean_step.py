@@ -143,13 +143,19 @@ class MeanStep(Curve):
     def rescaled(
         self, M: Float[Array, "n k"], Q: Float[Array, "n n"], before: Float[Array, "n n"]
     ) -> tuple[Float[Array, "n k"], Float[Array, "n n"]]:
-        """What new lengths add to M and Q after a step from Q = `before`.
-
-        Lengths are what they were set to up to the solver's error, and from there on g(Q) = 0: taken off, it does not
-        pull them back within a step of SGD, which would make the ODE stiff.
-        """
-        g = self.lengths(jnp.diagonal(Q)) - self.lengths(jnp.diagonal(before))
+        """What new lengths add to M and Q after a step from Q = `before`."""
+        g = self.relengthening(jnp.diagonal(Q), jnp.diagonal(before))
         return g[:, None] * M, pairs_of(g) * Q
+
+    def relengthening(self, squares: Float[Array, " n"], before: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Factors less one of vectors whose lengths are set anew after a step, from their squares and those before it.
+
+        Lengths are what they were set to up to the solver's error, and are set to what they were before the step. A
+        pull back to what they should be, within a step of SGD, would make the ODE stiff; with less than this factor
+        an error grows, as exp(A t) where steps lengthen the vectors.
+        """
+        had = self.lengths(before)
+        return (self.lengths(squares) - had) / (1 + had)
 
     def lengths(self, squares: Float[Array, " n"]) -> Float[Array, " n"]:
         """Factors less one of vectors whose lengths are set anew, from their squares."""

@@ -119,12 +119,14 @@ class AlignedOverlaps(DrawnOverlaps):
     ] = 0.5
     seed: Seed = 1
     per_replica: PerReplica = False
+    per_root_d: Annotated[bool, Parameter("", "whether it is overlap/sqrt(d), as large as a random unit's")] = False
 
     def sample(self, problem: Any, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
         A = unit_rows(rng.normal(size=(problem.p, problem.k)))
-        Q = self.overlap**2 * A @ A.T + (1 - self.overlap**2) * np.eye(problem.p)
-        return Overlaps(P=np.eye(problem.k), M=self.overlap * A, Q=Q)
+        overlap = self.overlap / problem.d**0.5 if self.per_root_d else self.overlap
+        Q = overlap**2 * A @ A.T + (1 - overlap**2) * np.eye(problem.p)
+        return Overlaps(P=np.eye(problem.k), M=overlap * A, Q=Q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +146,7 @@ class AlignedRuleStart(AlignedOverlaps):
         P = I,    M0 = overlap A,    Q0 = overlap^2 A A^T + (1 - overlap^2) I
 
     where the rows of A (p, k) are uniform on the unit sphere: the first normals of numpy.random.default_rng(seed).
+    `per_root_d`: with overlap/sqrt(d) in place of the overlap.
     """
 
     takes: ClassVar[type[Problem]] = RuleProblem

@@ -85,8 +85,7 @@ class StructuredStep(Curve):
         dM, dQ = jax.vmap(block)(self.variances, jnp.asarray(self.inputs.shares), P, point.M, point.Q)
         if rule.rescales:
             Q = point.Q + dQ
-            g, before = (self.mean.lengths(jnp.diagonal(jnp.sum(part, axis=0))) for part in (Q, point.Q))
-            g = g - before  # as in `MeanStep.rescaled`
+            g = self.mean.relengthening(*(jnp.diagonal(jnp.sum(part, axis=0)) for part in (Q, point.Q)))
             dM, dQ = dM + g[None, :, None] * (point.M + dM), dQ + pairs_of(g)[None] * Q
         return BlockPoint(dM, dQ, moments.numbers, jnp.zeros(()))
 

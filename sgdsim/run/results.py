@@ -164,10 +164,13 @@ def _fit_all(experiment: Experiment, data: Sequence[xr.Dataset], failed: Collect
 
 def _groups(cells: Sequence[Cell], fit: Fit) -> list[tuple[str, list[int]]]:
     """The cells of each law that a fit asks for, by a label."""
+    where = fit.where or {}
+    kept = [at for at, cell in enumerate(cells) if all(cell.axes[axis] in values for axis, values in where.items())]
     if fit.undivided:
-        return [("", list(range(len(cells))))]
+        return [("", kept)]
     against, *second = fit.parameters.values()
-    return groups(cells, against, *second, along=fit.along)
+    found = groups([cells[at] for at in kept], against, *second, along=fit.along, apart=where)
+    return [(label, [kept[member] for member in members]) for label, members in found]
 
 
 def _summarise_cell(system: System, cell: Cell, result: CellResult, error: str | None) -> CellSummary:

@@ -43,6 +43,19 @@ def test_an_axis_that_runs_along_is_part_of_the_law():
     assert groups(cells, "dt") == [("noise=1", [0, 1, 2]), ("noise=2", [3, 4, 5])]
 
 
+def test_an_axis_that_another_settles_is_not_named():
+    points = ((1.0, 1), (2.0, 2), (3.0, 2))
+    cells = cells_at([{"noise": noise, "p": p, "d": d} for noise, p in points for d in (10, 20)])
+    assert groups(cells, "dt") == [("noise=1", [0, 1]), ("noise=2", [2, 3]), ("noise=3", [4, 5])]
+
+
+def test_an_axis_may_be_kept_apart():
+    """No d stands beside two values of the noise: without a word the law runs along both."""
+    cells = cells_at([{"noise": noise, "d": d} for noise, d in ((1.0, 10), (1.0, 20), (2.0, 30), (2.0, 40))])
+    assert groups(cells, "d") == [("", [0, 1, 2, 3])]
+    assert groups(cells, "d", apart=("noise",)) == [("noise=1", [0, 1]), ("noise=2", [2, 3])]
+
+
 def test_against_an_axis_the_law_runs_along_it():
     cells = cells_at([{"noise": noise, "d": d} for noise in (1.0, 2.0) for d in (10, 20, 40)])
     assert groups(cells, "noise") == [("d=10", [0, 3]), ("d=20", [1, 4]), ("d=40", [2, 5])]

@@ -36,6 +36,7 @@ def fits(tmp_path_factory):
         log=PowerFit(quantity="sup_deviation", against="d", log=True),
         final_log=PowerFit(quantity="risk", against="d", log=True),
         plain=PowerFit(quantity="sup_deviation", against="d"),
+        kept=PowerFit(quantity="sup_deviation", against="d", where={"d": [400, 50, 200]}),
         steps=PowerFit(quantity="steps_to_level", against="d", level=0.4),
         time=PowerFit(quantity="relaxation_time", against="d", level=0.4),
         onset=OnsetFit(quantity="risk", against="d", level=0.1),
@@ -45,6 +46,12 @@ def fits(tmp_path_factory):
         settled=LogPowerFit(quantity="risk", against="d", second="d"),
     )
     return experiment, finish(experiment, tmp_path_factory.mktemp("laws")).fits
+
+
+def test_a_law_is_kept_to_values_of_an_axis(fits):
+    _, entries = fits
+    assert entries["kept"].cells == [0, 2, 3]
+    assert entries["kept"].points == [entries["plain"].points[cell] for cell in (0, 2, 3)]
 
 
 def test_samples_and_steps_to_a_level(fits):

@@ -63,6 +63,16 @@ def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
     assert figure.axes[1].get_ylabel().startswith("final excess risk")
 
 
+def test_scaling_says_what_its_points_are(run):
+    assert FIGURES["scaling"].caption(run).startswith("Mean over replicas")
+    assert FIGURES["scaling"].caption(with_fit(run, "scaling", quantity="steps_to_overlap")).startswith("Median over")
+
+
+def test_a_long_name_of_an_axis_takes_two_lines(run):
+    upper, _ = draw("scaling", with_fit(run, "scaling", quantity="steps_to_overlap")).axes
+    assert upper.get_ylabel() == "median steps $\\nu$\nto overlap 1/2"
+
+
 def test_scaling_says_what_it_needs(run):
     assert FIGURES["scaling"].lacks(run) == ""
     assert "[fits.NAME]" in FIGURES["scaling"].lacks(with_fit(run, "scaling", slope=None))

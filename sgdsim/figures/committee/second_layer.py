@@ -8,6 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows
@@ -24,6 +25,8 @@ LACKS = f'a fit with law = "{KIND}", against = "{TERMS[0]}" and second = "{TERMS
 DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.5))
 ROOM = 1.15
 """Of the axis beyond the largest learning rate."""
+TICKS = 5
+"""Labels of the axis of rates at most: of three decimals, more would touch."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def draw_error_over_rate(run: Stored, name: str | None = None, ax: Axes | None =
     against = math_name(TERMS[0])
     quantity = run.symbol(next(iter(groups.values())).quantity)
     axes.set(xlim=(0, ROOM * most), xlabel=against, ylabel=f"final ${quantity}$ / {against}")
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
     axes.set_ylim(bottom=0)
     return axes
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows, lone_label
@@ -144,6 +144,8 @@ def _draw_panel(axes: Axes, run: Stored, entry: Entry, styles: dict[str, dict[st
     if _is_logarithmic(every[:, 0]):
         axes.set_xscale("log")
         _write_values(axes.xaxis, every[:, 0])
+    elif (every[:, 0] % 1 == 0).all():
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # a width of 2.5 there is not
     if _is_logarithmic(every[:, [1, 3]]):
         axes.set_yscale("log")
     axes.set(xlabel=math_name(entry.axis), ylabel=run.quantity_label(entry.quantity, entry.level))

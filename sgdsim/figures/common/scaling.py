@@ -17,10 +17,15 @@ from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
+from sgdsim.laws.quantities import MEDIANS
 from sgdsim.store.stored import DEVIATIONS, Stored
 
-PANEL = 3.9
-"""Width of one panel, inches."""
+PANEL, HEIGHT = 3.9, 4.9
+"""Width of one panel and height of a column of two, inches."""
+LINE, LINES = 0.2, 3
+"""Height of a line of a legend, and the lines that a column has room for: more make it higher."""
+AXIS = 24
+"""Characters of an axis label from which on it takes two lines, to stay beside its panel."""
 LONG = 12
 """Characters of a group's name from which on its chi2 stands in a line of its own, to stay within a panel."""
 LACKS = "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
@@ -51,7 +56,8 @@ class ScalingFigure(FigureKind):
         predicted = " Crosses: what theory predicts of every point, without a fit." if known else ""
         bootstrap = any(fit.quantity in DEVIATIONS for fit in fits)
         errors = ", errors of a deviation by bootstrap over the replicas" if bootstrap else ""
-        points = "Mean over replicas with its standard error" if run.simulated else "Values of theory"
+        middle = "Median" if all(fit.quantity in MEDIANS for fit in fits) else "Mean"
+        points = f"{middle} over replicas with its standard error" if run.simulated else "Values of theory"
         return (
             f"{points}, against {against}. Solid: power law fitted by weighted least "
             f"squares{errors}{theory}. Below: the same, divided by the fitted law."
@@ -61,7 +67,7 @@ class ScalingFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """One column of two panels for each named fit."""
         found = panels(run.fits)
-        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(found)), 4.9), layout="constrained")
+        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(found)), HEIGHT), layout="constrained")
         axes = figure.subplots(2, len(found), squeeze=False, sharex="col", height_ratios=(3, 1))
         for (upper, lower), name in zip(axes.T, found, strict=True):
             draw_scaling(run, name, upper)
@@ -71,6 +77,8 @@ class ScalingFigure(FigureKind):
             upper.legend(*_legend(upper), loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0)
         for lower in axes[1, 1:]:
             lower.set_ylabel("")
+        lines = max(sum(1 + label.count("\n") for label in _legend(upper)[1]) for upper in axes[0])
+        figure.set_figheight(HEIGHT + LINE * max(0, lines - LINES))
         return figure
 
 
@@ -88,6 +96,7 @@ def _guide(fit: FittedPower) -> tuple[float, str] | None:
 
 def _axis_label(run: Stored, fit: FittedPower) -> str:
     label = run.quantity_label(fit.quantity, fit.level)
+    label = label.replace(" to ", "\nto ", 1) if len(label) > AXIS else label
     return f"{label} / ln {math_name(fit.against)}" if fit.log else label
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -47,6 +48,8 @@ COLUMNS = 3
 TITLE = 34
 """Characters of a title that fit over a panel."""
 PREDICTED: dict[str, Any] = {"linewidth": 1.1, "linestyle": (0, (1, 1.3))}
+ROUNDING = 1e-6
+"""Of what is simulated in float32, relative to its largest size."""
 OPACITIES = {"std": 0.16, "sem": 0.45}
 
 
@@ -117,7 +120,13 @@ def _chosen_observables(run: Curves) -> list[str]:
     """Those that change in time; a constant needs no panel."""
     values = {name: run.results[run.column(name)].isel(cell=_chosen_cells(run)) for name in run.observables}
     # What does not change, as the overlaps of the teacher, is a column of the table and no curve.
-    return [name for name, value in values.items() if bool((value.max("time") > value.min("time")).any())]
+    return [name for name, value in values.items() if _changes(value)]
+
+
+def _changes(value: xr.DataArray) -> bool:
+    """By more than rounding: lengths on a sphere would fill a panel with noise."""
+    change = value.max("time") - value.min("time")
+    return bool((change > ROUNDING * abs(value).max("time")).any())
 
 
 def _colours(run: Curves, cells: Sequence[int] | None) -> dict[int, str]:

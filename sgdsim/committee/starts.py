@@ -57,7 +57,7 @@ class OverlapStart(AlignedOverlaps):
         P = I,    M0 = overlap A,    Q0 = overlap^2 A A^T + (1 - overlap^2) I
 
     where the rows of A (p, k) are uniform on the unit sphere: the first normals of numpy.random.default_rng(seed).
-    `per_root_d`: with overlap/sqrt(d) in place of the overlap.
+    `per` = "root_d": with overlap/sqrt(d) in place of the overlap.
     """
 
     takes: ClassVar[type[Problem]] = Committee

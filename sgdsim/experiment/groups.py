@@ -25,15 +25,21 @@ def groups(
     its own, whatever runs together.
     """
     moving = along or _moving_axis(cells, against, second)
-    others: list[str] = []
-    for name in _varying(cells) if moving is not None else ():
-        leaders = others if name in apart and name != moving else (moving, *others)
-        if not any(_follows(cells, name, leader) for leader in leaders):
-            others.append(name)
+    others = [] if moving is None else _others(cells, moving, apart)
     members: dict[tuple[Scalar, ...], list[int]] = {}
     for position, cell in enumerate(cells):
         members.setdefault(tuple(cell.axes[name] for name in others), []).append(position)
     return [(describe(dict(zip(others, values, strict=True))), rows) for values, rows in members.items()]
+
+
+def _others(cells: Sequence[Cell], moving: str, apart: Collection[str]) -> list[str]:
+    """The axes of every value of which there is a law."""
+    others: list[str] = []
+    for name in _varying(cells):
+        leaders = others if name in apart and name != moving else (moving, *others)
+        if not any(_follows(cells, name, leader) for leader in leaders):
+            others.append(name)
+    return others
 
 
 def _varying(cells: Sequence[Cell]) -> list[str]:

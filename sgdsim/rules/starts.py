@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import jax
 import numpy as np
@@ -119,12 +119,15 @@ class AlignedOverlaps(DrawnOverlaps):
     ] = 0.5
     seed: Seed = 1
     per_replica: PerReplica = False
-    per_root_d: Annotated[bool, Parameter("", "whether it is overlap/sqrt(d), as large as a random unit's")] = False
+    per: Annotated[
+        Literal["root_d"] | None,
+        Parameter("", "what the overlap is divided by: sqrt(d), by which it is as large as a random unit's"),
+    ] = None
 
     def sample(self, problem: Any, rng: np.random.Generator) -> Overlaps:
         """One draw, without a replica axis."""
         A = unit_rows(rng.normal(size=(problem.p, problem.k)))
-        overlap = self.overlap / problem.d**0.5 if self.per_root_d else self.overlap
+        overlap = self.overlap / problem.d**0.5 if self.per == "root_d" else self.overlap
         Q = overlap**2 * A @ A.T + (1 - overlap**2) * np.eye(problem.p)
         return Overlaps(P=np.eye(problem.k), M=overlap * A, Q=Q)
 
@@ -146,7 +149,7 @@ class AlignedRuleStart(AlignedOverlaps):
         P = I,    M0 = overlap A,    Q0 = overlap^2 A A^T + (1 - overlap^2) I
 
     where the rows of A (p, k) are uniform on the unit sphere: the first normals of numpy.random.default_rng(seed).
-    `per_root_d`: with overlap/sqrt(d) in place of the overlap.
+    `per` = "root_d": with overlap/sqrt(d) in place of the overlap.
     """
 
     takes: ClassVar[type[Problem]] = RuleProblem

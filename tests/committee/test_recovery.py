@@ -46,8 +46,8 @@ def test_units_begin_on_the_first_teachers_side():
 
 def test_an_overlap_may_fall_with_the_dimension():
     fixed, falling = (
-        OverlapStart(0.6, per_root_d=scaled).draw(Committee(d=400, k=2, p=1, gamma=1.0), np.random.default_rng(1), 1)
-        for scaled in (False, True)
+        OverlapStart(0.6, per=per).draw(Committee(d=400, k=2, p=1, gamma=1.0), np.random.default_rng(1), 1)
+        for per in (None, "root_d")
     )
     np.testing.assert_allclose(falling.M, fixed.M / 20)
     np.testing.assert_allclose(np.linalg.norm(falling.M), 0.03)
@@ -141,7 +141,7 @@ def test_the_ode_stays_on_the_sphere():
     """To long after the teacher is found: what the solver does to the length must not grow, by exp(40) here."""
     problem = searching(3, 5000, 0.15)
     times = np.linspace(0.5, 1.5, 20) * searched(problem)
-    found = solve(problem, OverlapStart(1.0, per_root_d=True), times=times)
+    found = solve(problem, OverlapStart(1.0, per="root_d"), times=times)
     np.testing.assert_allclose(found["Q"].values, 1, atol=1e-7)
     overlap = found["overlap"].values[-1]
     _, square, _ = averages_of_a_step(3, overlap)
@@ -153,7 +153,7 @@ def steps_to_overlap(degree, d, gamma0, replicas):
     """The median, with its error."""
     problem = searching(degree, d, gamma0)
     steps = np.round(np.geomspace(0.4, 1.7, 300) * searched(problem) / problem.dt)
-    tiles = run(problem, OverlapStart(1.0, per_root_d=True), Chain(), steps * problem.dt, replicas)
+    tiles = run(problem, OverlapStart(1.0, per="root_d"), Chain(), steps * problem.dt, replicas)
     return median_time(steps, np.average(tiles.mean["recovered"], axis=0), replicas)
 
 

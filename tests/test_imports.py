@@ -38,8 +38,8 @@ def house(folder, **files):
             "sgdsim.laws.power:1: sgdsim.store.stored.Run does not stand below it",
         ),
         (
-            {"recovery__dmft": "x = 1\n\ndef f():\n    import sgdsim.committee.ode", "committee__ode": ""},
-            "sgdsim.recovery.dmft:4: sgdsim.committee.ode does not stand below it",
+            {"recovery__dmft": "x = 1\n\ndef f():\n    import sgdsim.committee.theory.ode", "committee__ode": ""},
+            "sgdsim.recovery.dmft:4: sgdsim.committee.theory.ode does not stand below it",
         ),
         (
             {"analysis__fits": "from sgdsim import committee", "committee": ""},

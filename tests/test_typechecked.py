@@ -9,8 +9,8 @@ from beartype.roar import BeartypeCallHintViolation
 from jaxtyping import Array, Float, TypeCheckError
 
 from sgdsim.analysis.numbers import rounded
-from sgdsim.committee.activations import Erf
-from sgdsim.committee.overlap_curve import _signs, errors_with_fields
+from sgdsim.committee.averages.activations import Erf
+from sgdsim.committee.theory.overlap_curve import _signs, errors_with_fields
 from tests.typechecked import checked
 
 VIOLATION = (BeartypeCallHintViolation, TypeCheckError)

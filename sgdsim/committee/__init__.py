@@ -1,18 +1,15 @@
 """One-pass SGD of a two-layer network in a teacher-student problem, with its ODE."""
 
-from sgdsim.committee.activations import Activation as Activation
-from sgdsim.committee.activations import Custom as Custom
-from sgdsim.committee.activations import Erf as Erf
-from sgdsim.committee.activations import Linear as Linear
-from sgdsim.committee.activations import Quadratic as Quadratic
-from sgdsim.committee.activations import Relu as Relu
+from sgdsim.committee.averages.activations import Activation as Activation
+from sgdsim.committee.averages.activations import Custom as Custom
+from sgdsim.committee.averages.activations import Erf as Erf
+from sgdsim.committee.averages.activations import Linear as Linear
+from sgdsim.committee.averages.activations import Quadratic as Quadratic
+from sgdsim.committee.averages.activations import Relu as Relu
+from sgdsim.committee.averages.hermite_units import Hermite as Hermite
 from sgdsim.committee.chain import Chain as Chain
 from sgdsim.committee.equal_start import EqualStart as EqualStart
-from sgdsim.committee.hermite_units import Hermite as Hermite
 from sgdsim.committee.mixture import Mixture as Mixture
-from sgdsim.committee.ode import ExactODE as ExactODE
-from sgdsim.committee.ode import GradientFlow as GradientFlow
-from sgdsim.committee.ode import LimitODE as LimitODE
 from sgdsim.committee.problem import Committee as Committee
 from sgdsim.committee.scaling import Region as Region
 from sgdsim.committee.scaling import Scaling as Scaling
@@ -32,5 +29,8 @@ from sgdsim.committee.target import Target as Target
 from sgdsim.committee.target import UnitMean as UnitMean
 from sgdsim.committee.target import product as product
 from sgdsim.committee.target import staircase as staircase
+from sgdsim.committee.theory.ode import ExactODE as ExactODE
+from sgdsim.committee.theory.ode import GradientFlow as GradientFlow
+from sgdsim.committee.theory.ode import LimitODE as LimitODE
 from sgdsim.committee.weights import Weights as Weights
 from sgdsim.rules.overlaps import Overlaps as Overlaps

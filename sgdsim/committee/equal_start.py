@@ -9,8 +9,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from sgdsim.checks import Real, lenient, number
-from sgdsim.committee.equal_units import EqualUnits
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.theory.equal_units import EqualUnits
 from sgdsim.contracts import Problem, Start
 from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sgdsim.committee.activations import check_activation
+from sgdsim.committee.averages.activations import check_activation
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.specialisation import MOST_ASSIGNMENTS, assignments
 from sgdsim.committee.spectrum import GaussianInputs

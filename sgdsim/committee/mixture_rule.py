@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from sgdsim.committee.averages.shifted import Shifted, Tilted, shifted
 from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.observables import RECOVERED
-from sgdsim.committee.shifted import Shifted, Tilted, shifted
 from sgdsim.contracts import Observables
 from sgdsim.rules.clusters import Clusters
 from sgdsim.rules.mean_step import covariance

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import averages, target_averages
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.mixed import Mixed
+from sgdsim.committee.averages import network as averages
+from sgdsim.committee.averages import target_averages
+from sgdsim.committee.averages.activations import Activation
+from sgdsim.committee.averages.mixed import Mixed
 from sgdsim.committee.observables import recovery
 from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.committee.target import Target, UnitMean

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.risk import excess_risk
 from sgdsim.contracts import Observables, Variable
 

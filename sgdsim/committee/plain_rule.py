@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.observables import observables
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.specialisation import with_specialisation

@@ -7,17 +7,17 @@ from typing import Annotated, Any, ClassVar
 import equinox as eqx
 
 from sgdsim.checks import Integer, Real, as_declared, check_fields, lenient
-from sgdsim.committee.activations import Activation, Erf, check_activation
+from sgdsim.committee.averages.activations import Activation, Erf, check_activation
 from sgdsim.committee.cautions import cautions
 from sgdsim.committee.extras import check_extras, extras
 from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.realised import chosen_dimension, scaled_batch, scaled_second
 from sgdsim.committee.scaling import MAX_PREFACTOR, Region, Scaling
-from sgdsim.committee.search import recovery_rate
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.stability import LARGEST_STEP, largest_ratio
 from sgdsim.committee.target import Target
+from sgdsim.committee.theory.search import recovery_rate
 from sgdsim.committee.update import Update
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError

@@ -9,7 +9,7 @@ step-by-step loop to rounding.
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.pin import Pinning, no_pin

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages.activations import Activation
 
 
 def _kernel_sum(

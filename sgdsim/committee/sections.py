@@ -5,12 +5,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, RootModel, model_validator
 
-from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
+from sgdsim.committee.averages.activations import Erf, Linear, Quadratic, Relu
+from sgdsim.committee.averages.hermite_units import DEGREE, Hermite
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
-from sgdsim.committee.hermite_units import DEGREE, Hermite
 from sgdsim.committee.mixture import Mixture
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import MAX_WIDTH, Committee
 from sgdsim.committee.realised import STEPS_PER_TIME
 from sgdsim.committee.scaling import Scaling
@@ -18,6 +17,7 @@ from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.target import Products, SignTarget, product, staircase
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
 from sgdsim.contracts import Start, Theory

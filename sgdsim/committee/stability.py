@@ -5,7 +5,7 @@ from functools import lru_cache
 import jax.numpy as jnp
 import numpy as np
 
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages.activations import Activation
 
 LARGEST_STEP = 1.3
 """A dt up to which the exact ODE of a batch has its terms of order dt, see `batch_pulls`.

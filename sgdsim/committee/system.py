@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdsim.committee.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.observables import VARIABLES
-from sgdsim.committee.ode import ExactODE
-from sgdsim.committee.plateau import PlateauGrowth
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.recovery import MEDIANS, recovery_slope
 from sgdsim.committee.rule_section import RuleSection
-from sgdsim.committee.rule_slopes import rule_slope
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
-from sgdsim.committee.wider import WiderStudent
+from sgdsim.committee.theory.asymptotic_error import SoftCommitteeError
+from sgdsim.committee.theory.ode import ExactODE
+from sgdsim.committee.theory.plateau import PlateauGrowth
+from sgdsim.committee.theory.recovery import MEDIANS, recovery_slope
+from sgdsim.committee.theory.rule_slopes import rule_slope
+from sgdsim.committee.theory.wider import WiderStudent
 from sgdsim.contracts import System
 
 DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")

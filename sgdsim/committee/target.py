@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import hermite, integrals, teacher_points
-from sgdsim.committee.activations import Activation, Erf, check_activation
-from sgdsim.committee.teacher_points import TeacherPoints
+from sgdsim.committee.averages import hermite, integrals, teacher_points
+from sgdsim.committee.averages.activations import Activation, Erf, check_activation
+from sgdsim.committee.averages.teacher_points import TeacherPoints
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.rule import in_arrays
 from sgdsim.rules.units import UnitArray, Units

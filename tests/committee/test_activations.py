@@ -10,12 +10,12 @@ import pytest
 from scipy.integrate import quad
 
 from sgdsim.committee import Custom, Erf, Linear, Quadratic, Relu
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.overlap_curve import errors_with_errors, errors_with_fields
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.sections import ProblemSection
 from sgdsim.committee.starts import ExplicitStart, OverlapStart
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.theory.overlap_curve import errors_with_errors, errors_with_fields
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.overlaps import Overlaps

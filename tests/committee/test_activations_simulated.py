@@ -7,8 +7,8 @@ import pytest
 
 from sgdsim.committee import Chain, Committee, Custom, Linear, OverlapStart, Quadratic, Relu, Weights
 from sgdsim.committee.chain_blocks import chain_blocks
-from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.risk import excess_risk
+from sgdsim.committee.theory.ode import ExactODE
 from tests.committee.test_one_step import one_step_scores
 from tests.helpers import run, worst, z_between, z_from_theory, z_of_variances
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sgdsim.committee import Chain, Committee, EqualStart, ExactODE, ExplicitStart, LimitODE
-from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
-from sgdsim.committee.overlap_curve import pulls_together
+from sgdsim.committee.averages.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.second_layer import SecondLayer
+from sgdsim.committee.theory.overlap_curve import pulls_together
 from sgdsim.ensemble.theory import solve_theory
 from tests.helpers import run, worst, z_from_theory
 

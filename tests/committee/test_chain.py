@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee.activations import Erf
+from sgdsim.committee.averages.activations import Erf
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.committee.chain_lanes import chain_lanes

@@ -10,17 +10,17 @@ import pytest
 from scipy.special import erfc
 
 from sgdsim.api import simulate, solve
-from sgdsim.committee.activations import Erf, Quadratic, Relu
-from sgdsim.committee.equal_fluctuations import ModeLaw, mode_law
+from sgdsim.committee.averages.activations import Erf, Quadratic, Relu
 from sgdsim.committee.equal_start import EqualStart
-from sgdsim.committee.equal_step import EqualStep
-from sgdsim.committee.fluctuations import predict_spread
-from sgdsim.committee.largest import integrated, sampled
-from sgdsim.committee.modes import jacobian
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
-from sgdsim.committee.step_covariance import StepCovariance
+from sgdsim.committee.theory.equal_fluctuations import ModeLaw, mode_law
+from sgdsim.committee.theory.equal_step import EqualStep
+from sgdsim.committee.theory.fluctuations import predict_spread
+from sgdsim.committee.theory.largest import integrated, sampled
+from sgdsim.committee.theory.modes import jacobian
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.entries import full, independent
 from sgdsim.rules.linear_noise import Deviations

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.committee import equal_units as module
-from sgdsim.committee.activations import Erf, Linear, Quadratic, Relu
+from sgdsim.committee.averages.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.equal_start import EqualStart
-from sgdsim.committee.equal_units import equal_units, pair_velocity
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import ExplicitStart
+from sgdsim.committee.theory import equal_units as module
+from sgdsim.committee.theory.equal_units import equal_units, pair_velocity
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.contracts import Curve
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError

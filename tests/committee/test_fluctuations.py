@@ -11,15 +11,15 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from sgdsim.api import simulate, solve
-from sgdsim.committee.activations import Relu
+from sgdsim.committee.averages.activations import Relu
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.fluctuations import deviations
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import OverlapStart
-from sgdsim.committee.step_covariance import StepCovariance
+from sgdsim.committee.theory.fluctuations import deviations
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.times import linear_times, log_times

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from sgdsim.committee.activations import Erf
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.overlap_curve import velocity
+from sgdsim.committee.averages.activations import Erf
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.theory.overlap_curve import velocity
 from sgdsim.ensemble.theory import solve_theory
 
 TIMES = np.concatenate([np.linspace(0.1, 5, 50), np.geomspace(5.5, 500, 40)])

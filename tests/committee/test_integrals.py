@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee.integrals import I2, I3, I4, J2, I4_sum, arcsin, arcsin_series
+from sgdsim.committee.averages.integrals import I2, I3, I4, J2, I4_sum, arcsin, arcsin_series
 
 NODES = np.linspace(-6.6, 6.6, 60)
 WEIGHTS = np.exp(-(NODES**2) / 2) * (NODES[1] - NODES[0]) / math.sqrt(2 * math.pi)

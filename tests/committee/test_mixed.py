@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee import averages
-from sgdsim.committee.activations import Custom, Erf, Linear, Quadratic, Relu, check_activation
+from sgdsim.committee.averages import network as averages
+from sgdsim.committee.averages.activations import Custom, Erf, Linear, Quadratic, Relu, check_activation
+from sgdsim.committee.averages.mixed import Mixed
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.mixed import Mixed
-from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import OverlapStart
 from sgdsim.committee.target import UnitMean
+from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.errors import ArgumentError
 from tests.helpers import run, worst, z_from_theory
 

@@ -9,9 +9,9 @@ import pytest
 from scipy.special import erf
 
 from sgdsim.committee import Chain, Committee, ExactODE, ExplicitStart, LimitODE, Mixture, SecondLayer, SignTarget
-from sgdsim.committee.activations import Custom, Erf, Linear, Quadratic, Relu
+from sgdsim.committee.averages.activations import Custom, Erf, Linear, Quadratic, Relu
+from sgdsim.committee.averages.shifted import shifted
 from sgdsim.committee.rule_of import rule_of
-from sgdsim.committee.shifted import shifted
 from sgdsim.committee.system import CommitteeSlopes
 from sgdsim.committee.update import Update
 from sgdsim.committee.weights import Weights

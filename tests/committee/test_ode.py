@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee import overlap_curve
-from sgdsim.committee.activations import Custom, Erf, Relu
-from sgdsim.committee.integrals import I3, I4, J2
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
-from sgdsim.committee.overlap_curve import errors_with_errors, errors_with_fields, velocity
+from sgdsim.committee.averages.activations import Custom, Erf, Relu
+from sgdsim.committee.averages.integrals import I3, I4, J2
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
+from sgdsim.committee.theory import overlap_curve
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
+from sgdsim.committee.theory.overlap_curve import errors_with_errors, errors_with_fields, velocity
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
 from sgdsim.rules import solver

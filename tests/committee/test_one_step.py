@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.ode import ExactODE
-from sgdsim.committee.overlap_curve import velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
+from sgdsim.committee.theory.ode import ExactODE
+from sgdsim.committee.theory.overlap_curve import velocity
 from sgdsim.committee.weights import Weights
 from tests.helpers import run
 

@@ -11,9 +11,9 @@ from sgdsim import solve
 from sgdsim.analysis.levels import median_time
 from sgdsim.committee import Chain, Committee, Erf, ExplicitStart, Hermite, OverlapStart, SphereStart
 from sgdsim.committee.observables import recovery
-from sgdsim.committee.recovery import recovery_slope
-from sgdsim.committee.search import drift, drift_time, recovery_rate
 from sgdsim.committee.system import SYSTEM
+from sgdsim.committee.theory.recovery import recovery_slope
+from sgdsim.committee.theory.search import drift, drift_time, recovery_rate
 from sgdsim.committee.update import Update
 from sgdsim.laws.law import Members
 from sgdsim.laws.power import Power, PowerFit

@@ -11,9 +11,9 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 
 from sgdsim.committee import Relu
-from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart
+from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.rules import solver
 

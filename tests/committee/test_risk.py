@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee.activations import Erf
+from sgdsim.committee.averages.activations import Erf
 from sgdsim.committee.risk import excess_risk
 from sgdsim.rules.overlaps import Overlaps
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sgdsim.committee.activations import Linear
-from sgdsim.committee.asymptotic_error import SoftCommitteeError
+from sgdsim.committee.averages.activations import Linear
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.network_rule import NetworkRule
-from sgdsim.committee.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.plain_rule import PlainRule
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, OverlapStart
 from sgdsim.committee.target import UnitMean
+from sgdsim.committee.theory.asymptotic_error import SoftCommitteeError
+from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError

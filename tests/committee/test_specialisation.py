@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.committee.activations import Erf
+from sgdsim.committee.averages.activations import Erf
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.ode import ExactODE, LimitODE
-from sgdsim.committee.plateau import PlateauGrowth, escape_rate
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.specialisation import specialisation
 from sgdsim.committee.starts import ExplicitStart, GaussianStart, SphereStart
+from sgdsim.committee.theory.ode import ExactODE, LimitODE
+from sgdsim.committee.theory.plateau import PlateauGrowth, escape_rate
 from sgdsim.errors import ArgumentError
 from tests.helpers import run, worst, z_from_theory
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sgdsim.committee import Blocks, Chain, Committee, ExactODE, ExplicitStart, LimitODE, PowerSpectrum, Weights
-from sgdsim.committee.activations import Linear
+from sgdsim.committee.averages.activations import Linear
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError

@@ -9,7 +9,7 @@ import pytest
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import CombinationStart, OverlapStart
-from sgdsim.committee.step_covariance import StepCovariance
+from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.committee.weights import Weights
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.rules.entries import full, independent

@@ -7,12 +7,12 @@ import pytest
 from scipy.special import erf
 
 from sgdsim.committee.chain import Chain
-from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.starts import ExplicitStart
 from sgdsim.committee.system import CommitteeSlopes
+from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.inputs import xla_inputs
 from sgdsim.ensemble.pin import Pin

@@ -66,7 +66,7 @@ def test_more_neurons_than_dimensions():
 @pytest.mark.slow
 def test_full_weights_follow_the_ode_within_the_finite_size_bias():
     """d = 1000: the bias of the mean is O(1/d), far below the scatter of one replica."""
-    from sgdsim.committee.ode import ExactODE
+    from sgdsim.committee.theory.ode import ExactODE
 
     problem = Committee.from_scaling(d=1000, k=2, p0=2, noise=1e-2)
     start = ExplicitStart(np.eye(2), 0.3 * np.eye(2), np.eye(2))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
-from sgdsim.committee.ode import ExactODE, LimitODE
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
+from sgdsim.committee.theory.ode import ExactODE, LimitODE
 from sgdsim.committee.update import Update
 from sgdsim.committee.weights import Weights
 from sgdsim.errors import ArgumentError, ExperimentError

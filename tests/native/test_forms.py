@@ -9,7 +9,7 @@ import pytest
 
 from sgdsim import notices
 from sgdsim.committee import Chain, Weights
-from sgdsim.committee.activations import Custom, Erf, Linear, Quadratic, Relu
+from sgdsim.committee.averages.activations import Custom, Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.starts import OverlapStart, SphereStart

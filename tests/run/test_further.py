@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sgdsim.committee import ExactODE
-from sgdsim.committee.wider import ROOM, WiderStudent
+from sgdsim.committee.theory.wider import ROOM, WiderStudent
 from sgdsim.errors import ArgumentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.run.further import further

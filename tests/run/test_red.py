@@ -6,7 +6,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from sgdsim import cli
-from sgdsim.committee.ode import ExactODE
+from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.store.directory import RunDirectory

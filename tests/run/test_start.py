@@ -47,7 +47,7 @@ import collections, json, sys
 from sgdsim.cli import main
 import jax
 from matplotlib.figure import Figure
-from sgdsim.committee import overlap_curve
+from sgdsim.committee.theory import overlap_curve
 from sgdsim.rules import linear_noise
 from sgdsim.rules.lanes import RuleLanes
 

@@ -28,8 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.hermite import normal_rule
+from sgdsim.committee.averages.activations import Activation
+from sgdsim.committee.averages.hermite import normal_rule
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
 

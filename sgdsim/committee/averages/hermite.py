@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.integrals import Index
+from sgdsim.committee.averages.integrals import Index
 
 Function = Callable[[Array], Array]
 """An elementwise function."""

@@ -11,10 +11,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.equal_step import EqualStep
-from sgdsim.committee.equal_units import EqualCurve, EqualUnits
-from sgdsim.committee.modes import jacobian
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.theory.equal_step import EqualStep
+from sgdsim.committee.theory.equal_units import EqualCurve, EqualUnits
+from sgdsim.committee.theory.modes import jacobian
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_noise import Deviations, law, path
 

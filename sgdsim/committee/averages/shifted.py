@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import hermite
-from sgdsim.committee.activations import Activation, Erf, Linear, Relu
-from sgdsim.committee.integrals import Index
+from sgdsim.committee.averages import hermite
+from sgdsim.committee.averages.activations import Activation, Erf, Linear, Relu
+from sgdsim.committee.averages.integrals import Index
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
 """Of the angle: right to 1e-12 up to |u| = 3 and C = 10 for erf, see the tests."""

@@ -12,9 +12,9 @@ function of the label too: y^3 of He_3 has information exponent 1, and steps ~ d
 
 from collections.abc import Sequence
 
-from sgdsim.committee.hermite_units import Hermite
+from sgdsim.committee.averages.hermite_units import Hermite
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.search import information_exponent
+from sgdsim.committee.theory.search import information_exponent
 
 MEDIANS = ("steps_to_overlap", "samples_to_overlap")
 TOLERANCE = 1e-9

@@ -26,9 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import arc_cosine
-from sgdsim.committee.arc_cosine import PARALLEL
-from sgdsim.committee.integrals import Index, arcsin_series
+from sgdsim.committee.averages import arc_cosine
+from sgdsim.committee.averages.arc_cosine import PARALLEL
+from sgdsim.committee.averages.integrals import Index, arcsin_series
 from sgdsim.ensemble.pin import Pin, Pinning
 
 _NODES = 16

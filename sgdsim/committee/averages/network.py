@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.mixed import Mixed
+from sgdsim.committee.averages.activations import Activation
+from sgdsim.committee.averages.mixed import Mixed
 
 Averages = Activation | Mixed
 

@@ -4,9 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee import hermite, integrals
-from sgdsim.committee.activations import Activation, Relu
-from sgdsim.committee.integrals import Index
+from sgdsim.committee.averages import hermite, integrals
+from sgdsim.committee.averages.activations import Activation, Relu
+from sgdsim.committee.averages.integrals import Index
 
 
 class Mixed(eqx.Module):

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee.equal_units import EqualCurve, alike, pair_fields, pair_velocity
+from sgdsim.committee.theory.equal_units import EqualCurve, alike, pair_fields, pair_velocity
 
 
 def jacobian(curve: EqualCurve, P: Float[Array, "k k"], state: Float[Array, " modes"]) -> Float[Array, "all all"]:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.step_covariance import StepCovariance
+from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.contracts import Spread
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.entries import full, independent

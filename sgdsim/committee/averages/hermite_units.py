@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from sgdsim.checks import check_fields
-from sgdsim.committee import hermite, integrals
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.integrals import Index
+from sgdsim.committee.averages import hermite, integrals
+from sgdsim.committee.averages.activations import Activation
+from sgdsim.committee.averages.integrals import Index
 from sgdsim.parameters import Parameter
 
 DEGREE = Parameter("l", "degree of the Hermite polynomial", least=1, most=6)

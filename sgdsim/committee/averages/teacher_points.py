@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import hermite, integrals
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.integrals import Index
+from sgdsim.committee.averages import hermite, integrals
+from sgdsim.committee.averages.activations import Activation
+from sgdsim.committee.averages.integrals import Index
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.rules.linear_algebra import batched_root
 

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee import averages, teacher_points
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages import network as averages
+from sgdsim.committee.averages import teacher_points
+from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.target import Target, target_values
 from sgdsim.rules.linear_algebra import batched_root
 

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import averages
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.batch_pulls import BatchPulls
-from sgdsim.committee.equal_units import EqualCurve, equal_units, expand
+from sgdsim.committee.averages import network as averages
+from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.risk import excess_risk
 from sgdsim.committee.specialisation import with_specialisation
+from sgdsim.committee.theory.batch_pulls import BatchPulls
+from sgdsim.committee.theory.equal_units import EqualCurve, equal_units, expand
 from sgdsim.contracts import Curve, Observables
 from sgdsim.rules.linear_noise import MAX_ENTRIES
 from sgdsim.rules.overlaps import Overlaps

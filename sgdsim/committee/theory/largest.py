@@ -19,9 +19,9 @@ import numpy as np
 import scipy
 from jaxtyping import Complex, Float
 
-from sgdsim.committee.equal_fluctuations import ModeLaw, mode_law, risk_gradients
-from sgdsim.committee.equal_units import EqualCurve, EqualUnits, expand
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.theory.equal_fluctuations import ModeLaw, mode_law, risk_gradients
+from sgdsim.committee.theory.equal_units import EqualCurve, EqualUnits, expand
 from sgdsim.contracts import Spread
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.rules.linear_noise import square_root

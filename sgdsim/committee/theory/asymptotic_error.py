@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sgdsim.committee.activations import Erf, Linear
+from sgdsim.committee.averages.activations import Erf, Linear
 from sgdsim.committee.problem import Committee
 
 

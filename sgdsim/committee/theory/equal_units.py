@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
-from sgdsim.committee.batch_pulls import BatchPulls
+from sgdsim.committee.averages.activations import Activation
+from sgdsim.committee.theory.batch_pulls import BatchPulls
 from sgdsim.contracts import Curve, Observables
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.solver import MOST_TIMES, integrate

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee import arc_cosine, arc_cosine_pairs, hermite, integrals
-from sgdsim.committee.integrals import Index
+from sgdsim.committee.averages import arc_cosine, arc_cosine_pairs, hermite, integrals
+from sgdsim.committee.averages.integrals import Index
 from sgdsim.errors import ArgumentError
 
 RELU_BLOCK = 2**12

@@ -14,7 +14,7 @@ m = 1/2 where gamma is above 0.15 (l = 3) or 0.025 (l = 4): that scaling begins 
 import math
 from typing import TYPE_CHECKING
 
-from sgdsim.committee.hermite_units import Hermite
+from sgdsim.committee.averages.hermite_units import Hermite
 from sgdsim.committee.observables import RECOVERED_AT
 
 if TYPE_CHECKING:  # which has the rate among its parameters

@@ -15,7 +15,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sgdsim.committee.integrals import Index, arcsin
+from sgdsim.committee.averages.integrals import Index, arcsin
 
 PARALLEL = 1e-15
 """sin^2 of an angle that is zero but for rounding. There D and theta are taken as constant, and so is their slope."""

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sgdsim.committee.equal_start import EqualStart
-from sgdsim.committee.equal_units import LEAST_WIDTH
-from sgdsim.committee.ode import ExactODE
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.theory.equal_units import LEAST_WIDTH
+from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.contracts import Prediction, Start, Theory
 from sgdsim.errors import ArgumentError
 

@@ -8,15 +8,15 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.committee.batch_pulls import BatchPulls
-from sgdsim.committee.equal_fluctuations import mode_law
 from sgdsim.committee.equal_start import EqualStart
-from sgdsim.committee.fluctuations import check_room, check_size, predict_spread
-from sgdsim.committee.largest import mean_largest, predict_equal_spread
-from sgdsim.committee.overlap_curve import OverlapCurve
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import accuracy_of, rule_of
 from sgdsim.committee.scaling import Region
+from sgdsim.committee.theory.batch_pulls import BatchPulls
+from sgdsim.committee.theory.equal_fluctuations import mode_law
+from sgdsim.committee.theory.fluctuations import check_room, check_size, predict_spread
+from sgdsim.committee.theory.largest import mean_largest, predict_equal_spread
+from sgdsim.committee.theory.overlap_curve import OverlapCurve
 from sgdsim.contracts import Curve, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.activations import Activation
+from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.problem import Committee
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.rules.linear_algebra import batched_root

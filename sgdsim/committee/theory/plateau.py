@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.committee.ode import LimitODE
-from sgdsim.committee.overlap_curve import velocity
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import Region
+from sgdsim.committee.theory.ode import LimitODE
+from sgdsim.committee.theory.overlap_curve import velocity
 from sgdsim.rules.solver import integrate
 
 SETTLED = 200.0

@@ -66,8 +66,8 @@ def _system(system: System) -> str:
 
 
 def _summary(section: type[BaseModel]) -> str:
-    """The classes that a table makes."""
-    names = [f"`{owner.__module__.rpartition('.')[0]}.{owner.__name__}`" for owner in _owners(section)]
+    """The classes that a table makes, as their system's package has them."""
+    names = [f"`{'.'.join(owner.__module__.split('.')[:2])}.{owner.__name__}`" for owner in _owners(section)]
     return ", ".join(names) or "nothing"
 
 

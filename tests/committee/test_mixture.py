@@ -37,7 +37,8 @@ def unequal(d, labels=LABELS, **more):
     return Committee(**{"d": d, "p": 3, "k": 2, "gamma": 4.0, "noise": 0.1, "second": layer, "inputs": inputs} | more)
 
 
-@pytest.mark.parametrize("labels", [LABELS, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", [LABELS, None])
 def test_chain_weights_mean_step_and_closed_averages(labels):
     """The law of the chain is that of full weights; its mean step is the ODE's; closed averages are those of a step."""
     check_rule(rule_of(unequal(40, labels)), 40, START)

@@ -55,6 +55,7 @@ def guest(monkeypatch):
     return example(monkeypatch, "perceptron")
 
 
+@pytest.mark.slow
 def test_the_laws_of_the_contract_and_of_the_rule(guest):
     check_system(guest.SYSTEM, guest.Perceptron(d=20, eta=1.0), START)
 

@@ -63,7 +63,7 @@ def of_weights(name, d, batch):
 
 # b = 3 d, b = d, and a batch of fewer samples than vectors; d = 6 leaves 1 degree of freedom to three kicks, 5 none.
 CASES = [("net", 30, 90), ("net", 30, 30), ("net", 40, 2), ("net", 6, 24), ("net", 5, 9)]
-CASES += [(name, 30, 90) for name in ("momentum", "spherical")]
+CASES += [pytest.param(name, 30, 90, marks=pytest.mark.slow) for name in ("momentum", "spherical")]
 
 
 @pytest.mark.parametrize(("name", "d", "batch"), CASES)

@@ -60,7 +60,7 @@ CASES = [
     ("lanes", "reused", 1),
     ("blocks", "reused", 3),
 ]
-EVERY_DAY = 3
+EVERY_DAY = 2
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ OFF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OFF)
 def test_it_sees_other_clusters(name):
     """2 % of every mean, of every variance, of a weight, and 5 % of one mean."""

@@ -25,7 +25,10 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize(("name", "batch"), [("net", 1), ("net", 120), ("momentum", 3), ("spherical", 1)])
+@pytest.mark.parametrize(
+    ("name", "batch"),
+    [("net", 1), pytest.param("net", 120, marks=pytest.mark.slow), ("momentum", 3), ("spherical", 1)],
+)
 def test_chain_and_full_weights_have_one_law(name, batch):
     rule = RULES[name]
     weights = simulated(RuleWeights.of(rule, 60, batch, "float32", LANES, 1, inputs=BLOCKS), 1, 8)

@@ -25,7 +25,7 @@ RULES = {
 }
 
 
-EVERY_DAY = ("net", "line", "timed")
+EVERY_DAY = ("net",)
 MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name not in EVERY_DAY)) for name in RULES]
 
 

@@ -15,11 +15,12 @@ from sgdsim.rules.fluctuations import check_fluctuations, predict_spread
 from sgdsim.rules.mean_step import MeanStep, is_closed
 from sgdsim.rules.problem import RuleProblem
 from sgdsim.rules.rule import Rule
-from sgdsim.rules.sample_points import POINTS_LOG2
+from sgdsim.rules.sample_points import points_log2
 
-SOLVED, POINTS, SAMPLED, COMPILED, LINEARISED = 0.05, 0.3, 2.0, 3.0, 8.0
-"""Seconds, for a plan: of a solution; where averages are taken over points, for each vector and unit of time; of
-predicted fluctuations; of compiling the ODE, and its linearisation."""
+SOLVED, SAMPLED, COMPILED, LINEARISED = 0.05, 2.0, 3.0, 8.0
+"""Seconds, for a plan: of a solution; of predicted fluctuations; of compiling the ODE, and its linearisation."""
+BEGUN, PASSED = 2.5e-6, 6e-7
+"""Seconds, for each vector and each point over which averages are taken: of any solution, and of a unit of time."""
 
 RTOL, ATOL = (
     Parameter("", f"{kind} error of a step of the solver", above=0, below=1, must="be between 0 and 1", in_files=False)
@@ -31,9 +32,9 @@ RTOL, ATOL = (
 class RuleODE(Theory):
     """The ODE of the mean step at the actual d, see `mean_step`, in float64 by an adaptive method of order 8.
 
-    Averages are the rule's closed forms or, where it has none, over 2^13 points, which leave some 1e-3 of an average.
-    `rtol` and `atol` bound the error of a step of the solver in every entry. `fluctuations` asks for the spread of
-    replicas about it too.
+    Averages are the rule's closed forms or, where it has none, over 2^13 points, which leave some 1e-3 of an average,
+    or 2^16 where lengths are limited. `rtol` and `atol` bound the error of a step of the solver in every entry.
+    `fluctuations` asks for the spread of replicas about it too.
     """
 
     rtol: Annotated[float, RTOL] = 1e-8
@@ -56,7 +57,9 @@ class RuleODE(Theory):
 
     def bind(self, problem: RuleProblem) -> MeanStep:
         """The curve of this problem."""
-        return MeanStep.of(problem.rule, problem.d, problem.dt, problem.batch, self.rtol, self.atol, log2=POINTS_LOG2)
+        return MeanStep.of(
+            problem.rule, problem.d, problem.dt, problem.batch, self.rtol, self.atol, points_log2(problem.rule)
+        )
 
     def spread(self, problem: RuleProblem, start: Start, times: Float[np.ndarray, " times"]) -> Spread | None:
         """Fluctuations at `times` (>= 0, not decreasing), if asked for. **Raises:** ArgumentError; see `check`."""
@@ -76,13 +79,16 @@ class RuleODE(Theory):
         return rule_once(problem.rule, self.fluctuations)
 
 
-def rule_seconds(rule: Rule, final: float, fluctuations: bool) -> float:
+def rule_seconds(rule: Rule, final: float, fluctuations: bool, series: int = 0) -> float:
     """What solving the ODE of a rule up to a time takes.
 
     Nearly nothing where averages are closed; over points, the solver's own steps count. Fluctuations are sampled.
+
+    - `series`: points that the closed averages of a rule take as long as.
     """
-    rough = 0.0 if is_closed(rule) else POINTS * (rule.sizes.fixed + rule.sizes.moving) * final
-    return SOLVED + rough + SAMPLED * fluctuations
+    points = series if is_closed(rule) else 2 ** points_log2(rule)
+    averages = points * (rule.sizes.fixed + rule.sizes.moving) * (BEGUN + PASSED * final)
+    return SOLVED + averages + SAMPLED * fluctuations
 
 
 def rule_once(rule: Rule, fluctuations: bool) -> tuple[Once, ...]:

@@ -25,7 +25,7 @@ from sgdsim.rules.fluctuations import check_fluctuations
 from sgdsim.rules.fluctuations import predict_spread as predict_rule_spread
 from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
-from sgdsim.rules.sample_points import POINTS_LOG2
+from sgdsim.rules.sample_points import points_log2
 from sgdsim.rules.structured_step import StructuredStep
 
 LEAST_PREDICTED = 8
@@ -35,9 +35,8 @@ SOLVED, ROUGH, SAMPLED, ALIKE, COMPILED, LINEARISED = 0.05, 1.75, 0.8, 4.0, 3.0,
 """Seconds, for a plan: of a solution; where averages are sums over points, for each unit and unit of time (relu, p = 2
 and 4); of predicted fluctuations, and those of equal units; of compiling the ODE, and its linearisation."""
 
-LIMITED_LOG2 = 16
-"""2^16 points where lengths of gradients are limited: normalised, a gradient jumps where the error changes its sign.
-What 2^13 give is off by 0.6 % of a velocity (measured)."""
+SERIES = 2**16
+"""Averages that are series or sums take about as long as these points over samples."""
 OWN_SHARE = 0.1
 """Of the error of an activation's averages, which the solver need not go below: it would follow their error."""
 
@@ -166,7 +165,8 @@ class OverlapODE(Theory):
         Predicted fluctuations are sampled.
         """
         if not problem.plain:
-            return rule_seconds(rule_of(problem), float(times[-1]), self.fluctuations)
+            series = SERIES if accuracy_of(problem) else 0
+            return rule_seconds(rule_of(problem), float(times[-1]), self.fluctuations, series)
         rough = ROUGH * problem.p * float(times[-1]) if problem.activation.accuracy > 0 else 0.0
         sampled = ALIKE if _alike(start, problem) else SAMPLED
         return rough + SOLVED + sampled * self.fluctuations
@@ -235,9 +235,8 @@ class ExactODE(OverlapODE):
         least = OWN_SHARE * accuracy_of(problem)
         tolerances = (max(self.rtol, least), max(self.atol, 1e-3 * least))
         rule = rule_of(problem)
-        log2 = LIMITED_LOG2 if rule.limits else POINTS_LOG2
         blocks, numbers = problem.input_blocks, (problem.d, problem.dt, problem.batch)
-        mean = MeanStep.of(rule, *numbers, *tolerances, log2, sloped=blocks is not None)
+        mean = MeanStep.of(rule, *numbers, *tolerances, points_log2(rule), sloped=blocks is not None)
         return mean if blocks is None else StructuredStep(mean, blocks)
 
     def coefficients(self, problem: Committee) -> tuple[float, float]:

@@ -44,7 +44,10 @@ def found(rule, batch=1):
     return {line.split(":")[0] for line in lines}
 
 
-@pytest.mark.parametrize(("name", "factor"), [(name, 1.02) for name in KickMoments._fields] + [("squares", -1.0)])
+WRONG = [pytest.param(name, 1.02, marks=[pytest.mark.slow] * (name != "slopes")) for name in KickMoments._fields]
+
+
+@pytest.mark.parametrize(("name", "factor"), [*WRONG, pytest.param("squares", -1.0, marks=pytest.mark.slow)])
 def test_a_wrong_closed_form_is_noticed(name, factor):
     class Wrong(Line):
         def moments(self, P, M, Q, numbers, time):
@@ -61,6 +64,7 @@ def test_a_wrong_length_in_the_unrolled_chain_is_noticed(monkeypatch):
     assert found(line(Planted)) == {"lanes"}
 
 
+@pytest.mark.slow
 def test_a_wrong_gram_matrix_in_the_chain_by_products_is_noticed(monkeypatch):
     class Wide(Line):
         """Another one."""
@@ -70,6 +74,7 @@ def test_a_wrong_gram_matrix_in_the_chain_by_products_is_noticed(monkeypatch):
     assert "blocks" in found(line(Wide))
 
 
+@pytest.mark.slow
 def test_a_wrong_drift_in_the_mean_step_is_noticed(monkeypatch):
     right = MeanStep.drift
     monkeypatch.setattr(MeanStep, "drift", lambda self, point: 1.1 * right(self, point))

@@ -11,13 +11,9 @@ from jaxtyping import Array, Float
 
 from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.averages.mixed import Mixed
+from sgdsim.rules.mean_step import covariance as covariance
 
 Averages = Activation | Mixed
-
-
-def covariance(P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]) -> Float[Array, "k+p k+p"]:
-    """C."""
-    return jnp.block([[P, M.T], [M, Q]])
 
 
 def pairs(C: Float[Array, "n n *batch"], activation: Averages) -> Float[Array, "n n *batch"]:

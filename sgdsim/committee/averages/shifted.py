@@ -66,7 +66,7 @@ class ShiftedLinear(Tilted):
     """sigma(l) = l."""
 
     def mean(self, c: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
-        """b."""
+        """The mean b itself."""
         return b
 
     def pair(
@@ -81,13 +81,13 @@ class ShiftedLinear(Tilted):
         return c12 + b1 * b2
 
     def slope(self, c: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
-        """1."""
+        """E[sigma'(l)] = 1."""
         return jnp.ones_like(b)
 
     def tilt(
         self, C: Float[Array, "n n"], b: Float[Array, " n"], i: Index
     ) -> tuple[Float[Array, ""], Float[Array, "n n"], Float[Array, " n"]]:
-        """None."""
+        """Nothing is tilted, as sigma' is 1."""
         return jnp.ones(()), C, b
 
 
@@ -106,7 +106,7 @@ class ShiftedErf(Tilted):
         b1: Float[Array, "..."],
         b2: Float[Array, "..."],
     ) -> Float[Array, "..."]:
-        """See the module."""
+        """By the integral over one angle that the module has."""
         one, two = jnp.sqrt(1 + c11), jnp.sqrt(1 + c22)
         integral = _angle(c12 / (one * two), b1 / one, b2 / two)[0]
         return self.mean(c11, b1) * self.mean(c22, b2) + 2 / jnp.pi * integral
@@ -140,7 +140,7 @@ class ShiftedRelu(Shifted):
         b1: Float[Array, "..."],
         b2: Float[Array, "..."],
     ) -> Float[Array, "..."]:
-        """See the module."""
+        """By the integral over one angle that the module has."""
         r, u1, u2 = jnp.sqrt(c11 * c22), b1 / jnp.sqrt(c11), b2 / jnp.sqrt(c22)
         both = jax.scipy.stats.norm.cdf(u1) * jax.scipy.stats.norm.cdf(u2)
         integral = r / (2 * jnp.pi) * _angle(c12 / r, u1, u2)[1]

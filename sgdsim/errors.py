@@ -29,3 +29,12 @@ class ExperimentError(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+def unwritable(error: Exception) -> str:
+    """What could not be read or written, and why, in a line."""
+    if isinstance(error, OSError):
+        # Of a file that is renamed the second name is the one that a reader knows.
+        name = error.filename2 or error.filename or "a file of the run"
+        return f"{name}: cannot be read or written ({error.strerror or error})"
+    return str(error)

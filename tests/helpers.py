@@ -1,9 +1,11 @@
 """Comparisons in units of the error bar, and whole sweeps, used by the tests of every room."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,11 @@ from sgdsim.run.outcomes import RunOutcome
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import write_results
 from sgdsim.run.stop import Stop
+from sgdsim.store.blocks import CellLayout
+from sgdsim.store.code import Code
+from sgdsim.store.directory import RunDirectory
+from sgdsim.store.manifest import Manifest
+from sgdsim.store.origin import Origin
 from sgdsim.store.presence import Presence
 
 
@@ -102,3 +109,19 @@ def printed_by(script: Path) -> Any:
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     return json.loads(done.stdout)
+
+
+ORIGIN = Origin(code=Code({}).digest, jax="0.10", platform="cpu")
+"""Of blocks that a test makes up."""
+
+
+def begin(directory: RunDirectory, resolved: dict[str, Any], layout: Sequence[CellLayout] = ()) -> None:
+    """Makes a folder the run of an experiment, for blocks of `ORIGIN`."""
+    directory.make()
+    directory.write_experiment(resolved)
+    directory.write_manifest(Manifest.of("made-up", resolved, Code({}), layout))
+
+
+def lay_out(directory: RunDirectory, layout: Sequence[CellLayout]) -> None:
+    """Cuts the cells of a run otherwise."""
+    directory.write_manifest(dataclasses.replace(directory.read_manifest(), cells=layout))

@@ -14,7 +14,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from sgdsim import __version__
-from sgdsim.errors import ArgumentError, ExperimentError
+from sgdsim.errors import ArgumentError, ExperimentError, unwritable
 from sgdsim.run.stop import Exit
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ def plain_errors() -> Iterator[None]:
         problems = error.problems
     except ArgumentError as error:
         problems = [str(error)]
+    except OSError as error:  # a disk, or rights, that fail where nobody has looked for it
+        typer.echo(unwritable(error), err=True)
+        raise typer.Exit(Exit.FAILED) from None
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(Exit.INTERRUPTED) from None

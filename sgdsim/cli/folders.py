@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from sgdsim.cli.app import Folder, command_line, main, plain_errors
-from sgdsim.cli.run import Quiet, conduct, disk_errors, say, start_devices
+from sgdsim.cli.run import AcceptCode, Quiet, conduct, disk_errors, say, start_devices
+from sgdsim.errors import ExperimentError
 from sgdsim.run.options import Options
 from sgdsim.run.stop import Exit
 
@@ -22,8 +23,9 @@ def report(folder: Folder) -> None:
     with plain_errors():
         from sgdsim.report import write_report
 
-        for path in write_report(folder):
-            typer.echo(path)
+        with disk_errors():
+            for path in write_report(folder):
+                typer.echo(path)
 
 
 @main.command()
@@ -32,6 +34,7 @@ def merge(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where all goes: new, or of the same experiment.")
     ],
+    accept_code: AcceptCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Copy the blocks of several folders of one experiment into one; if none is missing, fit and draw the results."""
@@ -43,7 +46,7 @@ def merge(
 
         target = RunDirectory(output)
         with disk_errors(), meter_for(Console(stderr=True), quiet) as meter:
-            union = unite([RunDirectory(folder) for folder in folders], target, meter, say)
+            union = unite([RunDirectory(folder) for folder in folders], target, meter, say, accept_code)
         for problem in union.problems[:MOST_PROBLEMS]:
             say(problem)
         if len(union.problems) > MOST_PROBLEMS:
@@ -65,33 +68,40 @@ def verify(
     ] = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Check every block of a run: its checksum, its key, and of K random ones every bit. Exit code 1: look at it."""
+    """Check every block of a run and its results, and of K random blocks every bit. Exit code 1: look at it.
+
+    The results are merged again from the blocks and compared.
+    """
     with plain_errors():
         from sgdsim.run.opened import join_run
         from sgdsim.run.progress import meter_for
-        from sgdsim.run.verify import check_blocks, recompute
+        from sgdsim.run.verify import check_blocks, check_results, recompute
         from sgdsim.store.directory import RunDirectory
 
         directory = RunDirectory(folder)
-        total = sum(len(cell.blocks) for cell in directory.read_layout())
+        total = sum(len(cell.blocks) for cell in directory.checked_manifest().cells)
         problems: list[str] = []
         differences: list[str] = []
         with meter_for(Console(stderr=True), quiet) as meter:
             sound = check_blocks(directory, meter, problems.append)
         for problem in problems:
             say(problem)
-        again = []
-        if count and sound:
+        again, results = [], "results not compared"
+        if sound and (count or directory.results.exists()):
             start_devices()
-            opened = join_run(directory)
-            with meter_for(Console(stderr=True), quiet) as meter:
-                again = recompute(opened, sound, count, random.Random(), meter, differences.append)
+            try:
+                opened = join_run(directory)
+                results = check_results(opened, sound, differences.append)
+                with meter_for(Console(stderr=True), quiet) as meter:
+                    again = recompute(opened, sound, count, random.Random(), meter, differences.append)
+            except ExperimentError as error:  # e.g. other code, whose numbers cannot be made again here
+                differences += error.problems
         for difference in differences:
             say(difference)
         found = len(problems) + len(differences)
         if not quiet:
             made = f"; made again: {', '.join(block.name for block in again)}" if again else ""
-            typer.echo(f"{len(sound)} of {total} blocks sound, {_count(found, 'problem')}{made}")
+            typer.echo(f"{len(sound)} of {total} blocks sound, {results}, {_count(found, 'problem')}{made}")
         raise typer.Exit(Exit.FAILED if found else Exit.FINISHED)
 
 

@@ -21,6 +21,7 @@ from sgdsim.cli.app import (
     main,
     plain_errors,
 )
+from sgdsim.errors import unwritable
 from sgdsim.run.options import Options
 from sgdsim.run.shard import Shard
 from sgdsim.run.stop import Exit
@@ -64,6 +65,10 @@ MaxTime = Annotated[
     float | None,
     typer.Option(metavar="TIME", parser=_parsed(_moment), help="Stop in good order before 3h30m, 90m, 45s ..."),
 ]
+AcceptCode = Annotated[
+    bool,
+    typer.Option("--accept-code", help="Let blocks of this code stand beside those of the code that began the run."),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="ADDRESS", parser=_address, help="Run on the Dask cluster at tcp://host:port."),
@@ -86,6 +91,7 @@ def run(
     max_time: MaxTime = None,
     scheduler: Scheduler = None,
     scheduler_file: SchedulerFile = None,
+    accept_code: AcceptCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Run an experiment, or what is missing of it, then fit and draw the results.
@@ -109,7 +115,7 @@ def run(
         default = Path(config) if begun else Path("runs") / experiment.name
         cluster = one_scheduler(scheduler, scheduler_file)
         options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
-        conduct(open_run(experiment, output or default), options)
+        conduct(open_run(experiment, output or default, accept_code), options)
 
 
 @main.command()
@@ -120,6 +126,7 @@ def extend(
     max_time: MaxTime = None,
     scheduler: Scheduler = None,
     scheduler_file: SchedulerFile = None,
+    accept_code: AcceptCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Add replicas to a run, up to N in each cell, then fit and draw the results again.
@@ -141,7 +148,7 @@ def extend(
             caution(experiment)
         cluster = one_scheduler(scheduler, scheduler_file)
         with disk_errors():
-            opened = lay_out(experiment, directory, say)
+            opened = lay_out(experiment, directory, say, accept_code)
         options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
         conduct(opened, options)
 
@@ -149,7 +156,6 @@ def extend(
 @contextmanager
 def disk_errors() -> Iterator[None]:
     """A full or broken disk is no bad input: it is told in a line, and the exit code is that of a failure."""
-    from sgdsim.run.conductor import unwritable
     from sgdsim.store.directory import Unwritable
 
     try:
@@ -194,9 +200,12 @@ def say(text: str) -> None:
 def headline(summary: "Summary") -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
     from sgdsim.laws.catalogue import headline
+    from sgdsim.store.origin import mixture
 
     for name, fit in summary.fits.items():
         yield f"{name}: {headline(fit)}"
+    if told := mixture(summary.origins):
+        yield told
     if summary.steps_per_second is None:
         diverged = sum(cell.theory_diverged or False for cell in summary.cells)
         yield f"{len(summary.cells)} cells of theory, {diverged} diverged, in {summary.wall_seconds:.1f} s"

@@ -85,8 +85,8 @@ def _parts(state: "RunStatus", rows: int) -> Iterator[Table | Text]:
     for cell in state.cells:
         if cell.error is not None:
             yield Text(f"failed: {cell.error}")
-    for problem in state.unreadable:
-        yield Text(problem)
+    for note in state.notes:
+        yield Text(note)
     yield Text(_totals(state))
     yield Text(f"{size_text(state.disk)} on disk; results {_results(state)}")
 

@@ -5,25 +5,25 @@ from contextlib import AbstractContextManager, nullcontext
 import jax
 
 
-def _platform() -> str:
-    """Of the device that programs are compiled for."""
+def platform() -> str:
+    """The kind of device that programs are compiled for: "cpu", "gpu" or "tpu"."""
     device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]  (JAX adds it when it runs)
     return jax.default_backend() if device is None else getattr(device, "platform", device)
 
 
 def on_cpu() -> bool:
     """Whether programs are compiled for a CPU: this module is the one place that is asked for such things."""
-    return _platform() == "cpu"
+    return platform() == "cpu"
 
 
 def host_drives_loops() -> bool:
     """Whether the host launches every iteration of a compiled loop, as it does for a GPU; others run it themselves."""
-    return _platform() not in ("cpu", "tpu")
+    return platform() not in ("cpu", "tpu")
 
 
 def on_gpu() -> bool:
     """Whether programs are compiled for a GPU."""
-    return _platform() == "gpu"
+    return platform() == "gpu"
 
 
 def beside() -> AbstractContextManager[object]:

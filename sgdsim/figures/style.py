@@ -96,8 +96,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     written = []
     for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         path = stem.with_name(f"{stem.name}.{kind}")
-        with atomic(path) as temporary, matplotlib.rc_context(_RC):
-            figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+        with atomic(path) as stream, matplotlib.rc_context(_RC):
+            figure.savefig(stream, format=kind, dpi=DPI, metadata=metadata)
         written.append(path)
     return written
 

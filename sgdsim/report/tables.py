@@ -6,12 +6,18 @@ from sgdsim.amounts import duration
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.analysis.plateau import Plateau
 from sgdsim.laws.text import Table
+from sgdsim.store.origin import mixture
 from sgdsim.store.stored import DEVIATIONS, Stored
 from sgdsim.store.summary import CellSummary
 
 
 def counts(run: Stored) -> list[tuple[str, str]]:
-    """The size of the run: (what, how many)."""
+    """The size of the run: (what, how many), and what its blocks come from where that is not one thing."""
+    mixed = mixture(run.summary.origins)
+    return _sizes(run) + ([("origins", mixed)] if mixed else [])
+
+
+def _sizes(run: Stored) -> list[tuple[str, str]]:
     summary = run.summary
     if not run.simulated:
         blown = sum(map(_blew_up, summary.cells))

@@ -16,6 +16,7 @@ from sgdsim.run.stop import Dropped
 from sgdsim.store.block_file import BlockResult
 from sgdsim.store.blocks import Block, and_more
 from sgdsim.store.log import BLOCK
+from sgdsim.store.origin import origin_here
 from sgdsim.store.presence import Presence
 
 
@@ -135,10 +136,11 @@ class Maker:
 
     def _store(self, block: Block, result: BlockResult) -> Made:
         directory, tiles = self._opened.directory, result.tiles
-        directory.write_block(block, result)
+        header = directory.write_block(block, result, origin_here(self._opened.code))
         counts = {"replicas": len(block.replicas), "diverged": int(tiles.diverged.sum())}
         theory = {} if tiles.finite_theory else {"theory_diverged": True}
-        directory.log.try_to_write(BLOCK, {"block": block.name, "seconds": result.wall_seconds} | counts | theory)
+        facts = {"block": block.name, "seconds": result.wall_seconds, "origin": header.origin.model_dump()}
+        directory.log.try_to_write(BLOCK, facts | counts | theory)
         return Made(result.wall_seconds)
 
     def _simulate(self, blocks: Sequence[Block], count: Callable[[int], None]) -> list[BlockResult]:

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
+from sgdsim.errors import unwritable
 from sgdsim.report import write_report
 from sgdsim.run.dask.cluster import ClusterRun
 from sgdsim.run.local import LocalRun
@@ -74,7 +75,7 @@ class Conductor:
             for error in outcome.failed.values():
                 self._say(f"failed: {error}")
             try:
-                return self._merge()
+                return self._merge(outcome.failed)
             except SpoiltBlocks as spoilt:
                 self._say(str(spoilt))
                 blocks = self._opened.blocks
@@ -89,10 +90,10 @@ class Conductor:
                 return ClusterRun(opened, meter, stop, self._options.scheduler).run(blocks)
             return LocalRun(opened, meter, stop, self._presence).run(blocks)
 
-    def _merge(self) -> Exit:
+    def _merge(self, just_failed: Mapping[int, str]) -> Exit:
         """Results, once every block is on disk, but for those of cells that failed."""
         missing = self._opened.missing
-        failures = self._directory.failures.read()
+        failures = {**self._directory.failures.read(), **just_failed}
         failed = {cell: failures[cell] for cell in {block.cell for block in missing} if cell in failures}
         code = Exit.FAILED if failed else Exit.FINISHED
         elsewhere = [block for block in missing if block.cell not in failed]
@@ -156,10 +157,3 @@ class Conductor:
     def _tell(self, text: str) -> None:
         if not self._options.quiet:
             self._say(text)
-
-
-def unwritable(error: Exception) -> str:
-    """What could not be read or written, and why."""
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file of the run'}: cannot be read or written ({error.strerror or error})"
-    return str(error)

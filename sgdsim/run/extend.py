@@ -11,7 +11,7 @@ from sgdsim.ensemble.tiles import Tiles
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import Experiment
 from sgdsim.run.idle import LOOK_SECONDS, check_idle
-from sgdsim.run.opened import OpenRun
+from sgdsim.run.opened import OpenRun, accept, check_code
 from sgdsim.store.block_file import BlockResult, SpoiltBlock
 from sgdsim.store.blocks import Block, CellLayout, cut_tiles
 from sgdsim.store.directory import RunDirectory
@@ -33,20 +33,27 @@ def check_extension(directory: RunDirectory, replicas: int) -> None:
         raise ArgumentError("replicas", f"be > {has}, which {directory.path} has", replicas, "Nothing is ever removed.")
 
 
-def extend(experiment: Experiment, directory: RunDirectory, say: Callable[[str], None]) -> OpenRun:
+def extend(
+    experiment: Experiment, directory: RunDirectory, say: Callable[[str], None], accept_code: bool = False
+) -> OpenRun:
     """Lays a run out anew for the replicas that the experiment has, and opens it; nothing is simulated.
 
     Every step leaves a folder that can be taken up: blocks are added first, then the new experiment and the new layout
     are written, and only then goes what is no longer of use. A run that has as many replicas already is left as it is,
     so that an extension is taken up again by the command that began it.
 
-    **Raises:** ExperimentError where a process is at work in the folder, it cannot be written, or a cell does not fit
-    into memory; Unwritable or OSError where a file cannot be written or removed.
+    - `accept_code`: whether blocks of this process's code may stand beside those of another.
+
+    **Raises:** ExperimentError where a process is at work in the folder, it cannot be written, was simulated by other
+    code, or a cell does not fit into memory; Unwritable or OSError where a file cannot be written or removed.
     """
     opened = OpenRun.of(experiment, directory)
+    if not accept_code:
+        check_code(opened)
     directory.make()
     _claim(directory)
     try:
+        accept(opened, accept_code)
         if {directory.read_experiment()["ensemble"]["replicas"], _replicas(directory)} != {experiment.replicas}:
             check_idle(directory, f"extend it: sgdsim extend {directory.path} --replicas {experiment.replicas}", say)
             with Presence(directory.watch.folder):  # on another host, those that wait watch for it
@@ -97,7 +104,8 @@ def _claim(directory: RunDirectory) -> None:
 
 def _lay_out(opened: OpenRun, say: Callable[[str], None]) -> None:
     directory, block = opened.directory, opened.experiment.block
-    before = directory.read_layout()
+    manifest = directory.read_manifest()
+    before = manifest.cells
     after = []
     for old, new, ensemble in zip(before, opened.layout, opened.ensembles, strict=True):
         same = old.lanes == new.lanes
@@ -108,7 +116,7 @@ def _lay_out(opened: OpenRun, say: Callable[[str], None]) -> None:
         if old.lanes == new.lanes:
             _keep_full_tiles(directory, old, new, there, say)
     directory.write_experiment(opened.experiment.resolved)
-    directory.write_layout(after)
+    directory.write_manifest(manifest.extended(opened.experiment.resolved, after))
     _drop_other_tiles(directory, before, after, say)
 
 
@@ -121,13 +129,14 @@ def _keep_full_tiles(
         return
     kept = new.block(range(last.tiles.start, full))
     try:
-        result, _ = directory.read_block(last, old.lanes)
+        result, header = directory.read_block(last, old.lanes)
     except SpoiltBlock as error:
         say(directory.put_aside(last, error))
         return
     part = trimmed(result, full - last.tiles.start)
-    directory.write_block(kept, part)
+    directory.write_block(kept, part, header.origin)
     facts = {"block": kept.name, "seconds": part.wall_seconds, "replicas": len(kept.replicas)}
+    facts |= {"origin": header.origin.model_dump()}
     directory.log.try_to_write(BLOCK, facts | {"diverged": int(part.tiles.diverged.sum())})
 
 

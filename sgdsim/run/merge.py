@@ -11,9 +11,10 @@ from sgdsim.run.provenance import write_provenance
 from sgdsim.store.block_file import BlockHeader, SpoiltBlock
 from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.directory import RunDirectory
-from sgdsim.store.files import atomic, write_text
+from sgdsim.store.files import atomic, read_bytes, write_text
 from sgdsim.store.identity import REPLICAS, differing_keys
-from sgdsim.store.worker import Worker
+from sgdsim.store.log import lines_of
+from sgdsim.store.manifest import Manifest
 
 
 @dataclass
@@ -31,11 +32,19 @@ class Union:
     problems: list[str] = field(default_factory=list)
 
 
-def unite(sources: Sequence[RunDirectory], target: RunDirectory, meter: Meter, say: Callable[[str], None]) -> Union:
+def unite(
+    sources: Sequence[RunDirectory],
+    target: RunDirectory,
+    meter: Meter,
+    say: Callable[[str], None],
+    accept_code: bool = False,
+) -> Union:
     """Copies the blocks and logs of some folders into one, which is new or holds the same experiment.
 
     Only sound blocks are copied. Where two folders hold a block with different bits, as processors or versions of jax
     of different kinds may make it, that of the target is kept, else that of the first.
+
+    - `accept_code`: whether blocks that different code has made may stand together.
 
     **Raises:** ExperimentError where the folders do not fit together, or somebody is at work in the target: then
     nothing is written; OSError where a file cannot be read or written.
@@ -44,11 +53,13 @@ def unite(sources: Sequence[RunDirectory], target: RunDirectory, meter: Meter, s
     first = target if target.exists else sources[0]
     for run in sources:
         _check_same(first, run)
-    layout = _common_layout([*sources, target] if target.index.is_file() else sources)
+    runs = [target, *sources] if target.index.exists() else sources
+    manifest = _common_manifest(runs, accept_code)
+    layout = manifest.cells
     check_idle(target, "merge", say)
     target.make()
     target.create_experiment(first.read_experiment())
-    target.create_layout(layout)
+    target.write_manifest(manifest)
     union = Union()
     blocks = [(cell, block) for cell in layout for block in cell.blocks]
     meter.start(len(blocks), 0)
@@ -77,21 +88,29 @@ def _check_same(first: RunDirectory, other: RunDirectory) -> None:
     raise ExperimentError([f"{other.path}: {problem}; {remedy}"])
 
 
-def _common_layout(runs: Sequence[RunDirectory]) -> list[CellLayout]:
-    """The layout of all runs.
+def _common_manifest(runs: Sequence[RunDirectory], accept_code: bool) -> Manifest:
+    """The manifest of all runs.
 
-    **Raises:** ExperimentError where they have several.
+    **Raises:** ExperimentError where their cells are cut in several ways, or other code has made them.
     """
     first, *others = runs
-    layout = first.read_layout()
+    manifest = first.checked_manifest()
     for other in others:
-        pairs = zip(layout, other.read_layout(), strict=True)
+        found = other.checked_manifest()
+        pairs = zip(manifest.cells, found.cells, strict=True)
         cells = [one.cell for one, two in pairs if one != two]
         if cells:
             problem = f"its cells are cut into other tiles or blocks than those of {first.path} ({_some(cells)})"
             remedy = "one was extended, or begun on another kind of machine: they cannot be merged"
             raise ExperimentError([f"{other.path}: {problem}; {remedy}"])
-    return layout
+        for code in found.codes:
+            if not accept_code and not manifest.accepts(code):
+                problem = f"was simulated by other code than {first.path}"
+                files = code.difference(manifest.codes[-1])
+                remedy = "to let blocks of both stand together: --accept-code"
+                raise ExperimentError([f"{other.path}: {problem} (differing: {files}); {remedy}"])
+            manifest = manifest.accepting(code)
+    return manifest
 
 
 def _some(cells: Sequence[int]) -> str:
@@ -127,22 +146,21 @@ def _unite_block(
 def _copy(source: Path, target: Path) -> None:
     if source != target:
         target.parent.mkdir(exist_ok=True)
-        with atomic(target) as temporary:
-            temporary.write_bytes(source.read_bytes())
+        with atomic(target) as stream:
+            stream.write(read_bytes(source))
 
 
 def _difference(block: Block, kept: tuple[RunDirectory, BlockHeader], other: tuple[RunDirectory, BlockHeader]) -> str:
     """What to tell of a block of which two folders hold different bits."""
-    one, two = (f"{run.path} ({Worker.parse(header.worker).host}, jax {header.jax})" for run, header in (kept, other))
+    one, two = (f"{run.path} ({header.host}, {header.origin.words})" for run, header in (kept, other))
     return f"{block.name}: not the same bits in {one} and {two}; that of {kept[0].path} is kept"
 
 
 def _copy_logs(source: RunDirectory, target: RunDirectory) -> None:
     """Adds the lines of a folder's logs to those of the target, each once."""
-    for path in sorted(source.log.folder.glob("*.jsonl")):
+    for path in source.log.paths():
         own = target.log.folder / path.name
-        there = own.read_text(encoding="utf-8", errors="replace").splitlines() if own.is_file() else []
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        there, lines = (lines_of(one) for one in (own, path))
         known = set(there)
         if added := [line for line in lines if line not in known]:
             write_text(own, "\n".join([*there, *added, ""]))

@@ -8,10 +8,11 @@ from sgdsim.ensemble.evolution import Evolution
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import Experiment, load_experiment
 from sgdsim.run.ensembles import cut, ensemble_of, naming
-from sgdsim.run.provenance import read_sessions
 from sgdsim.store.blocks import Block, CellLayout
+from sgdsim.store.code import Code, code_of_system
 from sgdsim.store.directory import OTHER_FOLDER, RunDirectory
 from sgdsim.store.identity import REPLICAS, differing_keys
+from sgdsim.store.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class OpenRun:
         return replace(self, layout=_stored_layout(self.directory, self.layout))
 
     @property
+    def code(self) -> Code:
+        """The code that simulates in this process."""
+        return code_of_system(self.experiment.system)
+
+    @property
+    def manifest(self) -> Manifest:
+        """That of a run that begins here."""
+        return Manifest.of(self.experiment.name, self.experiment.resolved, self.code, self.layout)
+
+    @property
     def blocks(self) -> list[Block]:
         """All blocks, in order."""
         return [block for cell in self.layout for block in cell.blocks]
@@ -68,32 +79,39 @@ class OpenRun:
         return self.layout[block.cell].cost_of(block)
 
 
-def open_run(experiment: Experiment, path: Path) -> OpenRun:
+def open_run(experiment: Experiment, path: Path, accept_code: bool = False) -> OpenRun:
     """The run of an experiment in a folder: a new one, or the one that was begun there.
 
-    **Raises:** ExperimentError where the folder holds a different experiment or cannot be written, or a cell does not
-    fit into memory; then nothing has been changed in it.
+    - `accept_code`: whether blocks of this process's code may stand beside those of another that began the run.
+
+    **Raises:** ExperimentError where the folder holds a different experiment or was simulated by other code, or cannot
+    be written, or a cell does not fit into memory; then nothing has been changed in it.
     """
     directory = RunDirectory(path)
     opened = OpenRun.of(experiment, directory)
-    if directory.exists:
-        _check_same(experiment, directory)
-        if directory.index.is_file():
-            opened.as_stored()
+    begun = directory.exists or directory.index.exists()
+    if begun:
+        _check_begun(opened, accept_code)
     directory.make()
     if not directory.create_experiment(experiment.resolved):
-        _check_same(experiment, directory)
+        check_same(experiment, directory)
         if directory.read_experiment() != experiment.resolved:
             directory.write_experiment(experiment.resolved)
-    return opened if directory.create_layout(opened.layout) else opened.as_stored()
+    if directory.create_manifest(opened.manifest):
+        return opened
+    opened = opened.as_stored()
+    accept(opened, accept_code)
+    return opened
 
 
 def join_run(directory: RunDirectory) -> OpenRun:
     """The run that another process conducts, or has conducted, in a folder; nothing is written.
 
-    **Raises:** ExperimentError where there is none, or this machine cannot take part in it.
+    **Raises:** ExperimentError where there is none, or this machine, or its code, cannot take part in it.
     """
-    return OpenRun.of(load_run(directory), directory).as_stored()
+    opened = OpenRun.of(load_run(directory), directory).as_stored()
+    check_code(opened)
+    return opened
 
 
 def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experiment:
@@ -101,15 +119,36 @@ def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experime
 
     - `overrides`: `key=value` options on top.
 
-    **Raises:** ExperimentError where there is none.
+    **Raises:** ExperimentError where there is none, or experiment.toml was changed since.
     """
-    directory.read_layout()
-    experiment = load_experiment(directory.experiment, overrides)
-    sessions = read_sessions(directory)
-    return replace(experiment, name=sessions[0]["experiment"]) if sessions else experiment
+    name = directory.checked_manifest().name
+    return replace(load_experiment(directory.experiment, overrides), name=name)
 
 
-def _check_same(experiment: Experiment, directory: RunDirectory) -> None:
+def check_code(opened: OpenRun) -> None:
+    """**Raises:** ExperimentError where other code than this process's has begun the run, naming the files."""
+    manifest, code = opened.directory.read_manifest(), opened.code
+    if not manifest.accepts(code):
+        path, files = opened.directory.path, code.difference(manifest.codes[-1])
+        remedy = f"go on with that code, {OTHER_FOLDER}, or let blocks of both stand together: --accept-code"
+        raise ExperimentError([f"{path}: was simulated by other code (differing: {files}); {remedy}"])
+
+
+def accept(opened: OpenRun, accept_code: bool) -> None:
+    """Lets this process's code simulate in the run, if it is asked to, or the run has accepted it before.
+
+    **Raises:** ExperimentError where it does not.
+    """
+    if accept_code:
+        before = opened.directory.read_manifest()
+        after = before.accepting(opened.code)
+        if after is not before:
+            opened.directory.write_manifest(after)
+    check_code(opened)
+
+
+def check_same(experiment: Experiment, directory: RunDirectory) -> None:
+    """**Raises:** ExperimentError where a folder holds another experiment."""
     keys = differing_keys(directory.read_experiment(), experiment.resolved)
     remedy = OTHER_FOLDER
     if keys == [REPLICAS]:
@@ -119,6 +158,25 @@ def _check_same(experiment: Experiment, directory: RunDirectory) -> None:
         raise ExperimentError(
             [f"{directory.path}: holds a different experiment (differing: {', '.join(keys)}); {remedy}"]
         )
+
+
+def _check_begun(opened: OpenRun, accept_code: bool) -> None:
+    """Whether a run that was begun can be taken up, before anything is changed in its folder."""
+    directory = opened.directory
+    if not directory.exists:
+        # Without experiment.toml the manifest says what was begun here.
+        if keys := directory.read_manifest().differing(opened.experiment.resolved):
+            raise ExperimentError(
+                [f"{directory.path}: holds a different experiment (differing: {', '.join(keys)}); {OTHER_FOLDER}"]
+            )
+    else:
+        check_same(opened.experiment, directory)
+    if directory.index.exists():
+        if directory.exists:
+            directory.checked_manifest()
+        opened.as_stored()
+        if not accept_code:
+            check_code(opened)
 
 
 def _stored_layout(directory: RunDirectory, layout: Sequence[CellLayout]) -> list[CellLayout]:

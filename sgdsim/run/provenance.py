@@ -96,12 +96,13 @@ def read_sessions(directory: RunDirectory) -> list[Entry]:
 
 
 def _sessions(entries: Sequence[Entry]) -> list[Entry]:
-    """The sessions of one process."""
+    """The sessions of one process; lines that do not say what a session's must say are left out."""
     sessions: list[Entry] = []
     for entry in entries:
-        if entry["event"] == BEGIN:
-            facts = {key: value for key, value in entry.items() if key not in ("event", "at")}
-            sessions.append(facts | {"started": entry["at"], "finished": None, "status": "running"})
-        elif entry["event"] == END and sessions:
-            sessions[-1] |= {"finished": entry["at"], "status": entry["status"]}
+        match entry:
+            case {"event": "begin", "role": "run" | "worker", "at": str(at)}:
+                facts = {key: value for key, value in entry.items() if key not in ("event", "at")}
+                sessions.append(facts | {"started": at, "finished": None, "status": "running"})
+            case {"event": "end", "status": str(status), "at": str(at)} if sessions:
+                sessions[-1] |= {"finished": at, "status": status}
     return sessions

@@ -26,10 +26,11 @@ from sgdsim.run.against import read_points
 from sgdsim.run.ensembles import naming
 from sgdsim.run.further import further
 from sgdsim.run.versions import versions
-from sgdsim.store.block_file import BlockResult, SpoiltBlock
+from sgdsim.store.block_file import BlockHeader, BlockResult, SpoiltBlock
 from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
-from sgdsim.store.files import atomic, write_text
+from sgdsim.store.origin import Origin, shares
+from sgdsim.store.stored import store_results
 from sgdsim.store.summary import CellSummary, End, Mean, Predicted, Summary
 
 NO_FAILURE: Mapping[int, str] = MappingProxyType({})
@@ -43,6 +44,7 @@ class CellResult:
     finite_theory: bool
     replica_steps: int
     wall_seconds: float
+    origins: Sequence[tuple[Origin, int]] = ()
 
 
 class SpoiltBlocks(Exception):
@@ -63,17 +65,33 @@ def write_results(
 
     **Raises:** SpoiltBlocks where a block was damaged or did not belong here.
     """
+    merged = merge_blocks(experiment, directory, layout, failed)
+    return store_results(directory.path, merged.data, merged.summary)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What the blocks of a run give: all numbers, and what is said of them."""
+
+    data: xr.Dataset
+    summary: Summary
+
+
+def merge_blocks(
+    experiment: Experiment, directory: RunDirectory, layout: Sequence[CellLayout], failed: Mapping[int, str]
+) -> Merged:
+    """Merges the blocks in order; the arguments are those of `write_results`.
+
+    **Raises:** SpoiltBlocks where a block was damaged or did not belong here.
+    """
+    manifest = directory.read_manifest()
     results = _merge_all(experiment, directory, layout, failed)
     cells = [results.get(cell.index) or _lost(results, cell) for cell in experiment.cells]
     data = merge_cells([cell.data for cell in cells], [cell.axes for cell in experiment.cells])
-    data = data.assign_attrs(title=experiment.title, experiment=experiment.name)
-    # In memory first: on a full disk the HDF5 library takes the process down with it.
-    stored = data.to_netcdf(engine="h5netcdf")
-    with atomic(directory.results) as temporary:
-        temporary.write_bytes(stored)
+    data = data.assign_attrs(title=experiment.title, experiment=experiment.name, manifest=manifest.source)
+    origins = shares(pair for cell in cells for pair in cell.origins)
     summary = _summarise(experiment, cells, failed)
-    write_text(directory.summary, summary.text())
-    return summary
+    return Merged(data, summary.model_copy(update={"manifest": manifest.digest, "origins": origins}))
 
 
 def _merge_all(
@@ -87,7 +105,7 @@ def _merge_all(
         blocks = []
         for block in cut.blocks:
             try:
-                blocks.append(directory.read_block(block, cut.lanes)[0])
+                blocks.append(directory.read_block(block, cut.lanes))
             except SpoiltBlock as error:
                 spoilt.append(directory.put_aside(block, error))
             except FileNotFoundError:
@@ -99,7 +117,8 @@ def _merge_all(
     return results
 
 
-def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult]) -> CellResult:
+def _merge_cell(experiment: Experiment, cell: Cell, found: Sequence[tuple[BlockResult, BlockHeader]]) -> CellResult:
+    blocks = [block for block, _ in found]
     tiles = Tiles.concatenate([block.tiles for block in blocks])
     steps = cell.problem.steps(cell.times)
     with naming(experiment, cell):
@@ -110,6 +129,7 @@ def _merge_cell(experiment: Experiment, cell: Cell, blocks: Sequence[BlockResult
         finite_theory=tiles.finite_theory,
         replica_steps=sum(block.replica_steps for block in blocks),
         wall_seconds=sum(block.wall_seconds for block in blocks),
+        origins=[(header.origin, header.replicas[1] - header.replicas[0]) for _, header in found],
     )
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import SpoiltBlock
 from sgdsim.store.blocks import CellLayout
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.log import BLOCK, Entry
+from sgdsim.store.origin import Origin, mixture, shares
 from sgdsim.store.presence import SILENT_SECONDS, Sign
 from sgdsim.store.worker import Worker
 
@@ -67,7 +69,8 @@ class RunStatus:
     - `guessed`: whether cells of which no block is done are in it, taken to cost what a plan expects beside the others.
     - `disk`: bytes of all files.
     - `written`: whether there are results.
-    - `unreadable`: what is wrong with blocks that had to be read and could not be.
+    - `notes`: what a user should know: blocks that could not be read, an experiment.toml that was changed, blocks of
+      several origins, files that were put aside.
     """
 
     title: str
@@ -77,7 +80,7 @@ class RunStatus:
     guessed: bool
     disk: int
     written: bool
-    unreadable: Sequence[str]
+    notes: Sequence[str]
 
     @property
     def at_work(self) -> list[WorkerStatus]:
@@ -102,6 +105,7 @@ class _Facts:
     diverged: int
     theory_diverged: bool
     seconds: float
+    origin: Origin
 
 
 class StatusReader:
@@ -118,12 +122,13 @@ class StatusReader:
         """
         directory = self._directory
         layout = directory.read_layout()
-        title = directory.read_experiment()["title"]
+        title, notes = _title(directory)
         there = directory.on_disk()
         workers = _workers(directory)
         silent = {worker.sign.worker for worker in workers if worker.silence is not None}
         in_hand = {name for name, holder in directory.claims.held().items() if holder not in silent} - there
         facts, unreadable = self._facts(layout, there)
+        notes += [*unreadable, *_mixture(layout, there, facts), *_put_aside(directory)]
         failures = directory.failures.read()
         cells = [_cell_status(cell, there, in_hand, facts, failures.get(cell.cell)) for cell in layout]
         left, guessed = _time_left(layout, cells, there, facts, [w.sign for w in workers if w.silence is None])
@@ -135,7 +140,7 @@ class StatusReader:
             guessed=guessed,
             disk=_size(directory.path),
             written=directory.results.is_file() and directory.summary.is_file(),
-            unreadable=unreadable,
+            notes=notes,
         )
 
     def _facts(self, layout: Sequence[CellLayout], there: Collection[str]) -> tuple[dict[str, _Facts], list[str]]:
@@ -147,13 +152,13 @@ class StatusReader:
                 if block.name in facts or block.name not in there:
                     continue
                 try:
-                    result, _ = self._directory.read_block(block, cell.lanes)
+                    result, header = self._directory.read_block(block, cell.lanes)
                 except (SpoiltBlock, OSError) as error:
                     unreadable.append(f"{self._directory.path_of(block)}: {error}")
                 else:
                     tiles = result.tiles
                     facts[block.name] = self._read[block.name] = _Facts(
-                        int(tiles.diverged.sum()), not tiles.finite_theory, result.wall_seconds
+                        int(tiles.diverged.sum()), not tiles.finite_theory, result.wall_seconds, header.origin
                     )
         return facts, unreadable
 
@@ -175,10 +180,36 @@ def _workers(directory: RunDirectory) -> list[WorkerStatus]:
 def _logged(logs: Mapping[str, Sequence[Entry]]) -> dict[str, _Facts]:
     facts = {}
     for entry in (entry for entries in logs.values() for entry in entries if entry["event"] == BLOCK):
-        with suppress(KeyError, TypeError, ValueError):
-            seconds, diverged = float(entry["seconds"]), int(entry["diverged"])
-            facts[str(entry["block"])] = _Facts(diverged, bool(entry.get("theory_diverged")), seconds)
+        match entry:
+            case {"block": str(block), "seconds": float(seconds), "diverged": int(diverged), "origin": dict(origin)}:
+                with suppress(ValueError):
+                    theory, made_by = bool(entry.get("theory_diverged")), Origin.model_validate(origin)
+                    facts[block] = _Facts(diverged, theory, seconds, made_by)
     return facts
+
+
+def _title(directory: RunDirectory) -> tuple[str, list[str]]:
+    """The title of the experiment, and what is wrong with its file."""
+    try:
+        directory.checked_manifest()
+        return str(directory.read_experiment().get("title", "")), []
+    except ExperimentError as error:
+        return directory.read_manifest().name, error.problems
+
+
+def _mixture(layout: Sequence[CellLayout], there: Collection[str], facts: Mapping[str, _Facts]) -> list[str]:
+    blocks = [block for cell in layout for block in cell.blocks if block.name in there and block.name in facts]
+    told = mixture(shares((facts[block.name].origin, len(block.replicas)) for block in blocks))
+    return [told] if told else []
+
+
+def _put_aside(directory: RunDirectory) -> list[str]:
+    """How many files lie in the folder `aside`."""
+    with suppress(OSError):
+        count = len(list(directory.aside.iterdir()))
+        if count:
+            return [f"{directory.aside}: {count} {'file' if count == 1 else 'files'} put aside, damaged or in the way"]
+    return []
 
 
 def _cell_status(

@@ -1,28 +1,26 @@
 """Block files: the statistics of a finished block, with what it takes to trust them."""
 
 import hashlib
-import importlib.metadata
+import io
 import json
 import math
 import zipfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
 
 from sgdsim._version import __version__
 from sgdsim.ensemble.tiles import Tiles
-from sgdsim.native.used import compilers_used
 from sgdsim.store.blocks import Block
-from sgdsim.store.files import atomic
-from sgdsim.store.worker import this_worker
+from sgdsim.store.files import atomic, read_bytes
+from sgdsim.store.manifest import FORMAT, Manifest
+from sgdsim.store.origin import Origin
+from sgdsim.store.worker import Worker, this_worker
 
-FORMAT = 2
-"""Of run directories and block files. A change that older versions would misread counts it up."""
 Table = tuple[tuple[str, str, tuple[int, ...]], ...]
-_UNREADABLE = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError)
 
 
 class SpoiltBlock(Exception):
@@ -43,20 +41,23 @@ class BlockResult:
 class BlockHeader:
     """What a block file says of itself.
 
-    - `format`, `sgdsim`, `jax`: versions that made it.
+    - `format`, `sgdsim`: versions that made it.
     - `experiment`: fingerprint of the experiment.
+    - `code`, `jax`, `platform`, `compiler`: what has simulated it, see `Origin`.
     - `cell`, `replicas`, `lanes`: which block; first replica and the one after the last.
     - `replica_steps`, `wall_seconds`: the work it took.
     - `worker`: the process that made it.
     - `arrays`: name, type and shape of every array of numbers, in the order in which they are stored.
     - `digest`: of all numbers, their names and shapes: equal for equal bits, whoever made them.
-    - `compiler`: of loops in C++, name and version; empty where there were none.
     """
 
     format: int
     sgdsim: str
-    jax: str
     experiment: str
+    code: str
+    jax: str
+    platform: str
+    compiler: str
     cell: int
     replicas: tuple[int, int]
     lanes: int
@@ -65,19 +66,26 @@ class BlockHeader:
     worker: str
     arrays: Table
     digest: str
-    compiler: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
-    @classmethod
-    def from_json(cls, text: bytes) -> "BlockHeader":
-        """As a block file holds it."""
-        entry: dict[str, Any] = json.loads(text)
-        entry["replicas"] = tuple(entry["replicas"])
-        entry["arrays"] = tuple((name, kind, tuple(shape)) for name, kind, shape in entry["arrays"])
-        return cls(**entry)
+    @property
+    def origin(self) -> Origin:
+        """What has simulated it."""
+        return Origin(code=self.code, jax=self.jax, platform=self.platform, compiler=self.compiler)
+
+    @property
+    def host(self) -> str:
+        """The host of the process that made it."""
+        return Worker.parse(self.worker).host
 
 
-def write_block(path: Path, experiment: str, block: Block, result: BlockResult) -> BlockHeader:
+_HEADER = TypeAdapter(BlockHeader)
+
+
+def write_block(path: Path, experiment: str, origin: Origin, block: Block, result: BlockResult) -> BlockHeader:
     """Stores a finished block whole or not at all; its folder must be there.
+
+    - `experiment`: its fingerprint; `origin`: what has simulated the block.
 
     The numbers lie in the file as one run of bytes, which is read ten times faster than an entry for each array.
 
@@ -87,8 +95,8 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
     header = BlockHeader(
         format=FORMAT,
         sgdsim=__version__,
-        jax=_version_of_jax(),
         experiment=experiment,
+        **origin.model_dump(),
         cell=block.cell,
         replicas=(block.replicas.start, block.replicas.stop),
         lanes=result.lanes,
@@ -97,33 +105,44 @@ def write_block(path: Path, experiment: str, block: Block, result: BlockResult) 
         worker=this_worker().name,
         arrays=table,
         digest=digest(table, numbers),
-        compiler=compilers_used(),
     )
     # The header lies in the file itself: a block and what vouches for it cannot be parted.
-    with atomic(path) as temporary, temporary.open("wb") as stream:
+    with atomic(path) as stream:
         text = np.frombuffer(json.dumps(vars(header)).encode(), np.uint8)
         np.savez(stream, receipt=text, numbers=np.frombuffer(numbers, np.uint8))
     return header
 
 
-def read_block(path: Path, experiment: str, block: Block, lanes: int) -> tuple[BlockResult, BlockHeader]:
-    """Reads a block file and checks that it is whole, and the block of this experiment that its name says.
+def read_block(path: Path, manifest: Manifest, block: Block, lanes: int) -> tuple[BlockResult, BlockHeader]:
+    """Reads a block file and checks that it is whole, and the block of this run that its name says.
 
     **Raises:** SpoiltBlock where it is not; OSError where it cannot be read.
     """
+    raw = read_bytes(path)
     try:
-        # Nothing is unpickled: a folder that somebody else has made runs no code.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            header = BlockHeader.from_json(stored["receipt"].tobytes())
-            numbers = stored["numbers"].tobytes()
-        # Before anything is made of the numbers: a bit that a disk has lost is found here, and nowhere else.
-        if digest(header.arrays, numbers) != header.digest:
-            raise SpoiltBlock("is damaged (its checksum is not that of its numbers)")
-        tiles = Tiles.from_arrays(_arrays(header.arrays, numbers))
-    except _UNREADABLE as error:
-        raise SpoiltBlock(f"is damaged ({type(error).__name__}: {error})") from error
-    _check(header, experiment, block, lanes)
+        header, tiles = _parse(raw)
+    except SpoiltBlock:
+        raise
+    except Exception as error:  # a damaged zip, and the arrays in it, may fail in any way
+        raise SpoiltBlock(f"is damaged ({type(error).__name__}: {' '.join(str(error).split())})") from error
+    _check(header, manifest, block, lanes)
     return BlockResult(tiles, header.lanes, header.replica_steps, header.wall_seconds), header
+
+
+def _parse(raw: bytes) -> tuple[BlockHeader, Tiles]:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        # Before anything is read: an entry that grows when it is unpacked could take all of the memory.
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise SpoiltBlock("is damaged (its numbers are compressed)")
+    # Nothing is unpickled: a folder that somebody else has made runs no code.
+    with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+        header = _HEADER.validate_json(stored["receipt"].tobytes())
+        numbers = stored["numbers"].tobytes()
+    # Before anything is made of the numbers: a bit that a disk has lost is found here, and nowhere else.
+    if digest(header.arrays, numbers) != header.digest:
+        raise SpoiltBlock("is damaged (its checksum is not that of its numbers)")
+    Worker.parse(header.worker)
+    return header, Tiles.from_arrays(_arrays(header.arrays, numbers))
 
 
 def pack(tiles: Tiles) -> tuple[Table, bytes]:
@@ -150,17 +169,15 @@ def _arrays(table: Table, numbers: bytes) -> dict[str, np.ndarray]:
     return arrays
 
 
-@cache
-def _version_of_jax() -> str:
-    return importlib.metadata.version("jax")
-
-
-def _check(header: BlockHeader, experiment: str, block: Block, lanes: int) -> None:
+def _check(header: BlockHeader, manifest: Manifest, block: Block, lanes: int) -> None:
     # Another version may draw other numbers: blocks of two of them are not one ensemble.
-    if header.format != FORMAT or header.sgdsim != __version__:
-        raise SpoiltBlock(f"was made by sgdsim {header.sgdsim}, this is {__version__}")
-    if header.experiment != experiment:
+    if (header.format, header.sgdsim) != (FORMAT, __version__):
+        was, here = f"{header.sgdsim} (format {header.format})", f"{__version__} (format {FORMAT})"
+        raise SpoiltBlock(f"was made by sgdsim {was}, this is {here}")
+    if header.experiment != manifest.fingerprint:
         raise SpoiltBlock("is a block of another experiment")
+    if header.code not in {code.digest for code in manifest.codes}:
+        raise SpoiltBlock("was made by other code than the run accepts")
     if (header.cell, *header.replicas) != (block.cell, block.replicas.start, block.replicas.stop):
         raise SpoiltBlock(f"holds replicas {header.replicas} of cell {header.cell}, not those that its name says")
     if header.lanes != lanes:

@@ -1,32 +1,30 @@
 """The run directory: everything a run leaves on disk, and all that taking it up again needs."""
 
-import json
 import os
 import tempfile
 import tomllib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from sgdsim._version import __version__
 from sgdsim.errors import ExperimentError
-from sgdsim.store.block_file import FORMAT, BlockHeader, BlockResult, SpoiltBlock, read_block, write_block
+from sgdsim.store.block_file import BlockHeader, BlockResult, SpoiltBlock, read_block, write_block
 from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.claims import Claims
 from sgdsim.store.failures import Failures
-from sgdsim.store.files import create_text, remove_stale, write_text
-from sgdsim.store.identity import fingerprint
+from sgdsim.store.files import create_text, put_aside, read_text, remove_stale, write_text
 from sgdsim.store.log import Log
+from sgdsim.store.manifest import Manifest, unreadable
+from sgdsim.store.origin import Origin
 from sgdsim.store.presence import Watch
 
 OTHER_FOLDER = "choose another folder with -o DIR"
-_NO_RUN = "the folder is not a run, or was damaged"
 _FOLDERS = 256
 """Subfolders of `blocks`, so that none holds more than a few hundred of 10^5 files."""
 
@@ -41,7 +39,8 @@ class RunDirectory:
 
         experiment.toml    the experiment, every default filled in
         provenance.json    versions, devices, seed, when and how it was run
-        blocks/            index.json (how the cells are cut into blocks) and, in subfolders, a .npz of every one done
+        blocks/            index.json (the manifest: experiment, code, and how the cells are cut into blocks) and, in
+                           subfolders, a .npz of every block done
         live/              signs of life of the processes at work, and what each has claimed
         logs/              what each process did
         failed/            cells that failed for good
@@ -50,10 +49,12 @@ class RunDirectory:
         summary.json       fits, errors, counts, speed
         figures/, report.html
 
-    A block file that exists is a block that is done: files are written to a temporary name and renamed.
+    A block file that exists, whole, is a block that is done: files are written to a temporary name and renamed. Results
+    depend on experiment.toml and blocks/ alone; whatever has become of the others, a run goes on.
     """
 
     path: Path
+    _known: dict[tuple[int, ...], Manifest] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def experiment(self) -> Path:
@@ -72,7 +73,7 @@ class RunDirectory:
 
     @property
     def index(self) -> Path:
-        """The cut of the cells into blocks."""
+        """The file of the manifest."""
         return self.blocks / "index.json"
 
     @property
@@ -98,7 +99,7 @@ class RunDirectory:
     @cached_property
     def claims(self) -> Claims:
         """Who has what in hand."""
-        return Claims(self.path / "live" / "claims", self.watch)
+        return Claims(self.path / "live" / "claims", self.watch, self.aside)
 
     @property
     def log(self) -> Log:
@@ -115,18 +116,21 @@ class RunDirectory:
         """Whether a run was ever started here."""
         return self.experiment.is_file()
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """The experiment's, which every block carries."""
-        return fingerprint(self.read_experiment())
-
     def make(self) -> None:
         """Makes the folders, tries to write in them, and removes what a killed run left half-written.
 
         **Raises:** ExperimentError where the folder cannot be made or written.
         """
-        folders = (self.path, self.blocks, self.watch.folder, self.claims.folder, self.log.folder, self.failures.folder)
+        beside = (self.watch.folder, self.claims.folder, self.log.folder, self.failures.folder)
+        folders = (self.path, self.blocks, *beside)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            for folder in (self.path / "live", *beside, self.path / "figures"):
+                self._clear(folder)
+            for file in (self.provenance, self.results, self.summary, self.path / "report.html"):
+                # A folder in the place of a file could not be replaced by one.
+                if file.is_dir() and not file.is_symlink():
+                    put_aside(file, self.aside)
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
                 # A folder that can be entered may still take no file: better told now than after the first block.
@@ -137,15 +141,19 @@ class RunDirectory:
             self.claims.remove_dead()
             self.watch.remove_dead()
         except OSError as error:
-            reason = error.strerror or str(error)
+            where = f"{error.filename}: " if error.filename else ""
+            reason = f"{where}{error.strerror or error}"
             raise ExperimentError([f"{self.path}: cannot write a run here ({reason}); {OTHER_FOLDER}"]) from error
 
     def read_experiment(self) -> dict[str, Any]:
-        """The experiment of the run, as resolved."""
+        """The experiment of the run, as resolved.
+
+        **Raises:** ExperimentError where it cannot be read.
+        """
         try:
-            return tomllib.loads(self.experiment.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise _unreadable(self.experiment, error) from error
+            return tomllib.loads(read_text(self.experiment))
+        except (OSError, ValueError, RecursionError) as error:
+            raise unreadable(self.experiment, error) from error
 
     def write_experiment(self, resolved: Mapping[str, Any]) -> None:
         """Stores the experiment file as it was given."""
@@ -155,29 +163,48 @@ class RunDirectory:
         """Stores the experiment unless there is one; of several runs that begin at once, one makes the folder its."""
         return create_text(self.experiment, tomli_w.dumps(resolved))
 
+    def read_manifest(self) -> Manifest:
+        """Experiment, code and layout of the run.
+
+        **Raises:** ExperimentError where there is no run, one of another version of sgdsim, or a damaged one.
+        """
+        with suppress(OSError):
+            # It is read again for every block, and 1e5 cells take their time: once for each file that it has been.
+            found = self.index.stat()
+            version = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+            if version not in self._known:
+                manifest = Manifest.load(self.index)
+                self._known.clear()
+                self._known[version] = manifest
+            return self._known[version]
+        return Manifest.load(self.index)
+
+    def checked_manifest(self) -> Manifest:
+        """The manifest, once it is certain that experiment.toml says the same.
+
+        **Raises:** ExperimentError as `read_manifest` does, and where it says something else, naming the keys.
+        """
+        manifest, stored = self.read_manifest(), self.read_experiment()
+        if keys := manifest.differing(stored):
+            remedy = f"put it back, or run it into another folder: sgdsim run {self.experiment} -o DIR"
+            problem = f"was changed after the run was begun (differing: {', '.join(keys)})"
+            raise ExperimentError([f"{self.experiment}: {problem}; {remedy}"])
+        return manifest
+
     def read_layout(self) -> list[CellLayout]:
         """How every cell is cut into blocks.
 
-        **Raises:** ExperimentError where there is no run, or one of another version of sgdsim.
+        **Raises:** ExperimentError as `read_manifest` does.
         """
-        try:
-            index = json.loads(self.index.read_text(encoding="utf-8"))
-            version = (index.get("format"), index.get("sgdsim"))
-            if version == (FORMAT, __version__):
-                return [CellLayout.from_json(cell, entry) for cell, entry in enumerate(index["cells"])]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _unreadable(self.index, error) from error
-        begun = "an earlier version of sgdsim" if version[1] is None else f"sgdsim {version[1]}"
-        remedy = f"finish it with that version, or {OTHER_FOLDER}"
-        raise ExperimentError([f"{self.path}: was begun by {begun}, this is {__version__}; {remedy}"])
+        return list(self.read_manifest().cells)
 
-    def write_layout(self, layout: Sequence[CellLayout]) -> None:
-        """Stores how every cell is cut into blocks."""
-        write_text(self.index, _index(layout))
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Stores the manifest in the place of the one before."""
+        write_text(self.index, manifest.text())
 
-    def create_layout(self, layout: Sequence[CellLayout]) -> bool:
-        """Stores how every cell is cut into blocks, unless that is settled."""
-        return create_text(self.index, _index(layout))
+    def create_manifest(self, manifest: Manifest) -> bool:
+        """Stores the manifest, unless there is one."""
+        return create_text(self.index, manifest.text())
 
     def path_of(self, block: Block) -> Path:
         """The file of a block."""
@@ -185,23 +212,27 @@ class RunDirectory:
 
     def on_disk(self) -> set[str]:
         """The names of all block files, each in the subfolder that is its place."""
-        names = ((folder.name, entry.name) for folder in self._subfolders() for entry in os.scandir(folder))
-        return {name for folder, name in names if _subfolder(name) == folder}
+        return {entry.name for entry in self._entries() if _is_done(entry)}
 
     def done(self, block: Block) -> bool:
         """Whether a block is on disk."""
-        return self.path_of(block).is_file()
+        return _is_done(self.path_of(block))
 
-    def write_block(self, block: Block, result: BlockResult) -> BlockHeader:
+    def write_block(self, block: Block, result: BlockResult, origin: Origin) -> BlockHeader:
         """Stores a finished block.
+
+        - `origin`: what has simulated it.
 
         **Raises:** Unwritable where it cannot be written.
         """
         path = self.path_of(block)
         try:
+            self._clear(path.parent)
             # Made when needed: 256 empty folders would have to be listed at every start.
             path.parent.mkdir(exist_ok=True)
-            return write_block(path, self.fingerprint, block, result)
+            if path.is_dir():
+                put_aside(path, self.aside)
+            return write_block(path, self.read_manifest().fingerprint, origin, block, result)
         except OSError as error:
             raise Unwritable(f"{path}: cannot be written ({error.strerror or error})") from error
 
@@ -211,24 +242,49 @@ class RunDirectory:
         **Raises:** SpoiltBlock where the file is damaged or is not that of this block, OSError where it cannot be
         read (FileNotFoundError where there is none).
         """
-        return read_block(self.path_of(block), self.fingerprint, block, lanes)
+        return read_block(self.path_of(block), self.read_manifest(), block, lanes)
 
     def put_aside(self, block: Block, why: SpoiltBlock) -> str:
         """Moves a spoilt block out of the way, and returns what to tell of it; the block is then to be done again."""
-        path, kept = self.path_of(block), self.aside / block.name
+        path = self.path_of(block)
         try:
-            self.aside.mkdir(exist_ok=True)
             # Kept, not deleted: a damaged file may be all that tells of a failing disk.
-            path.replace(kept)
+            kept = put_aside(path, self.aside)
         except OSError as error:
             problem = f"{path}: {why}, and cannot be moved ({error.strerror or error}); delete it and run again"
             raise ExperimentError([problem]) from error
         return f"{path}: {why}; moved to {kept}"
 
+    def _clear(self, folder: Path) -> None:
+        """Moves what has the place of a folder, and is none, out of the way: a file, or a link to nothing."""
+        if os.path.lexists(folder) and not folder.is_dir():
+            put_aside(folder, self.aside)
+
     def _subfolders(self) -> list[Path]:
-        with suppress(FileNotFoundError):
-            return [Path(entry.path) for entry in os.scandir(self.blocks) if entry.is_dir()]
+        with suppress(OSError), os.scandir(self.blocks) as entries:
+            return [Path(entry.path) for entry in entries if _is_folder(entry)]
         return []
+
+    def _entries(self) -> Iterator["os.DirEntry[str]"]:
+        """Whatever lies in the subfolder that is its place by its name."""
+        for folder in self._subfolders():
+            with suppress(OSError), os.scandir(folder) as entries:
+                yield from (entry for entry in entries if _subfolder(entry.name) == folder.name)
+
+
+def _is_done(entry: "Path | os.DirEntry[str]") -> bool:
+    """The one definition of a block that is done: a file, not a folder, nor a link to nothing or to itself."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _subfolder(name: str) -> str:
@@ -236,13 +292,3 @@ def _subfolder(name: str) -> str:
     # In subfolders by checksum: a file server lists 1e5 names in one folder slowly. crc32 is the same in every
     # session, hash() is not.
     return f"{zlib.crc32(name.encode()) % _FOLDERS:02x}"
-
-
-def _index(layout: Sequence[CellLayout]) -> str:
-    """One line for each cell."""
-    head = f'{{"format": {FORMAT}, "sgdsim": "{__version__}", "cells": [\n'
-    return head + ",\n".join(json.dumps(cell.to_json()) for cell in layout) + "\n]}\n"
-
-
-def _unreadable(path: Path, error: Exception) -> ExperimentError:
-    return ExperimentError([f"{path}: cannot be read ({type(error).__name__}: {error}); {_NO_RUN}"])

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sgdsim.store.files import write_text
+from sgdsim.store.files import read_json, write_text
 from sgdsim.store.worker import this_worker
 
 
@@ -16,9 +16,11 @@ class Failures:
     folder: Path
 
     def record(self, cell: int, error: str, trace: str = "") -> None:
-        """Notes why a cell failed: the error in a line, and where in the code it came up."""
+        """Notes why a cell failed: the error in a line, and where in the code it came up, if it can be noted."""
         entry = {"cell": cell, "error": error, "by": this_worker().name, "trace": trace}
-        write_text(self._path(cell), json.dumps(entry, indent=1) + "\n")
+        # Whoever made the cell knows it without the note.
+        with suppress(OSError):
+            write_text(self._path(cell), json.dumps(entry, indent=1) + "\n")
 
     def forget(self, cell: int) -> None:
         """The cell is tried again."""
@@ -29,9 +31,10 @@ class Failures:
         """The error of every cell that failed."""
         found = {}
         for path in sorted(self.folder.glob("c*.json")):
-            with suppress(OSError, ValueError, KeyError):
-                entry = json.loads(path.read_text(encoding="utf-8"))
-                found[entry["cell"]] = entry["error"]
+            with suppress(OSError, ValueError):
+                match read_json(path):
+                    case {"cell": int(cell), "error": str(error)}:
+                        found[cell] = error
         return found
 
     def _path(self, cell: int) -> Path:

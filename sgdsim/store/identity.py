@@ -15,15 +15,28 @@ REPLICAS = "ensemble.replicas"
 """What may differ between two experiments of which one is the other, extended."""
 
 
+def told_apart(resolved: Table) -> dict[str, Any]:
+    """All keys by which experiments are told apart, flat, e.g. "problem.noise", with values as JSON holds them.
+
+    Some of them may still not matter, which only the system knows, see `differing_keys`.
+    """
+    return json.loads(json.dumps(_flatten(resolved, _NO_IDENTITY), default=str))
+
+
 def differing_keys(first: Table, second: Table) -> list[str]:
-    """The keys in which two resolved experiments differ, e.g. ["problem.noise", "grid.d"].
+    """The keys in which two resolved experiments differ, e.g. ["problem.noise", "grid.d"]; flat or in tables.
 
     Keys that change no number and no file of a block are not compared: the title, fits, report, `ensemble.batch`, and
     those whose parameters say so (`Parameter.in_identity`).
     """
-    flat_first, flat_second = _identity(first), _identity(second)
-    keys = [*flat_first, *(key for key in flat_second if key not in flat_first)]
-    return [key for key in keys if flat_first.get(key) != flat_second.get(key)]
+    first, second = told_apart(first), told_apart(second)
+    keys = [*first, *(key for key in second if key not in first)]
+    # TOML has no value that is none, so that None can stand for a key that is not there.
+    differing = [key for key in keys if first.get(key) != second.get(key)]
+    # The system is asked where there is something to ask: it takes the two seconds of JAX, without which a run can be
+    # looked at.
+    beside = _beside(str(first.get("system"))) if differing else ()
+    return [key for key in differing if key not in beside]
 
 
 def fingerprint(resolved: Table) -> str:
@@ -31,19 +44,14 @@ def fingerprint(resolved: Table) -> str:
 
     Every block carries it, so that no block of another experiment is ever merged.
     """
-    keys = {key: value for key, value in _identity(resolved).items() if key != REPLICAS}
-    text = json.dumps(keys, sort_keys=True, default=str)
+    beside = {REPLICAS, *_beside(str(resolved.get("system")))}
+    keys = {key: value for key, value in told_apart(resolved).items() if key not in beside}
+    text = json.dumps(keys, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _identity(resolved: Table) -> dict[str, Any]:
-    """All keys that make an experiment what it is, e.g. "problem.noise", with their values."""
-    return _flatten(resolved, _NO_IDENTITY | _beside(str(resolved.get("system"))))
 
 
 def _beside(name: str) -> frozenset[str]:
     """The keys that a system's own parameters leave out, e.g. "simulator.kernel"; none of one that is not known."""
-    # Not before it is asked for: a system takes the two seconds of JAX, without which a run can be looked at.
     from sgdsim.systems import is_known, load_system
 
     if not is_known(name):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sgdsim.store.files import MOST_TEXT, NO_FOLLOW, read_bytes
 from sgdsim.store.worker import this_worker
 
 Entry = dict[str, Any]
@@ -34,7 +35,9 @@ class Log:
         **Raises:** OSError where it cannot be written.
         """
         line = json.dumps({"event": event, "at": now()} | facts)
-        opened = os.open(self.path_of(this_worker().name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        # Not through a link: whoever may write in a shared folder would choose what is appended to.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_FOLLOW
+        opened = os.open(self.path_of(this_worker().name), flags, 0o666)
         try:
             # The line begins with a line end of its own: one that was cut short before it stays a line of its own.
             os.write(opened, f"\n{line}\n".encode())
@@ -48,7 +51,11 @@ class Log:
 
     def read(self) -> dict[str, list[Entry]]:
         """The lines of every process, in order, by its name."""
-        return {path.stem: _entries(path) for path in sorted(self.folder.glob("*.jsonl"))}
+        return {path.stem: _entries(path) for path in self.paths()}
+
+    def paths(self) -> list[Path]:
+        """The files, one of every process."""
+        return [path for path in sorted(self.folder.glob("*.jsonl")) if path.is_file()]
 
 
 def now() -> str:
@@ -57,10 +64,18 @@ def now() -> str:
 
 
 def _entries(path: Path) -> list[Entry]:
+    """The lines of a file that are whole: objects with an event and a time, whatever else they hold."""
     entries = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with suppress(ValueError):
-            entry = json.loads(line) if line else None
-            if isinstance(entry, dict) and "event" in entry:
-                entries.append(entry)
+    for line in lines_of(path):
+        with suppress(ValueError, RecursionError):
+            match json.loads(line) if line else None:
+                case {"event": str(), "at": str()} as entry:
+                    entries.append(entry)
     return entries
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a log as they are; none where it cannot be read."""
+    with suppress(OSError):
+        return read_bytes(path, MOST_TEXT).decode(errors="replace").splitlines()
+    return []

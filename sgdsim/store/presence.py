@@ -8,9 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import ClassVar
 
-from sgdsim.store.files import is_stale, write_text
+from pydantic import ConfigDict, TypeAdapter
+
+from sgdsim.store.files import MOST_TEXT, is_stale, read_bytes, write_text
 from sgdsim.store.worker import Worker, this_worker
 
 BEAT_SECONDS = 5.0
@@ -39,6 +41,10 @@ class Sign:
     rate: float | None = None
     unit: str = "steps"
     others: list[str] = field(default_factory=list)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+_SIGN = TypeAdapter(Sign)
 
 
 class Presence:
@@ -116,10 +122,10 @@ class Presence:
 def read_sign(folder: Path, worker: str) -> Sign | None:
     """The latest sign of a process; None where there is none, or it cannot be read."""
     try:
-        entry: dict[str, Any] = json.loads((folder / f"{worker}.json").read_text(encoding="utf-8"))
-        return Sign(**entry)
-    except (OSError, ValueError, TypeError):
+        sign = _SIGN.validate_json(read_bytes(folder / f"{worker}.json", MOST_TEXT))
+    except (OSError, ValueError):
         return None
+    return sign if sign.worker == worker else None
 
 
 @dataclass
@@ -152,9 +158,11 @@ class Watch:
     def remove_dead(self) -> None:
         """Removes the signs of processes of this host that are dead, and those of others that are a day old."""
         for path in self.folder.glob("[!.]*.json"):
-            worker = Worker.parse(path.stem)
-            if not worker.running if worker.here else is_stale(path):
-                path.unlink(missing_ok=True)
+            # What is no sign of a process, whoever has put it there, lies in nobody's way.
+            with suppress(ValueError, OSError):
+                worker = Worker.parse(path.stem)
+                if not worker.running if worker.here else is_stale(path):
+                    path.unlink(missing_ok=True)
 
     def signs(self) -> list[Sign]:
         """The signs of all that may still be at work."""

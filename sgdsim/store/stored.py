@@ -1,6 +1,7 @@
 """What a run directory holds, as the figures and the page read it."""
 
-import json
+import hashlib
+import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from sgdsim.laws.power import FittedPower
 from sgdsim.laws.quantities import MEDIANS
 from sgdsim.laws.text import called
 from sgdsim.store.curves import DEVIATIONS, Curves
+from sgdsim.store.directory import RunDirectory
+from sgdsim.store.files import atomic, read_bytes, read_json, read_text, write_text
 from sgdsim.store.summary import Points, Summary
 
 REACHED = {
@@ -39,20 +42,24 @@ class Stored(Curves):
     def load(cls, directory: Path) -> "Stored":
         """Reads results.nc, summary.json, provenance.json and experiment.toml.
 
-        **Raises:** ExperimentError naming the files that are not there, or that this version does not read.
+        **Raises:** ExperimentError naming the files that are not there, that this version does not read, or that are
+        not as they were written.
         """
         names = ("results.nc", "summary.json", "provenance.json", "experiment.toml")
         absent = [name for name in names if not (directory / name).is_file()]
         if absent:
             what = f"no {', '.join(absent)}" if directory.is_dir() else "there is no such folder"
             raise ExperimentError([f"{directory}: {what}; a report needs a finished run: sgdsim run CONFIG -o DIR"])
-        with xr.open_dataset(directory / "results.nc", engine="h5netcdf") as results:
-            loaded = results.load()
+        run = RunDirectory(directory)
+        if run.index.exists():
+            run.checked_manifest()
+        run.read_experiment()
+        summary = Summary.load(directory / "summary.json")
         return cls(
-            results=loaded,
-            summary=Summary.load(directory / "summary.json"),
-            provenance=json.loads((directory / "provenance.json").read_text()),
-            experiment=(directory / "experiment.toml").read_text(),
+            results=read_results(directory / "results.nc", summary),
+            summary=summary,
+            provenance=_read_provenance(directory / "provenance.json"),
+            experiment=read_text(directory / "experiment.toml"),
         )
 
     @property
@@ -128,3 +135,45 @@ class Stored(Curves):
         if quantity in REACHED and level is not None:
             return f"{REACHED[quantity]} to ${self.symbol(self.risk)} = {plain(level)}$"
         return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"
+
+
+def store_results(directory: Path, data: xr.Dataset, summary: Summary) -> Summary:
+    """Writes results.nc and summary.json; returns the summary, which vouches for the numbers by a digest now."""
+    # In memory first: on a full disk the HDF5 library takes the process down with it.
+    content = bytes(data.to_netcdf(engine="h5netcdf"))
+    with atomic(directory / "results.nc") as stream:
+        stream.write(content)
+    vouching = summary.model_copy(update={"results": file_digest(content)})
+    write_text(directory / "summary.json", vouching.text())
+    return vouching
+
+
+def read_results(path: Path, summary: Summary) -> xr.Dataset:
+    """The numbers of results.nc.
+
+    **Raises:** ExperimentError where it is not the file of which the summary speaks.
+    """
+    try:
+        raw = read_bytes(path)
+        if file_digest(raw) != summary.results:
+            raise ValueError("its digest is not that in summary.json")
+        with xr.open_dataset(io.BytesIO(raw), engine="h5netcdf") as results:
+            return results.load()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        remedy = f"write it anew: sgdsim run {path.parent}"
+        raise ExperimentError(
+            [f"{path}: is not as it was written ({' '.join(str(error).split())}); {remedy}"]
+        ) from None
+
+
+def file_digest(content: bytes) -> str:
+    """Of a whole file."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _read_provenance(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except (OSError, ValueError) as error:
+        why, remedy = " ".join(str(error).split()), f"write it anew: sgdsim run {path.parent}"
+        raise ExperimentError([f"{path}: is damaged ({why}); {remedy}"]) from None

@@ -3,6 +3,7 @@
 A run writes a `Summary`; the report, the figures and the command line read it. Every number that is not known is None.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,10 @@ from sgdsim.analysis.plateau import Plateau
 from sgdsim.errors import ExperimentError
 from sgdsim.laws.catalogue import LAWS, read_fitted
 from sgdsim.laws.law import Finite, Fitted, Record, Rows, known
+from sgdsim.store.files import read_json
+from sgdsim.store.origin import Share
 
-Format = Literal[2]
+Format = Literal[3]
 """The version of this format. Files without one are of version 1."""
 FORMAT: Format = get_args(Format)[0]
 Value = Annotated[Any, BeforeValidator(known), WithJsonSchema({"type": ["boolean", "number", "string", "null"]})]
@@ -108,6 +111,9 @@ def _of_its_law(entry: Any) -> Any:
 class Summary(Record, frozen=True):
     """A run: its size and speed, its cells, and the laws that were fitted over them.
 
+    - `digest`: over all the rest of the file.
+    - `manifest`: digest of the manifest by which the blocks were merged; `results`: of the file results.nc.
+    - `origins`: code, versions and processors that have made the blocks.
     - `steps_per_second`: steps of one replica; None where nothing was simulated.
     - `risk`: the scalar observable that levels and plateaus are looked for in, see `System.risk`.
     - `n_replicas`, `n_diverged`: in all cells.
@@ -116,6 +122,10 @@ class Summary(Record, frozen=True):
     """
 
     format: Format = FORMAT
+    digest: str = ""
+    manifest: str = ""
+    results: str = ""
+    origins: Sequence[Share] = ()
     experiment: str
     title: str
     system: str
@@ -138,18 +148,28 @@ class Summary(Record, frozen=True):
         """
         remedy = f"write it anew: sgdsim run {path.parent}"
         try:
-            content = json.loads(path.read_text())
+            content = read_json(path)
             # The version first: what another one has written may fit these classes by chance.
             found = content.get("format", 1)
             if found != FORMAT:
                 raise ExperimentError([f"{path}: is of format {found}, and this version reads {FORMAT}; {remedy}"])
+            if content.get("digest") != _digest(content):
+                raise ExperimentError([f"{path}: is not as it was written (its digest is another); {remedy}"])
             return cls.model_validate(content)
-        except (ValueError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ExperimentError([f"{path}: is damaged ({_first(error)}); {remedy}"]) from None
 
     def text(self) -> str:
         """The file's content: JSON with two blanks to a level, in which no number is NaN."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+        content = self.model_dump(mode="json")
+        content["digest"] = _digest(content)
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Over all entries but the digest itself."""
+    text = json.dumps({name: entry for name, entry in content.items() if name != "digest"}, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def schema() -> dict[str, Any]:
@@ -165,7 +185,7 @@ def schema() -> dict[str, Any]:
 def _first(error: Exception) -> str:
     """What is wrong, in one line."""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return " ".join(str(error).split())
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 

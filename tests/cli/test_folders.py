@@ -20,7 +20,8 @@ from sgdsim.store.directory import RunDirectory, Unwritable
 from sgdsim.store.files import write_text
 from sgdsim.store.log import BLOCK
 from sgdsim.store.presence import Sign
-from sgdsim.store.worker import HOST, Worker, start_of, this_worker
+from sgdsim.store.worker import HOST, PLACE, Worker, start_of, this_worker
+from tests.helpers import ORIGIN, begin, lay_out
 from tests.processes import EXPERIMENT, blocks, numbers
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +83,7 @@ def disturb(folder):
     directory.claims.take(first.name)
     sign = Sign(this_worker().name, 1, first.name, work=200, done=50, seconds=75.0, rate=1234.5)
     write_text(directory.watch.folder / f"{sign.worker}.json", json.dumps(vars(sign)))
-    far = Worker("far", 7, 8)
+    far = Worker("far", PLACE, 7, 8)
     path = directory.watch.folder / f"{far.name}.json"
     write_text(path, json.dumps(vars(Sign(far.name))))
     os.utime(path, (time.time() - 7200,) * 2)
@@ -114,16 +115,15 @@ def test_status_of_a_run_that_is_worked_on(copy):
 def many_cells(folder, count):
     """A run without numbers: of all cells but the last 60 the only block is on disk."""
     directory = RunDirectory(folder)
-    directory.make()
-    directory.write_experiment({"title": "Many", "grid": {"d": list(range(count))}})
     layout = [CellLayout(cell, {"d": cell}, 8, 4, [0, 2]) for cell in range(count)]
-    directory.write_layout(layout)
+    begin(directory, {"title": "Many", "grid": {"d": list(range(count))}}, layout)
     lines = []
     for block in (cell.blocks[0] for cell in layout[: count - 60]):
         path = directory.path_of(block)
         path.parent.mkdir(exist_ok=True)
         path.touch()
-        lines.append(json.dumps({"event": BLOCK, "block": block.name, "seconds": 1.0, "replicas": 8, "diverged": 1}))
+        facts = {"event": BLOCK, "at": "now", "block": block.name, "seconds": 1.0, "replicas": 8, "diverged": 1}
+        lines.append(json.dumps(facts | {"origin": ORIGIN.model_dump()}))
     (directory.log.folder / "far.7.8.jsonl").write_text("\n".join(lines))
     return directory
 
@@ -142,7 +142,7 @@ def test_of_many_cells_those_are_shown_that_a_reader_looks_for(tmp_path):
 
 def test_of_many_cells_that_are_done_none_is_shown(tmp_path):
     directory = many_cells(tmp_path, 200)
-    directory.write_layout(directory.read_layout()[:140])
+    lay_out(directory, directory.read_layout()[:140])
     lines = sgdsim("status", tmp_path).stdout.splitlines()
     assert lines[:3] == ["Many", "140 cells: 140 done", "140 of 140 blocks, 0 running, 140 replicas diverged"]
 
@@ -264,7 +264,7 @@ def test_a_full_disk_is_a_failure_and_no_bad_input(copy, monkeypatch):
     def full(*_):
         raise Unwritable("blocks: cannot be written (No space left on device)")
 
-    monkeypatch.setattr(RunDirectory, "write_layout", full)
+    monkeypatch.setattr(RunDirectory, "write_manifest", full)
     failed = sgdsim("extend", copy, "--replicas", 700, code=1)
     assert failed.stderr.splitlines()[-1] == "blocks: cannot be written (No space left on device)"
 
@@ -323,8 +323,10 @@ def test_merge_refuses_another_experiment(finished, tmp_path):
 
 def test_verify_finds_nothing_wrong_with_a_sound_run(finished):
     done = sgdsim("verify", finished, "--recompute", 3)
-    assert re.fullmatch(r"4 of 4 blocks sound, 0 problems; made again: (c.*\.npz(, )?){3}\n", done.stdout)
-    assert sgdsim("verify", finished, "--recompute", 0).stdout == "4 of 4 blocks sound, 0 problems\n"
+    assert re.fullmatch(
+        r"4 of 4 blocks sound, results compared, 0 problems; made again: (c.*\.npz(, )?){3}\n", done.stdout
+    )
+    assert sgdsim("verify", finished, "--recompute", 0).stdout == "4 of 4 blocks sound, results compared, 0 problems\n"
     assert sgdsim("verify", finished, "-q").output == ""
 
 
@@ -335,7 +337,9 @@ def test_verify_tells_what_is_wrong_and_run_mends_it(finished, copy):
     failed = sgdsim("verify", copy, code=1)
     assert [line.split(": ")[0] for line in failed.stderr.splitlines()] == [str(spoilt), str(stray)]
     assert f"sgdsim run {copy} moves it aside and makes it again" in failed.stderr
-    assert failed.stdout.startswith("3 of 4 blocks sound, 2 problems; made again: c0000")
+    assert failed.stdout.startswith(
+        "3 of 4 blocks sound, results not compared, as they are of other blocks, 2 problems; made"
+    )
     stray.unlink()
     sgdsim("run", copy, "-q")
     sgdsim("verify", copy, "--recompute", 0)
@@ -344,7 +348,7 @@ def test_verify_tells_what_is_wrong_and_run_mends_it(finished, copy):
 
 def test_a_run_that_somebody_works_on_is_neither_extended_nor_merged_into(finished, copy):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        name = Worker(HOST, other.pid, start_of(other.pid)).name
+        name = Worker(HOST, PLACE, other.pid, start_of(other.pid)).name
         write_text(copy / "live" / "workers" / f"{name}.json", json.dumps(vars(Sign(name))))
         for command in (["extend", copy, "--replicas", 700], ["merge", finished, "-o", copy]):
             refused = sgdsim(*command, code=2)

@@ -14,7 +14,7 @@ from sgdsim.analysis.moments import merge
 from sgdsim.contracts import Problem, Simulator, System, Theory, Variable
 from sgdsim.ensemble.tiles import Tiles
 from sgdsim.laws.power import FittedPower
-from sgdsim.store.stored import Stored
+from sgdsim.store.stored import Stored, store_results
 from sgdsim.store.summary import CellSummary, End, Mean, Summary
 from tests.report.runs import run_committee
 
@@ -130,8 +130,7 @@ def write_run(
         fits=fits,
     )
     directory.mkdir(exist_ok=True)
-    merge_cells(datasets, grid).to_netcdf(directory / "results.nc", engine="h5netcdf")
-    (directory / "summary.json").write_text(summary.text())
+    store_results(directory, merge_cells(datasets, grid), summary)
     provenance = {
         "versions": {"sgdsim": "0.1.0", "jax": "0.10.2"},
         "devices": ["cpu:0", "cpu:1"],

@@ -9,7 +9,7 @@ import xarray as xr
 from sgdsim.laws.bias import FittedBias
 from sgdsim.laws.onset import FittedOnset
 from sgdsim.laws.threshold import FittedThreshold
-from sgdsim.store.stored import Stored
+from sgdsim.store.stored import Stored, store_results
 from sgdsim.store.summary import CellSummary, End, Summary
 
 TIMES = np.geomspace(0.1, 300, 80)
@@ -126,8 +126,7 @@ def onset(at, expected=None):
 
 def write(run, directory):
     """The files of such a run, in a directory."""
-    run.results.to_netcdf(directory / "results.nc", engine="h5netcdf")
-    (directory / "summary.json").write_text(run.summary.text())
+    store_results(directory, run.results, run.summary)
     (directory / "provenance.json").write_text(json.dumps(run.provenance))
     (directory / "experiment.toml").write_text(run.experiment)
     return directory

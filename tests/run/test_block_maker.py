@@ -20,8 +20,9 @@ from sgdsim.run.outcomes import Elsewhere, Failed, Made
 from sgdsim.run.progress import Meter
 from sgdsim.run.stop import Stop
 from sgdsim.store.directory import RunDirectory
+from sgdsim.store.origin import origin_here
 from sgdsim.store.presence import Presence
-from sgdsim.store.worker import HOST, Worker, start_of, this_worker
+from sgdsim.store.worker import HOST, PLACE, Worker, start_of, this_worker
 from tests.helpers import make_blocks, make_some
 from tests.toy import make_experiment
 
@@ -144,13 +145,15 @@ def make(sweep, block, said=None):
 
 def test_what_a_living_process_has_in_hand_is_left_to_it_and_a_dead_one_s_is_taken(sweep):
     claims, block = sweep.directory.claims, sweep.blocks[0]
-    init = Worker(HOST, 1, start_of(1))
+    init = Worker(HOST, PLACE, 1, start_of(1))
     (claims.folder / block.name).symlink_to(init.name)
     assert make(sweep, block) == Elsewhere(init.name)
     assert not sweep.directory.done(block)
 
     (claims.folder / block.name).unlink()
-    (claims.folder / block.name).symlink_to(Worker(HOST, 1, init.started + 1).name)  # the number lives, the process not
+    (claims.folder / block.name).symlink_to(
+        Worker(HOST, PLACE, 1, init.started + 1).name
+    )  # the number lives, the process not
     made = make(sweep, block)
     assert isinstance(made, Made)
     assert made.seconds > 0
@@ -160,14 +163,14 @@ def test_what_a_living_process_has_in_hand_is_left_to_it_and_a_dead_one_s_is_tak
 
 def test_a_run_waits_for_the_blocks_of_others_and_makes_them_should_these_die(sweep):
     claims, meter = sweep.directory.claims, Listening()
-    init, first, second = Worker(HOST, 1, start_of(1)).name, *sweep.blocks[:2]
+    init, first, second = Worker(HOST, PLACE, 1, start_of(1)).name, *sweep.blocks[:2]
     for block in (first, second):
         (claims.folder / block.name).symlink_to(init)
     stored = make_blocks(make_experiment(d=(20,)), sweep.directory.path.with_name("other"))
 
     def others():
         time.sleep(0.3)
-        sweep.directory.write_block(first, stored.directory.read_block(first, 4)[0])
+        sweep.directory.write_block(first, stored.directory.read_block(first, 4)[0], origin_here(sweep.code))
         (claims.folder / first.name).unlink()
         (claims.folder / second.name).unlink()
 

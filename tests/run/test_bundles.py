@@ -19,7 +19,7 @@ from sgdsim.run.outcomes import Elsewhere, Failed, Made
 from sgdsim.run.progress import Meter
 from sgdsim.run.stop import Stop
 from sgdsim.store.presence import Presence
-from sgdsim.store.worker import HOST, Worker, start_of
+from sgdsim.store.worker import HOST, PLACE, Worker, start_of
 from tests.helpers import make_blocks, make_some
 from tests.run.test_block_maker import digests
 from tests.toy import DecayTheory, Origin, Walk, make_experiment
@@ -145,7 +145,7 @@ def count_batches(monkeypatch):
 def test_a_block_in_other_hands_is_left_out_of_its_bundle(tmp_path):
     sweep = open_run(make_experiment(d=(20, 40), replicas=8, block=8), tmp_path)
     claims, first = sweep.directory.claims, sweep.blocks[0]
-    init = Worker(HOST, 1, start_of(1) or 0).name
+    init = Worker(HOST, PLACE, 1, start_of(1) or 0).name
     (claims.folder / first.name).symlink_to(init)
     with Presence(sweep.directory.watch.folder) as presence:
         held, made = Maker(sweep, presence, print).make_together(sweep.blocks, lambda work: None)

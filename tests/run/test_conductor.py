@@ -22,7 +22,7 @@ from sgdsim.run.shard import Shard, largest_first
 from sgdsim.run.stop import Exit
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import RunDirectory
-from sgdsim.store.worker import HOST, Worker, start_of
+from sgdsim.store.worker import HOST, PLACE, Worker, start_of
 from tests.toy import make_experiment
 
 
@@ -184,7 +184,7 @@ def test_what_is_no_part(text):
 def test_one_process_writes_the_results_at_a_time(tmp_path):
     run(tmp_path)
     (tmp_path / "results.nc").unlink()
-    init = Worker(HOST, 1, start_of(1)).name
+    init = Worker(HOST, PLACE, 1, start_of(1)).name
     (RunDirectory(tmp_path).claims.folder / FINISH).symlink_to(init)
     said = []
     conductor = Conductor(open_run(make_experiment(), tmp_path), Options("sgdsim run"), said.append)
@@ -213,7 +213,8 @@ def test_a_signal_ends_the_run_after_the_blocks_in_hand(tmp_path, monkeypatch, n
 def test_a_block_that_cannot_be_stored_ends_the_run_with_the_reason(tmp_path):
     sweep = open_run(make_experiment(), tmp_path)
     place = f"{zlib.crc32(sweep.blocks[2].name.encode()) % 256:02x}"
-    (tmp_path / "blocks" / place).write_text("")  # a file where the folder should be
+    (tmp_path / "blocks" / place).write_text("")  # a file where the folder should be, that cannot be put aside
+    (tmp_path / "aside").write_text("")
     code, said, _ = run(tmp_path)
     assert code == Exit.FAILED
     path = sweep.directory.path_of(sweep.blocks[2])

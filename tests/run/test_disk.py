@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from sgdsim.run.opened import open_run
+from sgdsim.store.origin import origin_here
 from tests.helpers import make_blocks
 from tests.processes import BLOCKS, blocks, made, numbers
 from tests.toy import make_experiment
@@ -87,7 +88,7 @@ def test_a_hundred_thousand_blocks_in_one_folder(tmp_path):
     one = make_blocks(make_experiment(d=(20,), replicas=4, block=4), tmp_path / "one")
     stored, _ = one.directory.read_block(one.blocks[0], 4)
     for block in sweep.blocks[::500]:
-        sweep.directory.write_block(block, stored)
+        sweep.directory.write_block(block, stored, origin_here(sweep.code))
     assert len(sweep.missing) == 99_800
     assert len(sweep.directory.on_disk()) == 200
     folders = [len(list(path.iterdir())) for path in (tmp_path / "blocks").iterdir() if path.is_dir()]

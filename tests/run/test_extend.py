@@ -28,8 +28,8 @@ from sgdsim.store.blocks import CellLayout, cut_tiles
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import write_text
 from sgdsim.store.presence import Sign
-from sgdsim.store.worker import HOST, Worker, start_of
-from tests.helpers import finish, make_blocks
+from sgdsim.store.worker import HOST, PLACE, Worker, start_of
+from tests.helpers import begin, finish, make_blocks
 from tests.processes import blocks, numbers
 from tests.toy import Walker, WalkKernel, make_experiment
 
@@ -151,7 +151,7 @@ def mortal(patch, count):
 
         return call
 
-    for name in ("write_block", "write_experiment", "write_layout"):
+    for name in ("write_block", "write_experiment", "write_manifest"):
         patch.setattr(RunDirectory, name, dying(getattr(RunDirectory, name)))
     patch.setattr(Path, "unlink", dying(Path.unlink))
 
@@ -285,7 +285,7 @@ def test_fewer_replicas_are_refused(tmp_path):
 def test_theory_alone_has_no_replicas_to_extend(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.make()
-    directory.write_layout([CellLayout(0, {}, 0, 1, [0, 1])])
+    begin(directory, {"title": "a"}, [CellLayout(0, {}, 0, 1, [0, 1])])
     with pytest.raises(ExperimentError, match="holds theory alone"):
         check_extension(directory, 8)
 
@@ -299,7 +299,7 @@ def test_a_run_that_somebody_works_on_is_refused_and_nothing_changes(tmp_path):
     directory = RunDirectory(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.glob("**/*.*") if path.is_file()}
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        sign_of(directory, Worker(HOST, other.pid, start_of(other.pid)))
+        sign_of(directory, Worker(HOST, PLACE, other.pid, start_of(other.pid)))
         with pytest.raises(ExperimentError, match=rf"process {other.pid} of {HOST} is at work here; stop it, or wait"):
             extend(make_experiment(replicas=16, d=(20,)), directory, print)
         other.communicate(b"\n")
@@ -311,7 +311,7 @@ def test_a_run_that_somebody_works_on_is_refused_and_nothing_changes(tmp_path):
 @pytest.mark.parametrize("lives", [True, False])
 def test_a_process_of_another_host_is_watched_until_it_is_certain(tmp_path, monkeypatch, lives):
     make_blocks(make_experiment(replicas=8, d=(20,)), tmp_path)
-    directory, far, said = RunDirectory(tmp_path), Worker("far", 7, 8), []
+    directory, far, said = RunDirectory(tmp_path), Worker("far", PLACE, 7, 8), []
     monkeypatch.setattr(presence, "SILENT_SECONDS", 60.0 if lives else 0.3)
     monkeypatch.setattr("sgdsim.run.idle.LOOK_SECONDS", 0.01)
     sign_of(directory, far)
@@ -321,7 +321,7 @@ def test_a_process_of_another_host_is_watched_until_it_is_certain(tmp_path, monk
             check_idle(directory, "try it", said.append)
     else:
         check_idle(directory, "try it", said.append)
-    assert said == ["Waiting for a sign of life from far.7.8, a minute at most."]
+    assert said == [f"Waiting for a sign of life from {far.name}, a minute at most."]
 
 
 def test_of_several_that_extend_at_once_one_lays_out_and_the_others_wait(tmp_path, monkeypatch):
@@ -329,7 +329,7 @@ def test_of_several_that_extend_at_once_one_lays_out_and_the_others_wait(tmp_pat
     directory, more = RunDirectory(tmp_path), make_experiment(replicas=16, d=(20,))
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        (directory.claims.folder / EXTENSION).symlink_to(Worker(HOST, other.pid, start_of(other.pid)).name)
+        (directory.claims.folder / EXTENSION).symlink_to(Worker(HOST, PLACE, other.pid, start_of(other.pid)).name)
         waiting = threading.Thread(target=extend, args=(more, directory, print))
         waiting.start()
         time.sleep(0.3)

@@ -16,8 +16,8 @@ from sgdsim.run.provenance import begin_session, end_session, read_sessions
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import write_text
 from sgdsim.store.presence import Sign
-from sgdsim.store.worker import HOST, Worker, start_of
-from tests.helpers import finish, make_blocks
+from sgdsim.store.worker import HOST, PLACE, Worker, start_of
+from tests.helpers import finish, lay_out, make_blocks
 from tests.processes import blocks, numbers
 from tests.toy import make_experiment
 
@@ -126,11 +126,12 @@ def test_of_blocks_with_different_bits_the_first_is_kept_and_it_is_told(parts, t
     result, header = second.read_block(block, 4)
     mean = {name: np.nextafter(array, np.inf) for name, array in result.tiles.mean.items()}
     tiles = dataclasses.replace(result.tiles, mean=mean)
-    monkeypatch.setattr("sgdsim.store.block_file.this_worker", lambda: Worker("far", 1, 2))
-    second.write_block(block, dataclasses.replace(result, tiles=tiles))
+    monkeypatch.setattr("sgdsim.store.block_file.this_worker", lambda: Worker("far", PLACE, 1, 2))
+    second.write_block(block, dataclasses.replace(result, tiles=tiles), header.origin)
     target = RunDirectory(tmp_path / "all")
     union = merge(parts, target)
-    one, two = f"{first.path} ({HOST}, jax {header.jax})", f"{second.path} (far, jax {header.jax})"
+    made = header.origin.words
+    one, two = f"{first.path} ({HOST}, {made})", f"{second.path} (far, {made})"
     assert union.problems == [f"{block.name}: not the same bits in {one} and {two}; that of {first.path} is kept"]
     assert target.read_block(block, 4)[1].digest == header.digest
     assert f"that of {target.path} is kept" in merge(parts[::-1], target).problems[0]
@@ -142,7 +143,7 @@ def other(changes):
 
 def recut(folder):
     run = make_blocks(make_experiment(), folder).directory
-    run.write_layout([dataclasses.replace(cell, cuts=[0, 4, 6]) for cell in run.read_layout()])
+    lay_out(run, [dataclasses.replace(cell, cuts=[0, 4, 6]) for cell in run.read_layout()])
 
 
 @pytest.mark.parametrize("place", ["source", "target"])
@@ -175,7 +176,7 @@ def test_a_target_that_somebody_works_on_is_refused(parts, tmp_path):
     target = RunDirectory(tmp_path / "all")
     merge(parts[:1], target)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
-        name = Worker(HOST, worker.pid, start_of(worker.pid)).name
+        name = Worker(HOST, PLACE, worker.pid, start_of(worker.pid)).name
         write_text(target.watch.folder / f"{name}.json", json.dumps(vars(Sign(name))))
         with pytest.raises(ExperimentError, match=rf"process {worker.pid} of {HOST} is at work here; .* then merge"):
             merge(parts, target)
@@ -186,7 +187,7 @@ def test_a_target_that_somebody_works_on_is_refused(parts, tmp_path):
 def test_a_merge_that_was_killed_is_taken_up(whole, parts, tmp_path, monkeypatch):
     target = RunDirectory(tmp_path / "all")
     with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "create_layout", lambda run, layout: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(RunDirectory, "write_manifest", lambda run, manifest: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             merge(parts, target)
     assert target.exists

@@ -12,10 +12,12 @@ from sgdsim.run.ensembles import ensemble_of
 from sgdsim.run.opened import open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import _plateau, write_results
+from sgdsim.store.code import code_of_system
+from sgdsim.store.directory import RunDirectory
 from sgdsim.store.summary import End, Summary
 from sgdsim.store.worker import this_worker
 from tests.helpers import make_blocks
-from tests.toy import make_experiment
+from tests.toy import SYSTEM, make_experiment
 
 
 class Count(Meter):
@@ -68,8 +70,15 @@ def test_what_is_on_disk(finished):
     assert names == blocks | {"index.json", "experiment.toml", "results.nc", "summary.json", log}
     assert all(file.parent.parent == path / "blocks" for file in path.rglob("*.npz"))
     assert not list((path / "live").rglob("*.*"))
+    manifest = RunDirectory(path).read_manifest()
     assert dict(data.sizes) == {"cell": 3, "time": 5, "component": 2, "replica": 24}
-    assert data.attrs == {"system": "walk", "axes": "d noise", "title": "Walk", "experiment": "walk"}
+    assert data.attrs == {
+        "system": "walk",
+        "axes": "d noise",
+        "title": "Walk",
+        "experiment": "walk",
+        "manifest": manifest.source,
+    }
 
 
 def test_results_are_those_of_the_ensembles(finished):
@@ -92,7 +101,11 @@ def test_the_meter_sees_all_the_work(finished):
 
 def test_the_summary(finished):
     path, data, summary, _ = finished
-    assert summary == Summary.load(path / "summary.json")
+    assert summary.text() == (path / "summary.json").read_text() == Summary.load(path / "summary.json").text()
+    assert summary.manifest == RunDirectory(path).read_manifest().digest
+    (origin,) = summary.origins
+    assert (origin.blocks, origin.replicas, origin.platform) == (9, 72, "cpu")
+    assert origin.code == code_of_system(SYSTEM).digest
     assert (summary.n_replicas, summary.n_diverged) == (72, 0)
     assert summary.wall_seconds > 0
     assert math.isclose(summary.steps_per_second, 24 * 140 / summary.wall_seconds)

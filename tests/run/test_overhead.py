@@ -10,7 +10,7 @@ import pytest
 from sgdsim.ensemble.batch import Bundle
 from sgdsim.run.opened import open_run
 from sgdsim.run.results import write_results
-from sgdsim.store import files
+from sgdsim.store.origin import origin_here
 from tests.helpers import make_blocks, make_some
 from tests.toy import make_experiment
 
@@ -27,7 +27,7 @@ def one(tmp_path_factory):
 @pytest.fixture
 def many(tmp_path, monkeypatch):
     """A sweep of so many blocks; no time is lost in waiting for the disk."""
-    monkeypatch.setattr(files, "_sync", lambda path: None)
+    monkeypatch.setattr("sgdsim.store.files.os.fsync", lambda file: None)
     return lambda count: open_run(make_experiment(d=(20,), replicas=4 * count, block=4), tmp_path / "many")
 
 
@@ -44,7 +44,7 @@ def test_five_thousand_blocks_are_merged_in_the_time_that_it_takes_to_read_them(
     """Beside reading them one by one, before and after: 4 s on a quiet machine, and more on a busy one."""
     sweep = many(5000)
     for block in sweep.blocks:
-        sweep.directory.write_block(block, one)
+        sweep.directory.write_block(block, one, origin_here(sweep.code))
 
     def reading():
         began = time.process_time()

@@ -11,8 +11,8 @@ from sgdsim.run.status import StatusReader
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.files import write_text
 from sgdsim.store.presence import Sign
-from sgdsim.store.worker import Worker, this_worker
-from tests.helpers import finish, make_blocks
+from sgdsim.store.worker import PLACE, Worker, this_worker
+from tests.helpers import ORIGIN, finish, make_blocks
 from tests.toy import make_experiment
 
 
@@ -50,6 +50,7 @@ def log_seconds(directory, seconds):
     for cell in directory.read_layout():
         for block in cell.blocks:
             facts = {"block": block.name, "seconds": seconds[block.cell], "replicas": 8, "diverged": 0}
+            facts |= {"origin": ORIGIN.model_dump()}
             directory.log.write(BLOCK, facts)
 
 
@@ -57,7 +58,7 @@ def test_a_finished_run(run):
     state = read(run.path)
     assert counts(state) == [(3, 0, 24, 0)] * 3
     assert (state.title, state.written, state.over, state.workers) == ("Walk", True, True, [])
-    assert (state.seconds_left, state.rate, state.unreadable) == (None, None, [])
+    assert (state.seconds_left, state.rate, state.notes) == (None, None, [])
     assert state.disk == sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
     assert [cell.axes["d"] for cell in state.cells] == [20, 40, 80]
 
@@ -82,7 +83,7 @@ def test_the_time_left_is_shared_by_those_at_work(run):
     drop(run.path, *(f"c00001-r00000{part}" for part in ("00-0000008", "08-0000016", "16-0000024")))
     log_seconds(run, {0: 1.0, 1: 0.0, 2: 3.0})
     for pid in (11, 12):
-        give_sign(run, Worker("far", pid, 1), rate=5.0)
+        give_sign(run, Worker("far", PLACE, pid, 1), rate=5.0)
     state = read(run.path)
     assert state.rate == 10.0
     assert state.guessed
@@ -93,7 +94,7 @@ def test_cells_not_begun_take_what_their_cost_says(run):
     """Cells cost in proportion to their steps, 20, 40 and 80: a block of the first took 1 s, of the last 4."""
     drop(run.path, *(f"c00002-r00000{part}" for part in ("00-0000008", "08-0000016", "16-0000024")))
     log_seconds(run, {0: 1.0, 1: 2.0, 2: 0.0})
-    give_sign(run, Worker("far", 11, 1), rate=5.0)
+    give_sign(run, Worker("far", PLACE, 11, 1), rate=5.0)
     state = read(run.path)
     assert state.guessed
     assert state.seconds_left == pytest.approx(12.0, rel=0.01)
@@ -109,7 +110,7 @@ def test_nothing_is_said_of_the_time_left_where_nothing_is_known(tmp_path):
 
 def test_a_process_of_another_host_that_fell_silent_counts_for_nothing(run):
     drop(run.path, "c00001-r0000008-0000016")
-    far = Worker("far", 7, 8)
+    far = Worker("far", PLACE, 7, 8)
     (run.claims.folder / "c00001-r0000008-0000016.npz").symlink_to(far.name)
     path = give_sign(run, far, block="c00001-r0000008-0000016.npz", work=4, done=2, rate=9.0)
     assert counts(read(run.path))[1] == (2, 1, 16, 0)
@@ -159,5 +160,5 @@ def test_files_that_others_are_writing_or_have_spoilt_disturb_nothing(run):
     (run.path / "gone").symlink_to("nowhere")
     state = read(run.path)
     assert counts(state) == [(3, 0, 24, 0)] * 3
-    (problem,) = state.unreadable
+    (problem,) = state.notes
     assert problem.startswith(f"{spoilt}: is damaged")

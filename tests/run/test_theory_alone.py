@@ -25,6 +25,7 @@ from sgdsim.run.plan import make_plan
 from sgdsim.run.progress import Meter
 from sgdsim.run.results import write_results
 from sgdsim.run.status import StatusReader
+from sgdsim.store.origin import origin_here
 from sgdsim.store.summary import Summary
 from tests.experiment.bad_configs import GOOD
 from tests.helpers import finish, make_blocks, make_some
@@ -165,7 +166,7 @@ def test_a_run_is_taken_up_again(relaxed, tmp_path):
     experiment, sweep, _, _ = relaxed
     again = open_run(experiment, tmp_path)
     for block in again.blocks[3:]:
-        again.directory.write_block(block, sweep.directory.read_block(block, lanes=1)[0])
+        again.directory.write_block(block, sweep.directory.read_block(block, lanes=1)[0], origin_here(sweep.code))
     meter = Counting()
     make_blocks(experiment, tmp_path, meter)
     assert meter.seen == [("cells", 30, 27), 1, 1, 1]

@@ -15,11 +15,11 @@ from sgdsim.run.verify import check_blocks, choose, recompute
 from sgdsim.store.block_file import BlockHeader
 from sgdsim.store.blocks import Block
 from sgdsim.store.directory import RunDirectory
-from sgdsim.store.worker import HOST
+from sgdsim.store.worker import HOST, PLACE
 from tests.helpers import make_blocks
 from tests.toy import make_experiment
 
-HEADER = BlockHeader(2, "0.1.0", "0.10", "", 0, (0, 1), 1, 1, 0.0, "host.1.2", (), "")
+HEADER = BlockHeader(3, "0.1.0", "", "", "0.10", "cpu", "", 0, (0, 1), 1, 1, 0.0, "host.0a1b2c3d.1.2", (), "")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_a_sound_run_has_no_problems_finished_or_not(sweep):
     names = [block.name for block in sweep.blocks]
     assert check(sweep) == (names, [])
     file(sweep, "c00001-r0000008-0000016").unlink()
-    (sweep.directory.blocks / f".index.json.{HOST}.1.tmp").write_text("{")
+    (sweep.directory.blocks / f".index.json.{HOST}.{PLACE}.1.0a1b2c3d.tmp").write_text("{")
     assert check(sweep) == ([name for name in names if name != "c00001-r0000008-0000016.npz"], [])
 
 
@@ -77,7 +77,7 @@ def test_a_block_that_cannot_be_read_is_told(sweep, monkeypatch):
     path.unlink()
     path.mkdir()
     _, (problem,) = check(sweep)
-    assert problem.startswith(f"{path}: cannot be read (Is a directory)")
+    assert problem == f"{path}: is no file; sgdsim run {sweep.directory.path} moves it aside and makes it again"
 
 
 def test_foreign_files_and_lost_ones_are_told(sweep):
@@ -115,8 +115,8 @@ def test_the_compiler_of_loops_in_cpp_is_told(sweep, monkeypatch):
     spoilt = [(block, dataclasses.replace(header, digest="")) for block, header in sound]
     recompute(sweep, spoilt, 1, Random(0), Meter(), problems.append)
     (problem,) = problems
-    jax = spoilt[0][1].jax
-    assert f"{HOST} with jax {jax}, and comes out otherwise on {HOST} with jax {jax} and g++ 12.2.0; on" in problem
+    made, code = f"{HOST} with jax {spoilt[0][1].jax} on cpu", f"code {sweep.code.digest}"
+    assert f"{made}, {code}, and comes out otherwise on {made} with g++ 12.2.0, {code}; on" in problem
 
 
 def test_a_block_whose_numbers_were_never_right_is_found(sweep):
@@ -124,12 +124,14 @@ def test_a_block_whose_numbers_were_never_right_is_found(sweep):
     result, header = sweep.directory.read_block(block, 4)
     mean = {name: array.copy() for name, array in result.tiles.mean.items()}
     mean["x"][0, 0, 0] = np.nextafter(mean["x"][0, 0, 0], 2.0)
-    sweep.directory.write_block(block, dataclasses.replace(result, tiles=dataclasses.replace(result.tiles, mean=mean)))
+    other = dataclasses.replace(result, tiles=dataclasses.replace(result.tiles, mean=mean))
+    sweep.directory.write_block(block, other, header.origin)
     problems = []
     sound = check_blocks(sweep.directory, Meter(), problems.append)
     assert problems == []
     recompute(sweep, sound, 9, Random(0), Meter(), problems.append)
-    made = f"was made by {HOST} with jax {header.jax}, and comes out otherwise on {HOST} with jax {header.jax}"
+    origin = header.origin.words
+    made = f"was made by {HOST} with {origin}, and comes out otherwise on {HOST} with {origin}"
     assert header.compiler == ""
     (problem,) = problems
     assert problem.startswith(f"{sweep.directory.path_of(block)}: {made}; ")

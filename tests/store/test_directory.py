@@ -17,6 +17,7 @@ from sgdsim.store.block_file import BlockResult, SpoiltBlock, digest
 from sgdsim.store.blocks import BLOCK_SECONDS, Block, CellLayout, cut_tiles, describe
 from sgdsim.store.directory import RunDirectory, Unwritable
 from sgdsim.store.worker import Worker
+from tests.helpers import ORIGIN, begin, lay_out
 
 BLOCK = Block(3, range(4, 6), range(12, 18))
 
@@ -42,15 +43,14 @@ def result(tiles=2):
 @pytest.fixture
 def run(tmp_path):
     run = RunDirectory(tmp_path / "deep" / "run")
-    run.make()
-    run.write_experiment({"title": "a", "grid": {"d": [100, 200]}})
+    begin(run, {"title": "a", "grid": {"d": [100, 200]}})
     return run
 
 
 def test_a_block_comes_back_bitwise(run):
     stored = result()
     assert not run.done(BLOCK)
-    receipt = run.write_block(BLOCK, stored)
+    receipt = run.write_block(BLOCK, stored, ORIGIN)
     assert run.done(BLOCK)
     assert run.on_disk() == {"c00003-r0000012-0000018.npz"}
     back, read = run.read_block(BLOCK, lanes=3)
@@ -61,21 +61,21 @@ def test_a_block_comes_back_bitwise(run):
 
 
 def test_equal_numbers_have_equal_digests_whoever_made_them_and_other_numbers_others(run, monkeypatch):
-    first = run.write_block(BLOCK, result())
-    monkeypatch.setattr("sgdsim.store.block_file.this_worker", lambda: Worker("elsewhere", 1, 2))
-    again = run.write_block(BLOCK, dataclasses.replace(result(), wall_seconds=7.0))
+    first = run.write_block(BLOCK, result(), ORIGIN)
+    monkeypatch.setattr("sgdsim.store.block_file.this_worker", lambda: Worker("elsewhere", "0a1b2c3d", 1, 2))
+    again = run.write_block(BLOCK, dataclasses.replace(result(), wall_seconds=7.0), ORIGIN)
     assert again != first
     assert again.digest == first.digest
     other = result()
     other.tiles.mean["Q"][0, 0, 0] = np.nextafter(other.tiles.mean["Q"][0, 0, 0], 1.0)
-    assert run.write_block(BLOCK, other).digest != first.digest
+    assert run.write_block(BLOCK, other, ORIGIN).digest != first.digest
     tables = [((name, "<f8", shape),) for name in "ab" for shape in ((2,), (2, 1))]
     assert len({digest(table, bytes(16)) for table in tables}) == 4
 
 
 def spoil(run, change):
     """A stored block, with its bytes changed."""
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
     path = run.path_of(BLOCK)
     path.write_bytes(change(path.read_bytes()))
 
@@ -103,7 +103,7 @@ def test_a_damaged_block_is_put_aside_with_a_word(run, change):
 
 
 def test_every_flipped_bit_of_the_numbers_is_noticed(run):
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
     stored = run.path_of(BLOCK).read_bytes()
     numbers = result().tiles.to_arrays()["sup_deviation"].tobytes()
     where = stored.index(numbers)
@@ -115,7 +115,7 @@ def test_every_flipped_bit_of_the_numbers_is_noticed(run):
 
 def test_numbers_that_are_not_those_of_the_receipt_are_noticed(run):
     """A file that is whole, by all that the format itself can tell."""
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
     path = run.path_of(BLOCK)
     with path.open("rb") as stream, np.load(stream) as stored:
         receipt, numbers = stored["receipt"], stored["numbers"].copy()
@@ -127,21 +127,25 @@ def test_numbers_that_are_not_those_of_the_receipt_are_noticed(run):
 
 def other_version(run, monkeypatch):
     monkeypatch.setattr("sgdsim.store.block_file.__version__", "0.0.7")
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
     monkeypatch.undo()
 
 
 def other_experiment(run, monkeypatch):
-    run.write_block(BLOCK, result())
-    run.write_experiment({"title": "a", "grid": {"d": [100, 201]}})
+    run.write_block(BLOCK, result(), ORIGIN)
+    begin(run, {"title": "a", "grid": {"d": [100, 201]}})
+
+
+def other_code(run, monkeypatch):
+    run.write_block(BLOCK, result(), ORIGIN.model_copy(update={"code": "0123456789abcdef"}))
 
 
 def other_tiles(run, monkeypatch):
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
 
 
 def other_replicas(run, monkeypatch):
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
     other = Block(4, range(4, 6), range(12, 18))
     run.path_of(other).parent.mkdir(exist_ok=True)
     run.path_of(BLOCK).rename(run.path_of(other))
@@ -151,11 +155,12 @@ def other_replicas(run, monkeypatch):
 @pytest.mark.parametrize(
     ("disturb", "lanes", "said"),
     [
-        (other_version, 3, "was made by sgdsim 0.0.7, this is "),
+        (other_version, 3, r"was made by sgdsim 0.0.7 \(format 3\), this is "),
         (other_experiment, 3, "is a block of another experiment"),
+        (other_code, 3, "was made by other code than the run accepts"),
         (other_replicas, 3, r"holds replicas \(12, 18\) of cell 3, not those that its name says"),
         (
-            lambda run, monkeypatch: run.write_block(BLOCK, result()) and None,
+            lambda run, monkeypatch: run.write_block(BLOCK, result(), ORIGIN) and None,
             2,
             "has tiles of 3 replicas, the run has 2",
         ),
@@ -169,12 +174,12 @@ def test_a_block_that_does_not_belong_here_is_refused(run, monkeypatch, disturb,
 
 def test_a_folder_of_an_older_version_is_refused_with_the_remedy(run, monkeypatch):
     run.index.write_text(json.dumps({"cells": [{"axes": {}, "replicas": 4, "lanes": 4, "blocks": [[0, 1]]}]}))
-    with pytest.raises(ExperimentError, match=r"begun by an earlier version of sgdsim, .*; finish it with that"):
+    with pytest.raises(ExperimentError, match=r"begun by an earlier version of sgdsim .*; finish it with that"):
         run.read_layout()
-    run.write_layout([])
-    monkeypatch.setattr("sgdsim.store.directory.__version__", "9.0")
-    with pytest.raises(ExperimentError, match=r"was begun by sgdsim 0.1.0, this is 9.0; .* -o DIR"):
-        run.read_layout()
+    begin(run, {"title": "a"})
+    monkeypatch.setattr("sgdsim.store.manifest.__version__", "9.0")
+    with pytest.raises(ExperimentError, match=r"was begun by sgdsim 0.1.0 \(format 3\), this is 9.0 .* -o DIR"):
+        RunDirectory(run.path).read_layout()
 
 
 def test_many_blocks_are_spread_over_subfolders(run):
@@ -186,7 +191,7 @@ def test_many_blocks_are_spread_over_subfolders(run):
 
 
 def test_a_block_that_lies_elsewhere_is_not_there(run):
-    run.write_block(BLOCK, result())
+    run.write_block(BLOCK, result(), ORIGIN)
     (run.blocks / "xx").mkdir()
     run.path_of(BLOCK).rename(run.blocks / "xx" / BLOCK.name)
     assert not run.on_disk()
@@ -197,9 +202,9 @@ def test_a_block_that_cannot_be_written_is_told_with_the_reason(run, monkeypatch
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("sgdsim.store.files._sync", full)
+    monkeypatch.setattr("sgdsim.store.files._finish", full)
     with pytest.raises(Unwritable, match=r"c00003-r0000012-0000018.npz: cannot be written \(No space left on device\)"):
-        run.write_block(BLOCK, result())
+        run.write_block(BLOCK, result(), ORIGIN)
     assert not run.on_disk()
 
 
@@ -208,10 +213,10 @@ def test_layout_and_experiment_come_back(run):
         CellLayout(0, {"d": 100, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10.0, 8)),
         CellLayout(1, {"d": 200, "noise": 0.1}, replicas=19, lanes=4, cuts=cut_tiles(range(5), 4, 10.0, 8)),
     ]
-    run.write_layout(layout)
+    lay_out(run, layout)
     assert run.read_layout() == layout
     assert [block.replicas for block in layout[1].blocks] == [range(8), range(8, 16), range(16, 19)]
-    assert not run.create_layout([])
+    assert not run.create_manifest(dataclasses.replace(run.read_manifest(), cells=[]))
     assert run.read_layout() == layout
     table = {"title": "a", "grid": {"d": [100, 200], "noise": [0.1]}}
     run.write_experiment(table)

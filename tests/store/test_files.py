@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from sgdsim.store import files
 from sgdsim.store.files import atomic, create_text, remove_stale, write_text
-from sgdsim.store.worker import HOST
+from sgdsim.store.worker import HOST, PLACE
 
 
 def dead_pid():
@@ -24,8 +25,8 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
     write_text(target, "old")
 
     def fail():
-        with atomic(target) as temporary:
-            temporary.write_text("half")
+        with atomic(target) as stream:
+            stream.write(b"half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -34,10 +35,44 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_two_processes_never_share_a_temporary_name(tmp_path):
-    with atomic(tmp_path / "a.txt") as temporary:
-        assert temporary.name == f".a.txt.{HOST}.{os.getpid()}.tmp"
-        temporary.write_text("")
+def test_temporary_names_hold_the_process_and_what_nobody_can_guess(tmp_path):
+    with atomic(tmp_path / "a.txt"), atomic(tmp_path / "a.txt"):
+        names = [path.name for path in tmp_path.iterdir()]
+    assert len(set(names)) == 2
+    pattern = re.escape(f".a.txt.{HOST}.{PLACE}.{os.getpid()}.") + r"[0-9a-f]{8}\.tmp"
+    assert all(re.fullmatch(pattern, name) and files.TEMPORARY.match(name) for name in names)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("write", [write_text, create_text])
+def test_nothing_is_written_through_a_planted_link(tmp_path, monkeypatch, write):
+    """Neither through one with a temporary name that was guessed, nor through one in the place of the file."""
+    monkeypatch.setattr("sgdsim.store.files.secrets.token_hex", lambda size: "0" * 8)
+    outside = tmp_path / "outside"
+    outside.write_text("theirs")
+    guessed = tmp_path / f".a.txt.{HOST}.{PLACE}.{os.getpid()}.00000000.tmp"
+    guessed.symlink_to(outside)
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "a.txt", "mine")
+    guessed.unlink()
+    (tmp_path / "a.txt").symlink_to(outside)
+    write(tmp_path / "a.txt", "mine")
+    assert outside.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_read(tmp_path, make):
+    """A pipe would be waited for, a device read without an end."""
+    make(tmp_path / "a")
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory"):
+        files.read_bytes(tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' * 100_000])
+def test_json_that_is_none_is_one_kind_of_error(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(ValueError, match=r"."):
+        files.read_json(tmp_path / "a")
 
 
 def test_only_abandoned_temporary_files_are_swept(tmp_path):
@@ -48,14 +83,14 @@ def test_only_abandoned_temporary_files_are_swept(tmp_path):
         return path
 
     abandoned = [
-        make(f".a.npz.{HOST}.{dead_pid()}.tmp"),
-        make(f".a.npz.{HOST}.{os.getpid()}.tmp"),
-        make(".a.npz.elsewhere.17.tmp", age=2 * files.STALE_SECONDS),
-        make(f".a.npz.{HOST}.{os.getppid()}.tmp", age=2 * files.STALE_SECONDS),
+        make(f".a.npz.{HOST}.{PLACE}.{dead_pid()}.0a1b2c3d.tmp"),
+        make(f".a.npz.{HOST}.{PLACE}.{os.getpid()}.0a1b2c3d.tmp"),
+        make(".a.npz.elsewhere.01234567.17.0a1b2c3d.tmp", age=2 * files.STALE_SECONDS),
+        make(f".a.npz.{HOST}.{PLACE}.{os.getppid()}.0a1b2c3d.tmp", age=2 * files.STALE_SECONDS),
     ]
     kept = [
-        make(f".b.npz.{HOST}.{os.getppid()}.tmp"),
-        make(".b.npz.elsewhere.17.tmp"),
+        make(f".b.npz.{HOST}.{PLACE}.{os.getppid()}.0a1b2c3d.tmp"),
+        make(".b.npz.elsewhere.01234567.17.0a1b2c3d.tmp"),
         make(".mine.tmp"),
         make("a.npz"),
         make("a.tmp"),
@@ -95,7 +130,7 @@ def test_a_file_is_created_without_hard_links_too(tmp_path, monkeypatch):
 
 def test_the_age_of_a_file_is_told_by_the_clock_that_stamped_it(tmp_path, monkeypatch):
     """A machine whose clock is a week ahead of the file server's must not sweep what is being written."""
-    path = tmp_path / ".a.npz.elsewhere.17.tmp"
+    path = tmp_path / ".a.npz.elsewhere.01234567.17.0a1b2c3d.tmp"
     path.write_text("x")
     monkeypatch.setattr(time, "time", lambda: path.stat().st_mtime + 7 * files.STALE_SECONDS)
     remove_stale(tmp_path)

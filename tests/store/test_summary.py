@@ -8,6 +8,7 @@ import pytest
 
 from sgdsim.errors import ExperimentError
 from sgdsim.laws.power import FittedPower
+from sgdsim.store import summary
 from sgdsim.store.summary import FORMAT, CellSummary, End, Summary, schema
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "summary.schema.json"
@@ -24,9 +25,10 @@ def path(tmp_path):
 
 
 def edit(path, change):
+    """Changes the file's content, and its digest, as another version might have written it."""
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content | {"digest": summary._digest(content)}))
 
 
 def test_what_is_written_is_read_again(path):
@@ -39,7 +41,7 @@ def test_what_is_written_is_read_again(path):
     assert json.loads(path.read_text())["format"] == FORMAT
 
 
-@pytest.mark.parametrize("version", [None, 1, 3])
+@pytest.mark.parametrize("version", [None, 1, 2, 4])
 def test_another_format_is_refused_with_the_remedy(path, version):
     edit(path, lambda content: content.pop("format") if version is None else content.update(format=version))
     with pytest.raises(ExperimentError) as caught:
@@ -69,8 +71,14 @@ def test_a_damaged_file_is_refused_in_one_line(path, change, told):
     assert "\n" not in line
 
 
+def test_a_changed_digit_is_refused(path):
+    path.write_text(path.read_text().replace('"slope": -0.5', '"slope": -0.6'))
+    with pytest.raises(ExperimentError, match=r"is not as it was written .*; write it anew: sgdsim run "):
+        Summary.load(path)
+
+
 def test_no_json_is_damage_too(path):
-    for text in ("{", "[]"):
+    for text in ("{", "[]", "[" * 100_000):
         path.write_text(text)
         with pytest.raises(ExperimentError, match="is damaged"):
             Summary.load(path)

@@ -1,0 +1,96 @@
+"""The code that simulates: which files have a hand in the numbers of a block, and what they hold."""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sgdsim
+
+if TYPE_CHECKING:  # the contracts need JAX, without which a run can be looked at
+    from sgdsim.contracts import System
+
+ROOMS = ("contracts", "ensemble", "rules", "native")
+"""Rooms of sgdsim that every kernel is made of."""
+MODULES = ("experiment/axis.py", "experiment/cells.py", "experiment/grid.py")
+"""What makes the problems of the cells out of an experiment."""
+_SUFFIXES = (".py", ".h")
+_BESIDE = ("pydantic",)
+"""Whose classes a system may use as they are, and whose versions are no code of it."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Code:
+    """Files of Python and C++ by name, e.g. "sgdsim/committee/chain.py", each with a checksum of its content."""
+
+    files: Mapping[str, str]
+
+    @cached_property
+    def digest(self) -> str:
+        """A short name for all of them: what blocks carry."""
+        text = "\n".join(f"{name} {checksum}" for name, checksum in sorted(self.files.items()))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def differing(self, other: "Code") -> list[str]:
+        """The files in which two codes differ, those that only one of them has included."""
+        names = sorted({*self.files, *other.files})
+        return [name for name in names if self.files.get(name) != other.files.get(name)]
+
+    def difference(self, other: "Code") -> str:
+        """The files in which two codes differ, in words: "sgdsim/rules/rule.py and 2 more"."""
+        names = self.differing(other)
+        more = len(names) - _SHOWN
+        return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+@cache
+def code_of(*classes: type) -> Code:
+    """The code behind some classes of a system, as it lies on disk: what all kernels share, and their own packages.
+
+    Whole files are compared: whether a change touches a number cannot be told from its text.
+    """
+    own = Path(sgdsim.__file__).parent
+    files = [*(path for room in ROOMS for path in _below(own / room)), *(own / name for name in MODULES)]
+    found = {f"sgdsim/{path.relative_to(own).as_posix()}": _checksum(path) for path in files}
+    for module in {one.__module__ for one in classes}:
+        found |= dict(_package_of(module))
+    return Code(found)
+
+
+def code_of_system(system: "System") -> Code:
+    """The code that simulates a system, ours or that of a package."""
+    return code_of(system.problem_section, type(system.default_simulator))
+
+
+def _package_of(module: str) -> Iterator[tuple[str, str]]:
+    """The files of the room of sgdsim, or of the package elsewhere, that holds a module."""
+    top, *rest = module.split(".")
+    if top == "sgdsim" and rest:
+        top = f"sgdsim.{rest[0]}"
+    elif top in _BESIDE:
+        return
+    # A package without an __init__ has no file of its own: then the module counts alone.
+    name = top if getattr(sys.modules.get(top), "__file__", None) else module
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None:
+        return
+    path = Path(file)
+    for one in _below(path.parent) if path.name == "__init__.py" else [path]:
+        yield f"{_folder(name, path)}{one.relative_to(path.parent).as_posix()}", _checksum(one)
+
+
+def _folder(name: str, path: Path) -> str:
+    return name.replace(".", "/") + "/" if path.name == "__init__.py" else ""
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES and path.is_file()]
+
+
+def _checksum(path: Path) -> str:
+    # Line ends as a checkout on another system may have them are no other code.
+    return hashlib.blake2b(path.read_bytes().replace(b"\r\n", b"\n"), digest_size=8).hexdigest()

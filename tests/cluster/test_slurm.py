@@ -3,15 +3,14 @@ same bit for bit, and no block is made twice."""
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from sgdsim.store.worker import this_worker
+from tests.cluster.scripts import edited
 from tests.cluster.slurm_lab import LabError, SlurmLab, wait_for
 from tests.processes import made, numbers
 
@@ -20,7 +19,6 @@ pytestmark = [
     pytest.mark.skipif("SGDSIM_SLURM" not in os.environ, reason="`make test-slurm` starts a Slurm for it"),
 ]
 
-SCRIPTS = Path(__file__).parents[2] / "configs" / "cluster"
 EXPERIMENT = """\
 title = "Thirty-two blocks of about half a second"
 system = "committee"
@@ -95,7 +93,7 @@ class Job:
         self.folder = folder / "shared" / "run of été"
         self.submitted.mkdir()
         (self.submitted / "my experiment.toml").write_text(EXPERIMENT)
-        text = edited((SCRIPTS / script).read_text(), "my experiment.toml", self.folder)
+        text = edited(script, "my experiment.toml", self.folder)
         (self.submitted / script).write_text(text)
         output = subprocess.run(
             ["sbatch", "--parsable", *options, script],
@@ -129,20 +127,6 @@ class Job:
     def made(self):
         """How often each block was made, by the logs of the processes."""
         return Counter(made(self.folder))
-
-
-def edited(script, config, out):
-    """A script with its three marked lines as a user would write them."""
-    lines = [
-        f"config={shlex.quote(config)}",
-        f"out={shlex.quote(str(out))}",
-        f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
-    ]
-    for number, line in enumerate(lines, start=1):
-        script, count = re.subn(rf"^.*# EDIT {number}/3: .*$", lambda _, line=line: line, script, flags=re.MULTILINE)
-        assert count == 1
-    assert "EDIT" not in script
-    return script
 
 
 def check(job, undisturbed, kept):

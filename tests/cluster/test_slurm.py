@@ -1,6 +1,7 @@
 """The scripts of configs/cluster on a real Slurm: requeued, out of time, with a node that dies, the numbers stay the
 same bit for bit, and no block is made twice."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from collections import Counter
 import pytest
 
 from sgdsim.store.worker import this_worker
+from tests.cluster.dask_lab import speaks_to_strangers
 from tests.cluster.scripts import edited
 from tests.cluster.slurm_lab import LabError, SlurmLab, wait_for
 from tests.processes import made, numbers
@@ -178,13 +180,20 @@ def test_out_of_time(lab, serial, undisturbed, tmp_path):
 
 
 def test_warned(lab, undisturbed, tmp_path):
-    """SIGUSR1 to the batch shell alone, as Slurm sends it ahead of a time limit."""
+    """SIGUSR1 to the batch shell alone, as Slurm sends it ahead of a time limit; meanwhile nobody else is let in."""
     job = Job(lab, tmp_path, *DASK)
     job.wait_for_blocks(SOME)
+    (file,), (secret,) = job.folder.glob("live/scheduler-*.json"), job.folder.glob("live/tls-*")
+    address = json.loads(file.read_text())["address"]
+    assert address.startswith("tls://127.0.0.1:")
+    assert not speaks_to_strangers(address)
+    assert secret.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in secret.iterdir()} == {0o600}
     kept = job.blocks()
     lab.call("scancel", "--batch", "--signal=USR1", job.id)
     assert job.end() == [("COMPLETED", 1)], job.said()
     check(job, undisturbed, kept)
+    assert not [*job.folder.glob("live/tls-*"), *job.folder.glob("live/scheduler-*")]
 
 
 def test_cancelled(lab, tmp_path):

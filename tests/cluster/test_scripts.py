@@ -6,7 +6,9 @@ from datetime import datetime
 import pytest
 from distributed.security import Security
 
+from sgdsim.run.opened import open_run
 from tests.cluster.stage import FAILS, NODE, SQUEUE_END, Stage
+from tests.toy import make_experiment
 
 WORKING = "until [ -e dask-worker.env ]; do sleep 0.02; done"
 """A run that ends when there is a worker."""
@@ -207,3 +209,11 @@ def test_a_node_whose_clock_is_behind_waits_for_the_certificate(tmp_path):
     assert stage.code == 0, stage.said
     assert (tmp_path / "waits").exists()
     assert stage.called("sleep", "1") == ["sleep 1"]
+
+
+def test_a_run_begins_in_a_folder_that_holds_what_the_script_puts_there_first(tmp_path):
+    (tmp_path / "live" / "tls-7-abc").mkdir(parents=True)
+    (tmp_path / "live" / "scheduler-7-0.json").write_text("{}")
+    opened = open_run(make_experiment(d=(20,), replicas=4), tmp_path)
+    assert opened.missing == opened.blocks
+    assert (tmp_path / "live" / "tls-7-abc").is_dir()

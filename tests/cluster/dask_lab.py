@@ -1,6 +1,7 @@
 """A Dask cluster of real processes on this machine."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -49,6 +50,13 @@ def speaks_to_strangers(address):
     ):
         return bool(hidden.recv(1))
     return False
+
+
+def shows_pages(port):
+    """Whether the status pages of a scheduler on this machine can be read."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", "/json/counts.json")
+        return connection.getresponse().status == 200
 
 
 class Cluster:

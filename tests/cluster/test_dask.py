@@ -15,7 +15,7 @@ from sgdsim.run.opened import open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.provenance import begin_session
 from sgdsim.run.stop import Stop
-from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block, speaks_to_strangers
+from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block, shows_pages, speaks_to_strangers
 from tests.cluster.stage import Stage
 from tests.processes import ROOT, SECONDS, blocks, made, numbers
 from tests.toy import make_experiment
@@ -134,8 +134,9 @@ def test_the_script_of_slurm_with_tls_by_a_certificate_of_its_own(serial, tmp_pa
 
     def look(stage):
         (file,) = wait_for(lambda: [*stage.out.glob("live/scheduler-7-0.json")])
-        address = wait_for(lambda: json.loads(file.read_text() or "{}").get("address"))
-        said["address"], said["strangers"] = address, speaks_to_strangers(address)
+        scheduler = wait_for(lambda: whole(file))
+        said["address"], said["strangers"] = scheduler["address"], speaks_to_strangers(scheduler["address"])
+        said["pages"] = shows_pages(scheduler["services"]["dashboard"])
 
     python = shlex.quote(sys.executable)
     stage = Stage(
@@ -152,8 +153,17 @@ def test_the_script_of_slurm_with_tls_by_a_certificate_of_its_own(serial, tmp_pa
     assert stage.code == 0, stage.said
     assert said["address"].startswith("tls://127.0.0.1:")
     assert not said["strangers"]
+    assert not said["pages"]
     assert len(stage.called("dask", "worker")) == 2
     assert_whole(stage.out, {}, serial)
+
+
+def whole(file):
+    """What a scheduler file says; None while it is being written."""
+    try:
+        return json.loads(file.read_text())
+    except json.JSONDecodeError:
+        return None
 
 
 def wait_for(found):
@@ -193,7 +203,8 @@ def test_a_run_without_workers_waits_and_can_be_ended(nursery, tmp_path):
         options = ("--scheduler", cluster.address)
         run = nursery.run(tmp_path / "run", *options, experiment=EXPERIMENT, environment=cluster.environment)
         run.wait_for(lambda: "Waiting for a worker" in run.said())
-        assert speaks_to_strangers(cluster.address)  # without TLS
+        assert speaks_to_strangers(cluster.address)  # without TLS, and with its pages
+        assert shows_pages(json.loads(cluster.file.read_text())["services"]["dashboard"])
         run.signal(signal.SIGTERM)
         assert run.finish() == 75
         options = ("--scheduler", cluster.address.replace("tcp", "tls"))

@@ -178,7 +178,10 @@ def test_tls_is_off_where_the_script_says_so(tmp_path):
     assert stage.code == 0, stage.said
     assert "tls" not in (tmp_path / "seen").read_text()
     for name in ("dask-scheduler", "dask-worker", "sgdsim-run"):
-        assert not [key for key in stage.environment(name) if key.startswith("DASK_DISTRIBUTED__COMM")]
+        environment = stage.environment(name)
+        assert not [key for key in environment if key.startswith("DASK_DISTRIBUTED__COMM")]
+        pages = {environment[f"DASK_DISTRIBUTED__{part}__HTTP__ROUTES"] for part in ("SCHEDULER", "WORKER")}
+        assert pages == {"[]"}
 
 
 @pytest.mark.parametrize("part", [{"openssl": "echo 'unknown option' >&2; exit 1"}, {"mktemp": "exit 1"}])

@@ -12,6 +12,7 @@ from benchmarks import dmft_loop, forms, sweeps, yardsticks
 from benchmarks.start import start_rows
 from benchmarks.table import Row, show, write
 from benchmarks.timing import cpu_seconds_each, machine
+from sgdsim.cgroups import usable_cores
 from sgdsim.meanfield.dynamics import Sde, Sgd
 
 COMMAND = "make bench"
@@ -143,9 +144,9 @@ def core_rows() -> Iterator[Row]:
     """One core and all of them, in processes of their own."""
     section = "Cores (chain, p = k = 4, 4096 replicas)"
     code = "from benchmarks.forms import chain_rate; print(chain_rate(10**6, 4, 4096, 5000))"
-    one, every = (float(_python(code, JAX_NUM_CPU_DEVICES=str(cores))) for cores in (1, os.cpu_count() or 1))
+    one, every = (float(_python(code, JAX_NUM_CPU_DEVICES=str(cores))) for cores in (1, usable_cores()))
     yield Row(section, "1 core", rate(one))
-    yield Row(section, f"{os.cpu_count()} cores", rate(every), every / one, "1 core")
+    yield Row(section, f"{usable_cores()} cores", rate(every), every / one, "1 core")
 
 
 def rate(steps_per_second: float) -> str:

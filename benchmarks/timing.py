@@ -1,6 +1,5 @@
 """Timing of whole jobs: warm first, then the best of a few, until a time budget is spent."""
 
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 import jax
 
 from sgdsim import __version__
+from sgdsim.cgroups import usable_cores
 
 
 def seconds(job: Callable[[], object], budget: float = 2.0, repeats: int = 3) -> float:
@@ -44,7 +44,7 @@ def machine() -> str:
     versions = ", ".join([*(f"{name} {version(name)}" for name in ("jax", "jaxlib", "numpy")), f"sgdsim {__version__}"])
     devices = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     python = f"Python {platform.python_version()}"
-    return f"{_processor()}, {os.cpu_count()} cores; JAX devices: {devices}; {python}, {versions}"
+    return f"{_processor()}, {usable_cores()} cores; JAX devices: {devices}; {python}, {versions}"
 
 
 def _processor() -> str:

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from sgdsim.cgroups import usable_cores
+
 
 def _cache_folder() -> Path:
     """The user's cache folder for compiled programs."""
@@ -20,7 +22,7 @@ def _settings() -> dict[str, bool | int | float | str]:
     }
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         # One fused loop runs on one core only: one CPU device per core lets the replicas use them all.
-        settings["jax_num_cpu_devices"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        settings["jax_num_cpu_devices"] = usable_cores()
     return settings
 
 
@@ -32,6 +34,9 @@ def configure() -> None:
     # Checks inside a program call the host, and such a program is compiled anew in every session: NaN instead, which
     # the solver of the ODEs turns into a message. Where Equinox is imported already it is slower, not wrong.
     os.environ.setdefault("EQX_ON_ERROR", "nan")
+    # XLA starts a thread for every core of the machine, whatever part of it a container has. Their number changes no
+    # bit of its products. BLAS is left as it is: its sums have other bits with one thread than with two.
+    os.environ.setdefault("PJRT_NPROC", str(usable_cores()))
     for name, value in _settings().items():
         variable = name.upper()
         if name == "jax_enable_x64":

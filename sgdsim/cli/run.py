@@ -1,6 +1,5 @@
 """Commands that simulate: run, extend."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from sgdsim.amounts import parse_duration
 from sgdsim.cli.app import (
     Config,
     Folder,
@@ -21,6 +19,7 @@ from sgdsim.cli.app import (
     main,
     plain_errors,
 )
+from sgdsim.cli.deadline import deadline
 from sgdsim.errors import unwritable
 from sgdsim.run.options import Options
 from sgdsim.run.shard import Shard
@@ -45,11 +44,6 @@ def _parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
     return read
 
 
-def _moment(text: str) -> float:
-    """When so much time is over, counted from now: before all that takes long is imported."""
-    return time.monotonic() + parse_duration(text)
-
-
 def _address(text: str) -> str:
     if "://" not in text:
         raise typer.BadParameter(f"must be an address such as tcp://host:8786, but got {text!r}")
@@ -63,7 +57,12 @@ Part = Annotated[
 ]
 MaxTime = Annotated[
     float | None,
-    typer.Option(metavar="TIME", parser=_parsed(_moment), help="Stop in good order before 3h30m, 90m, 45s ..."),
+    typer.Option(
+        metavar="TIME",
+        # It counts from here: what takes long is imported after it.
+        parser=_parsed(deadline),
+        help="Stop in good order before 3h30m, 90m, 45s ...; auto: before Slurm ends the job, less 2 min, or auto-10m.",
+    ),
 ]
 AcceptCode = Annotated[
     bool,

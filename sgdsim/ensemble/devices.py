@@ -1,6 +1,5 @@
 """Where tiles run: a mesh of the local devices, and how many replicas fit."""
 
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -9,6 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from sgdsim.cgroups import usable_memory
 from sgdsim.errors import ArgumentError
 
 AXIS = "tiles"
@@ -31,10 +31,10 @@ def tile_mesh(devices: int) -> tuple[Mesh, Callable[[Any], Any], Callable[[Any],
 
 
 def device_memory() -> int:
-    """Bytes of memory of one local device that are free; CPU devices share all of the machine's."""
+    """Bytes of memory of one local device that are free; CPU devices share all that the process may use."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // jax.local_device_count()
+        return usable_memory() // jax.local_device_count()
     known = device.memory_stats() or {}
     return known.get("bytes_limit", _UNKNOWN) - known.get("bytes_in_use", 0)
 

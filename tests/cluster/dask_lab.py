@@ -1,8 +1,11 @@
 """A Dask cluster of real processes on this machine."""
 
+import contextlib
+import http.client
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -29,6 +32,31 @@ def certificate(folder):
     for role in ("SCHEDULER", "WORKER", "CLIENT"):
         tls |= {f"{role}__KEY": key, f"{role}__CERT": made}
     return {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(path) for name, path in tls.items()}
+
+
+def speaks_to_strangers(address):
+    """Whether a scheduler tells anything to who has no certificate, in the clear or over TLS."""
+    _, host, port = address.replace("//", "").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as plain, contextlib.suppress(ConnectionError):
+        plain.sendall(bytes(64))
+        if b"compression" in plain.recv(4096):  # what ends of Dask tell one another first
+            return True
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((host, int(port)), timeout=10) as plain,
+        anybody.wrap_socket(plain) as hidden,
+    ):
+        return bool(hidden.recv(1))
+    return False
+
+
+def shows_pages(port):
+    """Whether the status pages of a scheduler on this machine can be read."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", "/json/counts.json")
+        return connection.getresponse().status == 200
 
 
 class Cluster:

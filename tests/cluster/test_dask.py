@@ -1,7 +1,10 @@
 """Runs on a Dask cluster of real processes: killed and interrupted, they give bitwise the numbers of a serial run."""
 
 import json
+import shlex
 import signal
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,8 +15,9 @@ from sgdsim.run.opened import open_run
 from sgdsim.run.progress import Meter
 from sgdsim.run.provenance import begin_session
 from sgdsim.run.stop import Stop
-from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block
-from tests.processes import blocks, made, numbers
+from tests.cluster.dask_lab import Cluster, in_hand, kill_in_mid_block, shows_pages, speaks_to_strangers
+from tests.cluster.stage import Stage
+from tests.processes import ROOT, SECONDS, blocks, made, numbers
 from tests.toy import make_experiment
 
 pytestmark = pytest.mark.slow
@@ -124,6 +128,53 @@ def test_terminated_then_the_scheduler_killed_over_tls(nursery, serial, tmp_path
     assert_whole(folder, kept, serial)
 
 
+def test_the_script_of_slurm_with_tls_by_a_certificate_of_its_own(serial, tmp_path):
+    """`dask` and `sgdsim` as they are; of Slurm only what it says is played."""
+    said = {}
+
+    def look(stage):
+        (file,) = wait_for(lambda: [*stage.out.glob("live/scheduler-7-0.json")])
+        scheduler = wait_for(lambda: whole(file))
+        said["address"], said["strangers"] = scheduler["address"], speaks_to_strangers(scheduler["address"])
+        said["pages"] = shows_pages(scheduler["services"]["dashboard"])
+
+    python = shlex.quote(sys.executable)
+    stage = Stage(
+        tmp_path,
+        "dask.sbatch",
+        {"PYTHONPATH": str(ROOT), "JAX_NUM_CPU_DEVICES": "1", "EXPERIMENT": EXPERIMENT},
+        edit=lambda text: text.replace("set -u", 'echo "$EXPERIMENT" > my.toml; set -u'),
+        during=look,
+        scontrol='echo "NodeName=$4 NodeAddr=127.0.0.1 State=IDLE"',
+        srun='while [ "$1" != bash ]; do shift; done; for n in 2 3; do SLURMD_NODENAME=n$n "$@" & done; wait',
+        dask=f'exec {python} -m dask "$@"',
+        sgdsim=f'exec {python} -m sgdsim.cli "$@"',
+    )
+    assert stage.code == 0, stage.said
+    assert said["address"].startswith("tls://127.0.0.1:")
+    assert not said["strangers"]
+    assert not said["pages"]
+    assert len(stage.called("dask", "worker")) == 2
+    assert_whole(stage.out, {}, serial)
+
+
+def whole(file):
+    """What a scheduler file says; None while it is being written."""
+    try:
+        return json.loads(file.read_text())
+    except json.JSONDecodeError:
+        return None
+
+
+def wait_for(found):
+    """What `found` gives, once there is something."""
+    deadline = time.monotonic() + SECONDS
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return value
+
+
 class Heard(Meter):
     """Remembers what was said."""
 
@@ -151,7 +202,10 @@ def test_a_run_without_workers_waits_and_can_be_ended(nursery, tmp_path):
     with Cluster(tmp_path, workers=0) as cluster:
         options = ("--scheduler", cluster.address)
         run = nursery.run(tmp_path / "run", *options, experiment=EXPERIMENT, environment=cluster.environment)
-        run.wait_for(lambda: "Waiting for a worker" in run.said()).signal(signal.SIGTERM)
+        run.wait_for(lambda: "Waiting for a worker" in run.said())
+        assert speaks_to_strangers(cluster.address)  # without TLS, and with its pages
+        assert shows_pages(json.loads(cluster.file.read_text())["services"]["dashboard"])
+        run.signal(signal.SIGTERM)
         assert run.finish() == 75
         options = ("--scheduler", cluster.address.replace("tcp", "tls"))
         refused = nursery.run(tmp_path / "run", *options, experiment=EXPERIMENT, environment=cluster.environment)

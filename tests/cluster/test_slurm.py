@@ -1,17 +1,18 @@
 """The scripts of configs/cluster on a real Slurm: requeued, out of time, with a node that dies, the numbers stay the
 same bit for bit, and no block is made twice."""
 
+import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from sgdsim.store.worker import this_worker
+from tests.cluster.dask_lab import speaks_to_strangers
+from tests.cluster.scripts import edited
 from tests.cluster.slurm_lab import LabError, SlurmLab, wait_for
 from tests.processes import made, numbers
 
@@ -20,7 +21,6 @@ pytestmark = [
     pytest.mark.skipif("SGDSIM_SLURM" not in os.environ, reason="`make test-slurm` starts a Slurm for it"),
 ]
 
-SCRIPTS = Path(__file__).parents[2] / "configs" / "cluster"
 EXPERIMENT = """\
 title = "Thirty-two blocks of about half a second"
 system = "committee"
@@ -95,7 +95,7 @@ class Job:
         self.folder = folder / "shared" / "run of été"
         self.submitted.mkdir()
         (self.submitted / "my experiment.toml").write_text(EXPERIMENT)
-        text = edited((SCRIPTS / script).read_text(), "my experiment.toml", self.folder)
+        text = edited(script, "my experiment.toml", self.folder)
         (self.submitted / script).write_text(text)
         output = subprocess.run(
             ["sbatch", "--parsable", *options, script],
@@ -129,20 +129,6 @@ class Job:
     def made(self):
         """How often each block was made, by the logs of the processes."""
         return Counter(made(self.folder))
-
-
-def edited(script, config, out):
-    """A script with its three marked lines as a user would write them."""
-    lines = [
-        f"config={shlex.quote(config)}",
-        f"out={shlex.quote(str(out))}",
-        f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
-    ]
-    for number, line in enumerate(lines, start=1):
-        script, count = re.subn(rf"^.*# EDIT {number}/3: .*$", lambda _, line=line: line, script, flags=re.MULTILINE)
-        assert count == 1
-    assert "EDIT" not in script
-    return script
 
 
 def check(job, undisturbed, kept):
@@ -194,13 +180,20 @@ def test_out_of_time(lab, serial, undisturbed, tmp_path):
 
 
 def test_warned(lab, undisturbed, tmp_path):
-    """SIGUSR1 to the batch shell alone, as Slurm sends it ahead of a time limit."""
+    """SIGUSR1 to the batch shell alone, as Slurm sends it ahead of a time limit; meanwhile nobody else is let in."""
     job = Job(lab, tmp_path, *DASK)
     job.wait_for_blocks(SOME)
+    (file,), (secret,) = job.folder.glob("live/scheduler-*.json"), job.folder.glob("live/tls-*")
+    address = json.loads(file.read_text())["address"]
+    assert address.startswith("tls://127.0.0.1:")
+    assert not speaks_to_strangers(address)
+    assert secret.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in secret.iterdir()} == {0o600}
     kept = job.blocks()
     lab.call("scancel", "--batch", "--signal=USR1", job.id)
     assert job.end() == [("COMPLETED", 1)], job.said()
     check(job, undisturbed, kept)
+    assert not [*job.folder.glob("live/tls-*"), *job.folder.glob("live/scheduler-*")]
 
 
 def test_cancelled(lab, tmp_path):

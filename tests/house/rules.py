@@ -6,6 +6,7 @@ from tests.house.source import Import, Module, imports
 
 SYSTEMS = ("committee", "meanfield", "recovery", "classification")
 FLOORS = (
+    ("cgroups",),
     ("errors", "amounts", "notices", "_version", "_startup"),
     ("parameters", "plugins"),
     ("checks", "cost"),
@@ -34,6 +35,7 @@ READ_ONLY = {"figures": _RESULTS, "report": _RESULTS | {"figures"}, "plot": _RES
 FRAMEWORKS = ("jax", "equinox", "diffrax")
 WITHOUT_FRAMEWORKS = (
     "amounts",
+    "cgroups",
     "errors",
     "analysis",
     "laws",

@@ -151,6 +151,10 @@ def _whole(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
     try:
         with os.fdopen(opened, "wb") as stream:
             yield temporary, stream
+    except OSError as error:
+        # A full disk does not say which file it was that had no room.
+        error.filename = error.filename or str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -143,7 +143,7 @@ def store_results(directory: Path, data: xr.Dataset, summary: Summary) -> Summar
     content = bytes(data.to_netcdf(engine="h5netcdf"))
     with atomic(directory / "results.nc") as stream:
         stream.write(content)
-    vouching = summary.model_copy(update={"results": file_digest(content)})
+    vouching = summary.model_copy(update={"results": file_digest(content)}).sealed()
     write_text(directory / "summary.json", vouching.text())
     return vouching
 

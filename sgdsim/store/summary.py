@@ -159,11 +159,13 @@ class Summary(Record, frozen=True):
         except (OSError, ValueError, RecursionError) as error:
             raise ExperimentError([f"{path}: is damaged ({_first(error)}); {remedy}"]) from None
 
+    def sealed(self) -> "Summary":
+        """With the digest over all the rest."""
+        return self.model_copy(update={"digest": _digest(self.model_dump(mode="json"))})
+
     def text(self) -> str:
-        """The file's content: JSON with two blanks to a level, in which no number is NaN."""
-        content = self.model_dump(mode="json")
-        content["digest"] = _digest(content)
-        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+        """The file's content, sealed: JSON with two blanks to a level, in which no number is NaN."""
+        return json.dumps(self.sealed().model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sgdsim.errors import unwritable
 from sgdsim.store import files
 from sgdsim.store.files import atomic, create_text, remove_stale, write_text
 from sgdsim.store.worker import HOST, PLACE
@@ -135,3 +136,14 @@ def test_the_age_of_a_file_is_told_by_the_clock_that_stamped_it(tmp_path, monkey
     monkeypatch.setattr(time, "time", lambda: path.stat().st_mtime + 7 * files.STALE_SECONDS)
     remove_stale(tmp_path)
     assert path.exists()
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for write in (write_text, create_text):
+        with pytest.raises(OSError, match="No space left") as caught:
+            write(tmp_path / "a.txt", "a")
+        assert unwritable(caught.value) == f"{tmp_path / 'a.txt'}: cannot be read or written (No space left on device)"

@@ -40,8 +40,8 @@ def sabotage(what, count):
     def die():
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def sync(path, before=files._sync):
-        before(path)
+    def finish(stream, before=files._finish):
+        before(stream)
         if due():
             die()
 
@@ -55,7 +55,7 @@ def sabotage(what, count):
             die()
 
     if what == "sync":
-        files._sync = sync
+        files._finish = finish
     else:
         np.savez = save
 

@@ -191,8 +191,7 @@ def _logged(logs: Mapping[str, Sequence[Entry]]) -> dict[str, _Facts]:
 def _title(directory: RunDirectory) -> tuple[str, list[str]]:
     """The title of the experiment, and what is wrong with its file."""
     try:
-        directory.checked_manifest()
-        return str(directory.read_experiment().get("title", "")), []
+        return str(directory.checked()[1].get("title", "")), []
     except ExperimentError as error:
         return directory.read_manifest().name, error.problems
 

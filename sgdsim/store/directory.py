@@ -141,7 +141,8 @@ class RunDirectory:
             self.claims.remove_dead()
             self.watch.remove_dead()
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
+            # The name of what is in the way, but not that of a file that was only tried.
+            where = f"{error.filename}: " if os.path.lexists(str(error.filename)) else ""
             reason = f"{where}{error.strerror or error}"
             raise ExperimentError([f"{self.path}: cannot write a run here ({reason}); {OTHER_FOLDER}"]) from error
 
@@ -184,12 +185,16 @@ class RunDirectory:
 
         **Raises:** ExperimentError as `read_manifest` does, and where it says something else, naming the keys.
         """
+        return self.checked()[0]
+
+    def checked(self) -> tuple[Manifest, dict[str, Any]]:
+        """The manifest, and the experiment, which says the same. **Raises:** ExperimentError as `checked_manifest`."""
         manifest, stored = self.read_manifest(), self.read_experiment()
         if keys := manifest.differing(stored):
             remedy = f"put it back, or run it into another folder: sgdsim run {self.experiment} -o DIR"
             problem = f"was changed after the run was begun (differing: {', '.join(keys)})"
             raise ExperimentError([f"{self.experiment}: {problem}; {remedy}"])
-        return manifest
+        return manifest, stored
 
     def read_layout(self) -> list[CellLayout]:
         """How every cell is cut into blocks.

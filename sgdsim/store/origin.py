@@ -4,18 +4,21 @@ import importlib.metadata
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from sgdsim.laws.law import Record
+from pydantic import BaseModel, ConfigDict
+
 from sgdsim.native.used import compilers_used
 from sgdsim.store.code import Code
 
 
-class Origin(Record, frozen=True):
+class Origin(BaseModel, frozen=True):
     """What has simulated a block.
 
     - `code`: digest of the files that simulate, see `sgdsim.store.code`.
     - `jax`: its version; `platform`: "cpu", "gpu" or "tpu".
     - `compiler`: of loops in C++, name and version; empty where there were none.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     code: str
     jax: str

@@ -223,7 +223,7 @@ def test_extend_gives_what_a_fresh_run_gives(copy, seven_hundred):
         f"c0000{cell}-r0000000-0000256.npz" for cell in (0, 1)
     }
     assert set(now) == set(blocks(seven_hundred))
-    assert "6 of 6 blocks sound, 0 problems; made again: c0000" in sgdsim("verify", copy).stdout
+    assert "6 of 6 blocks sound, results compared, 0 problems; made again: c0000" in sgdsim("verify", copy).stdout
     assert "To go on" not in sgdsim("extend", copy, "--replicas", 700, "-q").output
 
 

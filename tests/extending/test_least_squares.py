@@ -128,7 +128,7 @@ def test_the_way_of_a_guest(monkeypatch, tmp_path):
     assert {path.name for path in map(Path, run("report", out).split())} >= {"settled_risk.png", "report.html"}
     page = (out / "report.html").read_text()
     assert "Excess risk at the last save time" in page
-    assert "6 of 6 blocks sound, 0 problems" in run("verify", out)
+    assert "6 of 6 blocks sound, results compared, 0 problems" in run("verify", out)
     run("extend", out, "--replicas", 96)
     assert results(out).n_replicas.values.tolist() == [96, 96, 96]
 

@@ -1,6 +1,7 @@
 """Disks that are full, read-only, or crowded: a clear message, nothing lost, and on again after the repair."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -74,9 +75,13 @@ def test_a_folder_made_read_only_in_the_middle(nursery, undisturbed, disk):
 
 
 def test_files_that_may_not_grow(nursery, undisturbed, tmp_path):
-    """The same without root: a limit on the size of files that the first block exceeds."""
+    """The same without root: a limit on the size of files that a block exceeds, in a run that was begun."""
     folder = tmp_path / "run"
-    assert not fail(nursery.run(folder, largest=3000), "File too large")
+    killed = nursery.run(folder).wait_for_blocks(1)
+    killed.signal(signal.SIGKILL)
+    killed.finish()
+    kept = blocks(folder)
+    assert fail(nursery.run(folder, largest=3000), "File too large") == kept
     nursery.run(folder).succeed()
     assert numbers(folder) == undisturbed
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from sgdsim.store.worker import HOST, PLACE
 from tests.processes import BLOCKS, EXPERIMENT, ROOT, blocks, made, numbers
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ def test_kill_in_the_middle_and_resume(nursery, undisturbed, tmp_path):
     kept = blocks(folder)
     assert 3 <= len(kept) < BLOCKS
     assert not (folder / "results.nc").exists()
-    torn = next(folder.glob("blocks/*/")) / f".c00001-r0000000-0000256.npz.{os.uname().nodename}.{killed.pid}.tmp"
+    torn = next(folder.glob("blocks/*/")) / f".c00001-r0000000-0000256.npz.{HOST}.{PLACE}.{killed.pid}.0a1b2c3d.tmp"
     torn.write_bytes(b"PK")  # as it would be, had the signal come while a block was written
 
     nursery.run(folder).succeed()

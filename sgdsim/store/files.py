@@ -46,6 +46,8 @@ def write_text(target: Path, text: str) -> None:
 
 def create_text(target: Path, text: str) -> bool:
     """Writes a text file whole unless it is there already; of several that try at once, one succeeds and is told so."""
+    if os.path.lexists(target):
+        return False  # before anything is written: the disk may be full, and what is there enough
     with _whole(target) as (temporary, stream):
         stream.write(text.encode())
         _finish(stream)

@@ -2,7 +2,11 @@
 
 import re
 
+from sgdsim.printable import shorten
+
 _SECONDS = (86400, 3600, 60, 1)
+_WHOLE = "[0-9]{1,9}"
+"""Nine digits: in days, three million years. A float holds no number of four hundred."""
 
 
 def duration(seconds: float) -> str:
@@ -28,10 +32,10 @@ def parse_duration(text: str) -> float:
 
     **Raises:** ValueError where it is none, or not above zero.
     """
-    units = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
-    clock = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", text)
+    units = re.fullmatch(rf"(?:({_WHOLE})d)?(?:({_WHOLE})h)?(?:({_WHOLE})m)?(?:({_WHOLE})s)?", text)
+    clock = re.fullmatch(rf"(?:({_WHOLE})-)?({_WHOLE}):([0-9]{{2}}):([0-9]{{2}})", text)
     found = units or clock
     seconds = sum(int(part or 0) * scale for part, scale in zip(found.groups(), _SECONDS, strict=True)) if found else 0
     if seconds <= 0:
-        raise ValueError(f"must be a length of time such as 3h30m, 90m, 45s or 03:30:00, but got {text!r}")
+        raise ValueError(f"must be a length of time such as 3h30m, 90m, 45s or 03:30:00, but got {shorten(repr(text))}")
     return float(seconds)

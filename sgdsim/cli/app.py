@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
 from sgdsim import __version__
+from sgdsim.cli import places
 from sgdsim.errors import ArgumentError, ExperimentError, unwritable
+from sgdsim.printable import printable, shorten
 from sgdsim.run.stop import Exit
 
 if TYPE_CHECKING:
     from sgdsim.experiment.experiment import Experiment
 
-WIDEST = 1000
+WIDEST, LONGEST = 1000, 1000
+"""Characters of a line of a table, and of what is said about a command line, at most."""
+_USAGE_ERROR: Any = typer.BadParameter.__base__
+"""Of click, which typer brings along under one name or another."""
 
 COMMANDS = ("list", "plan", "run", "status", "extend", "merge", "verify", "report")
 """In the order in which they are used."""
@@ -33,6 +39,27 @@ class InOrder(TyperGroup):
         """Names of the commands, in the order in which help shows them."""
         return sorted(super().list_commands(ctx), key=COMMANDS.index)
 
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """As typer's, but what is wrong with a command line is said in a line, as all that a user can mend is."""
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except _USAGE_ERROR as error:
+            if not standalone_mode:
+                raise
+            _tell_usage(error)
+            sys.exit(Exit.BAD_INPUT)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _tell_usage(error: Any) -> None:
+    """What is wrong with a command line, and where help is; help itself has been shown where nothing was asked for."""
+    if type(error).__name__ != "NoArgsIsHelpError":
+        command = "sgdsim" if error.ctx is None else error.ctx.command_path
+        words = " ".join(error.format_message().split()).removesuffix(".")
+        tell(f"{command}: {shorten(words, LONGEST)}; see {command} --help", err=True)
+
 
 main = typer.Typer(
     cls=InOrder,
@@ -43,7 +70,12 @@ main = typer.Typer(
 )
 
 Config = Annotated[
-    str, typer.Argument(help="An experiment file, a shipped one (see `sgdsim list`), or the folder of a run.")
+    str,
+    typer.Argument(
+        metavar="CONFIG",
+        parser=places.config,
+        help="An experiment file, a shipped one (see `sgdsim list`), or the folder of a run.",
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -52,7 +84,7 @@ Overrides = Annotated[
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Run at a reduced size, as the table `quick` of the file says.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", parser=places.run_folder, help="The folder of a run.")]
 
 
 def _show_version(wanted: bool) -> bool:
@@ -78,7 +110,7 @@ def caution(experiment: "Experiment") -> None:
     from sgdsim.run.plan import cautions
 
     for line in cautions(experiment):
-        typer.echo(line, err=True)
+        tell(line, err=True)
 
 
 def shipped() -> dict[str, Path]:
@@ -116,33 +148,51 @@ def plain_errors() -> Iterator[None]:
     except ArgumentError as error:
         problems = [str(error)]
     except OSError as error:  # a disk, or rights, that fail where nobody has looked for it
-        typer.echo(unwritable(error), err=True)
+        tell(unwritable(error), err=True)
         raise typer.Exit(Exit.FAILED) from None
     except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
+        tell("Stopped.", err=True)
         raise typer.Exit(Exit.INTERRUPTED) from None
     else:
         return
     for problem in problems:
-        typer.echo(problem, err=True)
+        tell(problem, err=True)
     raise typer.Exit(Exit.BAD_INPUT)
 
 
-def table(*columns: str) -> Table:
+def tell(text: str, err: bool = False) -> None:
+    """Prints a line, with nothing in it that a terminal would obey."""
+    typer.echo(printable(text), err=err)
+
+
+class Rows(Table):
+    """A table whose cells are text as it stands: no markup, and nothing that a terminal would obey."""
+
+    def add(self, *cells: str) -> None:
+        """Adds a row."""
+        self.add_row(*map(shown, cells))
+
+
+def shown(text: str) -> Text:
+    """Text for rich, as it stands."""
+    return Text(printable(text))
+
+
+def table(*columns: str) -> Rows:
     """A plain table with these columns."""
-    made = Table(box=None, pad_edge=False, show_header=bool(columns))
+    made = Rows(box=None, pad_edge=False, show_header=bool(columns))
     for column in columns:
-        made.add_column(column, justify="right", no_wrap=True)
+        made.add_column(shown(column), justify="right", no_wrap=True)
     return made
 
 
-def show(title: str, shown: Table) -> None:
+def show(title: str, rows: Rows) -> None:
     """Prints a table under its title."""
     console = Console(highlight=False)
     # On a narrow terminal, or in a pipe, numbers are wrapped by whoever shows them, never cut.
-    console.width = max(console.width, console.measure(shown, options=console.options.update(width=WIDEST)).maximum)
-    console.print(title, markup=False, soft_wrap=True)
-    console.print(shown)
+    console.width = max(console.width, console.measure(rows, options=console.options.update(width=WIDEST)).maximum)
+    console.print(shown(title), soft_wrap=True)
+    console.print(rows)
 
 
 def plain(value: object) -> str:

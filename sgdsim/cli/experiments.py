@@ -3,8 +3,6 @@
 import os
 import tomllib
 
-import typer
-
 from sgdsim.cli.app import (
     Config,
     Overrides,
@@ -17,6 +15,7 @@ from sgdsim.cli.app import (
     shipped,
     show,
     table,
+    tell,
 )
 
 
@@ -38,16 +37,16 @@ def plan(config: Config, overrides: Overrides = None, quick: Quick = False) -> N
         for index, cell in enumerate(cells):
             values = [plain(value) for value in (cell.axes | cell.parameters).values()]
             work = (str(cell.steps), str(cell.replicas), str(cell.blocks), size_text(cell.memory))
-            rows.add_row(str(index), *values, f"{cell.dt:.3g}", cell.theory, *work, duration(cell.seconds))
+            rows.add(str(index), *values, f"{cell.dt:.3g}", cell.theory, *work, duration(cell.seconds))
         show(experiment.title, rows)
         steps = float(sum(cell.steps * cell.replicas for cell in cells))
         work = f"{steps:.3g} steps of SGD in all" if steps else "theory alone"
         parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in planned.parts.items() if seconds)
         if chosen := experiment.resolved.get("rule"):
-            typer.echo("rule: " + ", ".join(f"{name} = {plain(value)}" for name, value in chosen.items()))
-        typer.echo(f"{len(cells)} cells, {work}")
-        typer.echo(f"about {duration(planned.first)} on this machine (an estimate): {parts}")
-        typer.echo(f"about {duration(planned.again)} once its programs are compiled and kept")
+            tell("rule: " + ", ".join(f"{name} = {plain(value)}" for name, value in chosen.items()))
+        tell(f"{len(cells)} cells, {work}")
+        tell(f"about {duration(planned.first)} on this machine (an estimate): {parts}")
+        tell(f"about {duration(planned.again)} once its programs are compiled and kept")
         caution(experiment)
 
 
@@ -56,5 +55,5 @@ def list_experiments() -> None:
     """Show the experiments that come with sgdsim."""
     rows = table()
     for name, path in sorted(shipped().items()):
-        rows.add_row(name, tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+        rows.add(name, tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
     show("sgdsim run NAME", rows)

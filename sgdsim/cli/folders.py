@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sgdsim.cli.app import Folder, command_line, main, plain_errors
+from sgdsim.cli import places
+from sgdsim.cli.app import Folder, command_line, main, plain_errors, tell
 from sgdsim.cli.run import AcceptCode, Quiet, conduct, disk_errors, say, start_devices
 from sgdsim.errors import ExperimentError
 from sgdsim.run.options import Options
@@ -25,14 +26,23 @@ def report(folder: Folder) -> None:
 
         with disk_errors():
             for path in write_report(folder):
-                typer.echo(path)
+                tell(str(path))
 
 
 @main.command()
 def merge(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of the same experiment.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", parser=places.run_folder, help="Folders of the same experiment.")
+    ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where all goes: new, or of the same experiment.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            parser=places.run_folder,
+            help="Where all goes: new, or of the same experiment.",
+        ),
     ],
     accept_code: AcceptCode = False,
     quiet: Quiet = False,
@@ -43,8 +53,10 @@ def merge(
         from sgdsim.run.opened import load_run, open_run
         from sgdsim.run.progress import meter_for
         from sgdsim.store.directory import RunDirectory
+        from sgdsim.store.foreign import check_free
 
         target = RunDirectory(output)
+        check_free(target)
         with disk_errors(), meter_for(Console(stderr=True), quiet) as meter:
             union = unite([RunDirectory(folder) for folder in folders], target, meter, say, accept_code)
         for problem in union.problems[:MOST_PROBLEMS]:
@@ -101,7 +113,7 @@ def verify(
         found = len(problems) + len(differences)
         if not quiet:
             made = f"; made again: {', '.join(block.name for block in again)}" if again else ""
-            typer.echo(f"{len(sound)} of {total} blocks sound, {results}, {_count(found, 'problem')}{made}")
+            tell(f"{len(sound)} of {total} blocks sound, {results}, {_count(found, 'problem')}{made}")
         raise typer.Exit(Exit.FAILED if found else Exit.FINISHED)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from sgdsim.cli import places
 from sgdsim.cli.app import (
     Config,
     Folder,
@@ -18,9 +19,11 @@ from sgdsim.cli.app import (
     is_run,
     main,
     plain_errors,
+    tell,
 )
 from sgdsim.cli.deadline import deadline
 from sgdsim.errors import unwritable
+from sgdsim.printable import shorten
 from sgdsim.run.options import Options
 from sgdsim.run.shard import Shard
 from sgdsim.run.stop import Exit
@@ -46,7 +49,7 @@ def _parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 def _address(text: str) -> str:
     if "://" not in text:
-        raise typer.BadParameter(f"must be an address such as tcp://host:8786, but got {text!r}")
+        raise typer.BadParameter(f"must be an address such as tcp://host:8786, but got {shorten(repr(text))}")
     return text
 
 
@@ -74,7 +77,12 @@ Scheduler = Annotated[
 ]
 SchedulerFile = Annotated[
     Path | None,
-    typer.Option("--scheduler-file", metavar="FILE", help="Run on the Dask cluster whose scheduler wrote this file."),
+    typer.Option(
+        "--scheduler-file",
+        metavar="FILE",
+        parser=places.place,
+        help="Run on the Dask cluster whose scheduler wrote this file.",
+    ),
 ]
 
 
@@ -82,7 +90,10 @@ SchedulerFile = Annotated[
 def run(
     config: Config,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the run. Default: runs/NAME.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", parser=places.run_folder, help="Folder of the run. Default: runs/NAME."
+        ),
     ] = None,
     overrides: Overrides = None,
     quick: Quick = False,
@@ -102,6 +113,7 @@ def run(
         from sgdsim.experiment.experiment import load_experiment
         from sgdsim.run.opened import load_run, open_run
         from sgdsim.store.directory import RunDirectory
+        from sgdsim.store.foreign import check_free
 
         start_devices()
         begun = is_run(Path(config)) and not (overrides or quick)
@@ -109,12 +121,13 @@ def run(
             experiment = load_run(RunDirectory(Path(config)))
         else:
             experiment = load_experiment(find_config(config), overrides or (), quick)
+        target = output or (Path(config) if begun else Path("runs") / experiment.name)
+        check_free(RunDirectory(target))
         if not quiet:
             caution(experiment)
-        default = Path(config) if begun else Path("runs") / experiment.name
         cluster = one_scheduler(scheduler, scheduler_file)
         options = Options(command_line(), shard=shard, limit=max_time, scheduler=cluster, quiet=quiet)
-        conduct(open_run(experiment, output or default, accept_code), options)
+        conduct(open_run(experiment, target, accept_code), options)
 
 
 @main.command()
@@ -179,8 +192,8 @@ def conduct(opened: "OpenRun", options: Options) -> None:
     code = conductor.run()
     if conductor.summary is not None and not options.quiet:
         for line in headline(conductor.summary):
-            typer.echo(line)
-        typer.echo(f"report: {opened.directory.path / 'report.html'}")
+            tell(line)
+        tell(f"report: {opened.directory.path / 'report.html'}")
     raise typer.Exit(code)
 
 
@@ -193,7 +206,8 @@ def start_devices() -> None:
 
 def say(text: str) -> None:
     """Prints a line that is not a result."""
-    typer.echo(text, err=True)
+    for line in text.splitlines():
+        tell(line, err=True)
 
 
 def headline(summary: "Summary") -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgdsim.amounts import duration, size_text
-from sgdsim.cli.app import WIDEST, Folder, main, plain, plain_errors, table
+from sgdsim.cli.app import WIDEST, Folder, main, plain, plain_errors, shown, table
 from sgdsim.store.blocks import and_more
 
 if TYPE_CHECKING:
@@ -73,22 +73,22 @@ def _print(console: Console, state: "RunStatus") -> None:
 
 def _parts(state: "RunStatus", rows: int) -> Iterator[Table | Text]:
     """What is shown, from top to bottom."""
-    yield Text(state.title)
+    yield shown(state.title)
     chosen = _choose(state.cells, rows)
     if chosen:
         yield _cells(chosen)
     if len(chosen) < len(state.cells):
-        shown = {cell.index for cell in chosen}
-        yield Text(_rest([cell for cell in state.cells if cell.index not in shown], shown))
+        named = {cell.index for cell in chosen}
+        yield shown(_rest([cell for cell in state.cells if cell.index not in named], named))
     if state.workers:
         yield _workers(state.workers)
     for cell in state.cells:
         if cell.error is not None:
-            yield Text(f"failed: {cell.error}")
+            yield shown(f"failed: {cell.error}")
     for note in state.notes:
-        yield Text(note)
-    yield Text(_totals(state))
-    yield Text(f"{size_text(state.disk)} on disk; results {_results(state)}")
+        yield shown(note)
+    yield shown(_totals(state))
+    yield shown(f"{size_text(state.disk)} on disk; results {_results(state)}")
 
 
 def _choose(cells: "Sequence[CellStatus]", most: int) -> "list[CellStatus]":
@@ -105,7 +105,7 @@ def _cells(cells: "Sequence[CellStatus]") -> Table:
     for cell in cells:
         blocks, replicas = f"{cell.blocks_done}/{cell.blocks}", f"{cell.replicas_done}/{cell.replicas}"
         lost = "theory diverged" if cell.theory_diverged else str(cell.diverged)
-        rows.add_row(str(cell.index), *map(plain, cell.axes.values()), blocks, replicas, lost, _state(cell))
+        rows.add(str(cell.index), *map(plain, cell.axes.values()), blocks, replicas, lost, _state(cell))
     return rows
 
 
@@ -117,9 +117,9 @@ def _state(cell: "CellStatus") -> str:
     return ", ".join(words) or ("begun" if cell.blocks_done else "not begun")
 
 
-def _rest(cells: "Sequence[CellStatus]", shown: Collection[int]) -> str:
+def _rest(cells: "Sequence[CellStatus]", named: Collection[int]) -> str:
     """The cells that are not among those shown, counted."""
-    head = f"... and {len(cells)} more cells" if shown else f"{len(cells)} cells"
+    head = f"... and {len(cells)} more cells" if named else f"{len(cells)} cells"
     states = Counter("running" if cell.running else _state(cell) for cell in cells)
     return f"{head}: " + ", ".join(f"{count} {state}" for state, count in states.items())
 
@@ -133,7 +133,7 @@ def _workers(workers: "Sequence[WorkerStatus]") -> Table:
         if worker.silence is not None:
             since = f"no sign for {duration(worker.silence)}"
         rate = f"{sign.rate:.3g} {sign.unit}/s" if sign.rate else ""
-        rows.add_row(worker.worker.host, str(worker.worker.pid), _in_hand(sign), share, since, rate)
+        rows.add(worker.worker.host, str(worker.worker.pid), _in_hand(sign), share, since, rate)
     return rows
 
 

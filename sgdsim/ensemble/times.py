@@ -7,6 +7,9 @@ from sgdsim.checks import Integer, Real, Row, integer, number, positive, row
 from sgdsim.contracts import Problem
 from sgdsim.errors import ArgumentError
 
+MOST_TIMES = 10_000_000
+"""Save times that are made at once."""
+
 
 def as_times(times: Row) -> Float[np.ndarray, " times"]:
     """Times as an array, float64. **Raises:** ArgumentError for what is no row of numbers."""
@@ -15,18 +18,25 @@ def as_times(times: Row) -> Float[np.ndarray, " times"]:
 
 def linear_times(final: Real, count: Integer) -> Float[np.ndarray, " times"]:
     """`count` equal steps of time up to `final`: final/count, 2 final/count, ..., final."""
-    final, count = positive("final", final), integer("count", count, 1)
+    final, count = positive("final", final), _count(count)
     return final * np.arange(1, count + 1) / count
 
 
 def log_times(final: Real, count: Integer, first: Real | None = None) -> Float[np.ndarray, " times"]:
     """`count` times from `first` (default final/1000) to `final`, equally spaced in log t."""
-    final, count = positive("final", final), integer("count", count, 1)
+    final, count = positive("final", final), _count(count)
     first = final / 1000 if first is None else first
     first = number("first", first, f"be > 0 and <= final = {final}", lambda x: 0 < x <= final)
     times = np.geomspace(first, final, count)
     times[-1] = final
     return times
+
+
+def _count(value: Integer) -> int:
+    count = integer("count", value, 1)
+    if count > MOST_TIMES:
+        raise ArgumentError("count", f"be at most {MOST_TIMES}", count)
+    return count
 
 
 def check_save_times(problem: Problem, times: Float[np.ndarray, " times"]) -> None:

@@ -12,6 +12,8 @@ from sgdsim.experiment.source import Source
 from sgdsim.experiment.wording import join_path, show
 
 _SHOWN = 3
+MOST = 100
+"""Complaints that are told at once: whoever has more has another mistake, and mends the first ones first."""
 
 
 @dataclass
@@ -56,12 +58,19 @@ class Complaints:
     def __bool__(self) -> bool:
         return bool(self._complaints)
 
+    @property
+    def full(self) -> bool:
+        """Whether there are more than are told: what is wrong besides need not be worded."""
+        return len(self._complaints) > MOST
+
     def add(self, path: KeyPath, text: str, *, got: str = "", remedy: str = "", cell: str = "") -> None:
         """One complaint: "KEY: TEXT (got GOT at CELL); REMEDY".
 
         Texts that differ in their numbers only ("must be <= 96", "must be <= 296") are one complaint.
         """
         key = (path, re.sub(r"\d+(\.\d+)?", "#", text))
+        if self.full and key not in self._complaints:
+            return
         complaint = self._complaints.setdefault(key, _Complaint(path, text, remedy))
         if got not in ("", *complaint.got):
             complaint.got.append(got)
@@ -96,4 +105,7 @@ class Complaints:
         for complaint in self._complaints.values():
             order, place = self._source.blame(complaint.path)
             lines.append((order, f"{place}: {join_path(complaint.path)}: {complaint.message(self.n_cells)}"))
-        raise ExperimentError([line for _, line in sorted(lines, key=lambda entry: entry[0])])
+        told = [line for _, line in sorted(lines, key=lambda entry: entry[0])]
+        if self.full:
+            told[MOST:] = [f"{self._source.name}: and more: mend these first"]
+        raise ExperimentError(told)

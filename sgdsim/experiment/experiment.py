@@ -1,14 +1,18 @@
 """From an experiment file to cells: the front end of a run. Nothing is run and nothing is written here."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from sgdsim.amounts import size_text
+from sgdsim.bounds import LARGEST, OutOfBounds, check_bounds
 from sgdsim.contracts import System
-from sgdsim.errors import ArgumentError
+from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
 from sgdsim.experiment.fit_checks import check_fits, check_points, complain_unknown
@@ -29,9 +33,11 @@ from sgdsim.experiment.wording import closest, show
 from sgdsim.laws.catalogue import DEFAULT, fit_of, section
 from sgdsim.laws.law import Fit
 from sgdsim.plugins import plugins
+from sgdsim.printable import printable
 from sgdsim.systems import is_known, known_systems, load_system
 
 _SECTIONS: dict[str, type[BaseModel]] = {"times": TimesSection, "ensemble": EnsembleSection, "report": ReportSection}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PARTS = ("simulator", "theory", "start", "times")
 
 
@@ -75,6 +81,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
     """
     source = read_source(path, overrides, quick)
     complaints = Complaints(source)
+    _check_title(source.document.get("title"), complaints)
     for place, mistake in source.refused.items():
         complaints.add(place, mistake)
     tables = _tables(source.document)
@@ -111,12 +118,20 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
         _check_digests(source.document.get("digests", {}), digests, complaints)
     if complaints:
         complaints.raise_all()
-    name = f"{path.stem}-quick" if quick else path.stem
+    stem = printable(path.stem)  # a name of bytes that are no text could not be written down
+    name = f"{stem}-quick" if quick else stem
     if alone:
         del sections["ensemble"]
     resolved = _resolve(source.document, name, builder, sections, fits, digests)
     resolved["report"]["against"] = [point.model_dump(exclude_none=True) for point in points if point]
+    _check_size(resolved, source.name)
     return _assemble(name, system, tuple(cells), resolved, source.name)
+
+
+def _check_title(title: object, complaints: Complaints) -> None:
+    """Complains about control characters in a title, which no file of results and no page can hold."""
+    if isinstance(title, str) and _CONTROL.search(title):
+        complaints.add(("title",), "must be one line without control characters", got=show(title))
 
 
 def _tables(document: Table) -> dict[str, Table]:
@@ -188,6 +203,8 @@ def _check_figures(system: System, report: Any, complaints: Complaints) -> None:
     """Complains about figures that there are not, or not of this system."""
     known = (*COMMON_FIGURES, *system.figures)
     for index, name in enumerate([] if report is None else report.figures):
+        if complaints.full:
+            return
         if name not in known and name not in plugins("sgdsim.figures"):
             close = closest(name, known)
             remedy = f"did you mean {show(close)}?" if close else f"there are {', '.join(known)}"
@@ -235,6 +252,19 @@ def _resolve(
     tables |= {"digests": dict(digests)} if digests else {}
     tables["fits"] = {name: fit.model_dump(exclude_none=True) for name, fit in fits.items()}
     return {name: tables[name] for name in Document.model_fields if name in tables}
+
+
+def _check_size(resolved: Table, file: str) -> None:
+    """**Raises:** ExperimentError where the folder of a run could not hold the experiment so that it is read again."""
+    text = tomli_w.dumps(resolved)
+    try:
+        check_bounds(text)
+        size = len(text.encode())
+    except OutOfBounds as error:
+        raise ExperimentError([f"{file}: written out in full, it has {error}; choose less"]) from None
+    if size > LARGEST:
+        most = f"a run holds {size_text(LARGEST)} at most"
+        raise ExperimentError([f"{file}: written out in full, it takes {size_text(size)}, and {most}; choose less"])
 
 
 def _assemble(name: str, system: System, cells: tuple[Cell, ...], resolved: Table, file: str) -> Experiment:

@@ -2,21 +2,22 @@
 
 import re
 import tomllib
-from bisect import bisect_right
 from collections.abc import Iterator
 
 KeyPath = tuple[str | int, ...]
 """The way to a value: names of tables and keys, and positions in arrays, e.g. ("grid", "zip", 0, "kappa")."""
 
-_PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
+_BASIC = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
+_PART = rf"""(?:[A-Za-z0-9_-]+|{_BASIC}|'[^'\n]*')"""
 _KEY = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*")
 _EQUALS = re.compile(r"[ \t]*=[ \t]*")
 _BRACKETS = re.compile(r"[ \t]*\]{1,2}")
-_BLANK = re.compile(r"(?:\s|#[^\n]*)*")
+_BLANK = re.compile(r"\s*")
+_COMMENT = re.compile(r"#[^\n]*")
 _STRING = re.compile(
-    r'''"""(?:\\.|[^\\])*?"""(?:"{0,2})'''  # a long string may end in up to two quotes of its own
+    r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""(?:"{0,2})'''  # it may end in up to two quotes of its own
     r"""|'''.*?'''(?:'{0,2})"""
-    r"""|"(?:\\.|[^"\\\n])*"|'[^'\n]*'""",
+    rf"""|{_BASIC}|'[^'\n]*'""",
     re.DOTALL,
 )
 _PLAIN = re.compile(r"[^,\]}#\n]+")  # numbers, dates (with a space inside), true and false
@@ -50,19 +51,19 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
-        self.newlines = [match.start() for match in re.finditer("\n", text)]
+        self.counted, self.line = 0, 1  # how far lines have been counted, and the line there
         self.lines: dict[KeyPath, int] = {}
         self.lengths: dict[KeyPath, int] = {}  # of the arrays of tables so far
 
     def scan(self) -> dict[KeyPath, int]:
         table: KeyPath = ()
-        self.take(_BLANK)
+        self.blank()
         while self.position < len(self.text):
             if self.at("["):
                 table = self.header()
             else:
                 self.pair(table)
-            self.take(_BLANK)
+            self.blank()
         return self.lines
 
     def at(self, start: str) -> bool:
@@ -76,14 +77,24 @@ class _Scanner:
     def take(self, pattern: re.Pattern[str]) -> None:
         self.position += len(self.peek(pattern))
 
+    def blank(self) -> None:
+        """Goes past blanks, ends of lines and comments, one by one: a pattern for all would note where each is."""
+        self.take(_BLANK)
+        while self.at("#"):
+            self.take(_COMMENT)
+            self.take(_BLANK)
+
     def mark(self, path: KeyPath) -> None:
-        self.lines.setdefault(path, bisect_right(self.newlines, self.position) + 1)
+        # From mark to mark, which come in order: a list of all ends of lines takes a hundred times the text.
+        self.line += self.text.count("\n", self.counted, self.position)
+        self.counted = self.position
+        self.lines.setdefault(path, self.line)
 
     def header(self) -> KeyPath:
         """`[a.b]` or `[[a.b]]`: the path of the table that it opens."""
         is_element = self.at("[[")
         self.position += 2 if is_element else 1
-        self.take(_BLANK)
+        self.blank()
         *parents, last = split_key(self.peek(_KEY))
         path: KeyPath = ()
         for parent in parents:
@@ -128,11 +139,11 @@ class _Scanner:
     def items(self, closing: str) -> Iterator[None]:
         """Stops at each item of an array or inline table, and ends behind its closing bracket."""
         self.position += 1
-        self.take(_BLANK)
+        self.blank()
         while not self.at(closing):
             yield
-            self.take(_BLANK)
+            self.blank()
             if self.at(","):
                 self.position += 1
-                self.take(_BLANK)
+                self.blank()
         self.position += 1

@@ -19,6 +19,9 @@ from sgdsim.experiment.wording import closest, must, remedy, show, unknown
 AnySection = TypeVar("AnySection", bound=BaseModel)
 Table = dict[str, Any]
 
+MANY, FEW = 10_000, 100
+"""Of more mistakes in a table than `MANY`, those in the first `FEW` entries of its lists are told."""
+
 MISSING, UNKNOWN, LITERAL = "missing", "extra_forbidden", "literal_error"
 """pydantic's types of error about keys, and one of those about values."""
 
@@ -143,14 +146,39 @@ def check_table(
     try:
         return chosen.model_validate(table)
     except ValidationError as error:
-        mistakes = error.errors(include_url=False)
+        mistakes = _mistakes(error, chosen, table)
+        if not mistakes:
+            complaints.add(path, f"has {error.error_count()} mistakes, all behind the first {FEW} entries of its lists")
         # A misspelt key is told once: that the right one is missing follows from it.
         slips = {key for mistake in mistakes if mistake["type"] == UNKNOWN for key in _meant(_key(mistake), chosen)}
         for mistake in mistakes:
+            if complaints.full:
+                break
             if mistake["type"] != MISSING or _key(mistake) not in slips:
                 place = (axes or {}).get(_key(mistake), (*path, *mistake["loc"]))
                 _complain(chosen, mistake, place, complaints)
     return None
+
+
+def _mistakes(error: ValidationError, section: type[BaseModel], table: object) -> list[ErrorDetails]:
+    """What is wrong, in pydantic's words; of very long lists that which is wrong with their first entries, if any is.
+
+    Each takes a kilobyte, so that a list of a million words in the place of numbers would take a gigabyte.
+    """
+    if error.error_count() <= MANY:
+        return error.errors(include_url=False)
+    try:
+        section.model_validate(_first_entries(table))
+    except ValidationError as some:
+        return some.errors(include_url=False)
+    return []
+
+
+def _first_entries(value: object) -> object:
+    """The value, with the first of the entries of every list in it."""
+    if isinstance(value, dict):
+        return {key: _first_entries(inner) for key, inner in value.items()}
+    return [_first_entries(inner) for inner in value[:FEW]] if isinstance(value, list) else value
 
 
 def _key(mistake: ErrorDetails) -> str:

@@ -1,15 +1,19 @@
 """An experiment file as it was read, with its quick variant and options on top, and where each key came from."""
 
 import re
+import stat
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sgdsim.amounts import size_text
+from sgdsim.bounds import LARGEST, OutOfBounds, check_bounds
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.locate import KeyPath, key_lines, split_key
 from sgdsim.experiment.wording import join_path
+from sgdsim.printable import shorten
 
 _SYNTAX = {
     r"Cannot (declare|overwrite|mutate|redefine|update|add).*": "this key or table is there already",
@@ -20,6 +24,9 @@ _SYNTAX = {
 
 FIXED = ("problem", "rule")
 """The tables whose keys may be axes of the grid instead."""
+
+LONGEST = 300
+"""Characters of an option or a path in a message at most."""
 
 QUICK = "quick"
 """The table of overrides that make an experiment short."""
@@ -44,7 +51,7 @@ class Source:
         """Where a key, or the nearest table around it, was set: an order to sort by, and "file:line" or "--set ..."."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.options:
-                return (True, list(self.options).index(path[:end])), f"--set {self.options[path[:end]]}"
+                return (True, list(self.options).index(path[:end])), _named(self.options[path[:end]])
             if path[:end] in self.lines:
                 return (False, self.lines[path[:end]]), f"{self.name}:{self.lines[path[:end]]}"
         return (False, 0), self.name
@@ -59,18 +66,12 @@ class Source:
         """
         key, equals, text = option.partition("=")
         try:
-            path = split_key(key.strip())
-        except ValueError:
-            path = ()
-        if not path or not equals:
-            raise ExperimentError([f"--set {option}: must be KEY=VALUE, e.g. problem.noise=0.01"])
-        if path[0] == QUICK:
-            raise ExperimentError([f"--set {option}: [quick] cannot be overridden; set the key itself"])
-        value = _parse_value(option, text.strip())
-        try:
+            _check_option(option)
+            path = _option_key(key.strip() if equals else "")
+            value = _parse_value(text.strip())
             self._put(path, value)
         except ValueError as error:
-            raise ExperimentError([f"--set {option}: {error}"]) from None
+            raise ExperimentError([f"{_named(option)}: {error}"]) from None
         self.options[path] = option
 
     def quicken(self, wanted: bool) -> None:
@@ -140,9 +141,10 @@ def read_source(path: Path, options: Sequence[str] = (), quick: bool = False) ->
     """
     text = _read_text(path)
     try:
+        check_bounds(text)
         source = Source(str(path), tomllib.loads(text), key_lines(text))
-    except RecursionError:
-        raise ExperimentError([f"{path}: not valid TOML: nested too deeply"]) from None
+    except OutOfBounds as error:
+        raise ExperimentError([f"{path}:{error.line}: {error}; no experiment has"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError([_syntax_error(path, text, str(error))]) from None
     except ValueError:
@@ -165,6 +167,7 @@ def _quick_path(key: str, value: object) -> tuple[str, ...]:
         inner = next(iter(value), "KEY")
         raise ValueError(f'must be a dotted key in quotes; write "{key}.{inner}" = ...')
     try:
+        check_bounds(key)
         path = split_key(key)
     except ValueError:
         raise ValueError('must be a dotted key, e.g. "ensemble.replicas"') from None
@@ -175,13 +178,15 @@ def _quick_path(key: str, value: object) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = _read_bytes(path)
     except FileNotFoundError:
         problem = f"{path}: no such file; `sgdsim list` shows the experiments that come with sgdsim"
     except IsADirectoryError:
         problem = f"{path}: is a folder; give the experiment's TOML file"
     except OSError as error:
-        problem = f"{path}: cannot be read ({error.strerror})"
+        problem = f"{shorten(str(path), LONGEST)}: cannot be read ({error.strerror})"
+    except ValueError as error:
+        problem = f"{path}: {error}"
     else:
         try:
             return data.decode("utf-8-sig")
@@ -189,6 +194,19 @@ def _read_text(path: Path) -> str:
             line = data.count(b"\n", 0, error.start) + 1
             problem = f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as UTF-8"
     raise ExperimentError([problem])
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The content of a file. **Raises:** ValueError where it is none, or too large; OSError where it cannot be read."""
+    # Looked at first: a pipe may wait for ever for its other end, and a device has none.
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise ValueError("is no regular file; give the experiment's TOML file")
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"is larger than {size_text(LARGEST)}; no experiment is")
+    return data
 
 
 def _syntax_error(path: Path, text: str, message: str) -> str:
@@ -201,13 +219,41 @@ def _syntax_error(path: Path, text: str, message: str) -> str:
     return f"{path}:{line}: not valid TOML: {cause[:1].lower()}{cause[1:]} ({detail})"
 
 
-def _parse_value(option: str, text: str) -> Any:
+def _named(option: str) -> str:
+    """An option as messages name it."""
+    return f"--set {shorten(option, LONGEST)}"
+
+
+def _check_option(option: str) -> None:
+    """**Raises:** ValueError for what no file can hold either."""
+    try:
+        option.encode()
+        check_bounds(option)
+    except OutOfBounds as error:
+        raise ValueError(f"{error}; no experiment has") from None
+    except UnicodeEncodeError:
+        raise ValueError("must be UTF-8 text") from None
+
+
+def _option_key(text: str) -> tuple[str, ...]:
+    """The key that an option sets. **Raises:** ValueError where it is none that can be set."""
+    try:
+        path = split_key(text)
+    except ValueError:
+        raise ValueError("must be KEY=VALUE, e.g. problem.noise=0.01") from None
+    if path[0] == QUICK:
+        raise ValueError("[quick] cannot be overridden; set the key itself")
+    return path
+
+
+def _parse_value(text: str) -> Any:
+    """The value that an option sets. **Raises:** ValueError where it is none."""
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+    except ValueError:
         parsed = {}
     if parsed.keys() == {"value"}:
         return parsed["value"]
     if _WORD.fullmatch(text):
         return text
-    raise ExperimentError([f"--set {option}: {text!r} is no TOML value; put a string in quotes, a list in [ ]"])
+    raise ValueError(f"{shorten(repr(text))} is no TOML value; put a string in quotes, a list in [ ]")

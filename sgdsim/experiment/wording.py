@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sgdsim.experiment.locate import KeyPath
+from sgdsim.printable import shorten
 
 _MUST = {
     "bool_type": "must be true or false",
@@ -73,20 +74,27 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return _shorten(json.dumps(value, ensure_ascii=False))
+        return shorten(json.dumps(value, ensure_ascii=False))
     if isinstance(value, Mapping):
         return (
             f"{{ {', '.join(f'{key} = {show(item)}' for key, item in value.items())} }}"
             if len(value) < 2
             else "a table"
         )
-    if isinstance(value, list) and len(str(value)) > 40:
+    if isinstance(value, list) and len(_written(value)) > 40:
         return f"a list of {len(value)}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}" if value.ndim else show(value.item())
     if isinstance(value, np.generic):
         return show(value.item())
-    return _shorten(str(value))
+    return shorten(_written(value))
+
+
+def _written(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes out no integer of more than some thousand digits
+        return "a number of very many digits"
 
 
 def join_path(path: KeyPath) -> str:
@@ -96,7 +104,11 @@ def join_path(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += "." * bool(text) + (part if re.fullmatch(r"[\w-]+", part) else json.dumps(part, ensure_ascii=False))
+            text += "." * bool(text) + (
+                shorten(part, 100)
+                if re.fullmatch(r"[\w-]+", part)
+                else shorten(json.dumps(part, ensure_ascii=False), 100)
+            )
     return text
 
 
@@ -106,7 +118,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"

@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -12,11 +13,13 @@ from sgdsim.errors import ExperimentError
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import NAMED_COLOURS, inline_svg, save, styled
 from sgdsim.laws.text import Number
+from sgdsim.printable import printable
 from sgdsim.report import laws, tables
 from sgdsim.store.files import write_text
 from sgdsim.store.stored import Stored
 
-_EXPONENT = re.compile(r"^(.*\d\)?)e(-?\d+)$")
+_EXPONENT = re.compile(r"(-?\d[\d.]*(?:\(\d+\))?)e(-?\d+)")
+"""A number with an exponent, and nothing else: a page shows words of users too, such as a command line."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,14 @@ def _section(run: Stored, name: str, folder: Path, written: list[Path]) -> PageS
     folder.mkdir(exist_ok=True)
     written += save(figure, folder / name)
     caption = kind.caption(run)
-    return PageSection(name, Markup(inline_svg(figure, html.escape(caption))), caption, "")
+    return PageSection(name, Markup(inline_svg(figure, html.escape(printable(caption)))), caption, "")
 
 
 def _render(run: Stored, sections: list[PageSection]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sgdsim.report"),
         autoescape=True,
+        finalize=_visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -90,7 +94,7 @@ def _render(run: Stored, sections: list[PageSection]) -> str:
 def _piece(piece: str | Number) -> Markup:
     """A piece of a line: words as they stand, a number typeset."""
     if isinstance(piece, str):
-        return Markup(html.escape(piece, quote=False))
+        return Markup(html.escape(printable(piece), quote=False))
     number = _typeset(piece.text)
     return Markup(f"<sup>{number}</sup>") if piece.raised else number
 
@@ -98,10 +102,17 @@ def _piece(piece: str | Number) -> Markup:
 def _typeset(text: str) -> Markup:
     """A number for a reader: 1.35(1)e-3 with a raised exponent, and real minus signs. Other text stays as it is."""
     minus = "&minus;"
-    exponent = _EXPONENT.match(text)
+    exponent = _EXPONENT.fullmatch(text)
     if exponent:
         mantissa, power = (part.replace("-", minus) for part in exponent.groups())
         return Markup(f"{mantissa}&thinsp;&times;&thinsp;10<sup>{power}</sup>")
     if text == "-":
         return Markup("&ndash;")
-    return Markup(re.sub(r"^-(?=\d)", minus, html.escape(text)))
+    return Markup(re.sub(r"^-(?=\d)", minus, html.escape(printable(text))))
+
+
+def _visible(value: Any) -> Any:
+    """What the page shows of a text: its lines, with what cannot be seen in them as escapes. Markup is ours."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return "\n".join(map(printable, value.split("\n")))
+    return value

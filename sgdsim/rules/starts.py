@@ -17,6 +17,8 @@ from sgdsim.rules.problem import RuleProblem
 
 Matrix = list[list[float]]
 Seed = Annotated[int, Parameter("", "seed of the draw that all replicas share, or of all their draws", least=0)]
+MAX_UNITS = 10_000
+"""Fixed and moving vectors of a start that is drawn: the table of all their overlaps takes 0.8 GB then."""
 PerReplica = Annotated[bool, Parameter("", "whether every replica has a start of its own")]
 
 
@@ -34,7 +36,7 @@ def as_matrix(name: str, value: ArrayLike) -> Float[np.ndarray, "rows columns"]:
     """A float64 matrix, or ArgumentError."""
     try:
         matrix = np.array(value, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(name, "be a matrix of numbers, with rows of equal length", value) from error
     if matrix.ndim != 2:
         raise ArgumentError(name, "be a matrix (a list of rows)", value)
@@ -99,6 +101,10 @@ class DrawnOverlaps(Start):
         """Raises ArgumentError where d leaves no room for the start."""
         if problem.d < problem.k:
             raise ArgumentError("d", f"be >= k = {problem.k}, or teacher units depend on one another", problem.d)
+        if problem.p + problem.k > MAX_UNITS:
+            name, others = ("p", problem.k) if problem.p >= problem.k else ("k", problem.p)
+            must = f"be at most {MAX_UNITS - others}, so that the overlaps of all pairs of units fit into memory"
+            raise ArgumentError(name, must, getattr(problem, name))
         self.sample(problem, np.random.default_rng(self.seed)).check_room(problem.d)
 
     def draw(self, problem: Any, rng: np.random.Generator, size: int) -> Overlaps:

@@ -1,6 +1,6 @@
 """From cells to what is simulated: the ensemble of each cell, and how it is cut into blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sgdsim.ensemble.evolution import Evolution
@@ -9,7 +9,7 @@ from sgdsim.ensemble.theory_alone import TheoryAlone
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.cells import Cell
 from sgdsim.experiment.experiment import Experiment
-from sgdsim.store.blocks import CellLayout, cut_tiles, describe
+from sgdsim.store.blocks import MAX_BLOCKS, CellLayout, count_blocks, cut_tiles, describe
 
 
 def ensemble_of(experiment: Experiment, cell: Cell) -> Evolution:
@@ -29,10 +29,30 @@ def ensemble_of(experiment: Experiment, cell: Cell) -> Evolution:
     )
 
 
+def cut_all(experiment: Experiment, ensembles: Sequence[Evolution]) -> list[CellLayout]:
+    """How the cells are cut into blocks.
+
+    **Raises:** ExperimentError where there would be more than a run can hold; then nothing has been cut.
+    """
+    counts = [count_blocks(*_whole(ensemble), experiment.block) for ensemble in ensembles]
+    if sum(counts) > MAX_BLOCKS:
+        most = max(1, MAX_BLOCKS // len(ensembles))
+        least = max(-(-ensemble.n_tiles // most) * ensemble.lanes for ensemble in ensembles)
+        asked = "of the size that was chosen" if experiment.block is None else f"of {experiment.block} replicas"
+        problem = f"ensemble.block: gives {sum(counts)} blocks {asked}, and a run has at most {MAX_BLOCKS}"
+        raise ExperimentError([f"{experiment.file or experiment.name}: {problem}; write `block = {least}`, or more"])
+    return [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+
+
 def cut(experiment: Experiment, cell: Cell, ensemble: Evolution) -> CellLayout:
     """How a cell is cut into blocks."""
-    cuts = cut_tiles(range(ensemble.n_tiles), ensemble.lanes, ensemble.replica_seconds, experiment.block)
+    cuts = cut_tiles(*_whole(ensemble), experiment.block)
     return CellLayout(cell.index, cell.axes, ensemble.replicas, ensemble.lanes, cuts, ensemble.cost)
+
+
+def _whole(ensemble: Evolution) -> tuple[range, int, float]:
+    """What of a cell is cut, and by which costs."""
+    return range(ensemble.n_tiles), ensemble.lanes, ensemble.replica_seconds
 
 
 def named(experiment: Experiment, cell: Cell, error: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sgdsim.ensemble.evolution import Evolution
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import Experiment, load_experiment
-from sgdsim.run.ensembles import cut, ensemble_of, naming
+from sgdsim.run.ensembles import cut_all, ensemble_of, naming
 from sgdsim.store.blocks import Block, CellLayout
 from sgdsim.store.code import Code, code_of_system
 from sgdsim.store.directory import OTHER_FOLDER, RunDirectory
@@ -34,7 +34,7 @@ class OpenRun:
         for cell, ensemble in zip(experiment.cells, ensembles, strict=True):
             with naming(experiment, cell):
                 ensemble.check_memory()
-        layout = [cut(experiment, cell, ensemble) for cell, ensemble in zip(experiment.cells, ensembles, strict=True)]
+        layout = cut_all(experiment, ensembles)
         return cls(experiment, ensembles, directory, layout)
 
     def as_stored(self) -> "OpenRun":

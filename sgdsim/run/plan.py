@@ -13,7 +13,7 @@ from sgdsim.ensemble.evolution import Evolution
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.experiment.cells import Cell
 from sgdsim.experiment.experiment import Experiment
-from sgdsim.run.ensembles import cut, ensemble_of
+from sgdsim.run.ensembles import cut_all, ensemble_of
 from sgdsim.run.machine import slowness
 
 SHOWN = 6
@@ -76,16 +76,20 @@ class Plan:
 
 
 def make_plan(experiment: Experiment) -> Plan:
-    """What an experiment would take on this machine."""
+    """What an experiment would take on this machine.
+
+    **Raises:** ExperimentError where it has more blocks than a run can hold.
+    """
     ensembles = [ensemble_of(experiment, cell) for cell in experiment.cells]
     once = {work.key: work for ensemble in ensembles for work in ensemble.once()}.values()
     slow = slowness()
     compiling = slow * sum(work.compile for work in once)
     alone = sum(work.solve for work in once) + sum(ensemble.theory_seconds for ensemble in ensembles)
     drawing = PAGE + FIGURE * (len(experiment.figures) + len(experiment.fits)) + PER_CELL * len(ensembles)
-    pairs = zip(experiment.cells, ensembles, strict=True)
+    layout = cut_all(experiment, ensembles)
+    parts = zip(experiment.cells, ensembles, layout, strict=True)
     return Plan(
-        cells=[_plan_cell(experiment, cell, ensemble) for cell, ensemble in pairs],
+        cells=[_plan_cell(experiment, cell, ensemble, len(cut.cuts) - 1) for cell, ensemble, cut in parts],
         start=slow * START,
         compile=compiling,
         kept=KEPT * compiling,
@@ -95,7 +99,7 @@ def make_plan(experiment: Experiment) -> Plan:
     )
 
 
-def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Evolution) -> CellPlan:
+def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Evolution, blocks: int) -> CellPlan:
     parameters = cell.problem.parameters()
     return CellPlan(
         axes=cell.axes,
@@ -104,7 +108,7 @@ def _plan_cell(experiment: Experiment, cell: Cell, ensemble: Evolution) -> CellP
         theory="none" if cell.theory is None else cell.theory.name,
         steps=ensemble.total_steps,
         replicas=ensemble.replicas,
-        blocks=len(cut(experiment, cell, ensemble).blocks),
+        blocks=blocks,
         memory=ensemble.memory,
         seconds=_simulation([ensemble]) + slowness() * ensemble.theory_seconds,
     )

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgres
 from rich.text import Text
 
 from sgdsim.amounts import duration
+from sgdsim.printable import printable
 from sgdsim.run.speed import Speed
 
 LINE_SECONDS = 5.0
@@ -99,7 +100,8 @@ class Bar(_Judge):
 
     def __init__(self, console: Console) -> None:
         super().__init__()
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _Rate(self), _Left(self))
+        label = TextColumn("{task.description}", markup=False)
+        columns = (label, BarColumn(), TaskProgressColumn(), _Rate(self), _Left(self))
         self._progress = Progress(*columns, console=console)
         self._task = self._progress.add_task("", total=None)
 
@@ -124,7 +126,7 @@ class Bar(_Judge):
 
     def cell(self, label: str) -> None:
         """Writes the cell before the bar."""
-        self._progress.update(self._task, description=label)
+        self._progress.update(self._task, description=printable(label))
 
     def advance(self, steps: int) -> None:
         """Counts work that was done, and moves the bar."""
@@ -138,7 +140,7 @@ class Bar(_Judge):
 
     def message(self, text: str) -> None:
         """Prints above the bar."""
-        self._progress.console.print(text, highlight=False, soft_wrap=True)
+        self._progress.console.print(Text(printable(text)), soft_wrap=True)
 
     def _move(self) -> None:
         self._progress.update(self._task, total=self._total, completed=self._done)
@@ -189,7 +191,7 @@ class Lines(_Judge):
 
     def message(self, text: str) -> None:
         """Prints a line of the log."""
-        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
 
 def meter_for(console: Console, quiet: bool) -> Meter:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sgdsim.printable import shorten
 from sgdsim.store.blocks import Block
 
 
@@ -20,9 +21,9 @@ class Shard:
 
         **Raises:** ValueError where it is none.
         """
-        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        found = re.fullmatch("([0-9]{1,18})/([0-9]{1,18})", text)
         if not found or not 1 <= int(found[1]) <= int(found[2]):
-            raise ValueError(f"must be i/n with 1 <= i <= n, but got {text!r}")
+            raise ValueError(f"must be i/n with 1 <= i <= n, but got {shorten(repr(text))}")
         return cls(int(found[1]), int(found[2]))
 
     def of(self, blocks: Sequence[Block], work: Callable[[Block], int]) -> list[Block]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+MAX_BLOCKS = 1_000_000
+"""Blocks of a run: each is a file, and all of their names are in memory of whoever looks at the run."""
 BLOCK_SECONDS = 20.0
 """Seconds of arithmetic in a block at most, on the core that plans reckon by: with what narrow tiles pay beside it, up
 to a minute; a second or less on a GPU."""
@@ -81,12 +83,20 @@ def cut_tiles(tiles: range, lanes: int, seconds: float, replicas: int | None) ->
     - `seconds`: of one replica from beginning to end; a tile, which cannot be cut, may have more than a block.
     - `replicas`: replicas of a block as the experiment asks, rounded up to whole tiles; None for a choice by the work.
     """
+    return [*range(tiles.start, tiles.stop, _size(tiles, lanes, seconds, replicas)), tiles.stop]
+
+
+def count_blocks(tiles: range, lanes: int, seconds: float, replicas: int | None) -> int:
+    """How many blocks `cut_tiles` would make: its list of a trillion would take all memory."""
+    return len(range(tiles.start, tiles.stop, _size(tiles, lanes, seconds, replicas)))
+
+
+def _size(tiles: range, lanes: int, seconds: float, replicas: int | None) -> int:
+    """Tiles of a block."""
     if replicas is not None:
         # Whole tiles: a tile that is cut in two would be simulated twice.
-        size = -(-replicas // lanes)
-    else:
-        size = int(min(len(tiles), BLOCK_SECONDS / (lanes * seconds) if lanes * seconds else math.inf))
-    return [*range(tiles.start, tiles.stop, max(1, size)), tiles.stop]
+        return max(1, -(-replicas // lanes))
+    return max(1, int(min(len(tiles), BLOCK_SECONDS / (lanes * seconds) if lanes * seconds else math.inf)))
 
 
 def and_more(name: str, others: int) -> str:

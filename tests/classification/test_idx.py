@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from sgdsim.classification import Classification
 from sgdsim.classification.idx import read_folder, read_idx
 from sgdsim.errors import ArgumentError
 from tests.classification.by_hand import FILES, idx_bytes, write_folder
@@ -36,10 +37,14 @@ def test_what_is_written_is_read(values, compressed):
         (lambda content: b"\0\0\x08\x01" + content[4:], r"magic number 0x00000803 in \S+, but got '0x00000801'"),
         (lambda content: b"\x89PNG" + content[4:], "magic number"),
         (lambda content: content[:-1], "12 bytes for 3 x 2 x 2 values .*11: the file is truncated"),
-        (lambda content: content + b"\0", "13: the file is too long"),
+        (lambda content: content + b"\0", "more than 12: the file is too long"),
         (lambda content: content[:7], "header of 16 bytes .* '7 bytes'"),
         (lambda content: b"", "header of 16 bytes"),
-        (lambda content: content[:4] + b"\xff" * 12 + content[16:], "truncated"),
+        (
+            lambda content: content[:4] + b"\xff" * 12 + content[16:],
+            "at most 200000000 values .* '4294967295 x 4294967295 x",
+        ),
+        (lambda content: content[:4] + b"\0\0\x20\0" * 2 + b"\0\0\0\x02" + content[16:], "12: the file is truncated"),
     ],
 )
 def test_a_wrong_file_is_told(spoil, says, compressed, tmp_path):
@@ -50,6 +55,35 @@ def test_a_wrong_file_is_told(spoil, says, compressed, tmp_path):
         read_idx(path, 3)
     assert caught.value.argument == "data"
     assert path.name in str(caught.value)
+
+
+def test_a_small_archive_of_many_bytes_is_not_read_to_its_end(tmp_path, monkeypatch):
+    values = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(idx_bytes(values)) + gzip.compress(b"\0" * 10**8))
+    read = []
+    monkeypatch.setattr(gzip.GzipFile, "read", counting(gzip.GzipFile.read, read))
+    with pytest.raises(ArgumentError, match="more than 12: the file is too long"):
+        read_idx(path, 3)
+    assert sum(read) == 16 + 12 + 1
+
+
+def counting(read, counts):
+    """The reader of a file that notes how many bytes it gave."""
+
+    def counted(self, size=-1):
+        found = read(self, size)
+        counts.append(len(found))
+        return found
+
+    return counted
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x\0y", "x/" * 3000])
+def test_a_name_that_no_folder_can_have_is_none(name):
+    with pytest.raises(ArgumentError, match="a folder with the four IDX files") as caught:
+        Classification(N=2, gamma=1.0, beta=0.5, data=name)
+    assert len(str(caught.value)) < 1500
 
 
 def test_a_broken_archive_is_told(tmp_path):

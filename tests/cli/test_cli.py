@@ -131,6 +131,50 @@ def test_an_unwritable_folder(tmp_path, monkeypatch, place):
     assert {path.name for path in tmp_path.iterdir()} == {"experiment.toml", "file"}
 
 
+LONG, DEEP = "x" * 300, "x/" * 3000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("run", "experiment.toml", "-o", place) for place in (LONG, DEEP, "x\0y", "x/" * 2030)),
+        *(("plan", place) for place in (LONG, DEEP, "x\0y")),
+        *((command, place) for command in ("run", "status", "verify", "report") for place in (LONG, "x\0y")),
+        ("extend", LONG, "--replicas", "3"),
+        ("merge", LONG, "-o", "out"),
+        ("merge", "out", "-o", DEEP),
+        ("run", "experiment.toml", "--scheduler-file", LONG),
+        ("run", "experiment.toml", "--max-time", "9" * 400 + "s"),
+        ("run", "experiment.toml", "--shard", "1/" + "9" * 5000),
+        ("verify", "out", "--recompute", "9" * 5000),
+        ("extend", "out", "--replicas", "9" * 5000),
+    ],
+    ids=lambda command: " ".join(part[:12] for part in command),
+)
+def test_a_name_or_number_without_measure_is_refused_in_a_line(finished, monkeypatch, command):
+    monkeypatch.chdir(finished[0])
+    before = sorted(finished[0].rglob("*"))
+    refused = sgdsim(*command)
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert re.fullmatch(rf"root {command[0]}: Invalid value for .*; see root {command[0]} --help", line)
+    assert len(line) < 400
+    assert sorted(finished[0].rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", [("run", "experiment.toml"), ("merge", "out"), ("run", "out")])
+def test_a_folder_of_somebody_else_is_refused(finished, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(finished[0])
+    (tmp_path / "results.nc").write_text("mine")
+    refused = sgdsim(*command, "-o", tmp_path)
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == [
+        f"{tmp_path}: is no run, and not empty (there: results.nc); choose another folder with -o DIR"
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["results.nc"]
+    assert (tmp_path / "results.nc").read_text() == "mine"
+
+
 def test_the_default_folder_is_named_after_the_experiment(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(GOOD)

@@ -113,8 +113,16 @@ BAD = [
         ["experiment.toml:2: not UTF-8 text (byte 0xff); save the file as UTF-8"],
         content=b'title = "ok"\nsystem = "\xff"\n',
     ),
-    Bad("nested too deeply", ["experiment.toml: not valid TOML: nested too deeply"], content=b"a = " + b"[" * 5000),
-    Bad("integer too long", ["experiment.toml: not valid TOML: an integer is too long"], content=b"a = " + b"1" * 5000),
+    Bad(
+        "nested too deeply",
+        ["experiment.toml:1: more than 10 levels of brackets; no experiment has"],
+        content=b"a = " + b"[" * 5000,
+    ),
+    Bad(
+        "integer too long",
+        ["experiment.toml:1: more than 1000 characters without quotes or a blank; no experiment has"],
+        content=b"a = " + b"1" * 5000,
+    ),
     Bad(
         "empty file",
         [

@@ -293,7 +293,10 @@ TABLES = st.fixed_dictionaries(
         "simulator": st.fixed_dictionaries({}, optional={"kind": st.just("weights"), "precision": st.just("float64")}),
         "ensemble": st.fixed_dictionaries({"replicas": st.integers(1, 99)}, optional={"batch": st.integers(1, 99)}),
     },
-    optional={"title": st.text(max_size=20), "theory": st.just({"kind": "none"})},
+    optional={
+        "title": st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20),
+        "theory": st.just({"kind": "none"}),
+    },
 )
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.source import Source, read_source
+from sgdsim.printable import printable
 
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -38,7 +39,7 @@ def test_any_option_is_applied_or_refused(option):
         source.override(option)
     except ExperimentError as error:
         (line,) = error.problems
-        assert line.startswith(f"--set {option}: ")
+        assert line.startswith(f"--set {printable(option)}: ")
         assert source.options == {}
     else:
         assert list(source.options.values()) == [option]

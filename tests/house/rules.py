@@ -6,8 +6,8 @@ from tests.house.source import Import, Module, imports
 
 SYSTEMS = ("committee", "meanfield", "recovery", "classification")
 FLOORS = (
-    ("cgroups",),
-    ("errors", "amounts", "notices", "_version", "_startup"),
+    ("cgroups", "printable"),
+    ("bounds", "errors", "amounts", "notices", "_version", "_startup"),
     ("parameters", "plugins"),
     ("checks", "cost"),
     ("contracts",),
@@ -28,7 +28,7 @@ FLOORS = (
 )
 """From the bottom up. A room may import those below it, none beside it. `systems` is the list of systems by name, which
 are loaded when asked for; `sgdsim` is the package's own `__init__`."""
-_RESULTS = {"errors", "amounts", "plugins", "contracts", "analysis", "laws", "store"}
+_RESULTS = {"printable", "errors", "amounts", "plugins", "contracts", "analysis", "laws", "store"}
 READ_ONLY = {"figures": _RESULTS, "report": _RESULTS | {"figures"}, "plot": _RESULTS | {"figures", "systems"}}
 """All that the rooms may import that show stored results: nothing that simulates, nothing that reads experiments.
 `plot` draws datasets too, and asks their system for the symbols."""
@@ -37,6 +37,7 @@ WITHOUT_FRAMEWORKS = (
     "amounts",
     "cgroups",
     "errors",
+    "printable",
     "analysis",
     "laws",
     "store",
@@ -51,6 +52,7 @@ LIGHT = (
     "sgdsim.amounts",
     "sgdsim.cli",
     "sgdsim.errors",
+    "sgdsim.printable",
     "sgdsim.store",
     "sgdsim.figures.common",
     "sgdsim.figures.committee",

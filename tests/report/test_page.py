@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ from sgdsim.figures.style import INK
 from sgdsim.report import write_report
 from sgdsim.store.stored import Stored
 from sgdsim.store.summary import End, Mean, Summary
-from tests.report.changes import with_cells, with_fit
+from tests.report.changes import changed, with_cells, with_fit
 
 
 class Page(HTMLParser):
@@ -118,6 +119,27 @@ def test_the_page_says_what_was_measured_and_what_theory_predicts(written, page)
 def test_titles_are_text_and_not_markup(page):
     assert "Deviation from &lt;theory&gt; &amp; its law" in page.source
     assert "theory" not in page.tags
+
+
+HOSTILE = "<script>alert('x')</script>\x1b[31m\x07\x00\u202e"
+
+
+def test_words_of_others_are_text_wherever_they_stand(copy):
+    def change(run):
+        cells = run.summary.cells
+        more = [{"data": HOSTILE + "1e5", HOSTILE: cell.cell} for cell in cells]
+        parameters = [{"parameters": cell.parameters | own} for cell, own in zip(cells, more, strict=True)]
+        return changed(with_cells(run, parameters), title=HOSTILE, experiment=HOSTILE)
+
+    store(copy, change)
+    facts = {"command": f"sgdsim run {HOSTILE} --set problem.noise=1e5", HOSTILE: HOSTILE + "1e-5"}
+    (copy / "provenance.json").write_text(json.dumps(facts))
+    write_report(copy)
+    page = Page(copy / "report.html")
+    assert "script" not in page.tags
+    assert page.source.count(r"&lt;/script&gt;\x1b[31m\x07\x00\u202e") >= 7
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", page.source)
+    assert "problem.noise=1e5" in page.text
 
 
 def test_the_same_files_give_the_same_bytes_whatever_the_style_of_the_user(written):

@@ -175,7 +175,9 @@ def test_parts_are_dealt_by_falling_work_and_make_up_the_whole():
     assert largest_first(sweep_blocks, work)[:4] == sweep_blocks[8:]
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "a/b", "1/3/5", ""])
+@pytest.mark.parametrize(
+    "text", ["0/3", "4/3", "1", "1/0", "-1/3", "a/b", "1/3/5", "", "1/\u0663", "1/1" + "0" * 18, "1/" + "9" * 9999]
+)
 def test_what_is_no_part(text):
     with pytest.raises(ValueError, match="must be i/n with 1 <= i <= n, but got"):
         Shard.parse(text)

@@ -7,7 +7,7 @@ import typer
 
 from sgdsim.printable import shorten
 
-_BELOW = Path("blocks", "ff", "x" * 100)
+_BELOW = Path("blocks", "ff", "x" * 130)
 """What a run keeps below its folder has paths that are longer by so much at most."""
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR)
 """How the system says that nothing is there, which is told by whoever looks for it, with the remedy."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import tomli_w
 
+from sgdsim.bounds import check_bounds
 from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import BlockHeader, BlockResult, SpoiltBlock, read_block, write_block
 from sgdsim.store.blocks import Block, CellLayout
@@ -152,7 +153,9 @@ class RunDirectory:
         **Raises:** ExperimentError where it cannot be read.
         """
         try:
-            return tomllib.loads(read_text(self.experiment))
+            text = read_text(self.experiment)
+            check_bounds(text)
+            return tomllib.loads(text)
         except (OSError, ValueError, RecursionError) as error:
             raise unreadable(self.experiment, error) from error
 

@@ -17,6 +17,12 @@ def test_a_shift_is_its_length():
     assert found == pytest.approx([0.5, 0], abs=1e-9)
 
 
+def test_mass_to_the_right_of_all_bins_is_at_the_last_edge():
+    """A quarter is moved from the second of two bins of width 0.4, at 0.6 in the mean, to the edge at 0.8."""
+    found = binned_wasserstein(np.array([[0.5, 0.5]]), np.array([[0.5, 0.25]]), 0.4)
+    assert found == pytest.approx([0.25 * 0.2], rel=1e-14)
+
+
 def test_samples_as_scipy_has_it():
     """Within the width of a bin, 0.03."""
     rng = np.random.default_rng(0)

@@ -35,6 +35,15 @@ def test_the_error_bar_is_that_of_repeated_experiments():
     assert error == pytest.approx(np.std(common), rel=0.06)
 
 
+def test_the_nearer_neighbour_counts_more():
+    """At a quarter of the way, in ln x, from an error of 1 % to one of 5 %: 2 %, over a slope of -2."""
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    mean = x**-2.0
+    crossing, error = first_crossing(x, mean, (2 * 2**0.25) ** -2.0, np.array([1, 0.01, 0.05, 1]) * mean)
+    assert crossing == pytest.approx(2 * 2**0.25, rel=1e-12)
+    assert error / crossing == pytest.approx(0.02 / 2, rel=1e-12)
+
+
 def test_a_curve_that_does_not_fall_there_has_no_error_bar():
     x = np.array([1.0, 1.1, 1.2, 1.3])
     assert first_crossing(x, np.array([1.0, 0.9, 1.5, 2.0]), 0.95, 0.1 * np.ones(4))[1] == np.inf

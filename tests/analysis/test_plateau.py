@@ -39,6 +39,21 @@ def test_height_begin_and_end():
     assert plateau.end == pytest.approx(300.0, rel=0.3)
 
 
+def test_the_height_is_the_geometric_mean_of_the_save_times_on_it():
+    """Of a plateau that falls like t^-0.2, where every save time has a height of its own."""
+    curve = np.where(T < 1, T**-2.0, np.where(T < 100, T**-0.2, 100**-0.2 * (T / 100) ** -2.0))
+    on_it = local_slopes(T, curve) > -FLAT
+    plateau = find_plateau(T, curve)
+    assert plateau is not None
+    assert plateau.height == pytest.approx(np.exp(np.log(curve[on_it]).mean()), rel=1e-12)
+
+
+def test_it_does_not_end_where_the_curve_is_unknown():
+    """A curve that is 0, or not finite, from the middle of its plateau on: how it goes on nobody knows."""
+    for unknown in (0.0, np.nan):
+        assert find_plateau(T, np.where(T < 30, stairs(T), unknown)) is None
+
+
 def test_the_longest_of_two():
     two = np.where(T < 30, stairs(T, height=1e-2, first=1, last=10), stairs(T, height=1e-3, first=30, last=3000))
     plateau = find_plateau(T, two)

@@ -177,12 +177,13 @@ def test_steps_go_as_the_information_exponent_says(degree, gamma0, dims):
     assert error < 0.08
 
 
-def cells(degree, delta, student=None, **update):
+def cells(degree, delta, student=None, batch=None, **update):
     return [
         Committee.from_scaling(
             d=d,
             k=1,
             delta=delta,
+            **batch or {},
             activation=student or Hermite(degree),
             teacher_activation=Hermite(degree),
             update=Update(spherical=True, **update),
@@ -209,6 +210,14 @@ def test_expected_slopes(problems, slope, beside_log):
     for log, expected in ((False, slope), (True, beside_log)):
         assert recovery_slope("steps_to_overlap", "d", problems, beside_log=log) == expected
         assert recovery_slope("steps_to_overlap", "dt", problems, beside_log=log) is None
+
+
+def test_a_batch_divides_the_steps_and_leaves_the_samples():
+    """d^(1/4) samples at gamma/batch fixed, on He_3; at gamma fixed there is no law."""
+    problems = cells(3, 0.5, batch={"mu": 0.25, "rho": 1.0})
+    for quantity, slope in (("steps_to_overlap", 1.75), ("samples_to_overlap", 2.0)):
+        assert recovery_slope(quantity, "d", problems, beside_log=False) == slope
+        assert recovery_slope(quantity, "d", cells(3, 0.5, batch={"mu": 0.25}), beside_log=False) is None
 
 
 def test_a_law_with_a_logarithm_is_held_against_the_slope_beside_it():

@@ -23,19 +23,22 @@ def started(problem, dtype="float64", lanes=2, steps=8):
     return kernel, begin(kernel, initial, replica_keys(3, 0, 0, lanes))
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_blocks_are_the_step_by_step_loop(batch):
-    """21 steps, which are two blocks and five steps of a third, against plain SGD on the same inputs."""
+@pytest.mark.parametrize(("batch", "block"), [(1, 8), (3, 8), (1, 18)])
+def test_blocks_are_the_step_by_step_loop(batch, block):
+    """21 steps against plain SGD on the same inputs: two blocks of 8 and five steps of a third, or 18 steps and 3.
+
+    18 are more than are unrolled at once: those before pull on the last two by a matrix product.
+    """
     problem = Committee(d=51, p=3, k=2, gamma=0.8, noise=0.05, batch=batch)
-    kernel, state = started(problem)
+    kernel, state = started(problem, steps=block)
     after = advance(kernel, state, jnp.asarray(21))
     for lane in range(2):
         inputs, noises = [], []
-        for block in range(3):
-            drawn = inputs_of(kernel, folded(state.keys, 8 * block))
+        for first in range(0, 21, block):
+            drawn = inputs_of(kernel, folded(state.keys, first))
             left, right, zeta = (np.asarray(part)[lane] for part in drawn)
-            inputs += list(np.hstack([left, right]).reshape(8, batch, 51))
-            noises += list(zeta.reshape(8, batch))
+            inputs += list(np.hstack([left, right]).reshape(block, batch, 51))
+            noises += list(zeta.reshape(block, batch))
         W = sgd_by_hand(np.asarray(state.W[lane]), np.asarray(state.teacher[lane]), inputs[:21], noises[:21], problem)
         np.testing.assert_allclose(after.W[lane], W, rtol=0, atol=1e-12)
     assert int(after.step) == 21

@@ -75,6 +75,15 @@ def test_lanes_and_blocks_draw_from_the_key_of_the_replica():
     assert jnp.array_equal(among[:, 40:48], alone)
 
 
+def test_all_numbers_of_a_replica_are_different():
+    """Those of a step, of another step, and of other replicas; of an odd number the last pair is halved."""
+    keys = replica_keys(7, 1, 0, 8)
+    steps = [lane_normals((keys[0], keys[1]), jnp.uint32(step), 5, jnp.float64) for step in (9, 10)]
+    numbers = np.asarray(jnp.stack([jnp.stack(normals) for normals in steps]))
+    assert numbers.shape == (2, 5, 8)
+    assert len(np.unique(numbers)) == numbers.size
+
+
 @given(st.integers(0, 2**63), st.integers(0, 10**6), st.integers(0, 2**40))
 def test_keys_of_different_runs_differ(seed, cell, replica):
     def key(*numbers):

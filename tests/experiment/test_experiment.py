@@ -158,6 +158,15 @@ def test_the_start_may_be_saved_too(load, spacing):
     np.testing.assert_array_equal(all_times.times, [0.0, *later.times])
 
 
+def test_save_times_per_a_parameter_are_divided_by_it(load):
+    """Twice the learning rate is there in half of the time."""
+    text = LEAST.replace("p0 = 3 }", "p = 3 }\ngrid.gamma = [2.0, 4.0]")
+    first, second = load(text.replace("count = 2", 'count = 2, per = "gamma"')).cells
+    np.testing.assert_array_equal(first.times, [0.25, 0.5])
+    np.testing.assert_array_equal(second.times, [0.125, 0.25])
+    np.testing.assert_array_equal(first.asked, second.asked)
+
+
 def test_save_times_may_share_a_step(load):
     (cell,) = load(LEAST, "times.spacing=log", "times.count=20").cells
     steps = cell.problem.steps(cell.times)

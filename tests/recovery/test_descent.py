@@ -218,6 +218,11 @@ def test_the_data_used_for_b_are_among_those_used_for_larger_b():
     assert not (used[0.2] & ~used[0.5]).any()
 
 
+def test_a_selected_datum_weighs_one_over_b():
+    kernel, state = started(Recovery(alpha=2.5, eta=0.1, b=0.4, N=20))
+    assert np.unique(selection(kernel, state)).tolist() == [0, 2.5]
+
+
 def test_selections_of_steps_lanes_and_data_are_independent():
     kernel, state = started(Recovery(alpha=200, eta=1e-9, b=0.3, N=20, degree=1))
     first, second = selection(kernel, state), selection(kernel, advance(kernel, state, 1))

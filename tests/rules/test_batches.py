@@ -13,6 +13,7 @@ from sgdsim.rules import batches
 from sgdsim.rules.bartlett import Bartlett
 from sgdsim.rules.batches import RuleBatches
 from sgdsim.rules.block_inputs import normals_of_shapes
+from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.weights import RuleWeights
@@ -106,6 +107,15 @@ def test_a_step_by_hand():
         np.testing.assert_allclose(after.m[lane, 0], new[:, :2], rtol=0, atol=1e-12)
         np.testing.assert_allclose(after.S[lane, 0], new[:, 2:] @ new[:, 2:].T, rtol=0, atol=1e-12)
         np.testing.assert_allclose(after.numbers[lane], [*(a + new_u_a), *new_u_a], rtol=0, atol=1e-12)
+
+
+def test_blocks_of_inputs_have_wishart_matrices_of_their_own():
+    """Also where blocks are equally large: no two of them, and no two replicas, share a number."""
+    kernel = RuleBatches.of(net(0.1), 40, 90, "float64", 3, InputBlocks([20, 20], [1.5, 0.5]))
+    keys = jnp.asarray(replica_keys(5, 0, 0, 3))
+    T = np.asarray(kernel._wishart_factors((keys[0], keys[1]), lambda x: x))
+    entries = T[:, :, *np.tril_indices(T.shape[2])]
+    assert len(np.unique(entries)) == entries.size
 
 
 def test_a_batch_in_chunks_has_the_same_law(monkeypatch):

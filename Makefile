@@ -9,10 +9,11 @@ PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
 # asks for others. Slow tests, and those of bits that different programs have in common, take the programs that users
 # have.
 PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
+MUTATE_ARGS ?= --jobs 2
 DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test test-slow test-all test-slurm root-and-apt lint bench gallery clean
+.PHONY: help demo test test-slow test-all test-slurm root-and-apt mutate lint bench gallery clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -40,6 +41,11 @@ test-slurm: root-and-apt $(VENV)/.test  ## Run the scripts of configs/cluster on
 root-and-apt:
 	@{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || { \
 	    echo "make test-slurm installs Slurm and munge and starts them: it needs root, on Debian or Ubuntu." >&2; exit 1; }
+
+mutate: $(VENV)/.test  ## Plant errors of tests/mutations that are not known to be caught, and see that tests notice
+	@flags="$$XLA_FLAGS $(PLAIN_CODE)"; \
+	XLA_FLAGS="$$flags" $(BIN)/python -c "import jax; jax.devices()" >/dev/null 2>&1 || flags="$$XLA_FLAGS"; \
+	XLA_FLAGS="$$flags" $(BIN)/python -m tests.mutations $(MUTATE_ARGS)
 
 lint: $(VENV)/.dev  ## Check style, format and types
 	$(BIN)/ruff check

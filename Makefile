@@ -9,7 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
 # asks for others. Slow tests, and those of bits that different programs have in common, take the programs that users
 # have.
 PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
-# make mutate MUTATE_ARGS="--only chain": those of the table whose files, words or tests match.
+# make mutate MUTATE_ARGS='--only *chain*': those whose room, file or words match.
 MUTATE_ARGS ?= --jobs 2
 # make torture TORTURE_ARGS="kills --count 10": one part, and fewer cases.
 TORTURE_ARGS ?=

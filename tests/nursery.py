@@ -4,18 +4,24 @@ Run as `python -m tests.nursery`; it reads a request a line and answers with a l
 
     {"start": [arguments], "stderr": path, "environment": {name: value}, "die": [what, count]}    -> process id
     {"wait": process id}                                            -> its exit status, as os.waitpid gives it
+    {"here": [arguments]}   -> 0, after the command: what it has imported and laid out, all that start later have too
 
 "die" has the process kill itself in the middle of writing: at its count-th "sync" (the data are written, the name is
-not) or its count-th "save" of a block (half of the data are written).
+not) or its count-th "save" of a block (half of the data are written). With a signal as a third entry it sends itself
+that one; stopped, it goes on where it was. More of a start: "seconds" until SIGALRM, "memory" and "largest" as limits
+in bytes on its address space and on a file, and "patch": {"package.module.NAME": value}.
 """
 
 import ctypes
+import gc
+import importlib
 import io
 import json
 import os
 import resource
 import signal
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 
@@ -28,8 +34,8 @@ from sgdsim.store import files
 PR_SET_PDEATHSIG = 1
 
 
-def sabotage(what, count):
-    """Has this process die when it writes for the count-th time."""
+def sabotage(what, count, number=signal.SIGKILL):
+    """Has this process send itself a signal, its death, when it writes for the count-th time."""
     left = count
 
     def due():
@@ -38,7 +44,7 @@ def sabotage(what, count):
         return left == 0
 
     def die():
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), number)
 
     def finish(stream, before=files._finish):
         before(stream)
@@ -48,16 +54,38 @@ def sabotage(what, count):
     def save(stream, before=np.savez, **arrays):
         whole = io.BytesIO()
         before(whole, **arrays)
-        last = due()
-        stream.write(whole.getvalue()[: len(whole.getvalue()) // (2 if last else 1)])
-        if last:
+        half = len(whole.getvalue()) // 2
+        stream.write(whole.getvalue()[:half])
+        if due():
             stream.flush()
             die()
+        stream.write(whole.getvalue()[half:])
 
     if what == "sync":
         files._finish = finish
     else:
         np.savez = save
+
+
+def limit(request):
+    """Sets limits to this process, and values of modules that no option of a user sets."""
+    signal.alarm(request.get("seconds", 0))
+    for name, kind in (("largest", resource.RLIMIT_FSIZE), ("memory", resource.RLIMIT_AS)):
+        if name in request:
+            resource.setrlimit(kind, (request[name], resource.RLIM_INFINITY))
+    for path, value in request.get("patch", {}).items():
+        module, _, name = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), name), path
+        setattr(importlib.import_module(module), name, value)
+
+
+def here(arguments):
+    """Runs a command that starts no JAX in this process: threads would not live on in its forks."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        cli.main(arguments, standalone_mode=False)
+    gc.collect()
+    gc.freeze()  # a million objects that stay: a fork that looks through them for garbage would copy them all
+    return 0
 
 
 def start(request):
@@ -72,8 +100,7 @@ def start(request):
     os.environ |= request.get("environment", {})
     if "die" in request:
         sabotage(*request["die"])
-    if "largest" in request:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest"], resource.RLIM_INFINITY))
+    limit(request)
     sys.argv = ["sgdsim", *request["start"]]
     cli.main()
     raise AssertionError("the command exits")
@@ -82,7 +109,10 @@ def start(request):
 def main():
     for line in sys.stdin:
         request = json.loads(line)
-        answer = start(request) if "start" in request else os.waitpid(request["wait"], 0)[1]
+        if "start" in request:
+            answer = start(request)
+        else:
+            answer = here(request["here"]) if "here" in request else os.waitpid(request["wait"], 0)[1]
         print(answer, flush=True)
 
 

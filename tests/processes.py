@@ -51,11 +51,14 @@ BLOCKS = 16
 
 
 class Nursery:
-    """Starts processes without the seconds that their imports take."""
+    """Starts processes without the seconds that their imports take.
 
-    def __init__(self):
+    - `before`: a command that starts commands, e.g. with fewer rights.
+    """
+
+    def __init__(self, before=()):
         pipe = subprocess.PIPE
-        command = [sys.executable, "-m", "tests.nursery"]
+        command = [*before, sys.executable, "-m", "tests.nursery"]
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
 
     def __enter__(self):

@@ -1,0 +1,98 @@
+"""kill -9 at any moment of every command: the same command goes on, and the numbers are those of an undisturbed run."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from tests.processes import blocks
+from tests.torture.lab import BLOCKS, MORE, Bench, Lab, Loss, numbers, same
+from tests.torture.parts import BenchPart, chance
+
+WRITES = 30
+"""More than a command has times of writing: one that has fewer ends undisturbed, and counts as that."""
+SECONDS = {"begun": 1.6, "taken up": 1.4, "results": 1.0, "merge": 1.8, "extend": 1.8, "report": 0.7, "verify": 0.9}
+"""What the commands take; kills from outside are spread evenly over it."""
+SETTINGS = tuple(SECONDS)
+
+
+class Kills(BenchPart):
+    """Every second kill comes from outside at any time, the others from the process itself while it writes."""
+
+    name = "kills"
+    help = "kill -9 during every command, and the same command again"
+    count, small = 100, 7
+
+    def prepare(self, lab: Lab) -> None:
+        """See `BenchPart`."""
+        self._reference, self._extended = numbers(lab.finished), numbers(lab.extended)
+        _ = lab.killed, lab.merging, lab.shards
+
+    def case(self, lab: Lab, bench: Bench, seed: int) -> str:
+        """One kill, told by what the disk held then."""
+        setting = SETTINGS[seed % len(SETTINGS)]
+        command = set_up(setting, lab, bench)
+        code = kill(bench, command, setting, chance(self.name, seed))
+        where = fell(bench.folder, setting) if code == -signal.SIGKILL else "too late"
+        kept = blocks(bench.folder)
+        # An extension that was killed may have blocks with a part of a tile, which go when it is done.
+        bench.command(*command).check(0)
+        there = blocks(bench.folder)
+        if setting != "extend" and {name: there.get(name) for name in kept} != kept:
+            raise Loss(f"a block that was done was lost or made again, killed {where}")
+        same(bench.folder, self._extended if setting == "extend" else self._reference, f"killed {where}")
+        if setting not in ("report", "verify") and (left := [path for path in bench.folder.rglob("*.tmp")]):
+            raise Loss(f"{left[0]} was left behind, killed {where}")
+        return where
+
+
+def set_up(setting: str, lab: Lab, bench: Bench) -> tuple:
+    """Copies the folder that a command is killed in; returns the command."""
+    source = {"begun": None, "taken up": lab.killed, "results": lab.merging, "merge": None}.get(setting, lab.finished)
+    if source is not None:
+        copy(source, bench.folder)
+    return {
+        "begun": lab.run_of(bench.folder),
+        "taken up": lab.run_of(bench.folder),
+        "results": lab.run_of(bench.folder),
+        "merge": ("merge", *lab.shards, "-o", bench.folder),
+        "extend": ("extend", bench.folder, "--replicas", MORE),
+        "report": ("report", bench.folder),
+        "verify": ("verify", bench.folder),
+    }[setting]
+
+
+def kill(bench: Bench, command: tuple, setting: str, random) -> int:
+    """Starts the command and kills it; returns its exit code, 0 where it was done before."""
+    if random.random() < 0.5 and setting != "verify":
+        writes = {"begun": WRITES, "extend": WRITES, "merge": WRITES, "taken up": 20}.get(setting, 4)
+        what, most = ("save", BLOCKS // 2) if setting in ("begun", "taken up") and random.random() < 0.3 else ("sync", writes)
+        outcome = bench.command(*command, die=[what, random.randint(1, most)])
+    else:
+        process = bench.start(*command)
+        time.sleep(random.uniform(0.05, SECONDS[setting]))
+        os.kill(process.pid, signal.SIGKILL)
+        outcome = bench.wait(process, *command)
+    if outcome.code != -signal.SIGKILL:
+        outcome.check(0)
+    return outcome.code
+
+
+def fell(folder: Path, setting: str) -> str:
+    """Where a kill fell, by what is on disk."""
+    if setting in ("report", "verify", "extend", "merge"):
+        return f"in {setting}"
+    if not (folder / "blocks" / "index.json").exists():
+        return "at the start"
+    done = len(blocks(folder))
+    if done == 0:
+        return "before the first block"
+    if done < BLOCKS:
+        return "between blocks"
+    return "in the report" if (folder / "summary.json").exists() else "in the results"
+
+
+def copy(source: Path, target: Path) -> None:
+    """A folder as it is, with times of writing, links and whatever else."""
+    shutil.copytree(source, target, symlinks=True)

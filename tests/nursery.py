@@ -23,6 +23,7 @@ import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 
+import dask.distributed  # noqa: F401  # xarray asks for it when it writes
 import numpy as np
 
 import sgdsim.committee.system

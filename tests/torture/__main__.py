@@ -6,11 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.torture.corruptions import Corruptions
+from tests.torture.fuzz_experiments import Experiments, Options
+from tests.torture.fuzz_files import Blocks, Images
 from tests.torture.kills import Kills
 from tests.torture.lab import Lab
 from tests.torture.parts import Part, Skipped
 
-PARTS: tuple[Part, ...] = (Kills(),)
+PARTS: tuple[Part, ...] = (Kills(), Corruptions(), Experiments(), Options(), Blocks(), Images())
 
 
 def main(arguments: list[str]) -> int:

@@ -22,6 +22,7 @@ NUMBERS = (
     *("0", "1", "-1", "2", "-0.0", "0.5", "1e308", "1e-308", "5e-324", "inf", "-inf", "nan", "1_000_000_000_000"),
     *("9223372036854775807", "18446744073709551616", "1" + "0" * 30, "9" * 5000, "1e12", "1e300", "0x7fffffff"),
 )
+LIKELY = ("0.01", "0.1", "0.3", "1.0", "2", "3", "5", "10", "40", "100", "1000")
 OTHERS = (
     *("true", "[]", "{}", '""', '"x"', "[[]]", "[1, 2]", "[1e400]", '[1, "x"]', "1979-05-27T07:32:00Z", "07:32:00"),
     *('"' + "x" * 300 + '"', '"' + "a/" * 3000 + '"', '"\\u0000"', '"\\u001b[31mred"', '"\\u009b1A"', '"../../x"'),
@@ -48,8 +49,8 @@ def corpus() -> list[str]:
 
 
 def odd(random: Random) -> str:
-    """A value that nobody expects."""
-    return random.choice(NUMBERS if random.random() < 0.6 else OTHERS)
+    """A value that may be expected, or not at all."""
+    return random.choice(random.choice([NUMBERS, NUMBERS, LIKELY, LIKELY, OTHERS]))
 
 
 def other_value(text: str, random: Random) -> str:

@@ -7,13 +7,18 @@ import tempfile
 from pathlib import Path
 
 from tests.torture.corruptions import Corruptions
+from tests.torture.disks import Disks
 from tests.torture.fuzz_experiments import Experiments, Options
 from tests.torture.fuzz_files import Blocks, Images
 from tests.torture.kills import Kills
 from tests.torture.lab import Lab
 from tests.torture.parts import Part, Skipped
+from tests.torture.sharing import Namespaces, Stopped
 
-PARTS: tuple[Part, ...] = (Kills(), Corruptions(), Experiments(), Options(), Blocks(), Images())
+PARTS: tuple[Part, ...] = (
+    *(Kills(), Corruptions(), Disks(), Stopped(), Namespaces()),
+    *(Experiments(), Options(), Blocks(), Images()),
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,96 @@
+"""A disk that is full, from the first page on: told in a line, and the same command goes on once there is room."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.processes import blocks
+from tests.torture.lab import MORE, Bench, Lab, Loss, numbers, same
+from tests.torture.parts import BenchPart, Skipped
+
+PAGE = 4096
+"""Bytes that a disk in memory hands out at once: with each more of them another write is the one that fails."""
+ROOM = 64 << 20
+COMMANDS = ("run", "run", "extend", "merge")
+
+
+class Disks(BenchPart):
+    """A disk in memory that is a page larger in every case; with `--count` fewer, the cases are spread over all sizes."""
+
+    name = "disks"
+    help = "a disk that is full at every write: a page larger from case to case"
+    count, small = 120, 4
+
+    def prepare(self, lab: Lab) -> None:
+        """See `BenchPart`."""
+        self._reference, self._extended = numbers(lab.finished), numbers(lab.extended)
+        _ = lab.shards
+        trial = lab.root / "trial"
+        trial.mkdir()
+        mounted(trial, f"size={ROOM}")
+        subprocess.run(["umount", str(trial)], check=True)
+
+    def case(self, lab: Lab, bench: Bench, seed: int) -> str:
+        """One size of the disk; told by what it was too small for."""
+        doing = COMMANDS[seed % len(COMMANDS)]
+        disk = bench.place / "disk"
+        disk.mkdir()
+        mounted(disk, f"size={ROOM}")
+        try:
+            return self._fill(lab, bench, disk, doing, seed)
+        finally:
+            subprocess.run(["umount", "-l", str(disk)], check=True)
+
+    def _fill(self, lab: Lab, bench: Bench, disk: Path, doing: str, seed: int) -> str:
+        bench.folder.symlink_to(disk / "run")
+        folder = disk / "run"
+        if doing == "extend":
+            shutil.copytree(lab.finished, folder, symlinks=True)
+        command = {
+            "run": lab.run_of(folder),
+            "extend": ("extend", folder, "--replicas", MORE),
+            "merge": ("merge", *lab.shards, "-o", folder),
+        }[doing]
+        stop = fill(disk, self._pages(lab, doing, seed))
+        outcome = bench.command(*command).check(0, 1, 2)
+        if outcome.code:
+            outcome.names(disk)
+            if "No space left" not in outcome.said:
+                raise Loss(f"no word of a full disk\n{outcome.said}")
+        kept = blocks(folder) if doing != "extend" else {}
+        stop.unlink()
+        bench.command(*command).check(0)
+        same(folder, self._extended if doing == "extend" else self._reference, f"{doing} on a full disk")
+        there = blocks(folder)
+        if {name: there.get(name) for name in kept} != kept:
+            raise Loss("a block that was done was made again")
+        return f"{doing} {'had room' if outcome.code == 0 else 'was stopped'}"
+
+    def _pages(self, lab: Lab, doing: str, seed: int) -> int:
+        """Pages that are free: with every case more, up to what the command writes."""
+        before = 0 if doing != "extend" else pages(lab.finished)
+        most = pages(lab.extended if doing == "extend" else lab.finished) - before
+        step = max(1, most * len(COMMANDS) // self.count)
+        return (seed // len(COMMANDS) * step) % (most + 2)
+
+
+def mounted(place: Path, options: str) -> None:
+    """Mounts a disk in memory. **Raises:** Skipped where that is not allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    if os.getuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        raise Skipped("to mount a disk takes root")
+
+
+def fill(disk: Path, free: int) -> Path:
+    """Fills a disk until so many pages are free; returns the file that does it."""
+    ballast = disk / "other data"
+    system = os.statvfs(disk)
+    with ballast.open("wb") as stream:
+        os.posix_fallocate(stream.fileno(), 0, max(1, system.f_bavail - free) * system.f_frsize)
+    return ballast
+
+
+def pages(folder: Path) -> int:
+    """Pages that the files of a folder take."""
+    return sum(-(-path.stat().st_size // PAGE) for path in folder.rglob("*") if path.is_file())

@@ -41,6 +41,8 @@ class Worker:
     answers: int
     seed: int = -1
     since: float = 0.0
+    spent: bool = False
+    """Whether it hung, died or took too much memory: what that has left in it is not the next case's."""
 
     def give(self, seed: int) -> None:
         """Gives it a case."""
@@ -53,10 +55,12 @@ class Worker:
         while not line.endswith(b"\n"):
             part = os.read(self.answers, 1 << 16)
             if not part:
+                self.spent = True
                 return self.seed, Loss(f"the process died: {os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])}"), {}
             line += part
         answer = json.loads(line)
         found = Loss(answer["lost"]) if "lost" in answer else answer["fell"]
+        self.spent = answer["spent"]
         return self.seed, found, answer["most"]
 
     def end(self) -> None:
@@ -92,8 +96,7 @@ class PoolPart(Part):
             while workers:
                 worker, found = self._next(workers)
                 yield found
-                if isinstance(found[1], Loss):
-                    # Whatever a lost case has left in its process, it is not the next one's.
+                if worker.spent:
                     workers.remove(worker)
                     self._bury(worker)
                     if (seed := next(waiting, None)) is not None:
@@ -115,6 +118,7 @@ class PoolPart(Part):
                 if worker.answers in ready:
                     return worker, worker.take()
                 if time.monotonic() - worker.since > WALL:
+                    worker.spent = True
                     return worker, (worker.seed, Loss(f"hung: {WALL:g} s"), {})
 
     def _bury(self, worker: Worker) -> None:
@@ -157,7 +161,7 @@ class PoolPart(Part):
         try:
             fell, lost = self.case(seed, place), None
         except Slow:
-            fell, lost = "", f"hung: {SECONDS:g} s of processor time\n{traceback.format_exc(limit=-12)}"
+            fell, lost = None, f"hung: {SECONDS:g} s of processor time\n{traceback.format_exc(limit=-12)}"
         except Loss as loss:
             fell, lost = "", str(loss)
         except BaseException:
@@ -165,10 +169,11 @@ class PoolPart(Part):
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         megabytes = (_kilobytes("VmHWM") - before) / 1024
+        spent = fell is None or megabytes > GROWTH
         if lost is None and megabytes > GROWTH:
             lost = f"took {megabytes:.0f} MB of memory: {self.told(seed, place)}"
         most = {"s": time.process_time() - began, "MB": megabytes}
-        return {"most": most} | ({"fell": fell} if lost is None else {"lost": lost[:4000]})
+        return {"most": most, "spent": spent} | ({"fell": fell} if lost is None else {"lost": lost[:4000]})
 
     def told(self, seed: int, place: Path) -> str:
         """A case in words, for what is only noticed after it."""

@@ -9,10 +9,12 @@ PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
 # asks for others. Slow tests, and those of bits that different programs have in common, take the programs that users
 # have.
 PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
+# make torture TORTURE_ARGS="kills --count 10": one part, and fewer cases.
+TORTURE_ARGS ?=
 DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test test-slow test-all test-slurm root-and-apt lint bench gallery clean
+.PHONY: help demo test test-slow test-all test-slurm root-and-apt torture lint bench gallery clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -40,6 +42,9 @@ test-slurm: root-and-apt $(VENV)/.test  ## Run the scripts of configs/cluster on
 root-and-apt:
 	@{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || { \
 	    echo "make test-slurm installs Slurm and munge and starts them: it needs root, on Debian or Ubuntu." >&2; exit 1; }
+
+torture: $(VENV)/.test  ## Kill runs, damage their files, fill their disks, feed them nonsense; figures in docs/reliability.md
+	$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 lint: $(VENV)/.dev  ## Check style, format and types
 	$(BIN)/ruff check

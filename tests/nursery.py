@@ -30,7 +30,6 @@ import sgdsim.committee.system
 import sgdsim.run.conductor
 import sgdsim.run.opened  # noqa: F401
 from sgdsim import cli
-from sgdsim.store import files
 
 PR_SET_PDEATHSIG = 1
 
@@ -47,8 +46,8 @@ def sabotage(what, count, number=signal.SIGKILL):
     def die():
         os.kill(os.getpid(), number)
 
-    def finish(stream, before=files._finish):
-        before(stream)
+    def sync(descriptor, before=os.fsync):
+        before(descriptor)
         if due():
             die()
 
@@ -63,7 +62,7 @@ def sabotage(what, count, number=signal.SIGKILL):
         stream.write(whole.getvalue()[half:])
 
     if what == "sync":
-        files._finish = finish
+        os.fsync = sync
     else:
         np.savez = save
 

@@ -85,9 +85,9 @@ def value(path: Path, random: Random) -> None:
         content = json.loads(lines[place])
     except ValueError:
         return junk(path, random)
-    holders = list(holders(content))
-    if holders:
-        holder, key = random.choice(holders)
+    places = list(holders(content))
+    if places:
+        holder, key = random.choice(places)
         if random.random() < 0.3:
             del holder[key]
         else:

@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from sgdsim import cli
@@ -90,7 +91,7 @@ class PoolPart(Part):
         waiting = iter(seeds)
         workers: list[Worker] = []
         try:
-            for seed in [seed for seed, _ in zip(waiting, range(lab.size), strict=False)]:
+            for seed in islice(waiting, lab.size):
                 workers.append(self._begin(lab, workers))
                 workers[-1].give(seed)
             while workers:

@@ -178,8 +178,8 @@ def kinds(path: Path) -> tuple[Damage, ...]:
     if path.is_dir():
         return FOLDER
     if path.stat().st_size == 0:
-        return PLACE + (junk, noise, huge, rights)
-    return BYTES + PLACE + (TEXT if path.suffix in (".json", ".jsonl", ".toml", ".html") else (flip,) * 3)
+        return (*PLACE, junk, noise, huge, rights)
+    return (*BYTES, *PLACE, *(TEXT if path.suffix in (".json", ".jsonl", ".toml", ".html") else (flip,) * 3))
 
 
 def remove(path: Path) -> None:

@@ -12,15 +12,17 @@ from tests.torture.parts import BenchPart, Skipped
 PAGE = 4096
 """Bytes that a disk in memory hands out at once: with each more of them another write is the one that fails."""
 ROOM = 64 << 20
-COMMANDS = ("run", "run", "extend", "merge")
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, less their whole part, lie as evenly between 0 and 1 as can be."""
+COMMANDS = ("run", "extend", "merge")
 
 
 class Disks(BenchPart):
-    """A disk in memory that is a page larger in every case; with `--count` fewer, the cases are spread over all sizes."""
+    """A disk in memory, with room for some pages of what a command writes; the sizes are spread over all there are."""
 
     name = "disks"
-    help = "a disk that is full at every write: a page larger from case to case"
-    count, small = 120, 4
+    help = "a disk that is full at any write, and the same command again"
+    count, small = 120, 3
 
     def prepare(self, lab: Lab) -> None:
         """See `BenchPart`."""
@@ -68,11 +70,9 @@ class Disks(BenchPart):
         return f"{doing} {'had room' if outcome.code == 0 else 'was stopped'}"
 
     def _pages(self, lab: Lab, doing: str, seed: int) -> int:
-        """Pages that are free: with every case more, up to what the command writes."""
-        before = 0 if doing != "extend" else pages(lab.finished)
-        most = pages(lab.extended if doing == "extend" else lab.finished) - before
-        step = max(1, most * len(COMMANDS) // self.count)
-        return (seed // len(COMMANDS) * step) % (most + 2)
+        """Pages that are free: of each command's cases the sizes are as even as those of any number of cases can be."""
+        whole = pages(lab.extended) - pages(lab.finished) if doing == "extend" else pages(lab.finished)
+        return int(seed // len(COMMANDS) * GOLDEN % 1 * (whole + 2))
 
 
 def mounted(place: Path, options: str) -> None:
@@ -92,5 +92,6 @@ def fill(disk: Path, free: int) -> Path:
 
 
 def pages(folder: Path) -> int:
-    """Pages that the files of a folder take."""
-    return sum(-(-path.stat().st_size // PAGE) for path in folder.rglob("*") if path.is_file())
+    """Pages that the files of a folder take, but for what is drawn."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".png", ".pdf", ".html")]
+    return sum(-(-path.stat().st_size // PAGE) for path in files)

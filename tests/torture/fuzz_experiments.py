@@ -142,7 +142,9 @@ class Experiments(PoolPart):
         path = place / "experiment.toml"
         path.write_bytes(mixed(chance(self.name, seed), self._files))
         quick = ["--quick"] if seed % 10 == 0 else []
-        return refused_or_taken(["plan", str(path), *quick], f"a file of {path.stat().st_size} bytes{self._change(path)}")
+        return refused_or_taken(
+            ["plan", str(path), *quick], f"a file of {path.stat().st_size} bytes{self._change(path)}"
+        )
 
     def told(self, seed: int, place: Path) -> str:
         """See `PoolPart`."""

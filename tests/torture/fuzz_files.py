@@ -185,7 +185,16 @@ class Images(PoolPart):
 
     def _plan(self, data: str) -> list[str]:
         config = ROOT / "configs" / "classification" / "small_gamma.toml"
-        return ["plan", str(config), "--set", f'problem.data="{data}"', "--set", "problem.N=100", "--set", "problem.batch=2"]
+        return [
+            "plan",
+            str(config),
+            "--set",
+            f'problem.data="{data}"',
+            "--set",
+            "problem.N=100",
+            "--set",
+            "problem.batch=2",
+        ]
 
     def _spoil(self, folder: Path, random: Random) -> str:
         path = folder / random.choice(sorted(path.name for path in folder.iterdir()))

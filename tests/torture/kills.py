@@ -42,7 +42,7 @@ class Kills(BenchPart):
         if setting != "extend" and {name: there.get(name) for name in kept} != kept:
             raise Loss(f"a block that was done was lost or made again, killed {where}")
         same(bench.folder, self._extended if setting == "extend" else self._reference, f"killed {where}")
-        if setting not in ("report", "verify") and (left := [path for path in bench.folder.rglob("*.tmp")]):
+        if setting not in ("report", "verify") and (left := list(bench.folder.rglob("*.tmp"))):
             raise Loss(f"{left[0]} was left behind, killed {where}")
         return where
 
@@ -67,7 +67,9 @@ def kill(bench: Bench, command: tuple, setting: str, random) -> int:
     """Starts the command and kills it; returns its exit code, 0 where it was done before."""
     if random.random() < 0.5 and setting != "verify":
         writes = {"begun": WRITES, "extend": WRITES, "merge": WRITES, "taken up": 20}.get(setting, 4)
-        what, most = ("save", BLOCKS // 2) if setting in ("begun", "taken up") and random.random() < 0.3 else ("sync", writes)
+        what, most = (
+            ("save", BLOCKS // 2) if setting in ("begun", "taken up") and random.random() < 0.3 else ("sync", writes)
+        )
         outcome = bench.command(*command, die=[what, random.randint(1, most)])
     else:
         process = bench.start(*command)

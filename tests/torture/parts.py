@@ -1,4 +1,4 @@
-"""What a part of the torture is: cases by number, each of which falls somewhere or is a loss; and its line of figures."""
+"""What a part of the torture is: cases by number, each of which falls somewhere or is a loss, and a line of figures."""
 
 import random
 import time

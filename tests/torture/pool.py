@@ -79,7 +79,7 @@ class PoolPart(Part):
         """Makes what all cases need."""
 
     def warm(self, place: Path) -> None:
-        """Imports and compiles in a new process what the first case would be blamed for; that may write into `place`."""
+        """Does in a new process what its first case would be blamed for; may write into `place`."""
 
     @abstractmethod
     def case(self, seed: int, place: Path) -> str:
@@ -216,6 +216,6 @@ def refused_or_taken(arguments: list[str], what: str) -> str:
         raise Loss(f"refused without a word: {what}")
     if len(said) > 100_000:
         raise Loss(f"an answer of {len(said)} letters to {what}\n{said[:500]}")
-    if strange := {letter for letter in said if ord(letter) < 32 and letter != "\n" or 127 <= ord(letter) < 160}:
+    if strange := {letter for letter in said if (ord(letter) < 32 and letter != "\n") or 127 <= ord(letter) < 160}:
         raise Loss(f"control characters {sorted(strange)} in the answer to {what}\n{said[:500]!r}")
     return "taken" if code == 0 else "refused"

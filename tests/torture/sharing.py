@@ -66,6 +66,6 @@ class Namespaces(BenchPart):
         blocks = made(bench.folder)
         if len(blocks) != len(set(blocks)):
             raise Loss(f"{len(blocks) - len(set(blocks))} blocks were made by both")
-        if left := [path for path in (bench.folder / "live").rglob("*.*")]:
+        if left := list((bench.folder / "live").rglob("*.*")):
             raise Loss(f"{left[0]} was left behind")
         return "shared"

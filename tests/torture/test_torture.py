@@ -50,7 +50,9 @@ def test_losses_hangs_and_dead_processes_are_told_with_their_seeds(lab, monkeypa
     assert tally.lost[3] == "the third"
     assert tally.lost[5].startswith("hung: 0.2 s")
     assert tally.lost[7] == "the process died: 9"
-    assert any(line.startswith("counting: LOST, again with: python -m tests.torture counting --seed 3") for line in said)
+    assert any(
+        line.startswith("counting: LOST, again with: python -m tests.torture counting --seed 3") for line in said
+    )
     assert said[-1].startswith("counting: 9 (even 5, odd 1), 3 lost; ")
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from random import Random
 
 from tests.processes import blocks
 from tests.torture.lab import BLOCKS, MORE, Bench, Lab, Loss, numbers, same
@@ -12,9 +13,9 @@ from tests.torture.parts import BenchPart, chance
 
 WRITES = 30
 """More than a command has times of writing: one that has fewer ends undisturbed, and counts as that."""
-SECONDS = {"begun": 1.6, "taken up": 1.4, "results": 1.0, "merge": 1.8, "extend": 1.8, "report": 0.7, "verify": 0.9}
-"""What the commands take; kills from outside are spread evenly over it."""
-SETTINGS = tuple(SECONDS)
+SETTINGS = ("begun", "taken up", "results", "merge", "extend", "report", "verify")
+SECONDS = 2.0
+"""What a command takes that was not measured yet; kills from outside are spread evenly over it."""
 
 
 class Kills(BenchPart):
@@ -27,17 +28,20 @@ class Kills(BenchPart):
     def prepare(self, lab: Lab) -> None:
         """See `BenchPart`."""
         self._reference, self._extended = numbers(lab.finished), numbers(lab.extended)
+        self._took = dict.fromkeys(SETTINGS, SECONDS)
         _ = lab.killed, lab.merging, lab.shards
 
     def case(self, lab: Lab, bench: Bench, seed: int) -> str:
         """One kill, told by what the disk held then."""
         setting = SETTINGS[seed % len(SETTINGS)]
         command = set_up(setting, lab, bench)
-        code = kill(bench, command, setting, chance(self.name, seed))
+        code = kill(bench, command, setting, chance(self.name, seed), self._took[setting])
         where = fell(bench.folder, setting) if code == -signal.SIGKILL else "too late"
         kept = blocks(bench.folder)
         # An extension that was killed may have blocks with a part of a tile, which go when it is done.
+        began = time.monotonic()
         bench.command(*command).check(0)
+        self._took[setting] = time.monotonic() - began
         there = blocks(bench.folder)
         if setting != "extend" and {name: there.get(name) for name in kept} != kept:
             raise Loss(f"a block that was done was lost or made again, killed {where}")
@@ -63,8 +67,8 @@ def set_up(setting: str, lab: Lab, bench: Bench) -> tuple:
     }[setting]
 
 
-def kill(bench: Bench, command: tuple, setting: str, random) -> int:
-    """Starts the command and kills it; returns its exit code, 0 where it was done before."""
+def kill(bench: Bench, command: tuple, setting: str, random: Random, seconds: float) -> int:
+    """Starts a command that takes so long, and kills it; returns its exit code, 0 where it was done before."""
     if random.random() < 0.5 and setting != "verify":
         writes = {"begun": WRITES, "extend": WRITES, "merge": WRITES, "taken up": 20}.get(setting, 4)
         what, most = (
@@ -73,7 +77,7 @@ def kill(bench: Bench, command: tuple, setting: str, random) -> int:
         outcome = bench.command(*command, die=[what, random.randint(1, most)])
     else:
         process = bench.start(*command)
-        time.sleep(random.uniform(0.05, SECONDS[setting]))
+        time.sleep(random.uniform(0.0, seconds))
         os.kill(process.pid, signal.SIGKILL)
         outcome = bench.wait(process, *command)
     if outcome.code != -signal.SIGKILL:

@@ -83,11 +83,17 @@ def mounted(place: Path, options: str) -> None:
 
 
 def fill(disk: Path, free: int) -> Path:
-    """Fills a disk until so many pages are free; returns the file that does it."""
+    """Fills a disk until about so many pages are free; returns the file that does it."""
     ballast = disk / "other data"
-    system = os.statvfs(disk)
     with ballast.open("wb") as stream:
-        os.posix_fallocate(stream.fileno(), 0, max(1, system.f_bavail - free) * system.f_frsize)
+        wanted = max(1, os.statvfs(disk).f_bavail - free)
+        # The kernel counts the free pages per core, and tells them a few too many.
+        while wanted:
+            try:
+                os.posix_fallocate(stream.fileno(), 0, wanted * PAGE)
+                break
+            except OSError:
+                wanted -= 1
     return ballast
 
 

@@ -11,11 +11,13 @@ from tests.processes import blocks
 from tests.torture.lab import BLOCKS, MORE, Bench, Lab, Loss, numbers, same
 from tests.torture.parts import BenchPart, chance
 
-WRITES = 30
-"""More than a command has times of writing: one that has fewer ends undisturbed, and counts as that."""
+WRITES = {"begun": 25, "taken up": 17, "results": 6, "merge": 24, "extend": 12, "report": 1}
+"""About how often a command has written a file whole when it ends."""
 SETTINGS = ("begun", "taken up", "results", "merge", "extend", "report", "verify")
 SECONDS = 2.0
 """What a command takes that was not measured yet; kills from outside are spread evenly over it."""
+TRIES = 5
+"""To kill a command before it ends."""
 
 
 class Kills(BenchPart):
@@ -34,9 +36,13 @@ class Kills(BenchPart):
     def case(self, lab: Lab, bench: Bench, seed: int) -> str:
         """One kill, told by what the disk held then."""
         setting = SETTINGS[seed % len(SETTINGS)]
-        command = set_up(setting, lab, bench)
-        code = kill(bench, command, setting, chance(self.name, seed), self._took[setting])
-        where = fell(bench.folder, setting) if code == -signal.SIGKILL else "too late"
+        random = chance(self.name, seed)
+        for _ in range(TRIES):
+            bench.clear()
+            command = set_up(setting, lab, bench)
+            if killed := kill(bench, command, setting, random, self._took[setting]):
+                break
+        where = fell(bench.folder, setting) if killed else "too late"
         kept = blocks(bench.folder)
         # An extension that was killed may have blocks with a part of a tile, which go when it is done.
         began = time.monotonic()
@@ -67,22 +73,21 @@ def set_up(setting: str, lab: Lab, bench: Bench) -> tuple:
     }[setting]
 
 
-def kill(bench: Bench, command: tuple, setting: str, random: Random, seconds: float) -> int:
-    """Starts a command that takes so long, and kills it; returns its exit code, 0 where it was done before."""
-    if random.random() < 0.5 and setting != "verify":
-        writes = {"begun": WRITES, "extend": WRITES, "merge": WRITES, "taken up": 20}.get(setting, 4)
-        what, most = (
-            ("save", BLOCKS // 2) if setting in ("begun", "taken up") and random.random() < 0.3 else ("sync", writes)
-        )
-        outcome = bench.command(*command, die=[what, random.randint(1, most)])
+def kill(bench: Bench, command: tuple, setting: str, random: Random, seconds: float) -> bool:
+    """Starts a command that takes so long, and kills it; returns whether that was before its end."""
+    if setting in WRITES and random.random() < 0.5:
+        saves = setting in ("begun", "taken up") and random.random() < 0.3
+        moment = ("save", random.randint(1, BLOCKS // 2)) if saves else ("sync", random.randint(1, WRITES[setting]))
+        outcome = bench.command(*command, die=moment)
     else:
         process = bench.start(*command)
         time.sleep(random.uniform(0.0, seconds))
         os.kill(process.pid, signal.SIGKILL)
         outcome = bench.wait(process, *command)
-    if outcome.code != -signal.SIGKILL:
-        outcome.check(0)
-    return outcome.code
+    if outcome.code == -signal.SIGKILL:
+        return True
+    outcome.check(0)
+    return False
 
 
 def fell(folder: Path, setting: str) -> str:

@@ -42,7 +42,7 @@ class Corruptions(BenchPart):
 
     name = "corruptions"
     help = "damaged files of running, killed and finished runs"
-    count, small = 200, 8
+    count, small = 200, 6
 
     def prepare(self, lab: Lab) -> None:
         """See `BenchPart`."""

@@ -127,7 +127,7 @@ class Experiments(PoolPart):
 
     name = "toml"
     help = "experiment files by chance, planned or refused"
-    count, small = 3000, 60
+    count, small = 3000, 40
 
     def prepare(self, lab: Lab) -> None:
         """See `PoolPart`."""
@@ -162,7 +162,7 @@ class Options(PoolPart):
 
     name = "set"
     help = "--set options by chance, planned or refused"
-    count, small = 1000, 30
+    count, small = 1000, 20
 
     def prepare(self, lab: Lab) -> None:
         """See `PoolPart`."""

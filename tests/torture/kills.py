@@ -25,7 +25,7 @@ class Kills(BenchPart):
 
     name = "kills"
     help = "kill -9 during every command, and the same command again"
-    count, small = 100, 7
+    count, small = 100, 6
 
     def prepare(self, lab: Lab) -> None:
         """See `BenchPart`."""

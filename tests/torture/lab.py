@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from queue import Queue
@@ -98,7 +98,6 @@ class Bench:
 
     nursery: Nursery
     place: Path
-    ours: dict = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -140,24 +139,26 @@ class Lab:
         os.environ |= self.environment
         self._before = rights() if before is None else before
         self._benches: Queue[Bench] = Queue()
-        self._all: list[Nursery] = []
 
     def __enter__(self) -> "Lab":
         return self
 
     def __exit__(self, *_) -> None:
-        for nursery in self._all:
+        for nursery in self.__dict__.get("_nurseries", ()):
             nursery.__exit__()
 
+    @cached_property
+    def _nurseries(self) -> list[Nursery]:
+        """One for each bench; the first makes the folders too."""
+        return [Nursery(self._before) for _ in range(self.size)]
+
     def open(self) -> None:
-        """Starts the nurseries, with all that a report imports in them."""
+        """Sets up the benches, with all that a report imports in their nurseries."""
         if self._benches.qsize():
             return
-        for number in range(self.size):
+        for number, nursery in enumerate(self._nurseries):
             place = self.root / f"bench{number}"
             place.mkdir()
-            nursery = Nursery(self._before)
-            self._all.append(nursery)
             nursery.ask(here=["report", str(self.finished)])
             self._benches.put(Bench(nursery, place))
 
@@ -216,15 +217,9 @@ class Lab:
         ]
 
     def _made(self, name: str, *command: object, code: int = 0, **how: object) -> Path:
-        outcome = Bench(self._maker, self.root).command(*command, **how)
+        outcome = Bench(self._nurseries[0], self.root).command(*command, **how)
         assert outcome.code == code, outcome.said
         return self.root / name
-
-    @cached_property
-    def _maker(self) -> Nursery:
-        """Makes the folders; nothing of it is tortured."""
-        self._all.append(Nursery())
-        return self._all[-1]
 
 
 def rights() -> tuple[str, ...]:

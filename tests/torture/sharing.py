@@ -18,7 +18,7 @@ class Stopped(BenchPart):
 
     name = "stopped"
     help = "SIGSTOP beyond the time of silence; others finish, then it goes on"
-    count, small = 12, 2
+    count, small = 12, 1
 
     def prepare(self, lab: Lab) -> None:
         """See `BenchPart`."""

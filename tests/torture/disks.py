@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.processes import blocks
+from tests.torture.kills import fell
 from tests.torture.lab import MORE, Bench, Lab, Loss, numbers, same
 from tests.torture.parts import BenchPart, Skipped
 
@@ -60,6 +61,7 @@ class Disks(BenchPart):
             outcome.names(disk)
             if "No space left" not in outcome.said:
                 raise Loss(f"no word of a full disk\n{outcome.said}")
+        where = fell(folder, doing) if outcome.code else f"after {doing}"
         kept = blocks(folder) if doing != "extend" else {}
         stop.unlink()
         bench.command(*command).check(0)
@@ -67,7 +69,7 @@ class Disks(BenchPart):
         there = blocks(folder)
         if {name: there.get(name) for name in kept} != kept:
             raise Loss("a block that was done was made again")
-        return f"{doing} {'had room' if outcome.code == 0 else 'was stopped'}"
+        return where
 
     def _pages(self, lab: Lab, doing: str, seed: int) -> int:
         """Pages that are free: of each command's cases the sizes are as even as those of any number of cases can be."""

@@ -166,7 +166,7 @@ class Options(PoolPart):
 
     def prepare(self, lab: Lab) -> None:
         """See `PoolPart`."""
-        self._keys = sorted(set(keys()))
+        self._keys = {name: keys((ROOT / "configs" / f"{name}.toml").read_text()) for name in SHIPPED}
 
     def warm(self, place: Path) -> None:
         """See `PoolPart`."""
@@ -183,21 +183,24 @@ class Options(PoolPart):
 
     def _arguments(self, seed: int) -> list[str]:
         random = chance(self.name, seed)
-        arguments = ["plan", str(ROOT / "configs" / f"{random.choice(SHIPPED)}.toml")]
+        name = random.choice(SHIPPED)
+        arguments = ["plan", str(ROOT / "configs" / f"{name}.toml")]
         for _ in range(random.choice([1, 1, 2, 3])):
-            arguments += ["--set", option(random, self._keys)]
+            # Mostly a key of the file itself: that of another system is refused before its value is looked at.
+            known = self._keys[name if random.random() < 0.8 else random.choice(SHIPPED)]
+            arguments += ["--set", option(random, known)]
         return arguments
 
 
-def keys():
-    """Every dotted key of the files."""
-    for text in corpus():
-        table = ""
-        for line in text.splitlines():
-            if match := re.fullmatch(r"\[([\w.]+)\]", line):
-                table = match[1] + "."
-            elif match := _NAME.match(line):
-                yield table + match[1]
+def keys(text: str) -> list[str]:
+    """Every dotted key of a file."""
+    found, table = [], ""
+    for line in text.splitlines():
+        if match := re.fullmatch(r"\[([\w.]+)\]", line):
+            table = match[1] + "."
+        elif match := _NAME.match(line):
+            found.append(table + match[1])
+    return found
 
 
 def option(random: Random, known: list[str]) -> str:

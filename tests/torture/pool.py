@@ -216,6 +216,8 @@ def refused_or_taken(arguments: list[str], what: str) -> str:
         raise Loss(f"refused without a word: {what}")
     if len(said) > 100_000:
         raise Loss(f"an answer of {len(said)} letters to {what}\n{said[:500]}")
-    if strange := {letter for letter in said if (ord(letter) < 32 and letter != "\n") or 127 <= ord(letter) < 160}:
+    if strange := {
+        letter for letter in said if (ord(letter) < 32 and letter not in "\n\t") or 127 <= ord(letter) < 160
+    }:
         raise Loss(f"control characters {sorted(strange)} in the answer to {what}\n{said[:500]!r}")
     return "taken" if code == 0 else "refused"

@@ -56,7 +56,7 @@ SECONDS = 90
 """Of a command, before it counts as hung: thirty times what the longest takes."""
 MEMORY = 6 << 30
 """Of addresses; JAX takes 2 GB of them, and a hundredth of that of memory."""
-QUIET = {"sgdsim.store.presence.SILENT_SECONDS": 2.0}
+QUIET = {"sgdsim.store.presence.SILENT_SECONDS": 2.0, "sgdsim.store.presence.BEAT_SECONDS": 0.2}
 """How long processes are silent before they count as dead: a minute would be most of the time of a torture."""
 RIGHTS = "-dac_override,-dac_read_search,-fowner"
 """What root may do to files of which all rights were taken away, and a run under torture must not."""

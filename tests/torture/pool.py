@@ -197,7 +197,7 @@ def command(*arguments: str) -> tuple[int, str]:
         try:
             cli.main(list(arguments))
         except SystemExit as end:
-            return (end.code if isinstance(end.code, int) else 1), out.getvalue()
+            return int(end.code or 0), out.getvalue()
     return 0, out.getvalue()
 
 

@@ -13,6 +13,7 @@ in bytes on its address space and on a file, and "patch": {"package.module.NAME"
 """
 
 import ctypes
+import faulthandler
 import gc
 import importlib
 import io
@@ -69,6 +70,8 @@ def sabotage(what, count, number=signal.SIGKILL):
 
 def limit(request):
     """Sets limits to this process, and values of modules that no option of a user sets."""
+    # Whoever is over time says where it stands, in all its threads, before it dies.
+    faulthandler.register(signal.SIGALRM, chain=True)
     signal.alarm(request.get("seconds", 0))
     for name, kind in (("largest", resource.RLIMIT_FSIZE), ("memory", resource.RLIMIT_AS)):
         if name in request:

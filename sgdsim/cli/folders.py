@@ -85,7 +85,7 @@ def verify(
     The results are merged again from the blocks and compared.
     """
     with plain_errors():
-        from sgdsim.run.opened import join_run
+        from sgdsim.run.opened import check_code, look_into
         from sgdsim.run.progress import meter_for
         from sgdsim.run.verify import check_blocks, check_results, recompute
         from sgdsim.store.directory import RunDirectory
@@ -101,8 +101,9 @@ def verify(
         again, results = [], "results not compared"
         if sound and (count or directory.results.exists()):
             start_devices()
+            opened = look_into(directory)
             try:
-                opened = join_run(directory)
+                check_code(opened)
                 results = check_results(opened, sound, differences.append)
                 with meter_for(Console(stderr=True), quiet) as meter:
                     again = recompute(opened, sound, count, random.Random(), meter, differences.append)

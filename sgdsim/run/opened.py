@@ -109,9 +109,17 @@ def join_run(directory: RunDirectory) -> OpenRun:
 
     **Raises:** ExperimentError where there is none, or this machine, or its code, cannot take part in it.
     """
-    opened = OpenRun.of(load_run(directory), directory).as_stored()
+    opened = look_into(directory)
     check_code(opened)
     return opened
+
+
+def look_into(directory: RunDirectory) -> OpenRun:
+    """A run as it lies in a folder, whatever code has made it.
+
+    **Raises:** ExperimentError where there is none, or this machine could not have made it.
+    """
+    return OpenRun.of(load_run(directory), directory).as_stored()
 
 
 def load_run(directory: RunDirectory, overrides: Sequence[str] = ()) -> Experiment:

@@ -152,6 +152,7 @@ def test_a_batch_of_a_rounded_prefactor_has_the_noise_of_its_samples():
     assert LimitODE().coefficients(problem) == ExactODE().coefficients(problem) == pytest.approx((0.5, 0.125))
 
 
+@pytest.mark.slow
 def test_the_chain_follows_its_ode():
     """batch = 10, gamma/p = 5: the noise term is a fourth of what one sample would leave, and its size is seen."""
     keys = {"k": 2, "p0": 2.0, "gamma0": 1.0, "delta": -0.25, "noise": 0.1}

@@ -81,6 +81,7 @@ def test_a_network_with_a_second_layer_has_the_terms_of_the_plain_one():
     assert np.abs(solve_theory(plain, START, TIMES, Leading())["Q"] - left["Q"]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_equal_units_have_the_terms_of_all():
     """Three units taken as one, and one by one."""
     problem = of_batch(100, p=3)

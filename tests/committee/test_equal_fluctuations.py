@@ -163,7 +163,8 @@ def test_the_spread_is_that_of_all_units(p, k, off_diagonal):
     assert equal.sup_deviation == pytest.approx(each.sup_deviation, rel=1e-2)
 
 
-@pytest.mark.parametrize("p", [8, *(pytest.param(p, marks=pytest.mark.slow) for p in (16, 32, 64))])
+@pytest.mark.slow
+@pytest.mark.parametrize("p", [8, 16, 32, 64])
 def test_measured_deviations_are_as_predicted(p):
     spread = THEORY.spread(problem(p), start(), TIMES)
     assert spread is not None
@@ -273,9 +274,8 @@ def test_ten_thousand_units_take_seconds():
     assert second / np.log(10) == pytest.approx(first / np.log(1000 / 65), rel=0.25)
 
 
-@pytest.mark.parametrize(
-    ("theory", "delta"), [(LimitODE, 0.3), pytest.param(GradientFlow, 0.0, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("theory", "delta"), [(LimitODE, 0.3), (GradientFlow, 0.0)])
 def test_about_another_theory_its_distance_from_the_ode_counts(theory, delta):
     """d = 10^8: nearly all there is."""
     given = Committee.from_scaling(d=10**8, k=1, p0=8.0, delta=delta, noise=0.1)

@@ -142,6 +142,7 @@ def test_about_another_theory_its_distance_from_the_ode_counts(theory, delta):
     np.testing.assert_array_equal(other[STD["M"]], exact[STD["M"]])
 
 
+@pytest.mark.slow
 def test_a_long_run_on_a_logarithmic_grid():
     """Five decades of time: the plateau and its end, with finite predictions of modest size."""
     problem = reference(10**5, gamma0=2.0, p=2, k=2)

@@ -72,7 +72,7 @@ def test_averages_of_fields_with_means(name):
         np.testing.assert_allclose(mean, DENSITY @ function(first[:, 0]), rtol=0, atol=accuracy)
 
 
-@pytest.mark.parametrize("labels", [LABELS, None])
+@pytest.mark.parametrize("labels", [pytest.param(LABELS, marks=pytest.mark.slow), None])
 def test_the_risk_is_that_of_samples(labels):
     """Of a million of them, drawn and seen by NumPy alone."""
     P, M, Q = (np.asarray(part) for part in (START.P[0], START.M[0], START.Q[0]))
@@ -134,6 +134,7 @@ def test_one_cluster_without_a_mean_is_the_plain_network():
     np.testing.assert_allclose(seen["excess_risk"], other["excess_risk"], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_closed_averages_survive_an_update():
     """Of velocities and averages too, they are the averages over points."""
     net = unequal(10**6, update=Update(momentum=0.6, average=True, spherical=True, correlation=True))
@@ -151,7 +152,8 @@ def test_closed_averages_survive_an_update():
         np.testing.assert_allclose(one, other, atol=5e-3 * np.abs(other).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("labels", [LABELS, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", [LABELS, None])
 def test_the_ode_is_the_mean_of_the_chain_at_a_million_dimensions(labels):
     net = unequal(10**6, labels)
     theory = solve_theory(net, OBLIQUE, np.array([0.0, 0.05]), ExactODE())

@@ -128,6 +128,7 @@ def scores(problem, replicas, final, theory):
     return {name: z_from_theory(tiles, name) for name in ("M", "Q", "a", "excess_risk")}
 
 
+@pytest.mark.slow
 def test_the_chain_follows_the_ode():
     """d = 10^4: 2 % of gamma_a would show."""
     assert worst(scores(oblique(10**4), 512, 1.0, ExactODE())) < 4.5

@@ -205,7 +205,10 @@ def test_one_step_has_the_mean_of_the_ode(name, correlation):
 
 @pytest.mark.parametrize(
     ("target", "k", "activation", "update"),
-    [(None, 1, Hermite(3), Update(spherical=True)), (staircase(2), 2, Erf(), None)],
+    [
+        pytest.param(None, 1, Hermite(3), Update(spherical=True), marks=pytest.mark.slow),
+        (staircase(2), 2, Erf(), None),
+    ],
     ids=["He_3 on the sphere", "staircase"],
 )
 def test_the_chain_follows_the_ode_at_large_d(target, k, activation, update):

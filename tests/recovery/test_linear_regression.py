@@ -78,7 +78,11 @@ def test_the_first_step_by_hand(b):
 
 @pytest.mark.parametrize(
     ("alpha", "b"),
-    [*(pytest.param(alpha, 1.0, marks=pytest.mark.slow) for alpha in (0.5, 2.0)), (0.5, 0.3), (2.0, 0.3)],
+    [
+        *(pytest.param(alpha, 1.0, marks=pytest.mark.slow) for alpha in (0.5, 2.0)),
+        (0.5, 0.3),
+        pytest.param(2.0, 0.3, marks=pytest.mark.slow),
+    ],
 )
 def test_the_mean_over_selections_at_finite_dimension(alpha, b):
     """E over sigma of (x - x*)(x - x*)^T given J is a linear recursion; one J of N = 800 is near the limit.

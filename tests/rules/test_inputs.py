@@ -27,7 +27,8 @@ RULES = {
 
 @pytest.mark.parametrize(
     ("name", "batch"),
-    [("net", 1), pytest.param("net", 120, marks=pytest.mark.slow), ("momentum", 3), ("spherical", 1)],
+    [("net", 1), ("spherical", 1)]
+    + [pytest.param(*case, marks=pytest.mark.slow) for case in (("net", 120), ("momentum", 3))],
 )
 def test_chain_and_full_weights_have_one_law(name, batch):
     rule = RULES[name]

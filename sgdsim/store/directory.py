@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,10 @@ from sgdsim.bounds import check_bounds
 from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import BlockHeader, BlockResult, SpoiltBlock, read_block, write_block
 from sgdsim.store.blocks import Block, CellLayout
-from sgdsim.store.claims import Claims
-from sgdsim.store.failures import Failures
 from sgdsim.store.files import create_text, put_aside, read_text, remove_stale, write_text
-from sgdsim.store.log import Log
 from sgdsim.store.manifest import Manifest, unreadable
 from sgdsim.store.origin import Origin
-from sgdsim.store.presence import Watch
+from sgdsim.store.paths import RunPaths
 
 OTHER_FOLDER = "choose another folder with -o DIR"
 _FOLDERS = 256
@@ -35,87 +31,10 @@ class Unwritable(Exception):
 
 
 @dataclass(frozen=True)
-class RunDirectory:
-    """The files of one run.
+class RunDirectory(RunPaths):
+    """A run on disk: its files are made, read, written and checked here, see `RunPaths` for what there is."""
 
-        experiment.toml    the experiment, every default filled in
-        provenance.json    versions, devices, seed, when and how it was run
-        blocks/            index.json (the manifest: experiment, code, and how the cells are cut into blocks) and, in
-                           subfolders, a .npz of every block done
-        live/              signs of life of the processes at work, and what each has claimed
-        logs/              what each process did
-        failed/            cells that failed for good
-        aside/             block files that were damaged or belonged elsewhere
-        results.nc         all numbers, once every block is there
-        summary.json       fits, errors, counts, speed
-        figures/, report.html
-
-    A block file that exists, whole, is a block that is done: files are written to a temporary name and renamed. Results
-    depend on experiment.toml and blocks/ alone; whatever has become of the others, a run goes on.
-    """
-
-    path: Path
     _known: dict[tuple[int, ...], Manifest] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def experiment(self) -> Path:
-        """The experiment as resolved."""
-        return self.path / "experiment.toml"
-
-    @property
-    def provenance(self) -> Path:
-        """Where, when and with what the run was made."""
-        return self.path / "provenance.json"
-
-    @property
-    def blocks(self) -> Path:
-        """The folder of the block files."""
-        return self.path / "blocks"
-
-    @property
-    def index(self) -> Path:
-        """The file of the manifest."""
-        return self.blocks / "index.json"
-
-    @property
-    def aside(self) -> Path:
-        """Where blocks go that must not be merged."""
-        return self.path / "aside"
-
-    @property
-    def results(self) -> Path:
-        """Path of results.nc, the merged numbers."""
-        return self.path / "results.nc"
-
-    @property
-    def summary(self) -> Path:
-        """The numbers a reader wants first."""
-        return self.path / "summary.json"
-
-    @cached_property
-    def watch(self) -> Watch:
-        """Who is at work here."""
-        return Watch(self.path / "live" / "workers")
-
-    @cached_property
-    def claims(self) -> Claims:
-        """Who has what in hand."""
-        return Claims(self.path / "live" / "claims", self.watch, self.aside)
-
-    @property
-    def log(self) -> Log:
-        """What each process did."""
-        return Log(self.path / "logs")
-
-    @property
-    def failures(self) -> Failures:
-        """Cells that failed for good."""
-        return Failures(self.path / "failed")
-
-    @property
-    def exists(self) -> bool:
-        """Whether a run was ever started here."""
-        return self.experiment.is_file()
 
     def make(self) -> None:
         """Makes the folders, tries to write in them, and removes what a killed run left half-written.
@@ -126,9 +45,9 @@ class RunDirectory:
         folders = (self.path, self.blocks, *beside)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for folder in (self.path / "live", *beside, self.path / "figures"):
+            for folder in (self.path / "live", *beside, self.figures):
                 self._clear(folder)
-            for file in (self.provenance, self.results, self.summary, self.path / "report.html"):
+            for file in (self.provenance, self.results, self.summary, self.report):
                 # A folder in the place of a file could not be replaced by one.
                 if file.is_dir() and not file.is_symlink():
                     put_aside(file, self.aside)

@@ -56,7 +56,7 @@ class RunDirectory(RunPaths):
                 # A folder that can be entered may still take no file: better told now than after the first block.
                 with tempfile.TemporaryFile(dir=folder):
                     pass
-            for folder in (*folders, *self._subfolders()):
+            for folder in (*folders, self.figures, *self._subfolders()):
                 remove_stale(folder)
             self.claims.remove_dead()
             self.watch.remove_dead()

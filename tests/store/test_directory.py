@@ -16,7 +16,7 @@ from sgdsim.errors import ExperimentError
 from sgdsim.store.block_file import BlockResult, SpoiltBlock, digest
 from sgdsim.store.blocks import BLOCK_SECONDS, Block, CellLayout, cut_tiles, describe
 from sgdsim.store.directory import RunDirectory, Unwritable
-from sgdsim.store.worker import Worker
+from sgdsim.store.worker import HOST, PLACE, Worker
 from tests.helpers import ORIGIN, begin, lay_out
 
 BLOCK = Block(3, range(4, 6), range(12, 18))
@@ -267,3 +267,12 @@ def test_blocks_depend_on_the_work():
 def test_coordinates_as_text():
     assert describe({"d": 300, "noise": 1e-3, "activation": "erf"}) == "d=300, noise=0.001, activation=erf"
     assert describe({}) == ""
+
+
+def test_what_a_kill_left_half_written_goes_wherever_it_is(run):
+    folders = [run.path, run.blocks, run.path_of(BLOCK).parent, run.log.folder, run.figures]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        (folder / f".a.{HOST}.{PLACE}.4194304.0a1b2c3d.tmp").write_text("half")
+    run.make()
+    assert not list(run.path.rglob("*.tmp"))

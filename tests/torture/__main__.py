@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +39,10 @@ def main(arguments: list[str]) -> int:
             failed |= bool(tally.lost)
             if failed and not asked.keep_going:
                 break
+    if failed:
+        tell(f"What lost cases have left is in {root}")
+    else:
+        shutil.rmtree(root)
     return int(failed)
 
 

@@ -88,6 +88,8 @@ class Corruptions(BenchPart):
             # A block that no folder has is told, and made.
             outcome = bench.command(*lab.run_of(target)).check(0)
         if outcome.code == 0:
+            if not (target / "results.nc").exists():
+                raise Loss(f"exit code 0, and no results\n{outcome.said}")
             same(target, reference, "damage and all")
             return "went on"
         outcome.names(bench.place)

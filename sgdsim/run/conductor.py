@@ -91,12 +91,18 @@ class Conductor:
             return LocalRun(opened, meter, stop, self._presence).run(blocks)
 
     def _merge(self, just_failed: Mapping[int, str]) -> Exit:
-        """Results, once every block is on disk, but for those of cells that failed."""
+        """Results, once every block is on disk, but for those of cells that failed.
+
+        **Raises:** SpoiltBlocks where some are to be made again.
+        """
         missing = self._opened.missing
         failures = {**self._directory.failures.read(), **just_failed}
         failed = {cell: failures[cell] for cell in {block.cell for block in missing} if cell in failures}
         code = Exit.FAILED if failed else Exit.FINISHED
         elsewhere = [block for block in missing if block.cell not in failed]
+        if elsewhere and self._options.shard is None:
+            # All of them were settled a moment ago. Somebody has taken them away.
+            raise SpoiltBlocks(f"{self._directory.blocks}: {len(elsewhere)} blocks are gone; they are made again")
         if elsewhere:
             self._tell(
                 f"This part is done; {len(elsewhere)} of {len(self._opened.blocks)} blocks are missing in others. The"

@@ -16,6 +16,7 @@ from sgdsim.ensemble.batch import Batch
 from sgdsim.run import conductor
 from sgdsim.run.bundles import Bundler
 from sgdsim.run.conductor import FINISH, Conductor
+from sgdsim.run.local import LocalRun
 from sgdsim.run.opened import open_run
 from sgdsim.run.options import Options
 from sgdsim.run.shard import Shard, largest_first
@@ -210,6 +211,24 @@ def test_a_signal_ends_the_run_after_the_blocks_in_hand(tmp_path, monkeypatch, n
     line = f"Stopped with {at_once} of 9 blocks on disk. To go on: sgdsim run walk.toml"
     assert run(tmp_path)[:2] == (code, [line])
     assert json.loads((tmp_path / "provenance.json").read_text())["status"] == "interrupted"
+
+
+def test_blocks_that_vanish_while_a_run_is_at_work_are_made_again(tmp_path, whole, monkeypatch):
+    """It ended well, and without results: the blocks of a part that nobody makes were waited for."""
+    make = LocalRun.run
+    taken = []
+
+    def robbed(self, blocks):
+        outcome = make(self, blocks)
+        if not taken:
+            taken.append(self._opened.directory.path_of(blocks[4]))
+            taken[0].unlink()
+        return outcome
+
+    monkeypatch.setattr(LocalRun, "run", robbed)
+    code, said, _ = run(tmp_path)
+    assert (code, said) == (Exit.FINISHED, [f"{tmp_path / 'blocks'}: 1 blocks are gone; they are made again"])
+    assert numbers(tmp_path) == numbers(whole)
 
 
 def test_a_block_that_cannot_be_stored_ends_the_run_with_the_reason(tmp_path):

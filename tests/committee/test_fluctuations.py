@@ -170,12 +170,20 @@ def test_it_is_not_offered_where_it_does_not_hold():
     assert ExactODE().spread(reference(), START, times) is None
 
 
+@pytest.mark.slow
 def test_a_second_layer_of_ones_has_the_spread_of_the_plain_network():
-    """By the theory of any rule, which shares with that of the plain network nothing but the linear equation."""
+    """By the theory of any rule, which shares with that of the plain network nothing but the linear equation.
+
+    The layer is trained, if by next to nothing: a fixed one of ones is the plain network itself.
+    """
     problem, times = reference(300, k=2, p=2, gamma0=2.0, noise=0.1, batch=3), np.array([0.5, 2.0])
-    plain, ones = (solve(one, START, times, theory=THEORY) for one in (problem, replace(problem, second=SecondLayer())))
+    layered = replace(problem, second=SecondLayer(gamma_a=1e-12))
+    assert problem.plain
+    assert not layered.plain
+    plain, ones = (solve(one, START, times, theory=THEORY) for one in (problem, layered))
     for name in (*STD.values(), "sup_deviation_predicted"):
-        np.testing.assert_allclose(ones[name], plain[name], rtol=1e-5, atol=1e-9)
+        # The noise of a rule is an average over points: 4e-4 was measured.
+        np.testing.assert_allclose(ones[name], plain[name], rtol=2e-3, atol=2e-3 * float(np.abs(plain[name]).max()))
 
 
 @pytest.mark.slow

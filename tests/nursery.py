@@ -101,6 +101,8 @@ def start(request):
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ |= request.get("environment", {})
+    if "dask" in sys.modules:
+        sys.modules["dask"].config.refresh()  # it has read the environment when it was imported
     if "die" in request:
         sabotage(*request["die"])
     limit(request)

@@ -45,7 +45,7 @@ def fail(process, reason):
 
 @pytest.mark.parametrize(("others", "when"), [(440, "simulating"), (340, "merging")])
 def test_a_full_disk(nursery, undisturbed, disk, others, when):
-    (disk / "other data").write_bytes(bytes(others * 1024))
+    (disk / ".other data").write_bytes(bytes(others * 1024))
     kept = fail(nursery.run(disk), "No space left on device")
     assert len(kept) > 0
     assert (len(kept) == BLOCKS) == (when == "merging")

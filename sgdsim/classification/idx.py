@@ -47,6 +47,12 @@ def read_idx(path: Path, dims: int) -> UInt8[np.ndarray, "..."]:
     try:
         with _opened(path) as file:
             sizes = _sizes(file.read(4 * (1 + dims)), path, dims)
+            # What does not compress grows by a thousandth. Zeros behind an archive, as many as there may be, are no end
+            # of it, and would be read one by one.
+            if path.stat().st_size > 1.01 * math.prod(sizes) + _PIECE:
+                raise ArgumentError(
+                    "data", f"have {math.prod(sizes)} values in {path.name}", "a longer file", str(path)
+                )
             values, left = _values(file, math.prod(sizes))
     except (OSError, EOFError, zlib.error) as error:  # a truncated archive is an EOFError
         must = f"have a readable {path.name}"

@@ -66,6 +66,9 @@ class MeanField(Problem):
         self._check_dynamics()
 
     def _check_dynamics(self) -> None:
+        if self.eps == 0:  # rounded to nothing, as of gamma = 5e-324
+            remedy = "Choose a larger gamma."
+            raise ArgumentError("gamma", "give a step eps = gamma N^(beta - 1) > 0", self.eps, remedy)
         if isinstance(self.dynamics, Sgd) and self.eps >= 1:
             remedy = "Choose a smaller gamma or beta."
             raise ArgumentError("gamma", "give a step eps = gamma N^(beta - 1) < 1", self.eps, remedy)

@@ -51,3 +51,8 @@ def test_sgd_at_beta_1_is_simulated_without_the_theory_that_does_not_exist():
         sgdsim.simulate(sgd, LawStart(), np.array([0.5]), replicas=2, theory=MeanFieldLimit())
     with pytest.raises(ArgumentError, match="random"):
         sgdsim.solve(sgd, LawStart(), np.array([0.5]))
+
+
+def test_a_step_that_is_rounded_to_nothing_is_refused():
+    with pytest.raises(ArgumentError, match=r"`gamma` must give a step eps = gamma N\^\(beta - 1\) > 0, but got 0.0"):
+        problem(gamma=5e-324)

@@ -1,7 +1,7 @@
 """An experiment file as it was read, with its quick variant and options on top, and where each key came from."""
 
+import errno
 import re
-import stat
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from sgdsim.errors import ExperimentError
 from sgdsim.experiment.locate import KeyPath, key_lines, split_key
 from sgdsim.experiment.wording import join_path
 from sgdsim.printable import shorten
+from sgdsim.store.files import read_bytes
 
 _SYNTAX = {
     r"Cannot (declare|overwrite|mutate|redefine|update|add).*": "this key or table is there already",
@@ -21,6 +22,12 @@ _SYNTAX = {
     r"Invalid value": "no value; strings need quotes",
 }
 """Some of tomllib's messages, in plainer words."""
+
+_NO_EXPERIMENT = {
+    errno.EINVAL: "is no regular file; give the experiment's TOML file",
+    errno.EFBIG: f"is larger than {size_text(LARGEST)}; no experiment is",
+}
+"""Why a file that could be read is none, by the error that it gives."""
 
 FIXED = ("problem", "rule")
 """The tables whose keys may be axes of the grid instead."""
@@ -178,13 +185,14 @@ def _quick_path(key: str, value: object) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        data = _read_bytes(path)
+        data = read_bytes(path, LARGEST)
     except FileNotFoundError:
         problem = f"{path}: no such file; `sgdsim list` shows the experiments that come with sgdsim"
     except IsADirectoryError:
         problem = f"{path}: is a folder; give the experiment's TOML file"
     except OSError as error:
-        problem = f"{shorten(str(path), LONGEST)}: cannot be read ({error.strerror})"
+        why = _NO_EXPERIMENT.get(error.errno or 0, f"cannot be read ({error.strerror})")
+        problem = f"{shorten(str(path), LONGEST)}: {why}"
     except ValueError as error:
         problem = f"{path}: {error}"
     else:
@@ -194,19 +202,6 @@ def _read_text(path: Path) -> str:
             line = data.count(b"\n", 0, error.start) + 1
             problem = f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as UTF-8"
     raise ExperimentError([problem])
-
-
-def _read_bytes(path: Path) -> bytes:
-    """The content of a file. **Raises:** ValueError where it is none, or too large; OSError where it cannot be read."""
-    # Looked at first: a pipe may wait for ever for its other end, and a device has none.
-    kind = path.stat().st_mode
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        raise ValueError("is no regular file; give the experiment's TOML file")
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise ValueError(f"is larger than {size_text(LARGEST)}; no experiment is")
-    return data
 
 
 def _syntax_error(path: Path, text: str, message: str) -> str:

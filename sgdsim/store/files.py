@@ -73,9 +73,13 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
     **Raises:** OSError where it cannot be read, is larger or too large for the memory, or is something else: to open a
     pipe would wait for whoever fills it.
     """
+    # A folder can be opened, but not as a stream.
     opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    found = os.fstat(opened)
+    if stat.S_ISDIR(found.st_mode):
+        os.close(opened)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with os.fdopen(opened, "rb") as stream:
-        found = os.fstat(opened)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(path))
         if most is not None and found.st_size > most:

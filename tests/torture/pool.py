@@ -72,7 +72,7 @@ class Worker:
 
 
 class PoolPart(Part):
-    """A part whose cases are calls of functions."""
+    """A part whose cases are calls of functions, in forks of a process in which JAX has not begun to work."""
 
     @abstractmethod
     def prepare(self, lab: Lab) -> None:

@@ -2,13 +2,15 @@
 
 import os
 import random
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from tests.torture import corruptions, damage, fuzz_experiments, kills
+from tests.torture import corruptions, damage, fuzz_experiments, kills, pool
 from tests.torture.lab import Lab, Loss, Outcome
-from tests.torture.parts import Part, Tally
+from tests.torture.parts import Tally
 from tests.torture.pool import PoolPart, refused_or_taken
 
 
@@ -30,20 +32,23 @@ class Counting(PoolPart):
         return "even" if seed % 2 == 0 else "odd"
 
 
-@pytest.fixture
-def lab(tmp_path):
-    with Lab(tmp_path, 2) as lab:
-        yield lab
-
-
-def run(part: Part, lab: Lab, count: int, keep_going: bool = True) -> tuple[Tally, list[str]]:
+def counted(root: Path, keep_going: bool) -> tuple[Tally, list[str]]:
+    """What comes of nine cases, of which each may take 0.2 s of processor time."""
+    pool.SECONDS = 0.2
     said: list[str] = []
-    return part.run(lab, range(count), said.append, keep_going), said
+    with Lab(root, 2) as lab:
+        return Counting().run(lab, range(9), said.append, keep_going), said
 
 
-def test_losses_hangs_and_dead_processes_are_told_with_their_seeds(lab, monkeypatch):
-    monkeypatch.setattr("tests.torture.pool.SECONDS", 0.2)
-    tally, said = run(Counting(), lab, 9)
+@pytest.fixture
+def fresh():
+    """A new process: a pool forks, which one where JAX has threads must not."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+def test_losses_hangs_and_dead_processes_are_told_with_their_seeds(fresh, tmp_path):
+    tally, said = fresh.submit(counted, tmp_path, keep_going=True).result()
     assert tally.fell == {"even": 5, "odd": 1}
     assert sorted(tally.lost) == [3, 5, 7]
     assert tally.lost[3] == "the third"
@@ -55,8 +60,8 @@ def test_losses_hangs_and_dead_processes_are_told_with_their_seeds(lab, monkeypa
     assert said[-1].startswith("counting: 9 (even 5, odd 1), 3 lost; ")
 
 
-def test_the_first_loss_is_the_last_case(lab):
-    tally, _ = run(Counting(), lab, 9, keep_going=False)
+def test_the_first_loss_is_the_last_case(fresh, tmp_path):
+    tally, _ = fresh.submit(counted, tmp_path, keep_going=False).result()
     assert sorted(tally.lost) == [3]
     assert tally.fell.total() <= 4
 

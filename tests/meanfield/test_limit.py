@@ -51,9 +51,11 @@ def test_histogram_of_characteristics_has_the_moments():
 
 
 def test_values_between_times_and_beyond():
-    ramp = jnp.arange(3.0)[:, None]
-    limit = Limit(0.5, ramp, ramp, ramp)
-    np.testing.assert_allclose(limit.m_at(jnp.array([0.25, 1.0, 7.0]))[:, 0], [0.5, 2.0, 2.0])
+    bent = jnp.array([0.0, 1.0, 4.0, 9.0])[:, None]
+    limit = Limit(0.5, bent, 10 + bent, 20 + bent)
+    at, expected = jnp.array([0.25, 0.5, 0.75, 1.5, 7.0]), np.array([0.5, 1.0, 2.5, 9.0, 9.0])
+    for more, found in enumerate((limit.m_at(at), limit.mean_at(at), limit.variance_at(at))):
+        np.testing.assert_allclose(found[:, 0], 10 * more + expected)
 
 
 def test_fractions_outside_the_bins_are_in_none():

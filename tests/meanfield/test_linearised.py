@@ -28,7 +28,7 @@ def test_tangent_kernel_by_hand():
     np.testing.assert_allclose(K[:, :, 0], np.einsum("ikj,ikl->jl", G, G) / 7, rtol=1e-12)
 
 
-@pytest.mark.parametrize("dynamics", [pytest.param(Sgd(batch=2), marks=pytest.mark.slow), Sde("common")])
+@pytest.mark.parametrize("dynamics", [Sgd(batch=2), Sde("common")])
 def test_a_linear_feature_is_its_own_linearisation(dynamics):
     """F = w x: both networks move alike, under any noise and at any scale of the output."""
     law = GaussianLaw(np.zeros(1), np.ones(1))

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgdsim.ensemble.pin import no_pin
 from sgdsim.ensemble.random import fold, replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms
@@ -16,7 +17,7 @@ from sgdsim.meanfield.models import output_model, radial_model
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart, Given, LawStart
-from tests.meanfield.by_hand import MODEL, G, X, sgd
+from tests.meanfield.by_hand import MODEL, G, X, drift_and_variance, sgd
 
 N, LANES = 6, 4
 SGD = Sgd()
@@ -52,6 +53,19 @@ def test_sgd_is_numpys_on_the_same_data():
     for lane in range(LANES):
         expected = sgd(np.asarray(before[:, lane]), problem().eps, atoms[:, lane])
         np.testing.assert_allclose(W[:, lane], expected, rtol=1e-11)
+
+
+def test_a_step_of_the_sde_by_hand():
+    """A lazy network, a batch of four and a dt of the scheme's own: every factor of a step is another number."""
+    lazy = problem(Sde(dt=0.05, batch=4), a=0.75)
+    kernel = ParticleKernel.of(lazy, "float64", LANES)
+    state = kernel.init(Given(None), KEYS)
+    (W,), (after,) = state.W, eqx.filter_jit(kernel.advance)(state, jnp.asarray(1)).W
+    z = kernel.drive.draw(MODEL, fold((KEYS[0], KEYS[1]), DRIVEN), state.step, N, kernel.dtype, no_pin)
+    for w, moved, normals in zip(np.asarray(W).T, np.asarray(after).T, np.asarray(z).T, strict=True):
+        h, Sigma = drift_and_variance(w, N**-0.75 * np.tanh(np.outer(X, w)).sum(axis=1))
+        noise = np.sqrt(0.3 * N**-0.5 / 4 * Sigma * 0.05) * normals
+        np.testing.assert_allclose(moved - w, -(N**-0.25) * (0.05 * h + noise), rtol=1e-9)
 
 
 def test_what_is_observed_by_hand():

@@ -17,7 +17,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import OverlapStart
-from sgdsim.committee.theory.fluctuations import deviations
+from sgdsim.committee.theory.fluctuations import deviations, predict_spread
 from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.committee.update import Update
@@ -111,6 +111,22 @@ def test_save_times_in_between_change_nothing():
     few, many = (deviations(problem, flow, initial, times) for times in (np.array([5.0]), linear_times(5.0, 20)))
     size = np.abs(few.covariances[-1]).max()
     np.testing.assert_allclose(many.covariances[-1], few.covariances[-1], atol=1e-3 * size)
+
+
+def test_the_spread_is_that_of_sigma():
+    """Roots of its diagonal, and of g.Sigma.g with the gradient g of the risk by differences of finite steps."""
+    problem = reference(p=2, k=2, gamma0=2.0)
+    initial, flow, times = shared(problem), ExactODE().bind(problem), np.array([0.5])
+    spread = predict_spread(problem, flow, flow, initial, times)
+    (sigma,) = deviations(problem, flow, initial, times).covariances
+    diagonal = full(np.sqrt(np.diagonal(sigma))[None], 2, 2)
+    np.testing.assert_allclose(spread.std["M"], diagonal[0], rtol=1e-12)
+    np.testing.assert_allclose(spread.std["Q"], diagonal[1], rtol=1e-12)
+    end = flow.solve(initial, times)
+    origin, steps = independent(end["M"][0], end["Q"][0]), 1e-5 * np.eye(len(sigma))
+    risk = jax.jit(lambda entries: flow.risk(initial.P, *full(entries, 2, 2)))
+    gradient = np.array([float(risk(origin + step) - risk(origin - step)) for step in steps]) / 2e-5
+    np.testing.assert_allclose(spread.std["excess_risk"], [np.sqrt(gradient @ sigma @ gradient)], rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.clusters import Clusters
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.momentum import Momentum
+from sgdsim.rules.rule import in_arrays
 from sgdsim.rules.weights import RuleWeights
 from sgdsim.rules.wrapped import Decay, Reused, Spherical
 from tests.rules.nets import MEANS, OUTPUTS, START, VARIANCES, WEIGHTS, agree, cluster_net
@@ -104,6 +105,7 @@ def test_steps_by_hand():
     cluster = np.searchsorted(np.cumsum(WEIGHTS), norm.cdf(own[:, -1]))
     assert len(set(cluster)) == 3
     X = MEANS[cluster] @ T / d**0.5 + np.sqrt(VARIANCES)[cluster][:, None] * Z
+    path = [(W, a)]
     for step in range(STEPS):
         here = slice(step * batch, (step + 1) * batch)
         x, c = X[here], cluster[here]
@@ -112,9 +114,29 @@ def test_steps_by_hand():
         error = alone + np.array([1.0, 0.0, -0.5])[c]
         W = W + RATE * d**0.5 * ((1 - sigma**2) * a[:, None] * error) @ x / batch
         a = a + 0.5 * RATE * (sigma * alone + 0.1 * own[here, 1]).mean(1)
-    after = advance(kernel, state, jnp.asarray(STEPS))
-    np.testing.assert_allclose(after.W[0], W, atol=1e-12)
-    np.testing.assert_allclose(after.numbers[0], a, atol=1e-12)
+        path.append((W, a))
+    for steps in (STEPS - 3, STEPS):
+        after = advance(kernel, state, jnp.asarray(steps))
+        np.testing.assert_allclose(after.W[0], path[steps][0], atol=1e-12)
+        np.testing.assert_allclose(after.numbers[0], path[steps][1], atol=1e-12)
+
+
+def test_a_mean_has_the_fields_of_its_vectors_in_any_frame():
+    """Fields are A_c P plus sqrt(s_c) times those of the normals, whatever root L of P = L L^T the frame has."""
+    mixture = cluster_net().mixture
+    clusters = in_arrays(mixture, jnp.float64)
+    rng = np.random.default_rng(0)
+    z_t, z_s = rng.normal(size=(1, 3, 2)), rng.normal(size=(1, 3, 3))
+    own = np.zeros((1, 3, 3))
+    own[0, :, -1] = mixture.inside
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    for root in (np.linalg.cholesky(START.P), np.linalg.cholesky(START.P) @ turn):
+        placed = [np.asarray(part) for part in clusters.placed(*map(jnp.asarray, (own, root, z_t, z_s)))]
+        scales = np.sqrt(VARIANCES)[None, :, None]
+        fields = MEANS @ START.P[0] + scales * (z_t @ root[0].T)
+        np.testing.assert_allclose(placed[0] @ root[0].T, fields, rtol=1e-12)
+        np.testing.assert_allclose(placed[1], scales * z_s, rtol=1e-12)
+        np.testing.assert_allclose(placed[2], scales, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

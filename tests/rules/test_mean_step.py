@@ -4,8 +4,9 @@ import jax
 import numpy as np
 
 from sgdsim.rules.mean_step import MeanStep, changes
+from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.wrapped import Spherical
-from tests.rules.nets import line
+from tests.rules.nets import OUTPUTS, line
 
 N, K, D, SAMPLES = 3, 2, 7, 5
 
@@ -47,3 +48,22 @@ def test_new_lengths_are_those_of_vectors():
     gained = jax.jit(MeanStep.rescaled)(curve, M, Q, overlaps(fixed, before)[1])
     for start, more, end in zip((M, Q), gained, expected, strict=True):
         np.testing.assert_allclose(start + more, end, rtol=1e-12)
+
+
+def test_samples_of_a_batch_pull_along_their_mean():
+    """Linear units: of v_s = sqrt(d) K_s x_s/batch all pairs s != t are E[v].E[v], and each v_s is alone batch times.
+
+    E[K K^T |x|^2] is taken as d E[K K^T], as closed forms have it.
+    """
+    fixed, moving = vectors(4)
+    rule, batch = line(rate=0.3), 4
+    P, (M, Q) = fixed @ fixed.T / D, overlaps(fixed, moving)
+    w = [0.7, -0.4] @ fixed - OUTPUTS @ moving  # the error is w.x/sqrt(d) + 0.3 zeta - 0.4
+    pull = rule.rate * np.outer(OUTPUTS, w)
+    alone = D * rule.rate**2 * np.outer(OUTPUTS, OUTPUTS) * (w @ w / D + 0.09 + 0.16)
+    curve = MeanStep.of(rule, D, 1.0, batch, 1e-8, 1e-10, 4)
+    step = curve.step(*curve.begin(Overlaps(P, M, Q)))
+    after = moving + pull
+    np.testing.assert_allclose(M + step.M, after @ fixed.T / D, rtol=1e-12)
+    expected = after @ after.T / D + (alone - pull @ pull.T / D) / batch
+    np.testing.assert_allclose(Q + step.Q, expected, rtol=1e-12)

@@ -20,7 +20,7 @@ from sgdsim.ensemble.random import lane_normals, replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.bartlett import below_diagonal
 from sgdsim.rules.radius import chi_square, quantile_coefficients
-from tests.committee.compiled import advance, begin, folded, observe
+from tests.compiled import advance, begin, folded, observe
 from tests.helpers import run, worst, z_between, z_of_variances
 
 BATCH = 2048

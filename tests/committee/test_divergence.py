@@ -12,7 +12,7 @@ from sgdsim.ensemble.statistics import LARGEST
 from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.weights import RuleWeights
-from tests.committee.compiled import advance, begin, observe
+from tests.compiled import advance, begin, observe
 
 START, REPLICAS = OverlapStart(0.5, 1), 256
 

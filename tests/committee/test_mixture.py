@@ -21,7 +21,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.rules.mean_step import MeanStep, Point
 from sgdsim.rules.sample_points import Normals
 from sgdsim.testing import check_rule
-from tests.committee.compiled import advance, begin, observe
+from tests.compiled import advance, begin, observe
 from tests.rules.nets import MEANS, START, VARIANCES, WEIGHTS
 
 OBLIQUE = ExplicitStart(START.P[0], START.M[0], START.Q[0])

@@ -26,8 +26,8 @@ from sgdsim.errors import ArgumentError
 from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.weights import RuleWeights
-from tests.committee.compiled import advance, begin, folded, observe
 from tests.committee.test_weights import inputs_of
+from tests.compiled import advance, begin, folded, observe
 from tests.helpers import run, worst, z_from_theory
 from tests.rules.nets import M0, Q0, START, P, agree
 

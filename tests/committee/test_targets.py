@@ -37,6 +37,7 @@ from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.weights import RuleWeights
+from tests.compiled import advance, begin, ends, observe
 
 OBLIQUE = np.array([[1.2, 0.3, -0.2], [0.3, 0.8, 0.25], [-0.2, 0.25, 0.9]])
 """P of up to three teachers."""
@@ -151,8 +152,6 @@ LAWS = {
 }
 START = Overlaps(*(part[None] for part in overlaps_of(2, 2)))
 
-advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
-
 
 def law_of(target, **changes):
     layer = SecondLayer(a0=(0.7, -1.4), gamma_a=1.0)
@@ -161,8 +160,8 @@ def law_of(target, **changes):
 
 
 def simulated(kernel, seed, steps=8):
-    state = kernel.init(START, jnp.asarray(replica_keys(seed, 0, 0, LANES)))
-    seen = kernel.observe(advance(kernel, state, jnp.asarray(steps)))
+    state = begin(kernel, START, jnp.asarray(replica_keys(seed, 0, 0, LANES)))
+    seen = observe(kernel, advance(kernel, state, jnp.asarray(steps)))
     return {name: np.asarray(seen[name]).reshape(-1, LANES) for name in ("M", "Q", "a", "excess_risk")}
 
 
@@ -192,8 +191,7 @@ def test_one_step_has_the_mean_of_the_ode(name, correlation):
     d, lanes = 20_000, 2**15
     rule = law_of(LAWS[name], d=d, gamma=5.0, update=Update(correlation=True) if correlation else None)
     kernel = RuleBlocks.of(rule, d, 1, "float64", lanes, 1)
-    state = kernel.init(START, jnp.asarray(replica_keys(4, 0, 0, lanes)))
-    begun, after = kernel.observe(state), kernel.observe(advance(kernel, state, jnp.asarray(1)))
+    begun, after = ends(kernel, begin(kernel, START, jnp.asarray(replica_keys(4, 0, 0, lanes))), jnp.asarray(1))
     curve = MeanStep.of(rule, d, 1.0, 1, 1e-8, 1e-10, 10)
     assert curve.normals is None
     P, point = curve.begin(jax.tree.map(lambda part: part[0], START))

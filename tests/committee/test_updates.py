@@ -14,14 +14,13 @@ from sgdsim.committee.starts import ExplicitStart
 from sgdsim.committee.system import CommitteeSlopes
 from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.committee.update import Update
-from sgdsim.ensemble.inputs import xla_inputs
-from sgdsim.ensemble.pin import Pin
-from sgdsim.ensemble.random import fold, replica_keys
+from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.mean_step import MeanStep, Point
 from sgdsim.rules.sample_points import Normals
 from sgdsim.rules.schedule import Constant, Cosine, Piecewise, PowerSchedule, WarmUp
 from sgdsim.rules.weights import RuleWeights
+from tests.compiled import advance, begin, inputs_of_one, observe
 
 START = ExplicitStart(P=[[1.0, 0.3], [0.3, 0.8]], M0=[[0.4, 0.1], [-0.2, 0.5]], Q0=[[0.9, 0.2], [0.2, 1.1]])
 LAYER = SecondLayer(gamma_a=4.0, a0=(0.6, 1.4), a_star=(1.0, 2.0))
@@ -110,21 +109,17 @@ def test_steps_by_hand(name):
     net = problem(update, **more)
     kernel = RuleWeights.of(rule_of(net), D, net.batch, "float64", 1, STEPS)
     keys = jnp.asarray(replica_keys(3, 0, 0, 1))
-    state = kernel.init(START.draw(net, np.random.default_rng(0), 1), keys)
-    samples, rows = STEPS * net.batch, state.W.shape[1]
-    key, pin = fold((keys[0], keys[1]), state.step), Pin.of(jnp.asarray(STEPS), state.W.dtype)
-    drawn = xla_inputs(key, state.W, state.teacher, samples, pin)
-    only = jnp.zeros((1, samples, samples, rows)).at[0, np.arange(samples), np.arange(samples), 0].set(1)
-    X = np.array([np.asarray(drawn.moved(only[:, s]) - state.W)[0, 0] for s in range(samples)])
-    hand = Hand(net, np.asarray(state.W[0, :2]), np.asarray(state.teacher[0])).run(X, np.asarray(drawn.zeta)[0])
-    after = kernel.advance(state, jnp.asarray(STEPS))
+    state = begin(kernel, START.draw(net, np.random.default_rng(0), 1), keys)
+    _, X, zeta = inputs_of_one(state, STEPS, STEPS * net.batch)
+    hand = Hand(net, np.asarray(state.W[0, :2]), np.asarray(state.teacher[0])).run(np.asarray(X), np.asarray(zeta)[0])
+    after = advance(kernel, state, jnp.asarray(STEPS))
     np.testing.assert_allclose(after.W[0, :2], hand.W, atol=1e-12)
     np.testing.assert_allclose(after.numbers[0, :2], hand.a, atol=1e-12)
     if update.average:
         np.testing.assert_allclose(after.W[0, -2:], np.mean(hand.past, axis=0), atol=1e-12)
         means = after.numbers[0, -3:-1]  # the count of steps stands behind them
         np.testing.assert_allclose(means, np.mean(hand.past_a, axis=0), atol=1e-12)
-        assert "excess_risk_average" in kernel.observe(after)
+        assert "excess_risk_average" in observe(kernel, after)
 
 
 CLOSED = {
@@ -148,7 +143,7 @@ def test_closed_averages_survive(name):
     P, M, Q = (V @ V.T)[:2, :2], (V @ V.T)[2:, :2], (V @ V.T)[2:, 2:]
     numbers = rng.normal(size=rule.sizes.numbers)
     point = Point(*map(jnp.asarray, (M, Q, numbers, 1.3)))
-    closed, averaged = (one.moments(jnp.asarray(P), point) for one in (curve, points))
+    closed, averaged = (jax.jit(MeanStep.moments)(one, jnp.asarray(P), point) for one in (curve, points))
     for name, one in closed._asdict().items():
         other = getattr(averaged, name)
         np.testing.assert_allclose(one, other, atol=5e-3 * np.abs(other).max(), err_msg=name)
@@ -184,8 +179,8 @@ def test_time_is_counted_in_whole_steps():
     """In float32 a sum of 2^20 times would be off in the fourth digit; here a schedule is read where it should be."""
     net = problem(None, d=10**9, gamma=1e-6, second=None, schedule=lambda t: jnp.where(t < 2e-4, 0.0, 1.0))
     kernel = Chain().bind(net, 32, 1.0)
-    state = kernel.init(START.draw(net, np.random.default_rng(0), 1), jnp.asarray(replica_keys(3, 0, 0, kernel.lanes)))
-    advance = jax.jit(lambda kernel, state, n: kernel.advance(state, n))
+    keys = jnp.asarray(replica_keys(3, 0, 0, kernel.lanes))
+    state = begin(kernel, START.draw(net, np.random.default_rng(0), 1), keys)
     still = advance(kernel, state, jnp.asarray(199_990))
     assert (still.m == state.m).all()
     assert (still.numbers[-1] == 199_990).all()
@@ -208,9 +203,8 @@ def test_the_ode_is_the_mean_of_the_chain_at_a_million_dimensions(name):
     one = jax.tree.map(lambda part: part[0], start)
     theory = ExactODE().bind(net).solve(one, np.array([0.0, 0.05]))
     kernel = Chain().bind(net, 512, 1.0)
-    state = kernel.init(start, jnp.asarray(replica_keys(1, 0, 0, kernel.lanes)))
-    state = jax.jit(lambda kernel, state: kernel.advance(state, jnp.asarray(50_000)))(kernel, state)
-    seen = kernel.observe(state)
+    state = begin(kernel, start, jnp.asarray(replica_keys(1, 0, 0, kernel.lanes)))
+    seen = observe(kernel, advance(kernel, state, jnp.asarray(50_000)))
     assert set(seen) == set(theory)
     for key, values in seen.items():
         flat = np.asarray(values).reshape(-1, kernel.lanes)

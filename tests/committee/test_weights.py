@@ -10,8 +10,8 @@ from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
 from sgdsim.committee.weights import Weights, weights_kernel
 from sgdsim.ensemble.inputs import draw_inputs
 from sgdsim.ensemble.random import replica_keys
-from tests.committee.compiled import advance, begin, folded, observe
 from tests.committee.test_chain import sgd_by_hand
+from tests.compiled import advance, begin, folded, observe
 from tests.helpers import run, worst, z_from_theory
 
 inputs_of = jax.jit(lambda kernel, key: draw_inputs(key, kernel.segment * kernel.batch, kernel.d, kernel.dtype))

@@ -23,8 +23,8 @@ from sgdsim.errors import ArgumentError
 from sgdsim.native.build import find_compiler
 from sgdsim.native.form import NativeForm
 from sgdsim.native.inputs import NativeInputs
-from tests.committee.compiled import advance, begin
 from tests.committee.test_chain import OBLIQUE
+from tests.compiled import advance, begin
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C++ compiler")
 REQUIRED = NativeForm(required=True)

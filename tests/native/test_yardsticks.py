@@ -9,7 +9,7 @@ from benchmarks.forms import committee
 from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.weights import Weights, weights_kernel
 from sgdsim.native.build import find_compiler
-from tests.committee.compiled import advance
+from tests.compiled import advance
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C++ compiler")
 

@@ -1,6 +1,6 @@
 """The chain by one gradient per step: the law of full weights at any batch, and what a step is made of."""
 
-from functools import cache
+from functools import cache, partial
 
 import equinox as eqx
 import jax
@@ -18,6 +18,7 @@ from sgdsim.rules.linear_algebra import batched_root
 from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.weights import RuleWeights
 from sgdsim.rules.wrapped import Decay, Spherical, Wrapped
+from tests.compiled import advance, begin, observe
 from tests.rules.nets import START, agree, net
 
 LANES, TILES = 2**11, 4
@@ -41,18 +42,20 @@ RULES = {
 }
 
 
+@partial(jax.jit, static_argnums=1)
 def normals(key, shapes):
     return normals_of_shapes(key, shapes, jnp.dtype("float64"), lambda x: x)
 
 
-advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
+wishart_factors = jax.jit(lambda kernel, key: kernel._wishart_factors(key, lambda x: x))
+root_of = jax.jit(batched_root)
 
 
 def simulated(kernel, seed, steps=4, count=TILES):
     tiles = []
     for tile in range(count):
         keys = jnp.asarray(replica_keys(seed, 0, LANES * tile, LANES))
-        seen = kernel.observe(advance(kernel, kernel.init(START, keys), jnp.asarray(steps)))
+        seen = observe(kernel, advance(kernel, begin(kernel, START, keys), jnp.asarray(steps)))
         tiles.append({name: np.asarray(value).reshape(-1, LANES) for name, value in seen.items()})
     return {name: np.concatenate([tile[name] for tile in tiles], axis=1) for name in tiles[0]}
 
@@ -82,12 +85,12 @@ def test_a_step_by_hand():
     """SGD with momentum and decay on explicit vectors, in coordinates where inputs are (Z_t, Z_s, K (K^T K)^+ L T)."""
     rule, d, b, lanes = Momentum(Decay(net(0.1), 0.03), 0.3), 30, 90, 3
     kernel = RuleBatches.of(rule, d, b, "float64", lanes)
-    state = advance(kernel, kernel.init(START, jnp.asarray(replica_keys(5, 0, 0, lanes))), jnp.asarray(3))
+    state = advance(kernel, begin(kernel, START, jnp.asarray(replica_keys(5, 0, 0, lanes))), jnp.asarray(3))
     after = advance(kernel, state, jnp.asarray(1))
     key = fold((state.keys[0], state.keys[1]), state.step)
     z_t, z_s, own = (np.asarray(z) for z in normals(fold(key, 1), ((1, b, 2), (1, b, 6), (b, 2))))
-    T = np.asarray(kernel._wishart_factors(key, lambda x: x))[:, 0]
-    root = np.asarray(batched_root(state.S[:, 0]))
+    T = np.asarray(wishart_factors(kernel, key))[:, 0]
+    root = np.asarray(root_of(state.S[:, 0]))
     for lane in range(lanes):
         V = np.hstack([state.m[lane, 0], root[lane], np.zeros((6, 6))])
         fixed = np.hstack([state.teacher_root[lane, 0], np.zeros((2, 12))])
@@ -98,7 +101,7 @@ def test_a_step_by_hand():
         error = targets @ [0.7, -0.4] * np.tanh(targets[:, 1]) + 0.3 * own[lane, :, 0] - (sigma * a).mean(1)
         kicks = 0.1 / b * error[:, None] * (1 - sigma**2) * a
         K = np.hstack([kicks, kicks])
-        L = np.asarray(batched_root(jnp.asarray(K.T @ K)[None]))[0]
+        L = np.asarray(root_of(jnp.asarray(K.T @ K)[None]))[0]
         inputs = np.hstack([seen, K @ np.linalg.pinv(K.T @ K) @ L @ T[lane]])
         pull = kicks.T @ inputs
         w, u = V[:3], V[3:]
@@ -114,7 +117,7 @@ def test_blocks_of_inputs_have_wishart_matrices_of_their_own():
     """Also where blocks are equally large: no two of them, and no two replicas, share a number."""
     kernel = RuleBatches.of(net(0.1), 40, 90, "float64", 3, InputBlocks([20, 20], [1.5, 0.5]))
     keys = jnp.asarray(replica_keys(5, 0, 0, 3))
-    T = np.asarray(kernel._wishart_factors((keys[0], keys[1]), lambda x: x))
+    T = np.asarray(wishart_factors(kernel, (keys[0], keys[1])))
     entries = T[:, :, *np.tril_indices(T.shape[2])]
     assert len(np.unique(entries)) == entries.size
 
@@ -133,7 +136,7 @@ def test_bartletts_factor_has_the_moments_of_a_wishart_matrix(rows, nu):
     factor = Bartlett.of(rows, nu, "float64")
     shapes = ((rows,), ((rows + 1) // 2, rows))
     key = (jnp.asarray(keys[0]), jnp.asarray(keys[1]))
-    T = np.asarray(factor.factor(*normals(key, shapes), key))
+    T = np.asarray(jax.jit(Bartlett.factor)(factor, *normals(key, shapes), key))
     W = T @ T.swapaxes(1, 2)
     assert np.linalg.matrix_rank(W[0]) == min(rows, nu)
     mean, variance = nu * np.eye(rows), nu * (1 + np.eye(rows))
@@ -143,5 +146,5 @@ def test_bartletts_factor_has_the_moments_of_a_wishart_matrix(rows, nu):
 
 def test_no_steps_change_nothing():
     kernel = RuleBatches.of(RULES["momentum"], 30, 90, "float32", 8)
-    state = kernel.init(START, jnp.asarray(replica_keys(1, 0, 0, 8)))
+    state = begin(kernel, START, jnp.asarray(replica_keys(1, 0, 0, 8)))
     assert eqx.tree_equal(jax.jit(RuleBatches._step)(kernel, state, jnp.asarray(0)), state)

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sgdsim.ensemble.inputs import more_normals, xla_inputs
-from sgdsim.ensemble.pin import Pin
-from sgdsim.ensemble.random import fold, replica_keys
+from sgdsim.ensemble.inputs import more_normals
+from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.batches import RuleBatches
 from sgdsim.rules.blocks import RuleBlocks
@@ -19,8 +18,9 @@ from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.rule import in_arrays
 from sgdsim.rules.weights import RuleWeights
 from sgdsim.rules.wrapped import Decay, Reused, Spherical
+from tests.compiled import advance, begin, inputs_of_one
 from tests.rules.nets import MEANS, OUTPUTS, START, VARIANCES, WEIGHTS, agree, cluster_net
-from tests.rules.test_batches import LANES, Clipped, advance, simulated
+from tests.rules.test_batches import LANES, Clipped, simulated
 
 RATE = 0.1
 D, STEPS, TILES = 30, 8, 16
@@ -93,18 +93,14 @@ def test_steps_by_hand():
     batch, d = 2, 12
     kernel = RuleWeights.of(cluster_net(RATE), d, batch, "float64", 1, STEPS)
     keys = jnp.asarray(replica_keys(3, 0, 0, 1))
-    state = kernel.init(START, keys)
-    samples = STEPS * batch
-    key, pin = fold((keys[0], keys[1]), state.step), Pin.of(jnp.asarray(STEPS), state.W.dtype)
-    drawn = xla_inputs(key, state.W, state.teacher, samples, pin)
-    only = jnp.zeros((1, samples, samples, 3)).at[0, np.arange(samples), np.arange(samples), 0].set(1)
-    Z = np.array([np.asarray(drawn.moved(only[:, s]) - state.W)[0, 0] for s in range(samples)])
-    own = np.asarray(more_normals(key, drawn.zeta, d, 3))[0]
+    state = begin(kernel, START, keys)
+    key, Z, zeta = inputs_of_one(state, STEPS, STEPS * batch)
+    own = np.asarray(more_normals(key, zeta, d, 3))[0]
 
     W, T, a, t = np.array(state.W[0]), np.asarray(state.teacher[0]), OUTPUTS.copy(), np.array([0.7, -0.4])
     cluster = np.searchsorted(np.cumsum(WEIGHTS), norm.cdf(own[:, -1]))
     assert len(set(cluster)) == 3
-    X = MEANS[cluster] @ T / d**0.5 + np.sqrt(VARIANCES)[cluster][:, None] * Z
+    X = MEANS[cluster] @ T / d**0.5 + np.sqrt(VARIANCES)[cluster][:, None] * np.asarray(Z)
     path = [(W, a)]
     for step in range(STEPS):
         here = slice(step * batch, (step + 1) * batch)

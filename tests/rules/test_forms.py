@@ -1,6 +1,5 @@
 """The forms of the unrolled chain agree for all that a rule can do: C++, bit for bit over divisions, and Pallas."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.mosaic import LoopShape, disagreement
 from sgdsim.rules.wrapped import Decay, Reused, Spherical
+from tests.compiled import advance, begin
 from tests.rules.nets import OUTPUTS, START, Clipped, Net, Slowing, cluster_net, net
 
 d, LANES = 300, 24
@@ -23,12 +23,11 @@ RULES = {
     "velocities, time": Momentum(Slowing(net()), 0.3),
     "clusters": cluster_net(),
 }
-advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 
 
 def begun(rule, form):
     kernel = RuleLanes.of(rule, d, 1 / d, "float32", LANES, form)
-    return kernel, kernel.init(START, jnp.asarray(replica_keys(3, 0, 0, LANES)))
+    return kernel, begin(kernel, START, jnp.asarray(replica_keys(3, 0, 0, LANES)))
 
 
 def numbers(state):

@@ -14,8 +14,9 @@ from sgdsim.rules.momentum import Momentum
 from sgdsim.rules.structured_step import StructuredStep
 from sgdsim.rules.weights import RuleWeights
 from sgdsim.rules.wrapped import Decay, Spherical
+from tests.compiled import begin, ends
 from tests.rules.nets import START, agree, net
-from tests.rules.test_batches import LANES, Clipped, advance, simulated
+from tests.rules.test_batches import LANES, Clipped, simulated
 
 BLOCKS = InputBlocks((20, 40), (2.0, 0.5))
 RULES = {
@@ -79,8 +80,7 @@ def test_one_step_has_the_mean_of_the_ode():
     """At d = 6000, where what the ODE leaves out is below the error bars; a trained network without closed forms."""
     rule, inputs = Decay(net(4e-4), 0.03), InputBlocks((2000, 4000), (2.0, 0.5))
     kernel = RuleBatches.of(rule, 6000, 3, "float64", 2**13, inputs)
-    state = kernel.init(START, jnp.asarray(replica_keys(4, 0, 0, 2**13)))
-    begun, after = kernel.observe(state), kernel.observe(advance(kernel, state, jnp.asarray(1)))
+    begun, after = ends(kernel, begin(kernel, START, jnp.asarray(replica_keys(4, 0, 0, 2**13))), jnp.asarray(1))
     curve = StructuredStep(MeanStep.of(rule, 6000, 1.0, 3, 1e-8, 1e-10, 14), inputs)
     P, point = curve.begin(jax.tree.map(lambda part: part[0], START))
     step = jax.jit(StructuredStep.step)(curve, P, point)
@@ -97,9 +97,9 @@ def test_one_block_has_the_ode_of_no_structure():
     mean = MeanStep.of(rule, 6000, 1.0, 2, 1e-8, 1e-10, 10)
     start = jax.tree.map(lambda part: part[0], START)
     P, point = mean.begin(start)
-    plain = mean.step(P, point)
+    plain = jax.jit(MeanStep.step)(mean, P, point)
     for sizes, variances in (((6000,), (1.0,)), ((1000, 5000), (1.0, 1.0))):
         curve = StructuredStep(mean, InputBlocks(sizes, variances))
-        step = curve.step(*curve.begin(start))
+        step = jax.jit(StructuredStep.step)(curve, *curve.begin(start))
         np.testing.assert_allclose(step.M.sum(0), plain.M, rtol=1e-9, atol=1e-13)
         np.testing.assert_allclose(step.Q.sum(0), plain.Q, rtol=2e-3, atol=1e-9)

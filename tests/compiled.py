@@ -19,7 +19,7 @@ folded = jax.jit(lambda keys, number: fold((keys[0], keys[1]), number))
 
 @partial(jax.jit, static_argnums=(1, 2))
 def inputs_of_one(state, steps, samples):
-    """What one replica of full weights draws for its next steps: the key, inputs (samples, d), the noise beside them."""
+    """What one replica of full weights draws for its next steps: the key, inputs (samples, d), noise beside them."""
     key = fold((state.keys[0], state.keys[1]), state.step)
     drawn = xla_inputs(key, state.W, state.teacher, samples, Pin.of(jnp.asarray(steps), state.W.dtype))
     only = jnp.zeros((samples, 1, samples, state.W.shape[1]))

@@ -53,13 +53,18 @@ def by_quadrature(teacher, student):
 
 @pytest.mark.parametrize(("teacher", "student"), PAIRS)
 def test_all_averages_are_those_of_a_quadrature(teacher, student):
-    mixed, C_ = Mixed(KINDS[teacher], KINDS[student], 1), jnp.asarray(C)
-    found = (
-        averages.with_fields(C_, jnp.asarray(S), 1, mixed),
-        averages.with_errors(C_, jnp.asarray(S), 1, NOISE, mixed),
-        averages.with_outputs(C_, jnp.asarray(S), 1, mixed),
-        averages.half_square(C_[..., None], jnp.asarray(S)[:, None], mixed)[0],
-    )
+    mixed = Mixed(KINDS[teacher], KINDS[student], 1)
+
+    @jax.jit
+    def found_at(C, S):
+        return (
+            averages.with_fields(C, S, 1, mixed),
+            averages.with_errors(C, S, 1, NOISE, mixed),
+            averages.with_outputs(C, S, 1, mixed),
+            averages.half_square(C[..., None], S[:, None], mixed)[0],
+        )
+
+    found = found_at(jnp.asarray(C), jnp.asarray(S))
     for one, other in zip(found, by_quadrature(teacher, student), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=WITHIN.get(student, 1e-6))
 
@@ -86,7 +91,8 @@ def test_relu_beside_another_is_no_pair_of_series():
     )
     losses = 0.5 * (np.maximum(nodes[:, :2], 0).mean(1) - erf(nodes[:, 2:] / np.sqrt(2)).mean(1)) ** 2
     error = losses.std() / len(losses) ** 0.5
-    seen = curve.rule.observe(*(jnp.asarray(part) for part in (start.P, start.M, start.Q)), jnp.zeros(0))
+    overlaps = (jnp.asarray(part) for part in (start.P, start.M, start.Q))
+    seen = jax.jit(lambda rule, *at: rule.observe(*at))(curve.rule, *overlaps, jnp.zeros(0))
     assert float(seen["excess_risk"]) == pytest.approx(losses.mean(), abs=4.5 * error + 2e-3 * losses.mean())
 
 

@@ -126,7 +126,7 @@ def test_no_time_of_the_drift_alone(problem):
     assert "recovery_rate" not in problem.parameters()
 
 
-@pytest.mark.parametrize(("degree", "share"), [(2, 1.0), (3, 0.0)])
+@pytest.mark.parametrize(("degree", "share"), [(2, 1.0), pytest.param(3, 0.0, marks=pytest.mark.slow)])
 def test_of_an_even_target_either_sign_is_recovered(degree, share):
     """From overlap -0.3: the drift is odd in the overlap for an even target, even for an odd one."""
     problem = searching(degree, 10**4, 0.1)

@@ -107,6 +107,7 @@ def test_full_weights_are_sgd_by_hand(batch, soft):
         np.testing.assert_allclose(observe(kernel, after)["a"][:, lane], a, rtol=0, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_chain_and_full_weights_have_one_law():
     """All three forms at d = 40, where a step is large: means and variances of M, Q, a and the risk."""
     rule = rule_of(oblique(40, gamma=2.4))

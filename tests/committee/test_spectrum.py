@@ -17,6 +17,7 @@ def committee(d, inputs, **keys):
     return Committee(d=d, p=2, k=2, gamma=2.0, noise=0.1, inputs=inputs, **keys)
 
 
+@pytest.mark.slow
 def test_the_chain_follows_its_ode():
     """Every order parameter is the covariance of fields, sum_l s_l of the blocks' overlaps."""
     problem = committee(4000, Blocks((1000, 3000), (2.5, 0.5)))

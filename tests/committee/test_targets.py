@@ -165,11 +165,12 @@ def simulated(kernel, seed, steps=8):
     return {name: np.asarray(seen[name]).reshape(-1, LANES) for name in ("M", "Q", "a", "excess_risk")}
 
 
-MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name in ("function", "squares"))) for name in LAWS]
-"""Averages over many points take long to compile."""
+def with_slow_but(names):
+    """The laws, of which all but these are left to slow tests."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name not in names)) for name in LAWS]
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", with_slow_but(("sign",)))
 def test_chain_and_full_weights_have_one_law(name):
     """Means and variances of all order parameters, and of the risk."""
     rule = law_of(LAWS[name])
@@ -185,7 +186,7 @@ def test_chain_and_full_weights_have_one_law(name):
 
 
 @pytest.mark.parametrize("correlation", [False, True], ids=["squared loss", "correlation loss"])
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", with_slow_but(("sign", "product")))
 def test_one_step_has_the_mean_of_the_ode(name, correlation):
     """Of order parameters, at a d at which |x|^2/d is 1 to a part in 10^4."""
     d, lanes = 20_000, 2**15
@@ -201,10 +202,11 @@ def test_one_step_has_the_mean_of_the_ode(name, correlation):
         assert np.abs((moved.mean(1) - np.ravel(expected)) / (moved.std(1) / lanes**0.5)).max() < 4.5, key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "k", "activation", "update"),
     [
-        pytest.param(None, 1, Hermite(3), Update(spherical=True), marks=pytest.mark.slow),
+        (None, 1, Hermite(3), Update(spherical=True)),
         (staircase(2), 2, Erf(), None),
     ],
     ids=["He_3 on the sphere", "staircase"],

@@ -66,8 +66,8 @@ def of_weights(name, d, batch):
 
 
 # b = 3 d, b = d, and a batch of fewer samples than vectors; d = 6 leaves 1 degree of freedom to three kicks, 5 none.
-CASES = [("net", 40, 2), ("net", 5, 9)]
-CASES += [pytest.param("net", d, batch, marks=pytest.mark.slow) for d, batch in ((30, 90), (30, 30), (6, 24))]
+CASES = [("net", 40, 2)]
+CASES += [pytest.param("net", d, batch, marks=pytest.mark.slow) for d, batch in ((5, 9), (30, 90), (30, 30), (6, 24))]
 CASES += [pytest.param(name, 30, 90, marks=pytest.mark.slow) for name in ("momentum", "spherical")]
 
 
@@ -76,6 +76,7 @@ def test_large_batches_have_the_law_of_full_weights(name, d, batch):
     agree(of_weights(name, d, batch), simulated(RuleBatches.of(RULES[name], d, batch, "float32", LANES), 2))
 
 
+@pytest.mark.slow
 def test_it_sees_a_rate_that_is_two_percent_off():
     with pytest.raises(AssertionError):
         agree(of_weights("net", 30, 90), simulated(RuleBatches.of(net(0.102), 30, 90, "float32", LANES), 2))

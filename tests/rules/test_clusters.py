@@ -61,7 +61,7 @@ CASES = [
     ("lanes", "reused", 1),
     ("blocks", "reused", 3),
 ]
-EVERY_DAY = 2
+EVERY_DAY = 1
 
 
 @pytest.mark.parametrize(

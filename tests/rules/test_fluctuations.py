@@ -58,10 +58,8 @@ def worst(rule):
     return np.max(scores, axis=0)
 
 
-CASES = [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("points")) for name in RULES]
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULES)
 def test_every_standard_deviation_is_as_predicted(name):
     """Within 4.5 errors; one that is off by 5 % is seen."""
     right, wrong = worst(RULES[name])

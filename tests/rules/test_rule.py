@@ -25,11 +25,8 @@ RULES = {
 }
 
 
-EVERY_DAY = ("net",)
-MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name not in EVERY_DAY)) for name in RULES]
-
-
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULES)
 def test_the_laws_of_a_rule(name):
     check_rule(RULES[name], d, START)
 
@@ -58,6 +55,7 @@ def test_a_wrong_closed_form_is_noticed(name, factor):
         check_rule(line(Wrong), d, START, batch=1)
 
 
+@pytest.mark.slow
 def test_a_wrong_length_in_the_unrolled_chain_is_noticed(monkeypatch):
     right = lanes.chi_square
     monkeypatch.setattr(lanes, "chi_square", lambda *of: 1.1 * right(*of))

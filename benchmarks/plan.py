@@ -63,7 +63,7 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
     """
     import jax
 
-    from sgdsim.cli.app import find_config
+    from sgdsim.cli.shipped import find_config
     from sgdsim.experiment.experiment import load_experiment
     from sgdsim.run.conductor import Conductor
     from sgdsim.run.opened import open_run
@@ -96,7 +96,7 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
 
 def planned(names: Sequence[str]) -> dict[str, Any]:
     """The plans of the quick experiments."""
-    from sgdsim.cli.app import find_config
+    from sgdsim.cli.shipped import find_config
     from sgdsim.experiment.experiment import load_experiment
     from sgdsim.run.plan import make_plan
 

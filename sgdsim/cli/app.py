@@ -1,10 +1,14 @@
 """The application and what its commands share: options, tables, and errors said plainly."""
 
 import gc
+import json
+import math
+import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +20,7 @@ from typer.core import TyperGroup
 
 from sgdsim import __version__
 from sgdsim.cli import places
+from sgdsim.cli.shipped import complete
 from sgdsim.errors import ArgumentError, ExperimentError, unwritable
 from sgdsim.printable import printable, shorten
 from sgdsim.run.stop import Exit
@@ -28,8 +33,20 @@ WIDEST, LONGEST = 1000, 1000
 _USAGE_ERROR: Any = typer.BadParameter.__base__
 """Of click, which typer brings along under one name or another."""
 
-COMMANDS = ("list", "plan", "run", "status", "extend", "merge", "verify", "report")
+COMMANDS = (
+    *("list", "new", "plan", "run", "status"),
+    *("extend", "merge", "verify", "report"),
+    *("show", "compare", "index", "cite"),
+)
 """In the order in which they are used."""
+EXIT_CODES = {
+    Exit.FINISHED: "done",
+    Exit.FAILED: "something failed, or verify found something: look at it",
+    Exit.BAD_INPUT: "bad input, nothing was done",
+    Exit.RESUMABLE: "stopped in good order by a signal or --max-time: the same command goes on",
+    Exit.INTERRUPTED: "stopped by Ctrl-C: the same command goes on",
+}
+"""What each exit code means; the same table stands in docs/commands.md."""
 
 
 class InOrder(TyperGroup):
@@ -64,8 +81,8 @@ def _tell_usage(error: Any) -> None:
 main = typer.Typer(
     cls=InOrder,
     help="Monte Carlo of SGD in two-layer networks, held against exact theory.",
+    epilog="Exit codes: " + "; ".join(f"[bold]{code:d}[/bold] {words}" for code, words in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -74,6 +91,7 @@ Config = Annotated[
     typer.Argument(
         metavar="CONFIG",
         parser=places.config,
+        autocompletion=complete,
         help="An experiment file, a shipped one (see `sgdsim list`), or the folder of a run.",
     ),
 ]
@@ -83,6 +101,7 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Set a key of the experiment, e.g. problem.noise=0.01 (repeatable)."
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Run at a reduced size, as the table `quick` of the file says.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", parser=places.run_folder, help="The folder of a run.")]
 
@@ -113,26 +132,6 @@ def caution(experiment: "Experiment") -> None:
         tell(line, err=True)
 
 
-def shipped() -> dict[str, Path]:
-    """The experiment files that come with sgdsim, by name: in the package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    folder = next((folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()), package)
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.toml")}
-
-
-def find_config(config: str) -> Path:
-    """The file itself, the experiment of a run directory, or the shipped experiment of that name."""
-    path = Path(config)
-    if is_run(path):
-        return path / "experiment.toml"
-    return path if path.exists() else shipped().get(config, path)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a run was begun in a folder."""
-    return (folder / "experiment.toml").is_file() and (folder / "blocks").is_dir()
-
-
 def command_line() -> str:
     """The command line as it can be given again."""
     return shlex.join(["sgdsim", *sys.argv[1:]])
@@ -147,6 +146,9 @@ def plain_errors() -> Iterator[None]:
         problems = error.problems
     except ArgumentError as error:
         problems = [str(error)]
+    except BrokenPipeError:  # whoever reads the output has enough of it, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes out at its end
+        raise typer.Exit(Exit.FAILED) from None
     except OSError as error:  # a disk, or rights, that fail where nobody has looked for it
         tell(unwritable(error), err=True)
         raise typer.Exit(Exit.FAILED) from None
@@ -163,6 +165,26 @@ def plain_errors() -> Iterator[None]:
 def tell(text: str, err: bool = False) -> None:
     """Prints a line, with nothing in it that a terminal would obey."""
     typer.echo(printable(text), err=err)
+
+
+def tell_json(value: object) -> None:
+    """Prints a value as a line of JSON, in ASCII; a number that is not finite is null."""
+    # DEL is the one character that json leaves to the terminal as it is.
+    typer.echo(json.dumps(_of_json(value), allow_nan=False).replace("\x7f", r"\u007f"))
+
+
+def _of_json(value: Any) -> Any:
+    """A value in the types that JSON has."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _of_json(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _of_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_of_json(inner) for inner in value]
+    value = getattr(value, "item", lambda: value)()  # of a number of NumPy, Python's own
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 class Rows(Table):

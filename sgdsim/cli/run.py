@@ -15,13 +15,12 @@ from sgdsim.cli.app import (
     Quick,
     caution,
     command_line,
-    find_config,
-    is_run,
     main,
     plain_errors,
     tell,
 )
 from sgdsim.cli.deadline import deadline
+from sgdsim.cli.shipped import find_config, is_run
 from sgdsim.errors import unwritable
 from sgdsim.printable import shorten
 from sgdsim.run.options import Options

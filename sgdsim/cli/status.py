@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgdsim.amounts import duration, size_text
-from sgdsim.cli.app import WIDEST, Folder, main, plain, plain_errors, shown, table
+from sgdsim.cli.app import WIDEST, Folder, Json, main, plain, plain_errors, shown, table, tell_json
 from sgdsim.store.blocks import and_more
 
 if TYPE_CHECKING:
@@ -29,25 +29,33 @@ Watch = Annotated[bool, typer.Option("--watch", help="Look again every few secon
 
 
 @main.command()
-def status(folder: Folder, watch: Watch = False) -> None:
-    """Show how far a run is and who is at work on it, from what is on disk."""
+def status(folder: Folder, watch: Watch = False, as_json: Json = False) -> None:
+    """Show how far a run is and who is at work on it, from what is on disk. With --watch and --json, a line a look."""
     with plain_errors():
         from sgdsim.run.status import StatusReader
         from sgdsim.store.directory import RunDirectory
 
         reader = StatusReader(RunDirectory(folder))
         console = Console(highlight=False)
-        if watch and console.is_terminal:
+        if watch and console.is_terminal and not as_json:
             rows = max(1, console.height - BELOW)
             _follow_live(reader.read, console, rows)
             return
+        tell = _tell_json if as_json else lambda state: _print(console, state)
         state = reader.read()
-        _print(console, state)
+        tell(state)
         while watch and not state.over:
             time.sleep(LINES_SECONDS)
             state = reader.read()
-            typer.echo()
-            _print(console, state)
+            if not as_json:
+                typer.echo()
+            tell(state)
+
+
+def _tell_json(state: "RunStatus") -> None:
+    """The state as a line for a program: all that the classes of `sgdsim.run.status` have, seconds and bytes."""
+    cells = [{"index": cell.index, "done": cell.done} | vars(cell) for cell in state.cells]
+    tell_json(vars(state) | {"cells": cells, "rate": state.rate, "over": state.over})
 
 
 def _follow_live(read: Callable[[], "RunStatus"], console: Console, rows: int) -> None:

@@ -81,7 +81,7 @@ def _tell_usage(error: Any) -> None:
 main = typer.Typer(
     cls=InOrder,
     help="Monte Carlo of SGD in two-layer networks, held against exact theory.",
-    epilog="Exit codes: " + "; ".join(f"[bold]{code:d}[/bold] {words}" for code, words in EXIT_CODES.items()) + ".",
+    epilog="Exit codes: " + "; ".join(f"{code:d} {words}" for code, words in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

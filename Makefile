@@ -61,7 +61,7 @@ lint: $(VENV)/.dev  ## Check style, format and types
 bench: $(VENV)/.run  ## Measure speed on this machine
 	$(BIN)/python -m benchmarks
 
-gallery: $(VENV)/.run  ## Run the quick variant of every experiment and write docs/gallery.md
+gallery: $(VENV)/.test  ## Run the quick variant of every experiment and write docs/gallery.md
 	$(BIN)/python docs/gallery.py
 
 clean:  ## Remove the environment, caches and build products (runs/ stays)

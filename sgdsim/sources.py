@@ -214,7 +214,7 @@ SOURCES: Mapping[str, Paper] = {
     )
 }
 
-_SYSTEMS: Mapping[str, tuple[str, ...]] = {
+SYSTEMS: Mapping[str, tuple[str, ...]] = {
     "committee": ("veiga2022", "saad1995"),
     "meanfield": ("debortoli2020", "mei2018"),
     "recovery": ("kamali2023sgd", "kamali2023dmft"),
@@ -253,7 +253,7 @@ def sources_of(experiment: Mapping[str, Any]) -> tuple[Paper, ...]:
     """
     tables = {name: table for name, table in experiment.items() if name != "quick"}
     system = str(tables.get("system", ""))
-    keys = list(_SYSTEMS.get(system, ()))
+    keys = list(SYSTEMS.get(system, ()))
     for name in _values(tables.get("report"), "figures"):
         keys += _FIGURES.get(str(name), ())
     for name, usual, paper in _SETTINGS.get(system, ()):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.sources import _FIGURES, _SETTINGS, _SYSTEMS, SOURCES, sources_of
-from sgdsim.systems import SYSTEMS, load_system
+from sgdsim.sources import _FIGURES, _SETTINGS, SOURCES, SYSTEMS, sources_of
+from sgdsim.systems import SYSTEMS as KNOWN
+from sgdsim.systems import load_system
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +35,7 @@ def test_keys_of_another_system_count_for_nothing():
 
 
 def test_the_tables_name_what_there_is():
-    assert set(_SYSTEMS) == set(SYSTEMS)
+    assert set(SYSTEMS) == set(KNOWN)
     assert set(_FIGURES) <= set(FIGURES)
     for name, settings in _SETTINGS.items():
         system = load_system(name)
@@ -44,7 +45,7 @@ def test_the_tables_name_what_there_is():
         for key, usual, _ in settings:
             # What a run writes out as a default is no use of it.
             assert known[key].default in (usual, None), key
-    used = {key for table in (_SYSTEMS, _FIGURES) for found in table.values() for key in found}
+    used = {key for table in (SYSTEMS, _FIGURES) for found in table.values() for key in found}
     used |= {source for found in _SETTINGS.values() for _, _, source in found} | {"salmon2011"}
     assert used == set(SOURCES)
 

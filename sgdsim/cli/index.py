@@ -12,7 +12,7 @@ from sgdsim.cli.app import main, plain_errors, tell
 from sgdsim.cli.shipped import is_run
 from sgdsim.errors import ExperimentError
 
-Above = Annotated[Path, typer.Argument(metavar="[FOLDER]", parser=places.place, help="A folder with runs in it.")]
+Above = Annotated[Path, typer.Argument(metavar="FOLDER", parser=places.place, help="A folder with runs in it.")]
 
 
 @main.command()

@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -14,7 +13,6 @@ from sgdsim.cli import places
 from sgdsim.cli.app import main, plain_errors, tell
 from sgdsim.cli.shipped import complete, find_config
 from sgdsim.errors import ExperimentError
-from sgdsim.systems import SYSTEMS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 
 TABLES = ("problem", "rule", "start", "theory", "simulator")
 """The tables whose other keys are listed."""
+TEMPLATES = {path.stem: path for path in sorted(Path(__file__).with_name("templates").glob("*.toml"))}
+"""Of every system, by its name. The list of systems itself would import JAX."""
 _HEADER = re.compile(r"^\[+([a-z_]+)[\].]", re.MULTILINE)
 _WIDTH = 34
 """Where the words of a key begin."""
@@ -33,12 +33,12 @@ def new(
     experiment: Annotated[
         str,
         typer.Argument(
-            metavar="[EXPERIMENT]",
+            metavar="EXPERIMENT",
             parser=places.config,
             autocompletion=complete,
-            help=f"A shipped experiment (see `sgdsim list`), or a system: {', '.join(SYSTEMS)}.",
+            help=f"A shipped experiment (see `sgdsim list`), or a system: {', '.join(TEMPLATES)}.",
         ),
-    ] = SYSTEMS[0],
+    ] = "committee",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", parser=places.place, help="The file. Default: the name, here."),
@@ -62,9 +62,7 @@ def _text(experiment: str) -> str:
     """The template of a system, or the text of an experiment file."""
     from sgdsim.experiment.source import read_source
 
-    if experiment in SYSTEMS:
-        return files("sgdsim.cli").joinpath("templates", f"{experiment}.toml").read_text(encoding="utf-8")
-    path = find_config(experiment)
+    path = TEMPLATES[experiment] if experiment in TEMPLATES else find_config(experiment)
     read_source(path)  # it says in a line what is wrong with a file that is none
     return path.read_text(encoding="utf-8-sig")
 

@@ -55,8 +55,11 @@ class Compiler:
 def find_compiler() -> Compiler | None:
     """The compiler that $CXX names, else the first one on the path that works, or None.
 
-    The environment is asked every time; what a compiler says of itself is remembered.
+    The environment is asked every time; what a compiler says of itself is remembered. On Windows there is none: what
+    GCC makes there does not fit JAX's library.
     """
+    if os.name == "nt":
+        return None
     named = os.environ.get("CXX")
     commands = [tuple(shlex.split(named))] if named else [(name,) for name in _COMPILERS]
     for command in commands:

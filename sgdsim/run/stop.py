@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -27,11 +28,14 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-GRACE_SECONDS = {signal.SIGINT: float("inf"), signal.SIGTERM: 10.0, signal.SIGUSR1: 30.0}
+GRACE_SECONDS = {signal.SIGINT: float("inf"), signal.SIGTERM: 10.0}
 """How long the blocks in hand may take to finish after each signal.
 
-A batch system that sends SIGTERM kills half a minute later; SIGUSR1 is the warning that it can be asked for earlier.
+A batch system that sends SIGTERM kills half a minute later; SIGUSR1 is the warning that it can be asked for earlier,
+where the system has it: Windows has not.
 """
+if hasattr(signal, "SIGUSR1"):
+    GRACE_SECONDS[signal.SIGUSR1] = 30.0
 MARGIN_SECONDS = 5.0
 """What stands still in compiled code for so much longer than it was given is left from without waiting."""
 
@@ -69,18 +73,19 @@ class Stop:
         self._announce = announce
         self._leave = leave
         self._before: dict[signal.Signals, Any] = {}
-        self._wakeup: tuple[int, int] | None = None
+        self._wakeup: tuple[socket.socket, socket.socket] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._guard, daemon=True, name="sgdsim-stop")
 
     def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():
-            self._wakeup = os.pipe()
+            # Sockets, not a pipe: Windows waits for nothing else.
+            self._wakeup = socket.socketpair()
             for end in self._wakeup:
-                os.set_blocking(end, False)
+                end.setblocking(False)
             self._before = {number: signal.signal(number, self._handle) for number in GRACE_SECONDS}
             # Unlike the handlers, which wait for the main thread, the number is written the moment a signal comes.
-            self._wakeup_before = signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
+            self._wakeup_before = signal.set_wakeup_fd(self._wakeup[1].fileno(), warn_on_full_buffer=False)
         self._thread.start()
         return self
 
@@ -90,12 +95,12 @@ class Stop:
         self._over.set()
         if self._wakeup is not None:
             signal.set_wakeup_fd(self._wakeup_before)
-            os.write(self._wakeup[1], b"\0")
+            self._wakeup[1].send(b"\0")
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._thread.join()
         for end in self._wakeup or ():
-            os.close(end)
+            end.close()
 
     @property
     def requested(self) -> bool:
@@ -150,4 +155,4 @@ class Stop:
             self._over.wait(seconds)
             return []
         ready, _, _ = select.select([self._wakeup[0]], [], [], seconds)
-        return [number for number in (os.read(self._wakeup[0], 64) if ready else b"") if number in GRACE_SECONDS]
+        return [number for number in (self._wakeup[0].recv(64) if ready else b"") if number in GRACE_SECONDS]

@@ -1,15 +1,20 @@
 """Claims: which process has which block in hand, so that several share a run and none does another's work."""
 
 import errno
+import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sgdsim.store.files import put_aside
+from sgdsim.store.files import NO_LINKS, create_text, put_aside, read_bytes
 from sgdsim.store.presence import Watch
-from sgdsim.store.worker import this_worker
+from sgdsim.store.worker import Worker, this_worker
 
+LONGEST = 400
+"""Bytes of the name of a process at most."""
+_NO_RIGHT = 1314
+"""ERROR_PRIVILEGE_NOT_HELD of Windows: this user must not make links."""
 TRIES = 100
 """How often a claim is tried for: each time that it fails another process has just had it, or has just been moved."""
 
@@ -19,7 +24,8 @@ class Claims:
     """The claims of a run directory.
 
     A claim is a symbolic link, named after what is claimed, that points to the name of the process: making one is
-    atomic on every file system, network ones too, and it is never seen half made. That two ever hold the same claim, by
+    atomic on every file system, network ones too, and it is never seen half made. Where links cannot be made, as on
+    Windows without the right to, it is a file that holds the name. That two ever hold the same claim, by
     taking it from a dead process in the same instant, costs time and nothing else: both make the same block, bit for
     bit, and each file is replaced as a whole.
     """
@@ -39,7 +45,7 @@ class Claims:
         link, mine = self.folder / name, this_worker().name
         for _ in range(TRIES):
             try:
-                link.symlink_to(mine)
+                _make(link, mine)
             except FileExistsError:
                 holder = self.holder(name)
                 # One's own, from before: a block that was interrupted is taken up by the same process.
@@ -73,10 +79,7 @@ class Claims:
 
     def holder(self, name: str) -> str | None:
         """The process that has claimed `name`, dead or alive; None where nobody has."""
-        try:
-            return str((self.folder / name).readlink())
-        except OSError:
-            return None
+        return _held(self.folder / name)
 
     def held(self) -> dict[str, str]:
         """All claims of living processes: what is claimed, and by whom."""
@@ -98,10 +101,36 @@ class Claims:
             # Renamed, then looked at: between looking and unlinking another process might have taken it, and its
             # claim would go.
             link.rename(moved)
-            if not moved.is_symlink():
+            holder = _held(moved)
+            if holder is None:
                 put_aside(moved, self.aside)
                 return
-            if str(moved.readlink()) != dead:
+            if holder != dead:
                 with suppress(FileExistsError):
-                    link.symlink_to(moved.readlink())
+                    _make(link, holder)
             moved.unlink()
+
+
+def _make(link: Path, holder: str) -> None:
+    """Makes a claim. **Raises:** FileExistsError where there is one, OSError where none can be made."""
+    try:
+        link.symlink_to(holder)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LINKS and getattr(error, "winerror", None) != _NO_RIGHT:
+            raise
+        if not create_text(link, holder):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(link)) from None
+
+
+def _held(claim: Path) -> str | None:
+    """Whose claim it is; None where it is none, or is gone."""
+    try:
+        return str(claim.readlink())
+    except OSError:
+        pass
+    try:
+        return Worker.parse(read_bytes(claim, LONGEST).decode()).name
+    except (OSError, ValueError):
+        return None

@@ -20,8 +20,8 @@ MOST_TEXT = 2**28
 """Bytes of a file of text that is read as a whole; the manifest of 1e5 cells has 2^24."""
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 """For opening what must not be a link, where the system can tell."""
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-"""How a file system says that it has no hard links."""
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""How a file system says that it has no links."""
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def create_text(target: Path, text: str) -> bool:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             if target.exists():
                 return False

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from sgdsim.store import windows
+
 
 def _place() -> str:
     """Where numbers of processes mean something: this boot of this machine, and the PID namespace of this process."""
@@ -22,6 +24,7 @@ def _place() -> str:
     return hashlib.blake2b("\n".join(known).encode(), digest_size=4).hexdigest()
 
 
+WINDOWS = os.name == "nt"
 HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()) or "host"
 PLACE = _place()
 NAME = r"(?P<host>[A-Za-z0-9-]+)\.(?P<place>[0-9a-f]{8})\.(?P<pid>\d{1,10})"
@@ -85,6 +88,8 @@ def _worker(pid: int) -> Worker:
 
 def is_running(pid: int) -> bool:
     """Whether a process of this number lives on this host."""
+    if WINDOWS:  # where no signal asks, and 0 is Ctrl-C
+        return windows.lives(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -96,7 +101,12 @@ def is_running(pid: int) -> bool:
 
 
 def start_of(pid: int) -> int | None:
-    """When a process started, in ticks since the host did; None where the system does not tell."""
+    """When a process started, in ticks since the host did; None where the system does not tell.
+
+    On Windows, tenths of a microsecond since 1601.
+    """
+    if WINDOWS:
+        return windows.started(pid)
     fields = _fields(pid)
     return int(fields[19]) if fields else None
 

@@ -89,3 +89,26 @@ def test_the_citation_is_that_of_the_sources():
     assert mei["authors"][2] == {"family-names": "Nguyen", "given-names": "Phan-Minh"}
     assert (mei["volume"], mei["start"], mei["end"]) == ("115", "E7665", "E7671")
     assert mei["identifiers"] == [{"type": "other", "value": "arXiv:1804.06561"}]
+
+
+def test_the_quick_matrix_names_what_there_is():
+    text = (ROOT / ".github" / "workflows" / "matrix.yml").read_text()
+    job = yaml.safe_load(text)["jobs"]["quick"]
+    matrix = job["strategy"]["matrix"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    classified = [name.rpartition(" ")[2] for name in project["classifiers"] if ":: Python :: 3." in name]
+    assert set(classified) <= set(matrix["python"])
+    assert matrix["python"][0] == project["requires-python"].removeprefix(">=")
+    assert len(matrix["os"]) == 3
+    (tests,) = [step["run"] for step in job["steps"] if step.get("name") == "Test"]
+    for path in (word for word in tests.split() if word.startswith("tests/")):
+        assert (ROOT / path).exists(), path
+    assert "http" not in text
+    oldest = subprocess.run(
+        [sys.executable, ROOT / ".github" / "oldest.py"], capture_output=True, text=True, check=True
+    )
+    bounds = [
+        line.replace(">=", "==") for line in project["dependencies"] if line.startswith("jax") and "typing" not in line
+    ]
+    assert oldest.stdout.split() == bounds
+    assert len(bounds) == 2

@@ -178,3 +178,14 @@ def test_index_looks_into_folders_but_no_links(copies):
     assert sgdsim("index", copies).stdout.endswith(": 2 runs\n")
     assert 'href="more/deep/two/report.html"' in (copies / "index.html").read_text(encoding="utf-8")
     assert Path(copies / "one" / "index.html").exists() is False
+
+
+def test_status_as_json(runs):
+    done = sgdsim("status", runs / "one", "--json")
+    assert done.stdout.count("\n") == 1
+    state = json.loads(done.stdout)
+    assert (state["over"], state["written"], state["rate"], state["workers"]) == (True, True, None, [])
+    assert [cell["axes"]["d"] for cell in state["cells"]] == [50, 100]
+    assert all(cell["done"] and cell["replicas_done"] == cell["replicas"] == 40 for cell in state["cells"])
+    watched = sgdsim("status", runs / "one", "--json", "--watch")
+    assert json.loads(watched.stdout)["cells"] == state["cells"]

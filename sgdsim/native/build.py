@@ -30,7 +30,11 @@ _FLAGS = (
 _TUNINGS = (("-march=native",), ("-mcpu=native",), ())
 
 
-NO_COMPILER = "no C++ compiler (install g++ or clang++, or name one in $CXX)"
+NO_COMPILER = (
+    "no C++ loop on Windows, where JAX's own are taken"
+    if os.name == "nt"
+    else "no C++ compiler (install g++ or clang++, or name one in $CXX)"
+)
 
 
 class BuildError(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.laws.catalogue import LAWS
 from sgdsim.laws.law import Fitted
 from sgdsim.laws.text import Table, in_errors
 from sgdsim.store.stored import DEVIATIONS, Stored
@@ -103,13 +104,15 @@ def _measured(run: Stored, one: CellSummary, other: CellSummary) -> Iterator[tup
 def _fitted(found: Fitted) -> dict[str, Measured]:
     """The numbers of a fit with their errors, by name: every field that has one with `_error` behind its name.
 
-    Of the law "two_term" the errors are called first_error and second_error.
+    Of the law "two_term" the errors are called first_error and second_error. A law whose numbers have intervals in
+    their place is told by the number that it is fitted for.
     """
     values = found.model_dump()
     errors = {name.removesuffix("_error"): name for name in values if name.endswith("_error")}
     errors = {name: error for name, error in errors.items() if not name.endswith("_statistical")}
     named = {(name if name in values else f"{name}_coefficient"): error for name, error in errors.items()}
-    return {name: (values[name], values[error]) for name, error in named.items()}
+    numbers = {name: (values[name], values[error]) for name, error in named.items()}
+    return numbers or {LAWS[found.law].number: (values[LAWS[found.law].number], None)}
 
 
 def _side_by_side(a: Measured, b: Measured) -> tuple[str, str, str, str]:

@@ -5,11 +5,15 @@ import math
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from sgdsim import cli
+from sgdsim.laws.onset import FittedOnset
+from sgdsim.laws.two_term import FittedTwoTerm
+from sgdsim.report import comparison
 from sgdsim.report.index import GENERATOR
 from sgdsim.store.stored import Stored
 from sgdsim.store.summary import Summary
@@ -115,11 +119,9 @@ def test_cells_are_matched_by_coordinates_whatever_is_an_axis(runs):
     """d is an axis of both; a cell of a run without the axis has it as a parameter."""
     first, second = (Stored.load(runs / name) for name in ("one", "two"))
     alone = second.summary.model_copy(update={"cells": [second.summary.cells[0].model_copy(update={"axes": {}})]})
-    from sgdsim.report.comparison import matched
-
     single = Stored(second.results, alone, second.provenance, second.experiment)
     for pair in ((first, single), (single, first)):
-        apart, pairs = matched(*pair)
+        apart, pairs = comparison.matched(*pair)
         assert apart == ("d",)
         assert [[cell.values["d"] for cell in both] for both in pairs] == [[100, 100]]
 
@@ -189,3 +191,23 @@ def test_status_as_json(runs):
     assert all(cell["done"] and cell["replicas_done"] == cell["replicas"] == 40 for cell in state["cells"])
     watched = sgdsim("status", runs / "one", "--json", "--watch")
     assert json.loads(watched.stdout)["cells"] == state["cells"]
+
+
+def test_numbers_of_every_law_are_compared():
+    """Those with errors, whatever these are called; of a law with an interval, the number alone."""
+    two = {"quantity": "distance", "against": "eps", "second": "inverse_N"}
+    first = {
+        "onset": FittedOnset(quantity="loss", against="eta", level=0.1, onset=0.5, low=0.4, high=0.6),
+        "terms": FittedTwoTerm(**two, first_coefficient=1.0, first_error=0.3, second_coefficient=2.0, second_error=0.1),
+        "only here": FittedOnset(quantity="loss", against="eta", level=0.1, onset=0.5),
+    }
+    second = {
+        "onset": FittedOnset(quantity="loss", against="eta", level=0.1, onset=0.75, low=0.7, high=0.8),
+        "terms": FittedTwoTerm(**two, first_coefficient=0.0, first_error=0.4, second_coefficient=2.0, second_error=0.1),
+    }
+    runs = [SimpleNamespace(summary=SimpleNamespace(fits=fits)) for fits in (first, second)]
+    assert comparison.fits(*runs).rows == (
+        ("onset", "onset", "0.5", "0.75", "0.25", "-"),
+        ("terms", "first_coefficient", "1.0(3)", "0.0(4)", "-1.0(5)", "-2.0"),
+        ("terms", "second_coefficient", "2.00(10)", "2.00(10)", "0.00(14)", "+0.0"),
+    )

@@ -75,37 +75,43 @@ def commented(text: str, name: str) -> str:
     from sgdsim.systems import load_system
 
     document = tomllib.loads(text)
-    system = load_system(document["system"])
+    system = load_system(document.get("system", ""))
     # A key may be an axis of the grid instead.
-    grid = document.get("grid", {})
-    axes = dict.fromkeys(key for table in (grid, *grid.get("zip", [])) for key in table)
-    head = f"# Written by sgdsim {__version__} from {name}.\n\n"
+    grid = _tables(document.get("grid"))
+    axes = dict.fromkeys(key for table in (*grid, *_tables(*(table.get("zip") for table in grid))) for key in table)
     parts, absent = _parts(text), ""
+    places = {name: index for index, (name, _) in reversed([*enumerate(parts)])}
     for table in TABLES:
-        known = document.get(table, {})
+        known = dict(*_tables(document.get(table)))
         lines = list(_others(system, table, known | axes if table in ("problem", "rule") else known))
         block = "".join(f"{line}\n" for line in lines)
-        if table in parts:
-            parts[table] = f"{parts[table].rstrip()}\n{block}\n"
+        if table in places:
+            parts[places[table]] = table, f"{parts[places[table]][1].rstrip()}\n{block}\n"
         elif block:
             absent += f"# [{table}]\n{block}\n"
-    parts["quick"] = absent + parts.get("quick", "")
-    return head + "".join(parts.values())
+    parts.insert(places.get("quick", len(parts)), ("", absent))
+    return "".join([f"# Written by sgdsim {__version__} from {name}.\n\n", *(part for _, part in parts)])
 
 
-def _parts(text: str) -> dict[str, str]:
+def _tables(*found: object) -> list[dict[str, Any]]:
+    """The tables among some values and in lists among them: what a file has in their place is for `plan` to tell."""
+    entries = [entry for value in found for entry in (value if isinstance(value, list) else [value])]
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
     """The text, cut where a table begins, together with the comment before it; "" is what stands before all tables.
 
-    Tables such as [fits.NAME] and those of a list are one part each with all that follow of the same first name.
+    Tables such as [fits.NAME] and those of a list are one part with those before of the same first name.
     """
-    parts, begin, name = {}, 0, ""
+    parts, begin, name = [], 0, ""
     for found in _HEADER.finditer(text):
         if found[1] == name:
             continue
         start = _before_comment(text, found.start())
-        parts[name] = text[begin:start]
+        parts.append((name, text[begin:start]))
         begin, name = start, found[1]
-    return {**parts, name: text[begin:]}
+    return [*parts, (name, text[begin:])]
 
 
 def _before_comment(text: str, place: int) -> int:

@@ -104,13 +104,14 @@ def _measured(run: Stored, one: CellSummary, other: CellSummary) -> Iterator[tup
 def _fitted(found: Fitted) -> dict[str, Measured]:
     """The numbers of a fit with their errors, by name: every field that has one with `_error` behind its name.
 
-    Of the law "two_term" the errors are called first_error and second_error. A law whose numbers have intervals in
-    their place is told by the number that it is fitted for.
+    A law whose numbers have intervals in their place is told by the number that it is fitted for.
     """
     values = found.model_dump()
     errors = {name.removesuffix("_error"): name for name in values if name.endswith("_error")}
     errors = {name: error for name, error in errors.items() if not name.endswith("_statistical")}
-    named = {(name if name in values else f"{name}_coefficient"): error for name, error in errors.items()}
+    # Of "two_term", whose `second` is the name of a parameter.
+    longer = {name: f"{name}_coefficient" for name in errors}
+    named = {(longer[name] if longer[name] in values else name): error for name, error in errors.items()}
     numbers = {name: (values[name], values[error]) for name, error in named.items()}
     return numbers or {LAWS[found.law].number: (values[LAWS[found.law].number], None)}
 

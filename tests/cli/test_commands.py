@@ -95,6 +95,25 @@ def test_keys_come_with_their_defaults_and_ranges():
     assert lines.index("# [rule]") > lines.index("p = [1, 2]")
 
 
+def test_tables_may_stand_in_any_order():
+    text = '[fits.a]\nlaw = "power"\n[report]\nfigures = []\n[fits.b]\nlaw = "bias"\n[problem]\nk = 2\n'
+    text = f'system = "committee"\n[quick]\n"problem.k" = 1\n{text}[[grid.zip]]\np = [1]\n[start]\nseed = 1\n'
+    written = commented(text, "mine")
+    assert tomllib.loads(written) == tomllib.loads(text)
+    assert "# p =" not in written
+    assert written.index("# [rule]") < written.index("[quick]")
+    mistaken = 'system = "committee"\ngrid = 3\nproblem = []\n'
+    assert tomllib.loads(commented(mistaken, "mine")) == tomllib.loads(mistaken)
+
+
+def test_new_of_a_file_without_a_system_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("k = 1\n")
+    (line,) = sgdsim("new", "mine.toml", "-o", "other.toml", code=2).stderr.splitlines()
+    assert line.startswith("Argument `system` must be one of committee, meanfield")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
 def test_new_overwrites_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "goldt.toml").write_text("mine")

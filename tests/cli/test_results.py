@@ -5,9 +5,9 @@ import math
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 from sgdsim import cli
@@ -205,7 +205,8 @@ def test_numbers_of_every_law_are_compared():
         "onset": FittedOnset(quantity="loss", against="eta", level=0.1, onset=0.75, low=0.7, high=0.8),
         "terms": FittedTwoTerm(**two, first_coefficient=0.0, first_error=0.4, second_coefficient=2.0, second_error=0.1),
     }
-    runs = [SimpleNamespace(summary=SimpleNamespace(fits=fits)) for fits in (first, second)]
+    summaries = [Summary(experiment="x", title="x", system="meanfield", fits=fits) for fits in (first, second)]
+    runs = [Stored(xr.Dataset(), summary, {}, "") for summary in summaries]
     assert comparison.fits(*runs).rows == (
         ("onset", "onset", "0.5", "0.75", "0.25", "-"),
         ("terms", "first_coefficient", "1.0(3)", "0.0(4)", "-1.0(5)", "-2.0"),

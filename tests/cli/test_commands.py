@@ -128,6 +128,7 @@ def test_new_overwrites_nothing(tmp_path, monkeypatch):
     ("name", "meant"),
     [
         ("goldt", "committee/goldt"),
+        ("goldt.toml", "committee/goldt"),
         ("comittee/goldt", "committee/goldt"),
         ("committee/theorm.toml", "committee/theorem"),
         ("configs/meanfield/rate", "meanfield/rates"),

@@ -26,6 +26,7 @@ from sgdsim.figures.common.scaling import draw_scaling
 from sgdsim.figures.common.stability import draw_stability
 from sgdsim.figures.common.threshold import draw_threshold
 from sgdsim.figures.common.trajectories import draw_differences, draw_trajectories
+from sgdsim.figures.ticks import tidy
 from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
@@ -114,12 +115,12 @@ def bias(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
 
 def threshold(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Relaxation times that diverge at the threshold of the fit `name`; see `draw_threshold`."""
-    return draw_threshold(_stored(run), name, ax)
+    return tidy(draw_threshold(_stored(run), name, ax))
 
 
 def stability(run: Run, name: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Where an instability of the fit `name` sets in, against another axis of the grid; see `draw_stability`."""
-    return draw_stability(_stored(run), name, ax)
+    return tidy(draw_stability(_stored(run), name, ax))
 
 
 def _curves(run: Run) -> Curves:
@@ -150,7 +151,7 @@ def _order(data: xr.Dataset) -> tuple[str, ...]:
 
 
 def _named(axes: Axes) -> Axes:
-    """The axes with a legend, where something has a label."""
-    if axes.get_legend_handles_labels()[0]:
+    """The axes with the ticks of all figures, and with a legend where something has a label."""
+    if tidy(axes).get_legend_handles_labels()[0]:
         axes.legend()
     return axes

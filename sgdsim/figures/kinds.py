@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from matplotlib.figure import Figure
 
+from sgdsim.figures.setting import setting
 from sgdsim.store.stored import Stored
 
 
@@ -20,6 +21,10 @@ class FigureKind(abc.ABC):
     @abc.abstractmethod
     def caption(self, run: Stored) -> str:
         """What the figure shows, in plain text."""
+
+    def full_caption(self, run: Stored) -> str:
+        """The caption as a page has it: with the sizes of the system and the number of replicas behind it."""
+        return f"{self.caption(run)} {setting(run)}".strip()
 
     @abc.abstractmethod
     def draw(self, run: Stored) -> Figure:

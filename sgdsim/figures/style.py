@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 
+from sgdsim.figures.panels import letter
+from sgdsim.figures.ticks import tidy
 from sgdsim.store.files import atomic
 
 INK = "#1b1b1d"
@@ -80,11 +82,18 @@ _GREEK = {
 
 
 def styled(draw: Callable[[], Figure]) -> Figure:
-    """The figure that `draw` makes, in the style of this module and whatever the user's own settings of matplotlib."""
+    """The figure that `draw` makes, in the style of this module and whatever the user's own settings of matplotlib.
+
+    Its panels are lettered where there are several, and its logarithmic axes have the ticks of `ticks.tidy`.
+    """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
-        return draw()
+        figure = draw()
+        for axes in figure.axes:
+            tidy(axes)
+        letter(figure)
+        return figure
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

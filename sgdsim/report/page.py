@@ -59,7 +59,7 @@ def _section(run: Stored, name: str, folder: Path, written: list[Path]) -> PageS
     figure = styled(lambda: kind.draw(run))
     folder.mkdir(exist_ok=True)
     written += save(figure, folder / name)
-    caption = kind.caption(run)
+    caption = kind.full_caption(run)
     return PageSection(name, Markup(inline_svg(figure, html.escape(printable(caption)))), caption, "")
 
 

@@ -24,7 +24,9 @@ def _dataset(cells, simulated, theory):
     distance = 2 * np.exp(-np.log(20) * rates * TIMES / 20)
     since = np.maximum(TIMES - np.rint(np.array(WAITING)[:, None] / DT) * DT, 0) / np.array(WAITING)[:, None]
     waiting = ((1 + since.T) ** -rates[..., None]) * np.ones((len(cells), 1, 1))
+    length = 1 + 0.3 * TIMES**0.2 * np.ones((len(cells), 1))
     shapes = {
+        "C": (("cell", "time"), length, "squared length", "C(t,t)"),
         "distance": (("cell", "time"), distance, "distance from the signal", r"\Delta"),
         "m": (("cell", "time"), 1 - distance / 2, "overlap with the signal", "m"),
         "C_waiting": (("cell", "time", "waiting"), waiting, "correlation with an earlier time", "C(t,t_w)"),

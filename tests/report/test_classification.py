@@ -33,8 +33,9 @@ def test_every_seed_has_a_line():
     figure = draw("weight_histograms", run)
     assert len(figure.axes) == 2 * 6
     titles = [axes.get_title() for axes in figure.axes[:6]]
-    assert titles[0] == r"$N$ = 100, $\beta$ = 0.5"
-    assert titles[-1] == r"$N$ = 10000, $\beta$ = 1"
+    assert titles == ["$N$ = 100", "$N$ = 1000", "$N$ = 10000", "", "", ""]
+    rows = [axes.get_ylabel() for axes in figure.axes[:6:3]]
+    assert rows == ["$\\beta$ = 0.5\ndensity", "$\\beta$ = 1\ndensity"]
     for axes in figure.axes:
         lines = steps(axes)
         assert len(lines) == SEEDS - 1 + 1  # one diverged; and the mean
@@ -69,7 +70,7 @@ def test_distances_shrink_with_gamma():
     assert distances(run, "histogram", 0) == pytest.approx([0.002 * 2 / 3] * 4, rel=0.05)
     assert {"log"} == {below.get_xscale(), below.get_yscale()}
     labels = [text.get_text() for text in below.get_legend().get_texts()]
-    assert labels == ["corner pixel", "all pixels that vary", r"seeds at $\beta$ = 0.5"]
+    assert labels == ["corner pixel", "all pixels that vary", "one seed", r"between seeds at $\beta$ = 0.5"]
     assert "beta = 0.5, gamma = 1 (dashed)" in FIGURES["small_gamma"].caption(run)
 
 

@@ -58,9 +58,9 @@ def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
     fits = {"scaling[noise=0.1]": fit, "scaling[noise=0.2]": fit, "risk": fit.model_copy(update={"quantity": "risk"})}
     figure = draw("scaling", changed(run, fits=fits))
     assert len(figure.axes) == 4
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert [label.split(":")[0] for label in labels] == ["noise=0.1", "noise=0.2", "theory"]
-    assert figure.axes[1].get_ylabel().startswith("final excess risk")
+    labels = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
+    assert [label.split(":")[0] for label in labels] == ["noise = 0.1", "noise = 0.2", "theory"]
+    assert figure.axes[2].get_ylabel().startswith("final excess risk")
 
 
 def test_scaling_says_what_its_points_are(run):

@@ -49,8 +49,9 @@ def test_the_bias_is_drawn_against_one_over_x_with_its_line_and_intercept():
     assert len(figure.axes) == 2
     axes = figure.axes[0]
     chi2 = r"$\chi^2$/dof = 0.75/1"
-    labels = [f"$b$ = 1.0: $c_0$ = 0.0010(12), {chi2}", f"$b$ = 0.2: $c_0$ = \N{MINUS SIGN}0.0020(12), {chi2}"]
+    labels = [f"$c_0$ = 0.0010(12), {chi2}", f"$c_0$ = \N{MINUS SIGN}0.0020(12), {chi2}"]
     assert texts(axes.get_legend()) == labels
+    assert texts(figure.legends[0]) == ["$b$ = 1", "$b$ = 0.2"]
     (line,) = [line for line in axes.lines if line.get_color() == "#2f7fc1" and line.get_marker() == "None"]
     x, y = line.get_xdata(), line.get_ydata()
     np.testing.assert_allclose(y, 0.001 + 1.5 * x)
@@ -59,7 +60,17 @@ def test_the_bias_is_drawn_against_one_over_x_with_its_line_and_intercept():
     np.testing.assert_allclose(bars[0].get_ydata(), 0.0015 + 1.5 * bars[0].get_xdata())
     ends = np.array([segment[:, 1] for segment in bars[2][0].get_segments()])
     np.testing.assert_allclose(ends[:, 1] - ends[:, 0], 2e-3)
-    assert figure.axes[1].get_legend().get_title().get_text() == "overlap with the signal, $m$"
+    assert figure.axes[1].get_title() == "overlap with the signal, $m$"
+
+
+def test_biases_of_another_scale_have_a_panel_of_their_own():
+    small = bias()
+    points = [[x, 1e-3 * y, 1e-3 * sem] for x, y, sem in small.points]
+    small = small.model_copy(update={"points": points, "intercept": 1e-6, "slope": 1.5e-3})
+    figure = draw("bias", recovery(fits={"a[b=1]": bias(), "a[b=0.5]": small, "a[b=0.2]": bias()}))
+    colours = [[bars[0].get_color() for bars in axes.containers] for axes in figure.axes]
+    assert colours == [["#2f7fc1", "#009e73"], ["#e08a00"]]
+    assert texts(figure.legends[0])[:3] == ["$b$ = 1", "$b$ = 0.5", "$b$ = 0.2"]
 
 
 def test_the_threshold_is_drawn_with_its_range_its_law_and_what_was_missed():
@@ -89,10 +100,13 @@ def test_groups_of_a_threshold_are_named_with_their_numbers():
     run = recovery(fits={"a[b=1]": threshold(2.3), "a[b=0.2]": threshold(1.64, missed=())})
     figure = draw("threshold", run)
     assert texts(figure.subfigs[0].legends[0]) == [
-        r"$b$ = 1: $\alpha^*$ = 2.3 (2.27 to 2.33),  $\nu$ = 1.5 (1.47 to 1.53)",
-        r"$b$ = 0.2: $\alpha^*$ = 1.64 (1.61 to 1.67),  $\nu$ = 1.5 (1.47 to 1.53)",
+        "$b$ = 1\n$\\alpha^*$ = 2.3 (2.27 to 2.33)\n$\\nu$ = 1.5 (1.47 to 1.53)",
+        "$b$ = 0.2\n$\\alpha^*$ = 1.64 (1.61 to 1.67)\n$\\nu$ = 1.5 (1.47 to 1.53)",
+        r"threshold $\alpha^*$",
+        "its range",
+        "above the level\nat the final time",
     ]
-    assert "Arrows" in FIGURES["threshold"].caption(run)
+    assert "Open triangles" in FIGURES["threshold"].caption(run)
 
 
 def test_thresholds_against_the_axis_of_most_values():

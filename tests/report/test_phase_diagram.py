@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
-from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.analysis.plateau import Plateau
@@ -49,10 +49,14 @@ def region(delta, kappa, mu=0.0, rho=0.0):
 
 def texts_at(axes, delta, kappa):
     """What is written in a cell, from top to bottom."""
-    near = [text for text in axes.texts if abs(text.get_position()[0] - delta) < 0.01]
-    near = [text for text in near if abs(text.get_position()[1] - kappa) < 0.12]
+    near = [text for text in axes.texts if isinstance(text, Annotation) and text.xy == (delta, kappa)]
     ordered = sorted(near, key=lambda text: -text.get_position()[1])
     return [text.get_text().replace("\N{MINUS SIGN}", "-") for text in ordered]
+
+
+def discs(axes):
+    """What is drawn on the cells."""
+    return [line for line in axes.lines if line.get_marker() == "o"]
 
 
 def largest(run):
@@ -121,15 +125,14 @@ def test_every_cell_shows_its_final_risk_at_the_largest_d(run):
 def test_cells_of_different_dimensions_say_so(run):
     far = largest(run)[0.0, 0.0]
     run = with_parameters(run, lambda cell: {"d": 10**12} if cell == far else {})
-    assert panels(run)[0].get_title(loc="left") == "final excess risk at the largest d, 300 to 1e12"
+    assert panels(run)[0].get_title(loc="left") == "final excess risk at the largest d, 300 to $10^{12}$"
 
 
 def test_darker_is_larger(run):
-    patches = [patch for patch in panels(run)[0].patches if isinstance(patch, Rectangle)]
-    brightness = {}
-    for patch in patches:
-        centre = np.array(patch.get_xy()) + np.array([patch.get_width(), patch.get_height()]) / 2
-        brightness[tuple(np.round(centre, 9))] = sum(patch.get_facecolor()[:3])
+    brightness = {
+        (disc.get_xdata()[0], disc.get_ydata()[0]): sum(disc.get_markerfacecolor()[:3])
+        for disc in discs(panels(run)[0])
+    }
     risks = {place: cell.final["excess_risk"].mean for place, cell in largest(run).items()}
     order = sorted(risks, key=lambda place: risks[place])
     assert sorted(brightness, key=lambda place: -brightness[place]) == order
@@ -154,7 +157,7 @@ def test_a_prediction_at_the_same_d_takes_the_place_of_the_asymptotic_exponent(r
     fits = run.summary.fits
     for label, fit in fits.items():
         run = with_fit(run, label, theory_slope=None if "delta=-0.75" in label else fit.slope - 2.0 * fit.slope_error)
-    assert panels(run)[1].get_title(loc="left").endswith("by theory at the same d")
+    assert panels(run)[1].get_title(loc="left").endswith("measured (left, above), theory at the same d (right, below)")
     assert "difference is +2.0 standard errors" in FIGURE.caption(run)
     assert "!" not in "".join(texts_at(panels(run)[1], 0.0, 0.0))
     label = "deviation[kappa=0, delta=0]"
@@ -210,7 +213,7 @@ def test_a_fine_map_has_colours_and_no_numbers(run):
     ]
     axes = panels(changed(run, cells=wide))[0]
     assert not axes.texts
-    assert len(axes.patches) == 40
+    assert len(discs(axes)) == 40
     assert len(axes.xaxis.get_ticklocs()) <= 9
 
 

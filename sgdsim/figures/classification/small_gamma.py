@@ -1,7 +1,7 @@
 """The random limit at beta = 1 becomes that of beta < 1 as gamma goes to 0: histograms, and their distance."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,6 +21,8 @@ from sgdsim.store.stored import Stored
 PANELS = 4
 """Values of gamma whose histograms are drawn, at most."""
 NAMES = {ONE: "corner pixel", ACTIVE: "all pixels that vary"}
+MEAN: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 2))}
+"""Of the mean at beta < 1."""
 MARKS = {ONE: "o", ACTIVE: "s"}
 
 
@@ -57,6 +59,7 @@ class SmallGammaFigure(FigureKind):
         panels[0].set_xlim(*central(every, bins_of(run).edges))
         panels[0].set_ylabel("density of $w_{\\cdot,0}$")
         draw_small_gamma(run, below.subplots()).legend(handles=_keys(run), loc="upper left")
+        above.legend(handles=_histogram_keys(run), loc="outside upper right", ncols=2)
         return figure
 
 
@@ -100,7 +103,7 @@ def _draw_histograms(axes: Axes, run: Stored, cell: int, colour: str) -> None:
     for density in seeds(run, ONE, cell):
         axes.stairs(density / bins.width, bins.edges, color=colour, linewidth=0.9, alpha=0.75)
     mean = seeds(run, ONE, _references(run)[0]).mean(axis=0)
-    axes.stairs(mean / bins.width, bins.edges, color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
+    axes.stairs(mean / bins.width, bins.edges, **MEAN)
     parameters = run.summary.cells[cell].parameters
     axes.set(title=place_label(parameters, ("beta", "gamma")), xlabel="$w$")
     axes.set_ylim(bottom=0)
@@ -128,16 +131,23 @@ def draw_small_gamma(run: Stored, ax: Axes | None = None) -> Axes:
     return axes
 
 
+def _histogram_keys(run: Stored) -> list[Line2D]:
+    """The lines of the panels above."""
+    one = Line2D([], [], color="#888888", linewidth=0.9, label="one seed")
+    return [one, Line2D([], [], **MEAN, label=rf"mean over seeds at $\beta$ = {_beta(run)}")]
+
+
 def _beta(run: Stored) -> str:
     """The value of beta < 1."""
     return plain(run.parameters[_references(run)[0]]["beta"])
 
 
 def _keys(run: Stored) -> list[Line2D]:
-    """The two histograms, and the floor."""
+    """The two histograms, single seeds, and the floor."""
     keys = [
         Line2D([], [], color=colour, marker=MARKS[name], markersize=4.5, label=NAMES[name])
         for name, colour in zip(NAMES, CATEGORIES, strict=False)
     ]
-    between = rf"seeds at $\beta$ = {_beta(run)}"
+    keys.append(Line2D([], [], color="#888888", marker=".", markersize=4, linewidth=0, label="one seed"))
+    between = rf"between seeds at $\beta$ = {_beta(run)}"
     return [*keys, Line2D([], [], color="#888888", linewidth=1.0, linestyle=(0, (1, 2)), label=between)]

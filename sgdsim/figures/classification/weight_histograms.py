@@ -1,5 +1,6 @@
 """Histograms of weights, a line for every seed: below beta = 1 the lines fall together as N grows, at beta = 1 not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -73,13 +74,20 @@ def _draw_block(block: SubFigure, run: Stored, name: str, places: dict[str, list
         row, column = (places[key].index(cell.parameters[key]) for key in (DOWN, ACROSS))
         axes[row, column].set_visible(True)
         draw_weight_histograms(run, name, index, axes[row, column])
-        axes[row, column].set_title(place_label(cell.parameters, (ACROSS, DOWN)), pad=3)
     axes[0, 0].set_xlim(*central(every, edges))
-    for axis in axes[:, 0]:
-        axis.set_ylabel("density")
-        axis.set_ylim(bottom=0)
+    # Once for a column and once for a row: over every panel it would be read eighteen times.
+    for column, value in zip(axes.T, places[ACROSS], strict=True):
+        _shown(column).set_title(place_label({ACROSS: value}, (ACROSS,)), pad=4)
+    for row, value in zip(axes, places[DOWN], strict=True):
+        _shown(row).set_ylabel(f"{place_label({DOWN: value}, (DOWN,))}\ndensity")
+        row[0].set_ylim(bottom=0)
     for axis in axes[-1]:
         axis.set_xlabel("$w$")
+
+
+def _shown(panels: Iterable[Axes]) -> Axes:
+    """The first of them that the grid has."""
+    return next(axes for axes in panels if axes.get_visible())
 
 
 def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes | None = None) -> Axes:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.common.components import series
 from sgdsim.figures.common.curves import (
     THEORY,
     alive,
+    band_mark,
     bounded,
     by_columns,
     cell_colours,
@@ -25,6 +27,7 @@ from sgdsim.figures.common.quality import label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, math_name
+from sgdsim.figures.typeset import shown, typeset
 from sgdsim.laws.log_power import FittedLogPower
 from sgdsim.laws.quantities import ESCAPE, ESCAPED
 from sgdsim.store.curves import Curves
@@ -32,6 +35,8 @@ from sgdsim.store.stored import Stored
 
 KIND = "log_power"
 LACKS = f'a fit of {ESCAPE} with law = "{KIND}", and an escape_level in [problem]'
+OPACITY = 0.3
+"""Of the band of a standard error."""
 ROOM = 1.4
 """Of the axis beyond the points."""
 
@@ -53,8 +58,8 @@ class EscapeFigure(FigureKind):
         crosses = " Crosses: theory from the same starts." if any(_known(law.theory_points)) else ""
         slope = " Dotted: the slope of the linearised ODE." if law.expected_b is not None else ""
         return (
-            "Left: share of the replicas whose specialisation is above the level, with its standard error; those that"
-            f" have not escaped by the final time count too.{dashed} Right: the time at which half of them have,"
+            "a: share of the replicas whose specialisation is above the level, with its standard error; those that"
+            f" have not escaped by the final time count too.{dashed} b: the time at which half of them have,"
             f" against {law.second}, and the law a + b ln({law.second}).{crosses}{slope}"
         )
 
@@ -65,7 +70,10 @@ class EscapeFigure(FigureKind):
         draw_escaped(run, ax=left)
         draw_escape_times(run, ax=right)
         handles, _ = left.get_legend_handles_labels()
-        ordered, ncols = by_columns(in_rows(handles, figure))
+        means: list[Any] = [Line2D([], [], **THEORY, label="theory")] if run.knows(ESCAPED) else []
+        means += [band_mark("standard error", OPACITY)] if run.simulated else []
+        means.append(Line2D([], [], color=INK, linewidth=0.6, label="half of them"))
+        ordered, ncols = by_columns([*in_rows(handles, figure), means])
         figure.legend(handles=ordered, loc="outside upper center", ncols=ncols)
         return figure
 
@@ -92,7 +100,7 @@ def draw_escaped(run: Curves, cells: Sequence[int] | None = None, ax: Axes | Non
         times, share = run.times(cell), bounded(series(run, run.column(ESCAPED), cell, ()))
         if run.simulated:
             error = series(run, f"{ESCAPED}_sem", cell, ())
-            draw_band(axes, times, share - error, share + error, colour, 0.3)
+            draw_band(axes, times, share - error, share + error, colour, OPACITY)
         axes.plot(times, share, color=colour, linewidth=1.6, label=curve_label(run, cell))
         if run.knows(ESCAPED):
             axes.plot(times, series(run, f"{ESCAPED}_theory", cell, ()), **THEORY, zorder=3)
@@ -118,11 +126,11 @@ def draw_escape_times(run: Stored, name: str | None = None, ax: Axes | None = No
     if any(_known(law.theory_points)):
         axes.plot(d, numbers(law.theory_points), "x", color=INK, markersize=6, label="theory")
     span = np.geomspace(d.min() / ROOM, d.max() * ROOM, 64)
-    told = f"b = {rounded(law.b, law.b_error)}{label(law, ', ', ', does not hold')}"
+    told = f"b = {typeset(rounded(law.b, law.b_error))}{label(law, ', ', ', does not hold')}"
     axes.plot(span, law.a + law.b * np.log(span), color=INK, linewidth=1.0, label=told)
     if law.expected_b is not None:
         offset = np.mean(median) - law.expected_b * np.mean(np.log(d))
-        told = rf"$1/(2\lambda)$ = {plain(law.expected_b, digits=4)}"
+        told = rf"$1/(2\lambda)$ = {shown(law.expected_b)}"
         axes.plot(span, offset + law.expected_b * np.log(span), color=INK, linestyle=(0, (1, 1.5)), label=told)
     axes.set(xscale="log", xlabel=math_name(law.second), ylabel="median time of escape")
     axes.set_ylim(bottom=0)

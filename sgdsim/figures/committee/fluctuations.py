@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sgdsim.figures.common.curves import (
+    THEORY,
     alive,
     band_mark,
     cell_colours,
@@ -24,11 +25,11 @@ from sgdsim.figures.common.curves import (
 )
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
-from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH
+from sgdsim.figures.style import CATEGORIES, MARKERS, WIDTH
 from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
-CELLS = 5
+CELLS = 3
 """Cells drawn against time at most; of more, these many are picked evenly. All are drawn against d."""
 COLUMNS = 2
 TITLE = 40
@@ -57,10 +58,10 @@ class FluctuationsFigure(FigureKind):
         some = f" {shown} of the {cells} cells are drawn against time." if shown < cells else ""
         final = " Last panel: at the final time, against d." if _has_d(run) else ""
         matrices = any(run.results[name].ndim > 2 for name in run.predicted)
-        parts = " Of a matrix, the root mean square over its elements; thin lines: largest and smallest ratio of one."
+        parts = f" Of a matrix, the root mean square over its elements{_of_elements(run)}." if matrices else ""
         return (
             "Standard deviation of one replica, measured over predicted by the linear theory of fluctuations."
-            f"{parts if matrices else ''} Bands and bars: two standard errors of the ratio of one element.{final}{some}"
+            f"{parts} Bands and bars: two standard errors of the ratio of one element. Dashed: theory.{final}{some}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -109,6 +110,14 @@ def _ratios(run: Curves, name: str, cell: int) -> tuple[Float[np.ndarray, " time
     return whole, measured / predicted
 
 
+def _of_elements(run: Curves) -> str:
+    """Between which ratios the single elements lie at the final time, over all cells."""
+    # In words: drawn for every cell they were more lines than could be told apart.
+    each = np.concatenate([_ratios(run, name, cell)[1][-1] for name in run.predicted for cell in _alive(run)])
+    low, high = np.nanmin(each), np.nanmax(each)
+    return f" (of a single one at the final time the ratio is {low:.3f} to {high:.3f})"
+
+
 def _error(run: Curves, cell: int) -> float:
     """Relative standard error of the standard deviation of a Gaussian quantity."""
     cells = run.results.isel(cell=cell)
@@ -121,10 +130,10 @@ def draw_fluctuations(
 ) -> Axes:
     """The standard deviation of one replica, measured over predicted, against time, with a band of two errors.
 
-    Of a matrix the root mean square over its elements; thin lines are the largest and smallest ratio of one element.
+    Of a matrix the root mean square over its elements.
 
     - `name`: of the observable V; by default the first that theory predicts.
-    - `cells`: a curve for each, labelled by its place in the grid; by default at most five, picked evenly.
+    - `cells`: a curve for each, labelled by its place in the grid; by default at most three, picked evenly.
 
     Needs `t`, V_std, V_predicted_std, n_replicas and n_diverged.
 
@@ -144,15 +153,12 @@ def draw_fluctuations(
 
 
 def _draw_ratio(axes: Axes, run: Curves, name: str, cell: int, colour: str) -> None:
-    """One cell: the ratio with its band, and the range over the elements of a matrix."""
+    """One cell: the ratio with its band."""
     times = run.times(cell)
-    whole, each = _ratios(run, name, cell)
+    whole, _ = _ratios(run, name, cell)
     error = 2 * _error(run, cell)
     draw_band(axes, times, whole - error, whole + error, colour, ERROR)
     axes.plot(times, whole, color=colour, linewidth=1.5, label=cell_label(run, cell) or "simulation")
-    if each.shape[1] > 1:
-        for edge in (each.min(axis=1), each.max(axis=1)):
-            axes.plot(times, edge, color=colour, linewidth=0.6)
 
 
 def draw_final_fluctuations(run: Curves, ax: Axes | None = None) -> Axes:
@@ -181,7 +187,7 @@ def draw_final_fluctuations(run: Curves, ax: Axes | None = None) -> Axes:
 
 def _finish(axes: Axes, label: str) -> None:
     """A line at 1, in the middle of the panel."""
-    axes.axhline(1.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=3)
+    axes.axhline(1.0, **THEORY, zorder=3)
     # The axis is symmetric about 1: too much and too little are seen alike.
     reach = max(abs(edge - 1) for edge in axes.get_ylim())
     axes.set_ylim(1 - max(reach, 0.02), 1 + max(reach, 0.02))
@@ -193,5 +199,5 @@ def _draw_legend(figure: Figure, run: Stored, colours: dict[int, str]) -> None:
     handles: list[Any] = [
         Line2D([], [], color=colour, label=cell_label(run, cell) or "simulation") for cell, colour in colours.items()
     ]
-    handles.append(band_mark("2 s.e.", ERROR))
+    handles += [band_mark("two standard errors", ERROR), Line2D([], [], **THEORY, label="theory")]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

@@ -6,14 +6,14 @@ from typing import ClassVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.committee.log_power import RATIO, Collapsed, draw_columns, quantity_label
 from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, math_name
+from sgdsim.figures.typeset import shown, typeset
 from sgdsim.laws.log_power import FittedLogPower
 from sgdsim.store.stored import Stored
 
@@ -67,8 +67,8 @@ def draw_law_in_dt(run: Stored, name: str | None = None, ax: Axes | None = None)
     fit = pick(_named(run), name, LACKS)
     axes, points = panel(ax), Collapsed.of(run, fit)
     points.draw(axes, points.x, points.growth(points.v))
-    predicted = "" if fit.theory_exponent is None else f", theory's {plain(fit.theory_exponent, digits=4)}"
-    slope, quality = rounded(points.power, fit.exponent_error), label(fit, ", ", ", does not hold")
+    predicted = "" if fit.theory_exponent is None else f", theory's {shown(fit.theory_exponent)}"
+    slope, quality = typeset(rounded(points.power, fit.exponent_error)), label(fit, ", ", ", does not hold")
     span = around(points.x)
     axes.plot(span, span**points.power, color=INK, zorder=1, label=f"slope {slope}{predicted}{quality}")
     axes.set(xscale="log", yscale="log", xlabel=math_name(fit.against))
@@ -89,7 +89,4 @@ def draw_law_in_dt_ratio(run: Stored, name: str | None = None, ax: Axes | None =
     points.draw(axes, points.x, points.growth(points.v) * points.x**points.power, labelled=False)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(fit.against), ylabel=RATIO)
-    span = around(points.x)
-    if span[-1] > 10 * span[0]:  # a power of ten has its label; others would overlap
-        axes.xaxis.set_minor_formatter(NullFormatter())
     return axes

@@ -22,6 +22,7 @@ from sgdsim.figures.common.quality import caution, label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, math_name
+from sgdsim.figures.typeset import typeset
 from sgdsim.laws.law import number
 from sgdsim.laws.log_power import FittedForm, FittedLogPower, verdict
 from sgdsim.store.stored import Stored
@@ -136,7 +137,7 @@ def _rival(points: Collapsed, rival: FittedForm, span: Float[np.ndarray, " span"
 
 def _form(fit: FittedLogPower, form: FittedForm, growth: str) -> str:
     """A form with its coefficients and chi2, for a legend."""
-    a, b = rounded(form.a, form.a_error), rounded(form.b, form.b_error)
+    a, b = typeset(rounded(form.a, form.a_error)), typeset(rounded(form.b, form.b_error))
     variable = math_name(fit.second).strip("$")
     inside = rf"{growth[:-1]} {variable}}}" if growth.endswith("}") else rf"{growth} {variable}"
     return f"{a} + {b} ${inside}${label(form, ', ', ', does not hold')}"

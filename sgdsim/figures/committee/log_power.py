@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, math_name
+from sgdsim.figures.typeset import shown
 from sgdsim.laws.law import number
 from sgdsim.laws.log_power import FittedForm, FittedLogPower
 from sgdsim.store.stored import DEVIATIONS, Stored
@@ -104,7 +104,7 @@ def _series(run: Stored, fit: FittedLogPower) -> dict[str, list[int]]:
     name = min(few, key=lambda axis: (few[axis], axis == SIZE))
     found: dict[str, list[int]] = {}
     for place, value in enumerate(values[name]):
-        found.setdefault(f"{math_name(name)} = {plain(value)}", []).append(place)
+        found.setdefault(f"{math_name(name)} = {shown(value)}", []).append(place)
     return found
 
 
@@ -141,5 +141,4 @@ def mark_widths(axes: Axes, values: Float[np.ndarray, " points"]) -> None:
         # In units of the axis: the longer it is, the farther two ticks have to be apart.
         if not chosen or value / chosen[-1] > np.ptp(np.log(values)) / 6 + 1.2:
             chosen.append(float(value))
-    axes.set_xticks(chosen, [plain(value) for value in chosen])
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(chosen, [shown(value) for value in chosen])

@@ -39,8 +39,9 @@ class PhaseDiagramFigure(FigureKind):
         lost = " A percentage is the part of the replicas that diverged." if run.summary.n_diverged else ""
         return (
             "Regions of p = p0 d^kappa, gamma = gamma0 d^-delta (background, lines at kappa + delta = "
-            f"{blue} and {red}) and in each cell what was measured: {'; '.join(titles)}. Where two numbers share a "
-            "cell, the upper one is measured and the lower one is theory: equal shades are equal numbers."
+            f"{blue} and {red}) and in each cell what was measured: {'; '.join(titles)}. Of a divided disc the "
+            "left half, with the number above it, is measured and the right half, with that below, is theory: equal "
+            "shades are equal numbers."
             f"{comparison(run)}{lost}"
         )
 

@@ -1,7 +1,7 @@
-"""How a phase diagram is drawn: regions and lines behind, and a square with its number for every measured value."""
+"""How a phase diagram is drawn: regions and lines, and on every cell a disc in the shade of what was measured there."""
 
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,17 +9,19 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
-from sgdsim.analysis.numbers import plain
 from sgdsim.figures.committee.plane import Map, Place, fraction
-from sgdsim.figures.committee.plane_values import Measured
-from sgdsim.figures.style import NAMED_COLOURS
+from sgdsim.figures.committee.plane_values import BY_THEORY, Measured
+from sgdsim.figures.style import INK, NAMED_COLOURS, WIDTH
+from sgdsim.figures.typeset import shown, typeset
 
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f7f7f7", "#2b2b2e"])
 """Of measured values: greys, which no region has."""
-FILL = 0.8
-"""Part of a cell's height and width that its measured value covers; the rest shows the region."""
+DISC = 10.0
+"""Diameter of a disc, points, where cells are not narrower than that: small, so that the regions are seen."""
+LIFT, ASIDE = 5.5, 4.0
+"""Of a number from the middle of a disc, points: upwards or down, and how far it reaches back over the middle."""
 TICKS = 4
 """Of a colour scale."""
 
@@ -44,45 +46,51 @@ def draw_regions(axes: Axes, plane: Map) -> None:
 
 
 def draw_measured(axes: Axes, plane: Map, one: Measured, legible: bool) -> None:
-    """One square for each value, its number in it where there is room, and the colour scale."""
+    """A disc on each cell, half measured and half theory where there are both, its numbers, and the colour scale."""
     numbers = [value for parts in one.values.values() for value, _ in parts]
     low, high = min(numbers), max(numbers)
     # A scale of one value has no length, and would be divided by.
     if low == high:
         low, high = (low / 2, high * 2) if one.norm is LogNorm else (low - 0.5, high + 0.5)
     colours = ScalarMappable(one.norm(low, high), SHADES)
+    size = min(DISC, 0.56 * WIDTH * 72 / plane.shape[0])  # four fifths of the width are cells
     for place, parts in one.values.items():
-        width, height = (FILL * side for side in plane.step)
-        corner = (place[0] - width / 2, place[1] + height / 2)
-        for index, (value, text) in enumerate(parts):
-            colour, side = tuple(np.asarray(colours.to_rgba(np.array([value])))[0]), height / len(parts)
-            low_corner = (corner[0], corner[1] - (index + 1) * side)
-            axes.add_patch(Rectangle(low_corner, width, side, facecolor=colour, linewidth=0, zorder=2))
-            if legible:
-                _write(axes, (place[0], low_corner[1] + side / 2), text, colour)
-        if not parts and legible:
+        _draw_disc(axes, place, [np.asarray(colours.to_rgba(np.array([value])))[0] for value, _ in parts], size)
+        if legible:
             missing = "no theory" if one.of_theory and plane.cells[place].theory is None else one.missing
-            axes.text(*place, missing, ha="center", va="center", fontsize=6.5)
+            for (_, text), side in zip(parts, (1, -1), strict=False):
+                _write(axes, place, text, side * LIFT)
+            if not parts:
+                _write(axes, place, missing, LIFT)
         _mark_diverged(axes, plane, place, legible)
-    axes.set_title(one.title, loc="left")
+    head, told, where = one.title.partition(BY_THEORY)
+    title = f"{head}: measured (left, above), theory{where} (right, below)" if told else head
+    axes.set_title(" ".join(map(shown, title.split(" "))), loc="left")
     figure = axes.get_figure(root=True)
     # pyright sees an Axes that may stand in no figure.
     assert figure is not None
     bar = figure.colorbar(colours, ax=axes, pad=0.01, aspect=14)
     ticks = [float(tick) for tick in cast(Normalize, colours.norm).inverse(np.linspace(0, 1, TICKS))]
     # Written out: a logarithmic scale of less than a decade would have no labelled tick.
-    bar.set_ticks(ticks, labels=[plain(tick, digits=2).replace("-", "\N{MINUS SIGN}") for tick in ticks])
+    bar.set_ticks(ticks, labels=[shown(tick, digits=2) for tick in ticks])
     bar.minorticks_off()
     bar.set_label(one.unit)
 
 
-def _write(axes: Axes, place: Place, text: str, colour: tuple[float, ...]) -> None:
-    """A number that can be read on its square and on the line that crosses it; the same on a dark page."""
-    # Luma of ITU-R 601: what the eye takes for bright.
-    bright = np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5
-    box = {"facecolor": colour, "linewidth": 0, "pad": 0.8}
-    text = text.replace("-", "\N{MINUS SIGN}") if text != "-" else "\N{EN DASH}"
-    axes.text(*place, text, ha="center", va="center", fontsize=6.5, color="black" if bright else "white", bbox=box)
+def _draw_disc(axes: Axes, place: Place, shades: list[Any], size: float) -> None:
+    """A disc in one shade, or in two halves; none without a value."""
+    if shades:
+        style = {"marker": "o", "markersize": size, "markeredgecolor": INK, "markeredgewidth": 0.7, "zorder": 4}
+        sides = {"fillstyle": "left", "markerfacecoloralt": shades[1]} if len(shades) > 1 else {}
+        axes.plot(*place, markerfacecolor=shades[0], **style, **sides)
+
+
+def _write(axes: Axes, place: Place, text: str, lift: float) -> None:
+    """A number, or why there is none, `lift` points above the middle of a cell or, where that is negative, below."""
+    text = typeset(text) if text != "-" else "\N{EN DASH}"
+    # Aside of the lines between the regions, which fall from the left to the right through the middle of cells.
+    anchor: dict[str, Any] = {"ha": "left", "va": "bottom"} if lift > 0 else {"ha": "right", "va": "top"}
+    axes.annotate(text, place, (-ASIDE * np.sign(lift), lift), textcoords="offset points", fontsize=6.5, **anchor)
 
 
 def _mark_diverged(axes: Axes, plane: Map, place: Place, legible: bool) -> None:
@@ -106,7 +114,7 @@ def draw_legend(figure: Figure, plane: Map) -> None:
         "green": "green: perfect learning",
         "blue": rf"blue, $\kappa + \delta = {blue}$: plateau",
         "orange": "orange: bad learning",
-        "red": rf"red, $\kappa + \delta \leq {red}$: no ODE",
+        "red": rf"red, $\kappa + \delta \leq {red}$ (dashed): no ODE",
     }
     handles = [
         Line2D([], [], color=NAMED_COLOURS[name], linewidth=2.2)
@@ -114,4 +122,12 @@ def draw_legend(figure: Figure, plane: Map) -> None:
         else Patch(facecolor=NAMED_COLOURS[name], alpha=0.3, linewidth=0)
         for name in meaning
     ]
-    figure.legend(handles, meaning.values(), loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
+    figure.legend(
+        handles,
+        meaning.values(),
+        loc="outside upper center",
+        ncols=4,
+        fontsize=7.5,
+        columnspacing=1.2,
+        handlelength=1.6,
+    )

@@ -10,6 +10,8 @@ from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
 from sgdsim.store.stored import DEVIATIONS, Stored
 
+BY_THEORY = ", and by theory"
+"""In the title of what stands beside theory."""
 CONTRADICTS = 3.5
 """Standard errors between a measured exponent and the predicted one from which a cell is marked."""
 
@@ -64,7 +66,7 @@ def _exponent(run: Stored, plane: Map) -> Measured:
     quantity = next((fit.quantity for fit in fits.values()), "sup_deviation")
     where = " at the same d" if _same_d(fits) else ""
     return Measured(
-        f"exponent of the {run.words(quantity)} against d, and by theory{where}",
+        f"exponent of the {run.words(quantity)} against d{BY_THEORY}{where}",
         "exponent",
         "no fit",
         Normalize,

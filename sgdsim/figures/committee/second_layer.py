@@ -1,7 +1,7 @@
 """What the label noise costs at the end: the final risk over the learning rate, against the rate and the width."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows
 from sgdsim.figures.common.fits import colours, coordinates, group_label, numbers, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, MARKERS, WIDTH, math_name
+from sgdsim.figures.typeset import shown
 from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
 
@@ -46,8 +46,8 @@ class SecondLayerFigure(FigureKind):
         theory = " Dashed: theory at the same points." if any(law.theory_points for law in laws) else ""
         limit = " Open symbols and dotted: the limit of small rates by theory." if known else ""
         return (
-            f"Left: mean over replicas of the final {run.words(laws[0].quantity)} with its standard error, over the"
-            " learning rate; lines: the fitted law, a straight one here. Right: the same at the largest rate, against"
+            f"a: mean over replicas of the final {run.words(laws[0].quantity)} with its standard error, over the"
+            " learning rate; lines: the fitted law, a straight one here. b: the same at the largest rate, against"
             f" the width of the student.{theory}{limit}"
         )
 
@@ -61,7 +61,8 @@ class SecondLayerFigure(FigureKind):
         marks = [Line2D([], [], color=one[0].get_color(), marker=one[0].get_marker(), linewidth=0) for one in handles]
         for mark, label in zip(marks, labels, strict=True):
             mark.set_label(label)
-        ordered, ncols = by_columns(in_rows(marks, figure))
+        laws = [law for groups in _named(run).values() for law in groups.values()]
+        ordered, ncols = by_columns([*in_rows(marks, figure), _meanings(laws)])
         figure.legend(handles=ordered, loc="outside upper center", ncols=ncols)
         return figure
 
@@ -70,6 +71,17 @@ def _named(run: Stored) -> dict[str, dict[str, FittedTwoTerm]]:
     """The groups of every fit of two terms in the learning rate that are of several widths, by the name of the fit."""
     laws = {name: law for name, law in run.laws(FittedTwoTerm).items() if (law.against, law.second) == TERMS}
     return {name: groups for name, groups in panels(laws).items() if len(_widths(groups)) > 1}
+
+
+def _meanings(laws: list[FittedTwoTerm]) -> list[Line2D]:
+    """What dashes, dots and open symbols are."""
+    grey: dict[str, Any] = {"color": "#888888", "linewidth": 1.2}
+    known = any(law.theory_points for law in laws)
+    theory = [Line2D([], [], linestyle=DASHED, label="theory", **grey)] if known else []
+    if all(law.first_expected is None for law in laws):
+        return theory
+    limit = rf"limit {math_name(TERMS[0])} $\to$ 0"
+    return [*theory, Line2D([], [], linestyle=DOTTED, marker="o", fillstyle="none", label=limit, **grey)]
 
 
 def _widths(groups: dict[str, FittedTwoTerm]) -> list[float]:
@@ -137,7 +149,7 @@ def draw_error_over_width(run: Stored, name: str | None = None, ax: Axes | None 
         axes.plot(width, points[:, 3], color=colour, linewidth=1.2, linestyle=DOTTED)
     against = math_name(TERMS[0])
     first = next(iter(groups.values()))
-    largest = plain(float(numbers(first.points)[:, 0].max()))
+    largest = shown(float(numbers(first.points)[:, 0].max()))
     axes.set(xlabel=math_name(WIDTH_AXIS), xticks=_widths(groups))
     axes.set_ylabel(f"final ${run.symbol(first.quantity)}$ / {against} at {against} = {largest}")
     axes.set_ylim(bottom=0)

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import by_columns, in_rows, lone_label
 from sgdsim.figures.common.fits import SPREAD, colours, coordinates, group_label, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import MARKERS, WIDTH, math_name
+from sgdsim.figures.typeset import shown
 from sgdsim.store.stored import Stored
 from sgdsim.store.summary import Points as Entry
 
@@ -162,5 +162,5 @@ def _write_values(axis: Axis, values: Float[np.ndarray, " values"]) -> None:
     # Few values that stand apart are written out: 1, 2, 5 says more than one power of ten.
     found = np.unique(values)
     if len(found) <= FEW and (found[1:] >= APART * found[:-1]).all():
-        axis.set_ticks(found, [plain(float(value)) for value in found])
+        axis.set_ticks(found, [shown(float(value)) for value in found])
         axis.set_minor_locator(NullLocator())

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sgdsim.analysis.numbers import plain
 from sgdsim.figures.style import CATEGORIES, INK, math_name, series_colours
+from sgdsim.figures.typeset import shown
 from sgdsim.store.curves import Curves
 
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3))}
@@ -90,7 +90,7 @@ def marks(run: Curves, opacities: Mapping[str, float]) -> list[Any]:
 
 def place_label(axes: Mapping[str, Any], names: Iterable[str]) -> str:
     """Coordinates in the grid as mathematics, e.g. "b = 0.2, N = 100"."""
-    return ", ".join(f"{math_name(name)} = {plain(axes[name])}".replace("= -", "= \N{MINUS SIGN}") for name in names)
+    return ", ".join(f"{math_name(name)} = {shown(axes[name])}" for name in names)
 
 
 def cell_label(run: Curves, cell: int) -> str:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdsim.figures.style import CATEGORIES, math_name, series_colours
+from sgdsim.figures.typeset import shown
 from sgdsim.laws.law import Fitted, Found
 from sgdsim.store.stored import Stored
 
@@ -44,7 +45,7 @@ def by_axis(laws: Mapping[str, Found], axis: str) -> dict[float, Found]:
 
 def group_label(values: dict[str, str], alone: str = "") -> str:
     """A group in a legend, its axes as symbols."""
-    return ", ".join(f"{math_name(name)} = {value}" for name, value in values.items()) or alone
+    return ", ".join(f"{math_name(name)} = {shown(value)}" for name, value in values.items()) or alone
 
 
 def colours(count: int) -> list[str]:

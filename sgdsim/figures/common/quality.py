@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 
 from sgdsim.analysis.goodness import DOUBT
+from sgdsim.figures.typeset import shown
 from sgdsim.laws.law import Judged
 from sgdsim.laws.quality import holds
 
 
 def label(law: Judged, before: str = "", doubt: str = "\nlaw does not hold") -> str:
-    """chi2 in a legend, `before` in front of it and the doubt behind; empty without a chi2."""
-    if law.chi2 is None:
+    """chi2 in a legend, `before` in front of it and the doubt behind; empty without a chi2 or degrees of freedom."""
+    if law.chi2 is None or not law.dof:
         return ""
-    return rf"{before}$\chi^2$/dof = {law.chi2:.3g}/{law.dof}" + ("" if holds(law) else doubt)
+    return rf"{before}$\chi^2$/dof = {shown(law.chi2, digits=3)}/{law.dof}" + ("" if holds(law) else doubt)
 
 
 def caution(laws: Iterable[Judged]) -> str:

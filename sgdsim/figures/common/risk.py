@@ -26,13 +26,15 @@ from sgdsim.figures.common.curves import (
     marks,
 )
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.panels import panel, pick
+from sgdsim.figures.panels import legend_beside, panel, pick
 from sgdsim.figures.style import WIDTH
 from sgdsim.store.curves import Curves
 from sgdsim.store.stored import Stored
 
 COLUMNS = 3
 OPACITIES = {"std": 0.14, "sem": 0.4}
+BAR: dict[str, Any] = {"marker": "|", "markersize": 9, "markeredgewidth": 1.6, "linestyle": "none"}
+"""Where a plateau begins and ends."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ class RiskFigure(FigureKind):
         panels = [(*panel, abscissa) for panel in layout.panels for abscissa in run.abscissae]
         columns = 2 if len(panels) == 4 or len(run.abscissae) == 2 else min(COLUMNS, len(panels))
         rows = -(-len(panels) // columns)
-        width = 4.6 if columns == 1 else WIDTH
         shared = not layout.classed or len(layout.panels) == 1
-        figure = Figure(figsize=(width, (3.3 if columns == 1 else 2.5) * rows + 0.5), layout="constrained")
+        size = (WIDTH, 3.3 if columns == 1 else 2.5 * rows + 0.5)
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis, (title, cells, abscissa) in zip(axes.flat, panels, strict=False):
             _draw_panel(axis, run, run.risk, layout, cells, abscissa)
@@ -173,7 +175,7 @@ def _draw_plateau(axes: Axes, run: Curves, cell: int, x: np.ndarray, mean: np.nd
     # Straight in logarithms, as the curve is between its save times.
     heights = np.exp(np.interp(np.log(ends), np.log(x[x > 0] / stretch), np.log(mean[x > 0])))
     places = np.array(ends) * stretch
-    axes.plot(places, heights, "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=4)
+    axes.plot(places, heights, color=colour, zorder=4, **BAR)
 
 
 def _abscissa(run: Curves, cell: int, abscissa: str) -> np.ndarray:
@@ -211,14 +213,23 @@ def _keys(run: Curves, layout: PanelLayout, cells: Mapping[int, str]) -> list[Li
 
 
 def _draw_legend(figure: Figure, run: Curves, layout: PanelLayout, shared: bool) -> None:
-    """Cells in the first rows, where all panels have the same; then what lines and bands mean."""
+    """Cells, where all panels have the same, and what lines, bands and bars mean: beside one panel, else in rows."""
     _, cells = max(layout.panels, key=lambda panel: len(panel[1]))
     keys = _keys(run, layout, cells) if shared else []
-    means = marks(run, OPACITIES)
+    means = marks(run, OPACITIES) + _bar_key(run)
+    if len(layout.panels) * len(run.abscissae) == 1:
+        legend_beside(figure, [*keys, *means])
+        return
     longest = max((len(str(key.get_label())) for key in keys), default=0)
-    most = 4 if figure.get_figwidth() > 5 or (longest < 12 and not run.simulated) else 3 if longest < 22 else 1
+    most = 4 if longest < 22 else 2
     columns = max(1, min(most, max(len(keys), len(means))))
     rows = [items[first : first + columns] for items in (keys, means) for first in range(0, len(items), columns)]
     if rows:
         handles, columns = by_columns(rows)
         figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=7.5, columnspacing=1.4)
+
+
+def _bar_key(run: Curves) -> list[Line2D]:
+    """The bars of a plateau in a legend, where a curve has one."""
+    found = any(run.plateau(cell) for cell in alive(run))
+    return [Line2D([], [], color="#888888", label="ends of the plateau", **BAR)] if found else []

@@ -7,26 +7,24 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
-from sgdsim.figures.common.fits import panels
+from sgdsim.figures.common.fits import coordinates, group_label, panels
 from sgdsim.figures.kinds import FigureKind
-from sgdsim.figures.panels import around, panel, pick
+from sgdsim.figures.panels import around, legend_beside, panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
+from sgdsim.figures.typeset import shown, typeset
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
 from sgdsim.laws.quantities import MEDIANS
 from sgdsim.store.stored import DEVIATIONS, Stored
 
-PANEL, HEIGHT = 3.9, 4.9
+PANEL, HEIGHT = 3.9, 4.3
 """Width of one panel and height of a column of two, inches."""
-LINE, LINES = 0.2, 3
-"""Height of a line of a legend, and the lines that a column has room for: more make it higher."""
 AXIS = 24
 """Characters of an axis label from which on it takes two lines, to stay beside its panel."""
-LONG = 12
+LONG = 16
 """Characters of a group's name from which on its chi2 stands in a line of its own, to stay within a panel."""
 LACKS = "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
 CROSSES: dict[str, Any] = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
@@ -65,21 +63,35 @@ class ScalingFigure(FigureKind):
         )
 
     def draw(self, run: Stored) -> Figure:
-        """One column of two panels for each named fit."""
+        """Two panels for each named fit: side by side where each has one law, else in rows with legends beside."""
         found = panels(run.fits)
-        figure = Figure(figsize=(max(PANEL, min(WIDTH, PANEL) * len(found)), HEIGHT), layout="constrained")
+        if max(map(len, found.values())) > 1:
+            return _draw_rows(run, list(found))
+        figure = Figure(figsize=(PANEL * len(found), HEIGHT), layout="constrained")
         axes = figure.subplots(2, len(found), squeeze=False, sharex="col", height_ratios=(3, 1))
         for (upper, lower), name in zip(axes.T, found, strict=True):
-            draw_scaling(run, name, upper)
-            draw_scaling_ratio(run, name, lower)
-            upper.set_xlabel("")
-            # Above the panel: several laws leave no corner that none of them crosses.
-            upper.legend(*_legend(upper), loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0)
+            _draw_pair(run, name, upper, lower)
+            upper.legend(*_legend(upper), loc="best", fontsize=7)
         for lower in axes[1, 1:]:
             lower.set_ylabel("")
-        lines = max(sum(1 + label.count("\n") for label in _legend(upper)[1]) for upper in axes[0])
-        figure.set_figheight(HEIGHT + LINE * max(0, lines - LINES))
         return figure
+
+
+def _draw_pair(run: Stored, name: str, upper: Axes, lower: Axes) -> None:
+    """The laws of one fit and, on the same axis below, their ratios."""
+    draw_scaling(run, name, upper)
+    draw_scaling_ratio(run, name, lower)
+    upper.set_xlabel("")
+
+
+def _draw_rows(run: Stored, names: list[str]) -> Figure:
+    """A row for each fit: several laws leave no corner of a panel that none of them crosses."""
+    figure = Figure(figsize=(WIDTH, HEIGHT * len(names)), layout="constrained")
+    for part, name in zip(figure.subfigures(len(names), 1, squeeze=False)[:, 0], names, strict=True):
+        upper, lower = part.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        _draw_pair(run, name, upper, lower)
+        legend_beside(part, *_legend(upper), fontsize=7)
+    return figure
 
 
 def _guide(fit: FittedPower) -> tuple[float, str] | None:
@@ -143,9 +155,6 @@ def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = N
         _draw_guide(axes, fit, around(x), _guide_colour(series, index), divided=True)
     axes.axhline(1.0, color=INK, linewidth=0.8)
     axes.set(xscale="log", xlabel=math_name(first.against), ylabel="measured / fit")
-    left, right = axes.get_xlim()
-    if right > 10 * left:  # a power of ten has its label; others would overlap
-        axes.xaxis.set_minor_formatter(NullFormatter())
     return axes
 
 
@@ -162,9 +171,9 @@ def _guide_colour(series: dict[str, FittedPower], index: int) -> str:
 
 def _label(group: str, fit: FittedPower) -> str:
     """A group with its exponent and chi2."""
-    name = group or "simulation"
+    name = group_label(coordinates(group), "simulation")
     chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
-    return f"{name}: slope {rounded(fit.slope, fit.slope_error)}{chi2}"
+    return f"{name}: slope {typeset(rounded(fit.slope, fit.slope_error))}{chi2}"
 
 
 def _predicted(fit: FittedPower) -> Float[np.ndarray, " points"] | None:
@@ -195,4 +204,4 @@ def _draw_guide(axes: Axes, fit: FittedPower, span: np.ndarray, colour: str, *, 
     ratio = (span / middle) ** (slope - number(fit.slope))
     heights = ratio if divided else ratio * fit.at(span)
     style: dict[str, Any] = {"color": colour, "linewidth": 1.0, "linestyle": (0, (5, 3)), "zorder": 3}
-    axes.plot(span, heights, label=f"{source}: slope {plain(slope)}", **style)
+    axes.plot(span, heights, label=f"{source}: slope {shown(slope)}", **style)

@@ -7,13 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.fits import all_along, colours, draw_along, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
-from sgdsim.figures.style import INK, MARKERS, math_name
+from sgdsim.figures.style import MARKERS, math_name
 from sgdsim.laws.onset import FittedOnset
 from sgdsim.store.stored import Stored
 
@@ -76,14 +75,10 @@ def draw_stability(run: Stored, name: str | None = None, ax: Axes | None = None)
             axes.plot(x[known], expected[known], color=palette[index], linewidth=1.0, linestyle=DASHES)
     against = next(iter(one.curves.values()))[0][1].against
     axes.set(xscale="log" if one.logarithmic else "linear", yscale="log", xlabel=math_name(one.axis))
-    # Onsets span less than a decade as a rule, in which powers of ten may write no number at all.
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel(f"onset in {math_name(against)}")
     handles, labels = axes.get_legend_handles_labels()
     if any(law.expected is not None for curve in one.curves.values() for _, law in curve):
-        handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=DASHES))
+        handles.append(Line2D([], [], color="#888888", linewidth=1.0, linestyle=DASHES))
         labels.append("expected")
     if any(labels):
         axes.legend(handles, labels, loc="best")

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.analysis.numbers import rounded
 from sgdsim.figures.common import quality
 from sgdsim.figures.common.curves import THEORY
 from sgdsim.figures.common.fits import numbers
@@ -16,6 +16,7 @@ from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import point_style
 from sgdsim.figures.panels import around, panel, pick
 from sgdsim.figures.style import INK, series_colours
+from sgdsim.figures.typeset import shown, typeset
 from sgdsim.laws.two_term import FittedTwoTerm
 from sgdsim.store.stored import Stored
 
@@ -68,13 +69,14 @@ def draw_linear_noise(run: Stored, ax: Axes | None = None) -> Axes:
     for index, (beta, colour) in enumerate(zip(groups, series_colours(len(groups)), strict=True)):
         x, y, error = groups[beta].T
         axes.errorbar(x, y, error, linestyle="none", label=rf"$\beta$ = {beta:g}", **point_style(index, colour))
-    c, b = (rounded(getattr(law, f"{term}_coefficient"), getattr(law, f"{term}_error")) for term in ("first", "second"))
+    terms = ((getattr(law, f"{term}_coefficient"), getattr(law, f"{term}_error")) for term in ("first", "second"))
+    c, b = (typeset(rounded(*term)) for term in terms)
     label = rf"$c\,\varepsilon + b/N$: $c$ = {c}, $b$ = {b}" + quality.label(law, "\n", ", law does not hold")
     axes.plot(span, _line(law, span), color=INK, linewidth=1.0, label=label, zorder=1)
     expected = _expected(law)
     if expected is not None:
         c, b = expected
-        label = rf"linear theory: $c$ = {plain(c)}, $b$ = {plain(b)}"
+        label = rf"linear theory: $c$ = {shown(c)}, $b$ = {shown(b)}"
         axes.plot(span, c * span + b, label=label, **THEORY)
     axes.set(xscale="log", yscale="log", xlabel=NOISE, ylabel=rf"$N\ \times$ {run.words(law.quantity)}")
     return axes

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -12,9 +12,8 @@ from matplotlib.lines import Line2D
 
 from sgdsim.analysis.bootstrap import with_error
 from sgdsim.analysis.names import KEPT
-from sgdsim.analysis.numbers import plain
 from sgdsim.analysis.pairs import pair_covariance
-from sgdsim.figures.common.curves import THEORY, alive
+from sgdsim.figures.common.curves import THEORY, alive, by_columns
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import (
     GUIDE,
@@ -28,6 +27,7 @@ from sgdsim.figures.meanfield.particles import (
 )
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.figures.typeset import shown
 from sgdsim.store.stored import Stored
 
 SHARED, OWN = ("sgd", "common"), ("sde", "independent")
@@ -66,11 +66,11 @@ class NoiseFigure(FigureKind):
         known = any(_theory(run, cells) is not None for cells in _series(run).values())
         fp = " Dashed: the Fokker-Planck density." if known else ""
         return (
-            "Top: variance between runs of a prediction at the final time (of the middle input), and the correlation "
-            "of two particles of one run, (variance of the runs' means - mean variance in a run / (N - 1)) / total; "
-            "errors by bootstrap over runs, open marks for negative values. Dashed: 1/N. Bottom: densities of "
-            f"the particles of single runs at the largest N.{fp} With noise that all particles share, the limit is "
-            "random; with noise of their own it is not."
+            "a: variance between runs of a prediction at the final time (of the middle input); dashed: 1/N. b: "
+            "correlation of two particles of one run, (variance of the runs' means - mean variance in a run / (N - 1)) "
+            "/ total; open symbols: its size where it is negative. Errors by bootstrap over runs. Below: densities of "
+            f"the particles of single runs at the largest N, a colour for each run.{fp} With noise that all particles "
+            "share, the limit is random; with noise of their own it is not."
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -85,7 +85,7 @@ class NoiseFigure(FigureKind):
             _draw_densities(axes, run, found, kind)
         for axes in below[len(shown) :]:
             axes.remove()
-        _draw_legend(figure, found)
+        _draw_legend(figure, run, found)
         return figure
 
 
@@ -185,7 +185,7 @@ def _draw_densities(axes: Axes, run: Stored, found: dict[Kind, list[int]], kind:
     theory = theory if theory is not None else _theory(run, found.get(OWN, []))
     if theory is not None:
         axes.plot((edges[1:] + edges[:-1]) / 2, density(theory, edges), zorder=3, **THEORY)
-    axes.set(xlabel="$w$", ylabel="density", title=f"{NAMES[kind]}, $N$ = {plain(_size(run, cell))}: {len(runs)} runs")
+    axes.set(xlabel="$w$", ylabel="density", title=f"{NAMES[kind]}, $N$ = {shown(_size(run, cell))}: {len(runs)} runs")
 
 
 def _theory(run: Stored, cells: list[int]) -> Float[np.ndarray, " bins"] | None:
@@ -197,8 +197,16 @@ def _theory(run: Stored, cells: list[int]) -> Float[np.ndarray, " bins"] | None:
     return next((curve for curve in curves if np.isfinite(curve).all()), None)
 
 
-def _draw_legend(figure: Figure, found: dict[Kind, list[int]]) -> None:
+def _draw_legend(figure: Figure, run: Stored, found: dict[Kind, list[int]]) -> None:
+    """The dynamics, then what dashes and open symbols are."""
     keys = []
     for index, kind in enumerate(found):
         keys.append(Line2D([], [], linewidth=1.1, label=NAMES[kind], **marked(point_style(index))))
-    figure.legend(handles=keys, loc="outside upper center", ncols=2, columnspacing=1.4)
+    grey: dict[str, Any] = {"color": "#888888", "markerfacecolor": "white"}
+    means = [Line2D([], [], color=INK, label="a: $1/N$", **GUIDE)] if OWN in found else []
+    means.append(Line2D([], [], marker="o", markersize=4.5, linewidth=0, label="b: negative", **grey))
+    if any(_theory(run, cells) is not None for cells in found.values()):
+        means.append(Line2D([], [], label="c, d: Fokker-Planck density", **THEORY))
+    rows = [keys[first : first + 2] for first in range(0, len(keys), 2)]
+    handles, columns = by_columns([[*row, *means[index::2]] for index, row in enumerate(rows[:2])] + rows[2:])
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=7.5, columnspacing=1.4)

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
 
 from sgdsim.analysis.names import KEPT
-from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import evenly
 from sgdsim.figures.style import CATEGORIES, MARKERS
+from sgdsim.figures.typeset import shown
 from sgdsim.store.stored import Stored
 
 HISTOGRAM = "histogram"
@@ -62,8 +61,7 @@ def logarithmic_sizes(axes: Axes, sizes: Iterable[float | int]) -> None:
     powers = np.log10(max(sizes)) // 1 - np.ceil(np.log10(min(sizes)))
     if powers < 1:
         some = evenly(sorted({int(size) for size in sizes}), TICKS)
-        axes.set_xticks(some, [plain(size) for size in some])
-    axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xticks(some, [shown(size) for size in some])
 
 
 def marked(style: dict[str, Any]) -> dict[str, Any]:

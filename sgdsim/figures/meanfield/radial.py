@@ -25,6 +25,7 @@ from sgdsim.figures.common.curves import (
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import HISTOGRAM, bin_edges, density
 from sgdsim.figures.style import WIDTH
+from sgdsim.figures.typeset import MINUS
 from sgdsim.store.stored import Stored
 
 MODEL = "radial"
@@ -50,8 +51,8 @@ class RadialFigure(FigureKind):
         """What the three panels show, and what bands and dashes are."""
         theory = " Dashed: the radial law of infinite dimension and width." if run.has_theory else ""
         return (
-            "Left: risk. Middle: mean output of the network in the two classes, for y = 1 (upper curves) and y = -1. "
-            "Right: law of |w| over the particles at the final time. Mean over runs with its standard error (dark "
+            "a: risk. b: mean output of the network in the two classes, for y = 1 (upper curves) and y = -1. "
+            "c: law of |w| over the particles at the final time. Mean over runs with its standard error (dark "
             f"band) and the standard deviation of one run (light band).{theory}"
         )
 
@@ -71,7 +72,10 @@ class RadialFigure(FigureKind):
             if is_logarithmic(run.times(cells[0])):
                 logarithmic_times(axes)
         risk.set(ylabel="risk", ylim=(0, None))
-        classes.set(ylabel="mean output in a class")
+        classes.set(ylabel="mean output")
+        for index, (words, anchor) in enumerate((("$y$ = 1", "top"), (f"$y$ = {MINUS}1", "bottom"))):
+            height = {"top": 0.97, "bottom": 0.03}[anchor] if index == 0 else 0.03
+            classes.annotate(words, (0.05, height), xycoords="axes fraction", va=anchor, fontsize=8)
         law.set(xlabel="$|w|$", ylabel="density", ylim=(0, None))
         keys = [
             Line2D([], [], color=colours[cell], linewidth=1.6, label=cell_label(run, cell) or lone_label(run))

@@ -13,8 +13,9 @@ from sgdsim.figures.common import quality
 from sgdsim.figures.common.fits import by_axis, numbers
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.particles import GUIDE, logarithmic_sizes, marked, point_style
-from sgdsim.figures.panels import around, panel, pick
+from sgdsim.figures.panels import around, legend_beside, panel, pick
 from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.figures.typeset import typeset
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
 from sgdsim.laws.two_term import FittedTwoTerm
@@ -22,7 +23,6 @@ from sgdsim.store.stored import Stored
 
 QUANTITY, AGAINST, AXIS = "coupling", "N", "beta"
 LACKS = 'a power law of "coupling" against "N", and beta in the grid'
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,16 @@ class RatesFigure(FigureKind):
         two = any(one.two for one in _series(run))
         lines = "a N^-(1 - beta) + b/N, fitted by weighted least squares" if two else "fitted power laws"
         return (
-            "Left: mean over particles of the largest squared distance of a particle from its limit, which shares its "
+            "a: mean over particles of the largest squared distance of a particle from its limit, which shares its "
             f"start and its noise; mean over runs with its standard error. Solid: {lines}. Dashed: the exponents of "
-            "theory, 1 - beta for beta < 1 and 1 at beta = 1. Right: fitted slopes of single powers, their errors by "
-            "bootstrap over the runs; line and circle: theory."
+            "theory, 1 - beta for beta < 1 and 1 at beta = 1. b: fitted slopes of single powers, their errors by "
+            "bootstrap over the runs; line and full circle: theory; the empty circle is what the line leaves out."
             f"{quality.caution(one.power for one in _series(run))}"
         )
 
     def draw(self, run: Stored) -> Figure:
-        """Two panels with one legend above them."""
-        figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+        """Two panels with one legend beside them."""
+        figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         draw_rates(run, left)
         draw_slopes(run, right)
@@ -157,10 +157,12 @@ def _draw_legend(figure: Figure, found: list[Series]) -> None:
     """The slope of every beta, then what the lines are."""
     keys: list[Any] = []
     for index, one in enumerate(found):
-        slope = rounded(one.power.slope, one.power.slope_error).replace("-", MINUS)
+        slope = typeset(rounded(one.power.slope, one.power.slope_error))
         label = rf"$\beta$ = {one.beta:g}: slope {slope}" + quality.label(one.power, "\n", ", fails")
         keys.append(Line2D([], [], linewidth=0, label=label, **marked(point_style(index, one.colour))))
     if any(one.two for one in found):
         keys.append(Line2D([], [], color="#888888", linewidth=1.3, label=r"$a N^{-(1-\beta)} + b/N$"))
     keys.append(Line2D([], [], color="#888888", label="exponent of theory", **GUIDE))
-    figure.legend(handles=keys, loc="outside upper center", ncols=3, columnspacing=1.4)
+    style = {"marker": "o", "markerfacecolor": "none", "linewidth": 0}
+    keys.append(Line2D([], [], color=INK, markersize=7, label=r"theory at $\beta$ = 1", **style))
+    legend_beside(figure, keys, fontsize=7)

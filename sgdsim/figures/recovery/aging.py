@@ -9,15 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sgdsim.analysis.numbers import plain
 from sgdsim.figures.common.curves import BANDS, THEORY, alive, by_columns, cell_label, draw_band, evenly, marks
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
-from sgdsim.figures.style import WIDTH, series_colours
+from sgdsim.figures.style import INK, WIDTH, series_colours
+from sgdsim.figures.typeset import shown
 from sgdsim.store.stored import Stored
 
 WAITING = "waiting"
 """The dimension of the waiting times, and their key in [problem]."""
+LENGTH = "C"
+"""The observable C(t, t)."""
 CELLS = 6
 """Cells drawn at most; of more, these many are picked evenly."""
 COLUMNS = 2
@@ -49,7 +51,10 @@ class AgingFigure(FigureKind):
         )
         cells, shown = len(alive(run)), len(evenly(alive(run), CELLS))
         some = f" {shown} of the {cells} cells are drawn." if shown < cells else ""
-        return f"The {name} t_w, against the time since then; a curve for each waiting time.{lines}{some}"
+        return (
+            f"The {name} t_w over the squared length at t_w, against the time since then; a curve for each waiting "
+            f"time.{lines}{some}"
+        )
 
     def draw(self, run: Stored) -> Figure:
         """A grid of panels with one legend above them."""
@@ -69,7 +74,9 @@ class AgingFigure(FigureKind):
 
 
 def _names(run: Stored) -> list[str]:
-    """Observables that have a value for each waiting time."""
+    """Observables that have a value for each waiting time, where their length is known as well."""
+    if LENGTH not in run.observables:
+        return []
     return [name for name in run.observables if WAITING in run.results[run.column(name)].dims]
 
 
@@ -78,9 +85,10 @@ def _waiting(run: Stored) -> list[float]:
 
 
 def draw_aging(run: Stored, cell: int | None = None, ax: Axes | None = None) -> Axes:
-    """The correlation C(t_w + t, t_w) of a cell against t, a curve for each waiting time t_w, labelled by it.
+    """C(t_w + t, t_w) / C(t_w, t_w) of a cell against t, a curve for each waiting time t_w, labelled by it.
 
-    The mean over replicas with both bands and, dashed, theory.
+    The mean over replicas with both bands and, dashed, theory; each over its own mean squared length at t_w, which is
+    interpolated between the save times about it.
 
     - `cell`: by default the first with finite values.
 
@@ -96,20 +104,32 @@ def draw_aging(run: Stored, cell: int | None = None, ax: Axes | None = None) -> 
         later = times > start * (1 + 1e-9)  # a logarithmic axis has no place for 0
         since = times[later] - start
         values = {part: _values(run, f"{name}{part}", cell, index)[later] for part in _parts(run, name)}
-        centre = values.pop("" if run.simulated else "_theory")
+        own = "" if run.simulated else "_theory"
+        length = _length(run, own, cell, start)
+        centre = values[own] / length
         for part in BANDS if run.simulated else ():
-            width = values[f"_{part}"]
+            width = values[f"_{part}"] / length
             draw_band(axes, since, centre - width, centre + width, colour, OPACITIES[part])
         axes.plot(since, centre, color=colour, linewidth=1.6, label=_label(waiting[index]))
         if run.has_theory:
-            axes.plot(since, values["_theory"], **THEORY, zorder=3)
-    axes.set(xscale="log", xlabel="$t - t_w$", ylabel=f"${run.symbol(name)}$", title=cell_label(run, cell))
+            theory = values["_theory"] / _length(run, "_theory", cell, start)
+            axes.plot(since, theory, **THEORY, zorder=3)
+    axes.axhline(1.0, color=INK, linewidth=0.6, zorder=1)
+    symbol = run.symbol(name)
+    axes.set(xscale="log", xlabel="$t - t_w$", title=cell_label(run, cell))
+    axes.set_ylabel(f"${symbol}$ / ${symbol.replace('(t,', '(t_w,')}$")
     return axes
+
+
+def _length(run: Stored, part: str, cell: int, start: float) -> float:
+    """The squared length at a waiting time, of the simulation or of theory."""
+    # Of the length and not of the correlation, which has a kink at the waiting time.
+    return float(np.interp(start, run.times(cell), run.results[f"{LENGTH}{part}"].isel(cell=cell).to_numpy()))
 
 
 def _label(time: float) -> str:
     """A waiting time in a legend."""
-    return rf"$t_w$ = {plain(time)}"
+    return rf"$t_w$ = {shown(time)}"
 
 
 def _parts(run: Stored, name: str) -> list[str]:

@@ -26,9 +26,9 @@ def _dataset(cells, simulated, theory):
     waiting = ((1 + since.T) ** -rates[..., None]) * np.ones((len(cells), 1, 1))
     length = 1 + 0.3 * TIMES**0.2 * np.ones((len(cells), 1))
     shapes = {
-        "C": (("cell", "time"), length, "squared length", "C(t,t)"),
         "distance": (("cell", "time"), distance, "distance from the signal", r"\Delta"),
         "m": (("cell", "time"), 1 - distance / 2, "overlap with the signal", "m"),
+        "C": (("cell", "time"), length, "squared length", "C(t,t)"),
         "C_waiting": (("cell", "time", "waiting"), waiting, "correlation with an earlier time", "C(t,t_w)"),
     }
     data = {}

@@ -14,7 +14,7 @@ def test_displacement_and_gap_with_their_slopes_and_the_exponent_of_theory():
     run = lazy_run()
     left, middle, right = styled(lambda: FIGURE.draw(run)).axes
     labels = [text.get_text() for text in left.get_legend().get_texts()]
-    assert labels[0] == "$a$ = 0.6: slope \N{MINUS SIGN}0.800(12)\n$\\chi^2$/dof = 2/2"
+    assert labels[0] == "\N{MINUS SIGN}0.800(12), $\\chi^2$/dof = 2/2"
     for axes in (left, middle):
         np.testing.assert_array_equal(axes.containers[1][0].get_xdata(), SIZES)
         np.testing.assert_allclose(axes.containers[1][0].get_ydata(), 0.2 * np.array(SIZES) ** -0.5)

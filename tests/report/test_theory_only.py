@@ -21,8 +21,8 @@ def draw(name, run):
 def test_observables_are_those_of_theory():
     run = recovery()
     assert (run.simulated, run.has_theory) == (False, False)
-    assert run.observables == ("distance", "m", "C_waiting")
-    assert run.scalars == ("distance", "m")
+    assert run.observables == ("distance", "m", "C", "C_waiting")
+    assert run.scalars == ("distance", "m", "C")
     assert run.words("distance") == "distance from the signal"
     assert run.symbol("distance") == r"\Delta"
 
@@ -30,7 +30,7 @@ def test_observables_are_those_of_theory():
 def test_the_risk_comes_first_whatever_the_order_of_the_variables():
     run = recovery(simulated=True)
     results = run.results[sorted(run.results.data_vars, reverse=True)]
-    assert Stored(results, run.summary, run.provenance, run.experiment).scalars == ("distance", "m")
+    assert Stored(results, run.summary, run.provenance, run.experiment).scalars == ("distance", "m", "C")
 
 
 @pytest.mark.parametrize("name", ["risk", "trajectories"])
@@ -49,7 +49,7 @@ def test_curves_are_solid_in_the_colours_of_the_cells_and_without_bands(name):
 
 
 def test_there_are_no_panels_of_differences():
-    assert len(draw("trajectories", recovery()).axes) == 3
+    assert len(draw("trajectories", recovery()).axes) == 4
 
 
 @pytest.mark.parametrize("name", ["risk", "trajectories"])

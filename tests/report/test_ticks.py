@@ -53,7 +53,7 @@ def test_labels_of_a_logarithmic_axis(low, high, written):
     assert set(minor) <= {""}
 
 
-@pytest.mark.parametrize("ends", [(0.05, 300), (40, 700), (2e-5, 9e-5), (1e-9, 1e12), (0.9, 1.1), (3.0, 28.0)])
+@pytest.mark.parametrize("ends", [(0.05, 300), (40, 700), (2e-5, 9e-5), (1e-9, 1e12), (0.9, 1.1), (3.0, 28.0), (1.1e-4, 7e-4)])
 def test_labels_never_touch(ends):
     axes = drawn(*ends, width=2.2, height=1.6)
     for axis in (axes.xaxis, axes.yaxis):
@@ -137,5 +137,5 @@ def test_the_caption_ends_with_sizes_and_replicas(run_directory):
 def test_a_panel_for_a_notebook_has_the_same_ticks(run_directory):
     axes = sgdsim.plot.scaling(run_directory, ax=Figure().add_subplot())
     FigureCanvasAgg(axes.get_figure()).draw()
-    assert labels(axes.yaxis)[0][0].startswith("$10^")
-    assert set(labels(axes.yaxis)[1]) <= {""}
+    # Less than two powers of ten: matplotlib would write 2 x 10^-3 at minor ticks.
+    assert labels(axes.yaxis) == [["0.002", "0.005", "0.01", "0.02"], [""] * len(labels(axes.yaxis)[1])]

@@ -24,8 +24,6 @@ PANEL, HEIGHT = 3.9, 4.3
 """Width of one panel and height of a column of two, inches."""
 AXIS = 24
 """Characters of an axis label from which on it takes two lines, to stay beside its panel."""
-LONG = 16
-"""Characters of a group's name from which on its chi2 stands in a line of its own, to stay within a panel."""
 LACKS = "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
 CROSSES: dict[str, Any] = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
 """What theory predicts of the points."""
@@ -172,7 +170,7 @@ def _guide_colour(series: dict[str, FittedPower], index: int) -> str:
 def _label(group: str, fit: FittedPower) -> str:
     """A group with its exponent and chi2."""
     name = group_label(coordinates(group), "simulation")
-    chi2 = quality.label(fit, ",\n" if len(name) > LONG else ", ")
+    chi2 = quality.label(fit, ",\n" if group else ", ")
     return f"{name}: slope {typeset(rounded(fit.slope, fit.slope_error))}{chi2}"
 
 

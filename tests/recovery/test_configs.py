@@ -79,10 +79,10 @@ def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
 
 def test_older_systems_forget_more_slowly(tmp_path):
     """Ageing: at the same t - t_w, C(t, t_w)/C(t_w, t_w) is the larger the larger t_w is."""
-    _, results = run("aging", tmp_path, "times.final=40", "simulator.kind=none")
+    _, results = run("aging", tmp_path, "times.final=60", "simulator.kind=none")
     times = results["t"].isel(cell=1).to_numpy()
     curves = results["C_waiting_theory"].isel(cell=1).to_numpy()  # b = 0.2
-    at = [[np.interp(t, times, curves[:, i]) for t in (wait, wait + 20)] for i, wait in enumerate((1, 4, 16))]
+    at = [[np.interp(t, times, curves[:, i]) for t in (wait, wait + 20)] for i, wait in enumerate((1, 5, 25))]
     kept = [later / now for now, later in at]
     assert kept[0] < kept[1] < kept[2]
 

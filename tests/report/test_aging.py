@@ -37,6 +37,11 @@ def test_theory_is_dashed_over_the_bands_of_the_simulation():
     figure = draw(run)
     axes = figure.axes[0]
     assert len(axes.collections) == 2 * len(WAITING)
+    # Curve and band are over the same length, and theory over its own: the mean is 1.01 of it, the deviation 0.1.
+    curve, theory, *_ = [line.get_ydata() for line in axes.lines]
+    np.testing.assert_allclose(theory, curve)
+    edges = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert edges.max() == pytest.approx((curve * (1 + 0.1 / 1.01)).max())
     assert [line.get_linestyle() for line in axes.lines].count("--") == len(WAITING)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"$t_w$ = 1", "$t_w$ = 64", "theory", "standard error"} <= set(labels)

@@ -53,7 +53,9 @@ def test_labels_of_a_logarithmic_axis(low, high, written):
     assert set(minor) <= {""}
 
 
-@pytest.mark.parametrize("ends", [(0.05, 300), (40, 700), (2e-5, 9e-5), (1e-9, 1e12), (0.9, 1.1), (3.0, 28.0), (1.1e-4, 7e-4)])
+@pytest.mark.parametrize(
+    "ends", [(0.05, 300), (40, 700), (2e-5, 9e-5), (1e-9, 1e12), (0.9, 1.1), (3.0, 28.0), (1.1e-4, 7e-4)]
+)
 def test_labels_never_touch(ends):
     axes = drawn(*ends, width=2.2, height=1.6)
     for axis in (axes.xaxis, axes.yaxis):

@@ -73,9 +73,8 @@ class RadialFigure(FigureKind):
                 logarithmic_times(axes)
         risk.set(ylabel="risk", ylim=(0, None))
         classes.set(ylabel="mean output")
-        for index, (words, anchor) in enumerate((("$y$ = 1", "top"), (f"$y$ = {MINUS}1", "bottom"))):
-            height = {"top": 0.97, "bottom": 0.03}[anchor] if index == 0 else 0.03
-            classes.annotate(words, (0.05, height), xycoords="axes fraction", va=anchor, fontsize=8)
+        for index, words in enumerate(("$y$ = 1", f"$y$ = {MINUS}1")):
+            _name_class(classes, run, cells[0], index, words)
         law.set(xlabel="$|w|$", ylabel="density", ylim=(0, None))
         keys = [
             Line2D([], [], color=colours[cell], linewidth=1.6, label=cell_label(run, cell) or lone_label(run))
@@ -97,6 +96,13 @@ def _draw_curve(axes: Axes, run: Stored, name: str, cell: int, index: tuple[int,
     axes.plot(times, centre, color=colour, linewidth=1.6)
     if run.knows(name):
         axes.plot(times, values("_theory"), **THEORY, zorder=3)
+
+
+def _name_class(axes: Axes, run: Stored, cell: int, index: int, words: str) -> None:
+    """The name of a class above the beginning of its curves."""
+    times, values = run.times(cell), run.results[run.column("m")].isel(cell=cell).to_numpy()[:, index]
+    first = int(np.argmax(times > 0))  # a logarithmic axis has no place for 0
+    axes.annotate(words, (times[first], values[first]), (0, 12), textcoords="offset points", fontsize=8)
 
 
 def _draw_law(axes: Axes, run: Stored, cell: int, colour: str) -> None:

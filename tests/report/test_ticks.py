@@ -1,5 +1,6 @@
 """Ticks and numbers of figures, letters of panels, and the sizes that a caption tells."""
 
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.setting import setting
 from sgdsim.figures.style import styled
 from sgdsim.figures.typeset import shown, typeset
+from sgdsim.report.page import write_report
 from sgdsim.store.stored import Stored
 from tests.report.changes import changed
 from tests.report.recoveries import recovery
@@ -141,3 +143,9 @@ def test_a_panel_for_a_notebook_has_the_same_ticks(run_directory):
     FigureCanvasAgg(axes.get_figure()).draw()
     # Less than two powers of ten: matplotlib would write 2 x 10^-3 at minor ticks.
     assert labels(axes.yaxis) == [["0.002", "0.005", "0.01", "0.02"], [""] * len(labels(axes.yaxis)[1])]
+
+
+def test_the_page_tells_them(run_directory, tmp_path):
+    directory = shutil.copytree(run_directory, tmp_path / "law")
+    (directory / "experiment.toml").write_text('[report]\nfigures = ["scaling"]\n')
+    assert "512 replicas in each cell." in write_report(directory)[-1].read_text()

@@ -16,7 +16,7 @@ TORTURE_ARGS ?=
 DEMO := runs/theorem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test test-slow test-all test-slurm root-and-apt torture mutate lint bench gallery dist clean
+.PHONY: help demo test test-slow test-all test-slurm root-and-apt torture mutate lint bench gallery docs dist clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -68,8 +68,12 @@ dist: $(VENV)/.test  ## Build the wheel and the source distribution into dist/, 
 	$(BIN)/python -m hatchling build -d dist >/dev/null
 	@wc -c dist/*
 
+docs: $(VENV)/.docs  ## Build the site into site/: index.html there; every warning and broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The site is in site/index.html."
+
 clean:  ## Remove the environment, caches and build products (runs/ stays)
-	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache build dist site
 	find sgdsim tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.run: pyproject.toml $(BIN)/python
@@ -86,6 +90,11 @@ $(VENV)/.dev: pyproject.toml $(BIN)/python
 	@echo "Installing sgdsim and its development tools into $(VENV) (once; a minute or two) ..."
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.run $(VENV)/.test
+
+$(VENV)/.docs: pyproject.toml $(BIN)/python
+	@echo "Installing sgdsim and what builds its site into $(VENV) (once; a minute or two) ..."
+	@$(PIP_INSTALL) --editable '.[docs]'
+	@touch $@ $(VENV)/.run
 
 # A version manager's stub may be on the path without the version behind it, and a distribution's Python may lack venv:
 # each candidate is tried, not only looked up.

@@ -1,19 +1,25 @@
-"""Writes docs/reference.md: every parameter of every system, from where it is declared.
+"""Writes docs/reference.md: every key of an experiment file and every parameter, from where it is declared.
 
 python docs/reference.py
 """
 
+import inspect
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sgdsim.contracts import System
 from sgdsim.ensemble.section import KindSection, PartSection
-from sgdsim.experiment.schema import variants
+from sgdsim.experiment.schema import AgainstSection, EnsembleSection, ReportSection, TimesSection, variants
+from sgdsim.laws.catalogue import LAWS
+from sgdsim.laws.law import Fit
 from sgdsim.parameters import Declared, Parameter, declared
 from sgdsim.systems import SYSTEMS, load_system
 
@@ -26,8 +32,16 @@ Written by `python docs/reference.py` from the declarations in `sgdsim/*/`; a te
 
 A key of a table [problem], [rule], [start], [theory] or [simulator] of an experiment file is the argument of the same
 name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and not in
-Python.
+Python. The tables that the files of all systems share stand at the [end](#tables-of-every-system).
 """
+SHARED = {
+    "[times]": TimesSection,
+    "[ensemble]": EnsembleSection,
+    "[report]": ReportSection,
+    "[[report.against]]": AgainstSection,
+    "[fits.NAME], of every law": Fit,
+}
+SIGNS = {Gt: ("gt", ">"), Ge: ("ge", ">="), Le: ("le", "<=")}
 COLUMNS = ("key", "symbol", "type", "range", "default", "what it is")
 KINDS: dict[Any, str] = {
     int: "integer",
@@ -36,12 +50,37 @@ KINDS: dict[Any, str] = {
     str: "string",
     list[float]: "list of numbers",
     list[list[float]]: "list of rows",
+    list[str]: "list of names",
+    dict[str, list[int | float | str]]: "table of lists",
+    Any: "tables",
 }
 
 
 def page() -> str:
     """The page."""
-    return "\n".join([HEAD, *(_system(load_system(name)) for name in SYSTEMS)])
+    return "\n".join([HEAD, *(_system(load_system(name)) for name in SYSTEMS), _shared()])
+
+
+def _shared() -> str:
+    """The tables that the files of all systems have: what their docstrings say of them, and their keys."""
+    parts = ["## Tables of every system\n"]
+    laws = {f'[fits.NAME] law = "{law.name}"': law.keys for law in LAWS.own.values()}
+    for title, section in (SHARED | laws).items():
+        keys = [row for name, field in section.model_fields.items() if (row := _plain(name, field, section))]
+        words = re.sub(r"^\[.*?\]: (.)", lambda found: found[1].upper(), inspect.getdoc(section) or "")
+        parts += [f"### {title}\n", words, ""]
+        parts += [_table(("key", "type", "range", "default"), keys)] if keys else []
+    return "\n".join(parts)
+
+
+def _plain(name: str, field: FieldInfo, section: type[BaseModel]) -> tuple[str, ...]:
+    """The row of a key that is no argument of a class; of a law, of the keys that not all laws have."""
+    if name == "law" or (section is not Fit and issubclass(section, Fit) and name in Fit.model_fields):
+        return ()
+    bounds = [(SIGNS[type(one)], one) for one in field.metadata if type(one) in SIGNS]
+    allowed = " and ".join(f"{sign} {getattr(one, key):g}" for (key, sign), one in bounds)
+    default = "" if field.default in (PydanticUndefined, None, []) else _shown(field.default)
+    return f"`{name}`", _kind(field.annotation), allowed, "required" if field.is_required() else default
 
 
 def _system(system: System) -> str:
@@ -112,6 +151,8 @@ def _kind(kind: Any) -> str:
 
 def _shown(value: Any) -> str:
     """A value as in a file."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 

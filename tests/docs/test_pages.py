@@ -10,6 +10,8 @@ import pytest
 import typer
 
 from sgdsim import cli
+from sgdsim.experiment.experiment import load_experiment
+from sgdsim.systems import SYSTEMS
 from tests.docs.pages import DOCS, PAGES, blocks, commands, run, same
 from tests.extending.guests import EXAMPLES
 from tests.house.source import ROOT
@@ -67,10 +69,11 @@ def _look_up(command, words):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_toml_is_one(page):
+def test_every_toml_is_one(page, tmp_path):
     for block in blocks(page):
-        if block.language == "toml":
-            tomllib.loads(block.text)
+        if block.language == "toml" and tomllib.loads(block.text).get("system") in SYSTEMS:
+            (tmp_path / "block.toml").write_text(block.text)
+            assert load_experiment(tmp_path / "block.toml").cells
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def escaped(line: str) -> str:
 
 def _declared(annotation: Any) -> tuple[Any, str] | None:
     """The type of an Annotated[type, Parameter(symbol, words, ...)], and its words with the range."""
-    parts = list(getattr(getattr(annotation, "slice", None), "elements", ()))
+    parts: list[Any] = getattr(getattr(annotation, "slice", None), "elements", [])
     call = parts[-1] if parts else None
     if not isinstance(call, griffe.ExprCall) or str(call.function) != "Parameter":
         return None

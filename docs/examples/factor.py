@@ -20,7 +20,7 @@ from sgdsim.figures.kinds import FigureKind
 from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, judgement
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import final
-from sgdsim.laws.text import DIGITS, Number, Statement, headings, in_errors
+from sgdsim.laws.text import DIGITS, Number, Statement, headings, held, in_errors
 
 
 class FactorFit(Fit, frozen=True):  # the keys of [fits.NAME], beside those that all laws have
@@ -63,8 +63,9 @@ class Factor(Law[FactorFit, FittedFactor]):
         return f"{found.quantity} = {measured} theory: they {agrees} within {found.within:g}; {judgement(found)}"
 
     def statement(self, found, words):
-        measured = Number(rounded(found.factor, found.factor_error))
-        return Statement((f"{words(found.quantity)} = ", measured, " times theory"), (judgement(found),))
+        factor = Number(rounded(found.factor, found.factor_error))
+        head = (f"{words(found.quantity)} = ", factor, " times theory")
+        return Statement(head, numbers=(held("factor", found.factor, found.factor_error, 1.0),))
 
     def row(self, name, found, words):
         off = in_errors(found.factor - 1, found.factor_error)

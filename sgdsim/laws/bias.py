@@ -12,7 +12,7 @@ from sgdsim.analysis.numbers import rounded
 from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, Members, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import final
-from sgdsim.laws.text import DIGITS, Number, Statement, Words, headings, in_errors
+from sgdsim.laws.text import DIGITS, Number, Statement, Words, headings, held, in_errors
 
 
 class BiasFit(Fit, frozen=True):
@@ -67,13 +67,14 @@ class Bias(Law[BiasFit, FittedBias]):
 
     def statement(self, found: FittedBias, words: Words) -> Statement:
         """The intercept; the coefficient beside it."""
-        against = found.against
-        note = (
-            f"what is left of simulation minus theory as {against} grows;"
-            f" coefficient of 1/{against}: {_coefficient(found)}"
+        return Statement(
+            (f"bias of the {words(found.quantity)} = ", Number(_intercept(found))),
+            (f"what is left of simulation minus theory as {found.against} grows",),
+            (
+                held("bias", found.intercept, found.intercept_error, 0.0),
+                held(f"coefficient of 1/{found.against}", found.coefficient, found.coefficient_error, None),
+            ),
         )
-        quality = f"; {judgement(found)}" if found.chi2 is not None else ""
-        return Statement((f"bias of the {words(found.quantity)} = ", Number(_intercept(found))), (note + quality,))
 
     def row(self, name: str, found: FittedBias, words: Words) -> tuple[str, ...]:
         """Intercept and coefficient of the line in 1/x."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the contracts need JAX, which those that read a law's resul
 
 Missing = tuple[str, str, str]
 """A key of a fit, what is wrong with it, and a line that mends it."""
-FEW = 4
+FEW = 12
 """Laws of one kind that are said at the top of a page; more are in their table alone."""
 
 

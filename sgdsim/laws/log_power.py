@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -35,7 +35,7 @@ from sgdsim.laws.law import (
 )
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import Point, each_replica, is_alone, medians, quantity_of
-from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings, in_errors
+from sgdsim.laws.text import WIDENED, Name, Number, Statement, Words, headings, held, in_errors
 
 EXCLUDED = 3.0
 """Standard errors from which on a form counts as excluded."""
@@ -192,15 +192,23 @@ class LogPower(Law[LogPowerFit, FittedLogPower]):
 
     def statement(self, found: FittedLogPower, words: Words) -> Statement:
         """All three numbers after the law; those of theory, and what is said of the rival, beside it."""
-        law = f"{words(found.quantity)} = (a + b log({found.second})) {found.against}^s, "
-        three = _coefficients(found)
-        theory = [f"{one.sign} = {plain(one.theory)}" for one in three if one.theory is not None]
-        beside = f"theory at the same points {', '.join(theory)}" if theory else "without a theory of these points"
-        beside += f", expected b = {plain(found.expected_b)}" if found.expected_b is not None else ""
-        sure = _sure(found)
-        quality = f"; {judgement(found)}" if found.chi2 is not None else ""
-        rival = f"; {verdict(found.excluded, found.second)}" if sure else ""
-        return Statement((law, *equations({one.sign: one.value for one in three})), (beside + sure + quality + rival,))
+        exponent = held("exponent s", found.exponent, found.exponent_error, found.theory_exponent)
+        *_, s = _coefficients(found)
+        expected = "" if found.expected_b is None else f"expected b = {plain(found.expected_b)}"
+        sure = _sure(found).removeprefix(", ")
+        rival = verdict(found.excluded, found.second) if sure else ""
+        return Statement(
+            (
+                *(f"{words(found.quantity)} = (", Name("a"), " + ", Name("b"), " log ", Name(found.second), ") "),
+                *(Name(found.against), Number("s", raised=True)),
+            ),
+            ("; ".join(filter(None, (expected, sure, rival))),),
+            (
+                held("a", found.a, found.a_error, found.theory_a),
+                held("b", found.b, found.b_error, found.theory_b),
+                replace(exponent, value=f"{s.value} (given)") if s.given else exponent,
+            ),
+        )
 
     def row(self, name: str, found: FittedLogPower, words: Words) -> tuple[str, ...]:
         """The coefficients beside theory, and what is said of the rival."""

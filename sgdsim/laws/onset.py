@@ -10,7 +10,7 @@ from sgdsim.analysis.levels import find_onset
 from sgdsim.analysis.numbers import plain
 from sgdsim.laws.law import Finite, Fit, Fitted, Law, Members, attempt, numbers
 from sgdsim.laws.quantities import quantity_of
-from sgdsim.laws.text import Number, Statement, Words, headings
+from sgdsim.laws.text import Held, Name, Number, Statement, Words, headings
 
 
 class OnsetFit(Fit, frozen=True):
@@ -76,9 +76,12 @@ class Onset(Law[OnsetFit, FittedOnset]):
 
     def statement(self, found: FittedOnset, words: Words) -> Statement:
         """The onset; its neighbours and what is expected beside it."""
-        note = f"the {words(found.quantity)} rises through {plain(found.level)} between {_bracket(found)}"
-        expected = "" if found.expected is None else f"; expected {plain(found.expected)}"
-        return Statement((f"{found.against} = ", Number(plain(found.onset))), (note + expected,))
+        onset = plain(found.onset)
+        return Statement(
+            (Name(found.against), " = ", Number(onset)),
+            (f"the {words(found.quantity)} rises through {plain(found.level)} between {_bracket(found)}",),
+            (Held("onset", onset, plain(found.expected), _off(found)),),
+        )
 
     def row(self, name: str, found: FittedOnset, words: Words) -> tuple[str, ...]:
         """The onset between its neighbours on the grid, beside what is expected."""

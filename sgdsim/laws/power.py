@@ -29,7 +29,7 @@ from sgdsim.laws.law import (
 )
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import COLUMNS, Point, each_replica, is_alone, medians, quantity_of
-from sgdsim.laws.text import DIGITS, Line, Number, Statement, Table, Words, called, headings
+from sgdsim.laws.text import DIGITS, Line, Name, Number, Statement, Table, Words, called, headings, held
 
 
 class PowerFit(Fit, frozen=True):
@@ -152,17 +152,30 @@ class Power(Law[PowerFit, FittedPower]):
         )
 
     def statement(self, found: FittedPower, words: Words) -> Statement:
-        """The law with its numbers in their places, and the exponent beside that of theory."""
+        """The law with its numbers in their places; both beside those of theory."""
         slope = rounded(found.slope, found.slope_error)
         constant = Number(rounded(found.constant, found.constant_error))
-        law = (f"{_called(found, words)} = ", constant, f" \N{MIDDLE DOT} {found.against}", Number(slope, raised=True))
-        note: Line = ("measured exponent ", Number(slope))
+        law = (
+            f"{_called(found, words)} = ",
+            constant,
+            " \N{MIDDLE DOT} ",
+            Name(found.against),
+            Number(slope, raised=True),
+        )
+        note: Line = ()
         if found.expected_slope is not None:
-            assumes = f" ({found.expected_assumes})" if found.expected_assumes else ""
-            note += ("; theory ", Number(plain(found.expected_slope)), assumes)
-        if found.theory_constant is not None:
-            note += ("; predicted constant ", Number(plain(found.theory_constant, digits=4)))
-        return Statement(law, (*note, f"; {judgement(found)}" if found.chi2 is not None else ""))
+            assumes = f", {found.expected_assumes}" if found.expected_assumes else ""
+            note = ("expected exponent ", Number(plain(found.expected_slope)), assumes)
+        # Like is held against like: the same fit to theory's own points, where there is one.
+        theory = found.expected_slope if found.theory_slope is None else found.theory_slope
+        return Statement(
+            law,
+            note,
+            (
+                held("exponent", found.slope, found.slope_error, theory),
+                held("constant", found.constant, found.constant_error, found.theory_constant),
+            ),
+        )
 
     def row(self, name: str, found: FittedPower, words: Words) -> tuple[str, ...]:
         """Every fitted number with its error, beside what theory predicts."""

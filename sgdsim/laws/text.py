@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sgdsim.analysis.goodness import DOUBT
-from sgdsim.analysis.numbers import plain
+from sgdsim.analysis.numbers import plain, rounded
 
 Words = Callable[[str], str]
 """What a quantity is called in words."""
@@ -23,16 +23,40 @@ class Number:
     raised: bool = False
 
 
-Line = tuple[str | Number, ...]
-"""Words and numbers, side by side."""
+@dataclass(frozen=True)
+class Name:
+    """A parameter by its name, to be typeset as its symbol."""
+
+    text: str
+
+
+Line = tuple[str | Number | Name, ...]
+"""Words, numbers and parameters, side by side."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A fitted number beside theory's: what it is, its value with error, what theory says, and by how much it is off.
+
+    A dash where theory says nothing, or the value has no error.
+    """
+
+    what: str
+    value: str
+    theory: str = "-"
+    off: str = "-"
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A law at the top of a page: its numbers, and what stands with them."""
+    """A law at the top of a page: the law with its numbers, what stands with it, and the numbers one by one.
+
+    chi2 is not among what stands with it: a page tells that of every law that has one.
+    """
 
     head: Line
-    note: Line
+    note: Line = ()
+    numbers: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,10 +67,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def equations(values: dict[str, str]) -> Line:
-    """Numbers by their symbols: a = 1.2(1), b = 3.4(2)."""
-    pieces = [piece for symbol, value in values.items() for piece in (f", {symbol} = ", Number(value))]
-    return (str(pieces[0]).removeprefix(", "), *pieces[1:])
+def held(what: str, value: float | None, error: float | None, theory: float | None) -> Held:
+    """A number with its standard error beside theory's, the difference in standard errors."""
+    difference = None if value is None or theory is None else value - theory
+    off = in_errors(difference, error)
+    off += "" if off == "-" else " s.e."
+    return Held(what, rounded(value, error), plain(theory), off)
 
 
 def headings(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from sgdsim.analysis.threshold import Window, fit_threshold
 from sgdsim.errors import ArgumentError
 from sgdsim.laws.law import Finite, Fit, Fitted, Law, Members, attempt, number, numbers, reason
 from sgdsim.laws.quantities import RELAXATION, quantity_of
-from sgdsim.laws.text import Number, Statement, Words, called, headings
+from sgdsim.laws.text import Held, Name, Number, Statement, Words, called, headings
 
 
 class ThresholdFit(Fit, frozen=True):
@@ -89,9 +89,15 @@ class Threshold(Law[ThresholdFit, FittedThreshold]):
     def statement(self, found: FittedThreshold, words: Words) -> Statement:
         """The threshold; its range and the exponent beside it."""
         of = called(found.quantity, found.level, words)
-        note = f"threshold of the {of}: {_thresholds(found)} over the fit windows, a systematic error"
-        exponent = f"exponent {plain(found.exponent, 3)} ({_exponents(found)})"
-        return Statement((f"{found.against}* = ", Number(plain(found.threshold, 3))), (f"{note}; {exponent}",))
+        threshold, exponent = plain(found.threshold, 3), plain(found.exponent, 3)
+        return Statement(
+            (Name(found.against), "* = ", Number(threshold)),
+            (f"threshold of the {of}; ranges are over the fit windows, a systematic error",),
+            (
+                Held("threshold", f"{threshold} ({_thresholds(found)})"),
+                Held("exponent", f"{exponent} ({_exponents(found)})"),
+            ),
+        )
 
     def row(self, name: str, found: FittedThreshold, words: Words) -> tuple[str, ...]:
         """Threshold and exponent with their ranges over the fit windows."""

@@ -13,7 +13,7 @@ from sgdsim.analysis.two_term import fit_two_term, fit_two_term_to_means, weight
 from sgdsim.laws.law import Finite, Fitted, Judged, Law, Members, PairFit, attempt, judgement, number, numbers
 from sgdsim.laws.quality import in_table
 from sgdsim.laws.quantities import each_replica, quantity_of
-from sgdsim.laws.text import WIDENED, Statement, Words, equations, headings
+from sgdsim.laws.text import WIDENED, Name, Statement, Words, headings, held
 
 
 class TwoTermFit(PairFit, frozen=True):
@@ -107,16 +107,22 @@ class TwoTerm(Law[TwoTermFit, FittedTwoTerm]):
 
     def statement(self, found: FittedTwoTerm, words: Words) -> Statement:
         """Both coefficients after the law; what is expected of them beside it."""
-        law = f"{words(found.quantity)} = a {found.against} + b {found.second}, "
-        values = dict(zip("ab", _measured(found), strict=True))
-        notes = [
-            f"{word} " + ", ".join(f"{sign} = {plain(value)}" for sign, value in known)
-            for word, pair in (("expected", _expected(found)), ("theory at these points", _theory(found)))
-            if (known := [(sign, value) for sign, value in zip("ab", pair, strict=True) if value is not None])
-        ]
-        note = "; ".join(notes) or "a law of two terms"
-        quality = f"; {judgement(found)}" if found.chi2 is not None else ""
-        return Statement((law, *equations(values)), (note + quality,))
+        known = zip("ab", _expected(found), strict=True)
+        expected = [f"{sign} = {plain(value)}" for sign, value in known if value is not None]
+        # Like is held against like: the same fit to theory's own points, where there is one.
+        pairs = zip(_theory(found), _expected(found), strict=True)
+        first, second = (alternative if theory is None else theory for theory, alternative in pairs)
+        return Statement(
+            (
+                *(f"{words(found.quantity)} = ", Name("a"), " ", Name(found.against)),
+                *(" + ", Name("b"), " ", Name(found.second)),
+            ),
+            (f"expected {', '.join(expected)}" if expected else "",),
+            (
+                held("a", found.first_coefficient, found.first_error, first),
+                held("b", found.second_coefficient, found.second_error, second),
+            ),
+        )
 
     def row(self, name: str, found: FittedTwoTerm, words: Words) -> tuple[str, ...]:
         """Each coefficient beside that of theory."""

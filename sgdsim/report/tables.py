@@ -1,14 +1,20 @@
 """The tables of the report page, as rows of finished text."""
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sgdsim.amounts import duration
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.analysis.plateau import Plateau
-from sgdsim.laws.text import Table
+from sgdsim.figures.common.curves import evenly
+from sgdsim.laws.text import Held, Line, Name, Number, Table, in_errors
 from sgdsim.store.origin import mixture
 from sgdsim.store.stored import DEVIATIONS, Stored
-from sgdsim.store.summary import CellSummary
+from sgdsim.store.summary import CellSummary, End
+
+MOST_ENDS = 6
+"""Cells at the top of a page without laws; of more, these many are picked evenly."""
 
 
 def counts(run: Stored) -> list[tuple[str, str]]:
@@ -36,32 +42,103 @@ def _sizes(run: Stored) -> list[tuple[str, str]]:
     ]
 
 
+Column = tuple[str, Callable[[CellSummary], str]]
+"""A heading, and what stands below it for a cell."""
+
+
 def cells(run: Stored) -> Table:
     """One row per cell: what sets it apart, counts, deviations from theory, and final values beside theory's."""
+    columns = [*_places(run), *_counts(run), *_deviations(run), *_plateaus(run), *_finals(run)]
+    rows = (tuple(shown(cell) for _, shown in columns) for cell in run.summary.cells)
+    return Table(tuple(heading for heading, _ in columns), tuple(rows))
+
+
+def _places(run: Stored) -> Iterator[Column]:
+    yield "cell", lambda cell: plain(cell.cell)
     apart = run.varying + tuple(name for name in _varying_parameters(run) if name not in run.varying)
-    deviations = tuple(name for name in DEVIATIONS if _any(run, name))
-    finals = tuple(run.summary.cells[0].final)
-    counted = ("replicas", "diverged") if run.simulated else ()
-    blown = not run.simulated and any(map(_blew_up, run.summary.cells))
-    columns = ["cell", *apart, *counted, *(["blew up"] if blown else []), *map(run.words, deviations)]
-    plateaus = any(cell.plateau or cell.plateau_theory for cell in run.summary.cells)
-    columns += ["plateau", "plateau of theory"] if plateaus else []
-    for name in finals:
-        columns += [f"final {run.words(name)}", "theory"] if run.simulated else [f"final {run.words(name)}"]
-    rows = []
-    for cell in run.summary.cells:
-        values = cell.values
-        row = [plain(cell.cell), *(plain(values.get(name)) for name in apart)]
-        row += [plain(count) for count in (cell.n_replicas, cell.n_diverged)] if counted else []
-        row += [("no", "yes")[_blew_up(cell)]] if blown else []
-        row += [rounded(cell.deviation(name).mean, cell.deviation(name).sem) for name in deviations]
-        row += [_plateau(cell.plateau), _plateau(cell.plateau_theory)] if plateaus else []
-        for name in finals:
-            final = cell.final[name]
-            row += [rounded(final.mean, final.sem)] if run.simulated else []
-            row += [plain(final.theory, digits=6)]
-        rows.append(tuple(row))
-    return Table(tuple(columns), tuple(rows))
+    for name in apart:
+        yield name, lambda cell, name=name: plain(cell.values.get(name))
+
+
+def _counts(run: Stored) -> Iterator[Column]:
+    if run.simulated:
+        yield "replicas", lambda cell: plain(cell.n_replicas)
+        yield "diverged", lambda cell: plain(cell.n_diverged)
+    elif any(map(_blew_up, run.summary.cells)):
+        yield "blew up", lambda cell: ("no", "yes")[_blew_up(cell)]
+
+
+def _deviations(run: Stored) -> Iterator[Column]:
+    for name in DEVIATIONS:
+        if _any(run, name):
+            yield run.words(name), lambda cell, name=name: rounded(cell.deviation(name).mean, cell.deviation(name).sem)
+
+
+def _plateaus(run: Stored) -> Iterator[Column]:
+    if any(cell.plateau or cell.plateau_theory for cell in run.summary.cells):
+        yield "plateau", lambda cell: _plateau(cell.plateau)
+        yield "plateau of theory", lambda cell: _plateau(cell.plateau_theory)
+
+
+def _finals(run: Stored) -> Iterator[Column]:
+    """Final values, those of theory beside them where there are any, and by how much they differ."""
+    for name in run.summary.cells[0].final:
+        heading = f"final {run.words(name)}"
+        theory: Column = ("theory", lambda cell, name=name: plain(cell.final[name].theory, digits=6))
+        if not run.simulated:
+            yield heading, theory[1]
+            continue
+        yield heading, lambda cell, name=name: rounded(cell.final[name].mean, cell.final[name].sem)
+        if any(cell.final[name].theory is not None for cell in run.summary.cells):
+            yield theory
+        if any(_off(cell.final[name]) != "-" for cell in run.summary.cells):
+            yield "off by", lambda cell, name=name: _off(cell.final[name])
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The final risk of some cells beside theory's: how it is called, and for each its place in the grid."""
+
+    risk: str
+    rows: Sequence[tuple[Line, Held]]
+    cells: int
+    """How many cells there are in all."""
+
+
+def ends(run: Stored) -> Ends | None:
+    """What stands at the top of a page where no law does; None where no cell has a final value."""
+    cells = run.summary.cells
+    known = [
+        cell for cell in cells if any(end.mean is not None or end.theory is not None for end in cell.final.values())
+    ]
+    if not known:
+        return None
+    risk = run.risk if run.risk in known[0].final else next(iter(known[0].final))
+    chosen = evenly(range(len(known)), MOST_ENDS)
+    rows = [(_place(run, known[index]), _end(known[index].final[risk], run.simulated)) for index in chosen]
+    return Ends(run.words(risk), rows, len(cells))
+
+
+def _place(run: Stored, cell: CellSummary) -> Line:
+    """Where a cell is in the grid."""
+    values = [(Name(name), " = ", Number(plain(cell.values.get(name)))) for name in run.varying]
+    if not values:
+        return (f"cell {cell.cell}",)
+    first, *others = values
+    return (*first, *(piece for value in others for piece in (", ", *value)))
+
+
+def _end(end: End, simulated: bool) -> Held:
+    if not simulated:
+        return Held("", plain(end.theory, digits=6))
+    return Held("", rounded(end.mean, end.sem), plain(end.theory, digits=6), _off(end))
+
+
+def _off(final: End) -> str:
+    """Simulation minus theory in standard errors, a dash where one of them is not known."""
+    if final.mean is None or final.theory is None or not final.sem:
+        return "-"
+    return f"{in_errors(final.mean - final.theory, final.sem)} s.e."
 
 
 def _blew_up(cell: CellSummary) -> bool:
@@ -95,8 +172,15 @@ def constants(run: Stored) -> list[tuple[str, str]]:
 
 
 def provenance(run: Stored) -> list[tuple[str, str]]:
-    """Everything that is known of where the numbers come from, nested names joined by dots."""
-    return list(_flat("", run.provenance))
+    """Everything that is known of where the numbers come from, nested names joined by dots, versions in one row."""
+    known = run.provenance
+    told = known | {"versions": versions(known["versions"])} if isinstance(known.get("versions"), dict) else known
+    return list(_flat("", told))
+
+
+def versions(known: Any) -> str:
+    """Versions by their names: "python 3.11.7, sgdsim 0.1.0"; empty where none are known."""
+    return ", ".join(f"{name} {version}" for name, version in known.items()) if isinstance(known, dict) else ""
 
 
 def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
@@ -105,5 +189,5 @@ def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [(prefix, f"{len(value)}, listed in provenance.json")]
     if isinstance(value, list):
-        return [(prefix, ", ".join(plain(item) for item in value) or "-")]
+        return [(prefix, ", ".join(plain(item) for item in value))] if value else []
     return [(prefix, plain(value))]

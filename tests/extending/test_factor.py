@@ -120,7 +120,7 @@ def test_it_goes_the_whole_way(file, tmp_path):
     assert "factor.png" in {path.name for path in written}
     page = " ".join(re.sub(r"<[^>]*>", " ", written[-1].read_text()).split())
     assert re.search(r"excess risk = \S+ times theory", page)
-    assert "measured / theory (factor - 1) / s.e. chi2 / dof points agreement excess risk" in page
+    assert "measured / theory (factor - 1) / s.e. \u03c7\u00b2 / dof points agreement excess risk" in page
     assert "the band is the fitted factor" in page
 
 

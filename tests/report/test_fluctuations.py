@@ -5,8 +5,7 @@ import pytest
 
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
-from sgdsim.laws.text import Number
-from sgdsim.report.laws import statements, tables
+from sgdsim.report.laws import headlines, tables
 from sgdsim.store.stored import Stored
 from tests.report.changes import changed, with_fit
 from tests.report.conftest import REPLICAS
@@ -114,8 +113,8 @@ def test_the_scaling_law_shows_the_predicted_points_and_constant(run):
         "theory",
     ]
     assert "Crosses" in FIGURES["scaling"].caption(run)
-    ((_, law),) = statements(run)
-    assert law.note[-3:-1] == ("; predicted constant ", Number("0.2"))
+    (law,) = headlines(run)
+    assert law.statement.numbers[1].theory == "0.2"
     ((table, _),) = tables(run)
     assert table.rows[0][table.columns.index("constant") + 1] == "0.2"
     assert len(table.columns) == len(table.rows[0])

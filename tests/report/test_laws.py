@@ -6,7 +6,7 @@ import pytest
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
 from sgdsim.laws.power import FittedPower
-from sgdsim.report.laws import statements, tables, unfitted
+from sgdsim.report.laws import headlines, tables, unfitted
 from sgdsim.report.page import write_report
 from tests.report.changes import plain_text
 from tests.report.recoveries import bias, onset, recovery, threshold, write
@@ -158,7 +158,7 @@ def test_tables_of_every_law():
     assert row[-2:] == ("9", "2")
     assert biases.rows[0][3:6] == ("0.0010(12)", "+0.8", "1.5(2)")
     assert onsets.rows[0][4:] == ("0.41", "0.3895 and 0.4305", "0.4", "+2.5 %")
-    assert [(name, plain_text(one.head)) for name, one in statements(run)] == [
+    assert [(law.name, plain_text(law.statement.head)) for law in headlines(run)] == [
         ("t", "alpha* = 2.3"),
         ("b", "bias of the distance from the signal = 0.0010(12)"),
         ("o", "eta = 0.41"),
@@ -168,7 +168,8 @@ def test_tables_of_every_law():
 def test_many_laws_are_in_the_table_alone_and_a_failed_one_says_why(tmp_path):
     failed = threshold(2.3).model_copy(update={"threshold": None, "problem": "no fit: only two points relaxed"})
     run = recovery(fits=ONSETS | {"t": failed}, figures=("stability", "threshold"))
-    assert statements(run) == []
+    assert [law.name for law in headlines(run)] == list(ONSETS)
+    assert headlines(recovery(fits={f"{name}{copy}": law for name, law in ONSETS.items() for copy in range(3)})) == []
     assert unfitted(run) == [("t", "no fit: only two points relaxed")]
     page = write_report(write(run, tmp_path))[-1].read_text()
     assert "only two points relaxed" in page

@@ -8,7 +8,7 @@ from sgdsim.figures.style import styled
 from sgdsim.laws.law import Judged, judgement
 from sgdsim.laws.log_power import Excluded, FittedForm, FittedLogPower
 from sgdsim.laws.quality import holds, in_table
-from sgdsim.report.laws import statements, tables
+from sgdsim.report.laws import headlines, tables
 from sgdsim.report.page import write_report
 from tests.report.changes import changed, plain_text
 from tests.report.recoveries import bias, recovery, write
@@ -46,9 +46,22 @@ def growth(exponent=0.5, theory=True, chi2=3.2, excluded=True):
     )
 
 
+CHI2 = "\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}"
+
+
 def told(run):
-    """The laws at the top of the page as text: their numbers, and what stands with them."""
-    return [(plain_text(law.head), plain_text(law.note)) for _, law in statements(run)]
+    """The laws at the top of the page as text, and what stands with them."""
+    return [(plain_text(law.statement.head), plain_text(law.statement.note)) for law in headlines(run)]
+
+
+def numbers(run):
+    """The numbers of the first of these laws, by what they are."""
+    return {one.what: (one.value, one.theory, one.off) for one in headlines(run)[0].statement.numbers}
+
+
+def _doubts(run):
+    """chi2 of the laws at the top of the page, and whether they hold."""
+    return [(law.quality, law.holds) for law in headlines(run)]
 
 
 def run_of(**laws):
@@ -99,46 +112,51 @@ def test_a_bias_and_two_terms_that_do_not_hold():
     assert "36.0 / 4, does not hold" in tables(run)[0][0].rows[0]
     (axes,) = styled(lambda: FIGURES["bias"].draw(run)).axes
     assert axes.get_legend().get_texts()[0].get_text().endswith("36/4\nlaw does not hold")
-    assert told(run)[0][1].endswith(BAD_WORDS)
+    assert _doubts(run) == [("36/4, p = 2.9e-07", False)]
     run = run_of(noise=bad(two_terms()))
     assert "does not hold" in FIGURES["linear_noise"].caption(run)
     assert "36.0 / 4, does not hold" in tables(run)[0][0].rows[0]
-    assert told(run)[0][1].endswith(BAD_WORDS)
+    assert _doubts(run) == [("36/4, p = 2.9e-07", False)]
 
 
 def test_a_power_on_the_page_and_what_its_exponent_of_theory_assumes(tmp_path):
     assumed = {"expected_assumes": "with the factor log(p) of the bound"}
     one = bad(power("distance", -0.5, -0.41)).model_copy(update=assumed)
     run = run_of(one=one, two=power("distance", -0.5, -0.41))
-    first, second = told(run)
-    assert first[1].endswith(f"; {BAD_WORDS}")
-    assert second[1].endswith("; chi2/dof = 2/2")
+    assert _doubts(run) == [("36/4, p = 2.9e-07", False), ("2/2, p = 0.37", True)]
+    assert [note for _, note in told(run)] == [
+        "expected exponent -0.41, with the factor log(p) of the bound",
+        "expected exponent -0.41",
+    ]
+    assert numbers(run)["exponent"] == ("-0.500(12)", "-0.41", "-7.5 s.e.")
     ((table, notes),) = tables(run)
     assert "36.0 / 4, does not hold" in table.rows[0]
     assert notes[1:] == ["The exponent of theory of one is with the factor log(p) of the bound."]
     assert "(with the factor log(p) of the bound)" in FIGURES["scaling"].caption(run)
     page = write_report(write(run, tmp_path))[-1].read_text()
-    assert f"{BAD_WORDS}</p>" in page
-    assert "(with the factor log(p) of the bound); " in page
+    assert "<li>one: " + BAD_WORDS.replace("chi2", CHI2) + ".</li>" in page
+    assert ", with the factor log(p) of the bound<" in page
     assert "is with the factor log(p) of the bound.</p>" in page
-    assert "its errors are widened by sqrt(chi2/dof).</p>" in page
+    assert f"its errors are widened by sqrt({CHI2}/dof).</p>" in page
 
 
 def test_a_law_with_a_logarithm_is_told_with_its_coefficients(tmp_path):
     run = run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False))
     first, second = told(run)
-    assert first[0] == "distance = (a + b log(N)) eps^s, a = 0.376(7), b = 0.070(2), s = 0.5"
-    assert first[1] == (
-        "theory at the same points a = 0.4, b = 0.066, s = 0.499, b > 0 at 35.0 standard errors; chi2/dof = 3.2/4;"
-        " sqrt(log(N)) is excluded at 5.5 standard errors, log(N) is not, at 0.4"
+    assert first == (
+        "distance = (a + b log N) epss",
+        "b > 0 at 35.0 standard errors; sqrt(log(N)) is excluded at 5.5 standard errors, log(N) is not, at 0.4",
     )
-    assert second[0].endswith(", s = 0.502(3)")
-    assert second[1] == (
-        "without a theory of these points, b > 0 at 35.0 standard errors; chi2/dof = 3.2/4; log(N) and sqrt(log(N)) are"
-        " not told apart by these points"
-    )
+    assert numbers(run) == {
+        "a": ("0.376(7)", "0.4", "-3.4 s.e."),
+        "b": ("0.070(2)", "0.066", "+2.0 s.e."),
+        "exponent s": ("0.5 (given)", "0.499", "-"),
+    }
+    assert second[1] == "b > 0 at 35.0 standard errors; log(N) and sqrt(log(N)) are not told apart by these points"
+    free = headlines(run)[1].statement.numbers
+    assert [(one.value, one.theory, one.off) for one in free][1:] == [("0.070(2)", "-", "-"), ("0.502(3)", "-", "-")]
     page = write_report(write(run, tmp_path))[-1].read_text()
-    assert "<b>distance = (a + b log(N)) eps^s, a = 0.376(7), b = 0.070(2), s = 0.5</b>" in page
+    assert "<b>distance = (<i>a</i> + <i>b</i> log <i>N</i>) eps<sup>s</sup></b>" in page
     assert ">36.0 / 4, does not hold<" in page
 
 
@@ -159,7 +177,8 @@ def test_a_law_of_theory_alone_has_no_errors_and_no_rival():
     law = growth(theory=False, excluded=False).model_copy(update=none)
     run = run_of(growth=law)
     ((head, note),) = told(run)
-    assert ", b = 0.07, " in head
-    assert note == "without a theory of these points"
+    assert head == "distance = (a + b log N) epss"
+    assert note == ""
+    assert numbers(run)["b"] == ("0.07", "-", "-")
     ((table, _),) = tables(run)
     assert table.rows[0][10:14] == ("-", "-", "-", "-")

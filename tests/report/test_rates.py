@@ -5,7 +5,7 @@ import pytest
 
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.style import styled
-from sgdsim.report.laws import statements, tables
+from sgdsim.report.laws import headlines, tables
 from tests.report.changes import plain_text
 from tests.report.wide import BETAS, GAMMA, SIZES, power, rates_run, two_terms, wide
 
@@ -86,6 +86,11 @@ def test_two_terms_in_the_tables():
     ((table, _),) = tables(run)
     (row,) = table.rows
     assert row == ("noise", "distance", "eps", "1.000(3)", "1.01", "inverse_N", "0.300(4)", "0.29", "3.0 / 10", "12")
-    ((_, one),) = statements(run)
-    assert plain_text(one.head) == "distance = a eps + b inverse_N, a = 1.000(3), b = 0.300(4)"
-    assert plain_text(one.note) == "expected a = 1.01, b = 0.29; chi2/dof = 3/10"
+    (law,) = headlines(run)
+    assert plain_text(law.statement.head) == "distance = a eps + b inverse_N"
+    assert plain_text(law.statement.note) == "expected a = 1.01, b = 0.29"
+    assert law.quality == "3/10, p = 0.98"
+    assert [(one.what, one.value, one.theory, one.off) for one in law.statement.numbers] == [
+        ("a", "1.000(3)", "1.01", "-3.3 s.e."),
+        ("b", "0.300(4)", "0.29", "+2.5 s.e."),
+    ]

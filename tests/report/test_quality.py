@@ -140,6 +140,13 @@ def test_a_power_on_the_page_and_what_its_exponent_of_theory_assumes(tmp_path):
     assert f"its errors are widened by sqrt({CHI2}/dof).</p>" in page
 
 
+def test_an_exponent_is_held_against_the_same_fit_to_theory_where_there_is_one():
+    own = {"theory_slope": -0.45, "theory_constant": 0.3}
+    run = run_of(one=power("distance", -0.5, -0.41).model_copy(update=own))
+    assert numbers(run)["exponent"] == ("-0.500(12)", "-0.45", "-4.2 s.e.")
+    assert told(run)[0][1] == "expected exponent -0.41"
+
+
 def test_a_law_with_a_logarithm_is_told_with_its_coefficients(tmp_path):
     run = run_of(growth=growth(), free=growth(exponent=0.502, theory=False, excluded=False))
     first, second = told(run)

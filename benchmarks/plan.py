@@ -63,8 +63,8 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
     """
     import jax
 
-    from sgdsim.cli.shipped import find_config
     from sgdsim.experiment.experiment import load_experiment
+    from sgdsim.experiment.shipped import find_config
     from sgdsim.run.conductor import Conductor
     from sgdsim.run.opened import open_run
     from sgdsim.run.options import Options
@@ -96,8 +96,8 @@ def measure(name: str, folder: str, began: float) -> dict[str, float]:
 
 def planned(names: Sequence[str]) -> dict[str, Any]:
     """The plans of the quick experiments."""
-    from sgdsim.cli.shipped import find_config
     from sgdsim.experiment.experiment import load_experiment
+    from sgdsim.experiment.shipped import find_config
     from sgdsim.run.plan import make_plan
 
     return {name: make_plan(load_experiment(find_config(name), quick=True)) for name in names}

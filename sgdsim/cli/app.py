@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from sgdsim import __version__
 from sgdsim.cli import places
-from sgdsim.cli.shipped import complete
+from sgdsim.cli.completion import complete
 from sgdsim.errors import ArgumentError, ExperimentError, unwritable
 from sgdsim.printable import printable, shorten
 from sgdsim.run.stop import Exit

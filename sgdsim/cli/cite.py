@@ -7,7 +7,8 @@ import typer
 
 from sgdsim.cli import places
 from sgdsim.cli.app import main, plain_errors, tell
-from sgdsim.cli.shipped import complete, find_config
+from sgdsim.cli.completion import complete
+from sgdsim.experiment.shipped import find_config
 from sgdsim.sources import SYSTEMS
 
 GROUP = "sgdsim.systems"

@@ -18,7 +18,7 @@ from sgdsim.cli.app import (
     tell,
     tell_json,
 )
-from sgdsim.cli.shipped import find_config, shipped
+from sgdsim.experiment.shipped import find_config, shipped
 
 if TYPE_CHECKING:
     from sgdsim.experiment.experiment import Experiment

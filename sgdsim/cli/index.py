@@ -9,8 +9,8 @@ import typer
 
 from sgdsim.cli import places
 from sgdsim.cli.app import main, plain_errors, tell
-from sgdsim.cli.shipped import is_run
 from sgdsim.errors import ExperimentError
+from sgdsim.experiment.shipped import is_run
 
 Above = Annotated[Path, typer.Argument(metavar="FOLDER", parser=places.place, help="A folder with runs in it.")]
 

@@ -11,8 +11,9 @@ import typer
 from sgdsim import __version__
 from sgdsim.cli import places
 from sgdsim.cli.app import main, plain_errors, tell
-from sgdsim.cli.shipped import complete, find_config
+from sgdsim.cli.completion import complete
 from sgdsim.errors import ExperimentError
+from sgdsim.experiment.shipped import find_config
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

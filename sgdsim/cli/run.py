@@ -20,8 +20,8 @@ from sgdsim.cli.app import (
     tell,
 )
 from sgdsim.cli.deadline import deadline
-from sgdsim.cli.shipped import find_config, is_run
 from sgdsim.errors import unwritable
+from sgdsim.experiment.shipped import find_config, is_run
 from sgdsim.printable import shorten
 from sgdsim.run.options import Options
 from sgdsim.run.shard import Shard

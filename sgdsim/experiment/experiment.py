@@ -1,9 +1,8 @@
 """From an experiment file to cells: the front end of a run. Nothing is run and nothing is written here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -28,7 +27,8 @@ from sgdsim.experiment.schema import (
     check_table,
     variants,
 )
-from sgdsim.experiment.source import read_source
+from sgdsim.experiment.source import Given, Overrides, read_source
+from sgdsim.experiment.table import TABLE
 from sgdsim.experiment.wording import closest, show
 from sgdsim.laws.catalogue import DEFAULT, fit_of, section
 from sgdsim.laws.law import Fit
@@ -69,8 +69,8 @@ class Experiment:
     file: str = ""
 
 
-def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = False) -> Experiment:
-    """Reads an experiment file, with `key=value` options on top.
+def load_experiment(given: Given, overrides: Overrides = (), quick: bool = False) -> Experiment:
+    """Reads an experiment, a file or a table of Python, with `key=value` options on top, or a dict of them by keys.
 
     `quick` takes the file's quick variant: the overrides of its table [quick] come first, then the options.
 
@@ -79,7 +79,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
 
     **Raises:** ExperimentError with one line "file:line: key: message" for each thing that is wrong.
     """
-    source = read_source(path, overrides, quick)
+    source = read_source(given, overrides, quick)
     complaints = Complaints(source)
     _check_title(source.document.get("title"), complaints)
     for place, mistake in source.refused.items():
@@ -118,7 +118,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = (), quick: bool = Fal
         _check_digests(source.document.get("digests", {}), digests, complaints)
     if complaints:
         complaints.raise_all()
-    stem = printable(path.stem)  # a name of bytes that are no text could not be written down
+    # A name of bytes that are no text could not be written down.
+    stem = TABLE if isinstance(given, Mapping) else printable(given.stem)
     name = f"{stem}-quick" if quick else stem
     if alone:
         del sections["ensemble"]

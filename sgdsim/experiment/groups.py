@@ -1,14 +1,29 @@
 """Which cells of a grid belong to one fit."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from sgdsim.contracts import Scalar
-from sgdsim.experiment.cells import Cell
 from sgdsim.store.blocks import describe
 
 
+@runtime_checkable
+class Gridded(Protocol):
+    """What belongs to a fit: coordinates in a grid, and a problem with `parameters()`."""
+
+    @property
+    def axes(self) -> Mapping[str, Scalar]:
+        """Its coordinates."""
+        ...
+
+    @property
+    def problem(self) -> Any:
+        """What has parameters."""
+        ...
+
+
 def groups(
-    cells: Sequence[Cell],
+    cells: Sequence[Gridded],
     against: str,
     second: str | None = None,
     along: str | None = None,
@@ -32,7 +47,7 @@ def groups(
     return [(describe(dict(zip(others, values, strict=True))), rows) for values, rows in members.items()]
 
 
-def _others(cells: Sequence[Cell], moving: str, apart: Collection[str]) -> list[str]:
+def _others(cells: Sequence[Gridded], moving: str, apart: Collection[str]) -> list[str]:
     """The axes of every value of which there is a law."""
     others: list[str] = []
     for name in _varying(cells):
@@ -42,12 +57,12 @@ def _others(cells: Sequence[Cell], moving: str, apart: Collection[str]) -> list[
     return others
 
 
-def _varying(cells: Sequence[Cell]) -> list[str]:
+def _varying(cells: Sequence[Gridded]) -> list[str]:
     """Names of the axes that take more than one value."""
     return [name for name in cells[0].axes if len({cell.axes[name] for cell in cells}) > 1]
 
 
-def _moving_axis(cells: Sequence[Cell], against: str, second: str | None) -> str | None:
+def _moving_axis(cells: Sequence[Gridded], against: str, second: str | None) -> str | None:
     varying = _varying(cells)
     if against in varying:
         return against
@@ -56,7 +71,7 @@ def _moving_axis(cells: Sequence[Cell], against: str, second: str | None) -> str
     return max(both or candidates, key=lambda name: len({cell.axes[name] for cell in cells}), default=None)
 
 
-def _changes(cells: Sequence[Cell], axis: str, against: str) -> bool:
+def _changes(cells: Sequence[Gridded], axis: str, against: str) -> bool:
     """Whether the parameter differs between two cells that differ in this axis, and in what runs with it, only."""
     others = [name for name in _varying(cells) if not _follows(cells, name, axis)]
     seen: dict[tuple[Scalar, ...], set[Scalar]] = {}
@@ -66,6 +81,6 @@ def _changes(cells: Sequence[Cell], axis: str, against: str) -> bool:
     return any(len(values) > 1 for values in seen.values())
 
 
-def _follows(cells: Sequence[Cell], axis: str, leader: str) -> bool:
+def _follows(cells: Sequence[Gridded], axis: str, leader: str) -> bool:
     """Whether the value of one axis is settled by that of another, as in a zip group."""
     return len({(cell.axes[leader], cell.axes[axis]) for cell in cells}) == len({cell.axes[leader] for cell in cells})

@@ -3,8 +3,9 @@
 import errno
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sgdsim.amounts import size_text
 from sgdsim.bounds import LARGEST, OutOfBounds, check_bounds
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.locate import KeyPath, key_lines, split_key
+from sgdsim.experiment.table import TABLE, plain_table, toml_text
 from sgdsim.experiment.wording import join_path
 from sgdsim.printable import shorten
 from sgdsim.store.files import read_bytes
@@ -45,7 +47,7 @@ _WORD = re.compile(r"[A-Za-z_][^\"'\[\]{}#\\\n]*")
 class Source:
     """A TOML document whose every key knows its line, or the option that set it.
 
-    `refused`: what is wrong with the keys of [quick], to be told with all the rest.
+    `refused`: what is wrong with the keys of [quick], to be told with all the rest. `said`: how options are named.
     """
 
     name: str
@@ -53,12 +55,13 @@ class Source:
     lines: dict[KeyPath, int] = field(default_factory=dict)
     options: dict[KeyPath, str] = field(default_factory=dict)
     refused: dict[KeyPath, str] = field(default_factory=dict)
+    said: str = "--set"
 
     def blame(self, path: KeyPath) -> tuple[tuple[bool, int], str]:
         """Where a key, or the nearest table around it, was set: an order to sort by, and "file:line" or "--set ..."."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.options:
-                return (True, list(self.options).index(path[:end])), _named(self.options[path[:end]])
+                return (True, list(self.options).index(path[:end])), self._named(self.options[path[:end]])
             if path[:end] in self.lines:
                 return (False, self.lines[path[:end]]), f"{self.name}:{self.lines[path[:end]]}"
         return (False, 0), self.name
@@ -75,11 +78,29 @@ class Source:
         try:
             _check_option(option)
             path = _option_key(key.strip() if equals else "")
-            value = _parse_value(text.strip())
-            self._put(path, value)
+            self._apply(path, _parse_value(text.strip()), option)
         except ValueError as error:
-            raise ExperimentError([f"{_named(option)}: {error}"]) from None
+            raise ExperimentError([f"{self._named(option)}: {error}"]) from None
+
+    def assign(self, key: str, value: Any) -> None:
+        """The same for a key of Python and its value."""
+        option = f"{key} = {value!r}"
+        plain = plain_table({"value": value}, self._named(option))
+        try:
+            _check_option(key)
+            if not plain:
+                raise ValueError("must have a value")
+            self._apply(_option_key(key), plain["value"], option)
+        except ValueError as error:
+            raise ExperimentError([f"{self._named(option)}: {error}"]) from None
+
+    def _apply(self, path: tuple[str, ...], value: Any, option: str) -> None:
+        self._put(path, value)
         self.options[path] = option
+
+    def _named(self, option: str) -> str:
+        """An option as messages name it."""
+        return f"{self.said} {shorten(option, LONGEST)}"
 
     def quicken(self, wanted: bool) -> None:
         """Checks the keys of [quick] and, where `wanted`, applies them as overrides of the keys that they name.
@@ -141,31 +162,55 @@ class Source:
                 del places[known]
 
 
-def read_source(path: Path, options: Sequence[str] = (), quick: bool = False) -> Source:
-    """Reads an experiment file and applies its [quick] overrides, if asked for, and then `--set` options in order.
+Given = Path | Mapping[str, Any]
+"""An experiment: its file, or its tables as Python has them."""
+Overrides = Sequence[str] | Mapping[str, Any]
+"""Options on top of an experiment: "key=value" each, as the command line has them, or values by dotted keys."""
 
-    **Raises:** ExperimentError where the file cannot be read, is not TOML, or an option makes no sense.
+
+def read_source(experiment: Given, options: Overrides = (), quick: bool = False) -> Source:
+    """Reads an experiment and applies its [quick] overrides, if asked for, and then options in order.
+
+    **Raises:** ExperimentError where it cannot be read, is not TOML, or an option makes no sense.
     """
-    text = _read_text(path)
-    try:
-        check_bounds(text)
-        source = Source(str(path), tomllib.loads(text), key_lines(text))
-    except OutOfBounds as error:
-        raise ExperimentError([f"{path}:{error.line}: {error}; no experiment has"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ExperimentError([_syntax_error(path, text, str(error))]) from None
-    except ValueError:
-        raise ExperimentError([f"{path}: not valid TOML: an integer is too long"]) from None
+    source = _source_of_table(experiment) if isinstance(experiment, Mapping) else _source_of_file(experiment)
     source.quicken(quick)
+    if isinstance(options, Mapping):
+        source.said = "override"
+        steps = [partial(source.assign, key, value) for key, value in options.items()]
+    else:
+        steps = [partial(source.override, option) for option in options]
     problems = []
-    for option in options:
+    for step in steps:
         try:
-            source.override(option)
+            step()
         except ExperimentError as error:
             problems += error.problems
     if problems:
         raise ExperimentError(problems)
     return source
+
+
+def _source_of_table(table: Mapping[str, Any]) -> Source:
+    """Through its text, so that nothing is taken that no file could hold; its lines say nothing to anybody."""
+    return Source(TABLE, _parsed(toml_text(plain_table(table, TABLE)), TABLE))
+
+
+def _source_of_file(path: Path) -> Source:
+    text = _read_text(path)
+    return Source(str(path), _parsed(text, str(path)), key_lines(text))
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    try:
+        check_bounds(text)
+        return tomllib.loads(text)
+    except OutOfBounds as error:
+        raise ExperimentError([f"{name}:{error.line}: {error}; no experiment has"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError([_syntax_error(name, text, str(error))]) from None
+    except ValueError:
+        raise ExperimentError([f"{name}: not valid TOML: an integer is too long"]) from None
 
 
 def _quick_path(key: str, value: object) -> tuple[str, ...]:
@@ -204,7 +249,7 @@ def _read_text(path: Path) -> str:
     raise ExperimentError([problem])
 
 
-def _syntax_error(path: Path, text: str, message: str) -> str:
+def _syntax_error(path: str, text: str, message: str) -> str:
     """tomllib's "Unclosed array (at line 3, column 5)" as "file:3: not valid TOML: unclosed array (column 5)"."""
     cause, _, place = message.partition(" (at ")
     found = re.match(r"line (\d+), (column \d+)", place)
@@ -212,11 +257,6 @@ def _syntax_error(path: Path, text: str, message: str) -> str:
     for pattern, words in _SYNTAX.items():
         cause = re.sub(pattern, words, cause)
     return f"{path}:{line}: not valid TOML: {cause[:1].lower()}{cause[1:]} ({detail})"
-
-
-def _named(option: str) -> str:
-    """An option as messages name it."""
-    return f"--set {shorten(option, LONGEST)}"
 
 
 def _check_option(option: str) -> None:

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from sgdsim import cli
 from sgdsim.cli.app import EXIT_CODES, tell_json
+from sgdsim.cli.completion import complete
 from sgdsim.cli.new import TABLES, TEMPLATES, commented
-from sgdsim.cli.shipped import complete, shipped
 from sgdsim.experiment.experiment import load_experiment
+from sgdsim.experiment.shipped import shipped
 from sgdsim.run.stop import Exit
 from sgdsim.sources import SOURCES, software
 from sgdsim.sources import SYSTEMS as PAPERS

@@ -1,4 +1,4 @@
-"""Experiments by name: those that come with sgdsim, those of runs, and what was probably meant by a name of neither."""
+"""Experiments by name, without JAX: those that come with sgdsim, those of runs, and what was probably meant by neither."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,15 +46,3 @@ def probably(config: str, known: Iterable[str]) -> list[str]:
     if close is None and (last := closest(word.rpartition("/")[2], {name.rpartition("/")[2]: None for name in names})):
         return sorted(name for name in names if name.rpartition("/")[2] == last)
     return [] if close is None else [close]
-
-
-def complete(incomplete: str) -> list[str]:
-    """Names of shipped experiments that begin so, and files and folders: for the completion of a shell."""
-    head, _, _ = incomplete.rpartition("/")
-    folder = Path(head or ("/" if incomplete.startswith("/") else "."))
-    try:
-        found = [path for path in folder.iterdir() if path.is_dir() or path.suffix == ".toml"]
-    except OSError:
-        found = []
-    paths = [f"{path.as_posix()}/" if path.is_dir() else path.as_posix() for path in found]
-    return sorted(name for name in {*shipped(), *paths} if name.startswith(incomplete))

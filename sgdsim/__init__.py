@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from sgdsim.errors import ArgumentError as ArgumentError
     from sgdsim.errors import CautionWarning as CautionWarning
     from sgdsim.errors import ExperimentError as ExperimentError
+    from sgdsim.run.called import run as run
+    from sgdsim.run.fitting import fit as fit
+    from sgdsim.store.finished import open_run as open_run
+    from sgdsim.store.frames import to_dataframe as to_dataframe
 
 _startup.configure()
 
@@ -31,8 +35,12 @@ _HOMES = {
     "ArgumentError": "sgdsim.errors",
     "CautionWarning": "sgdsim.errors",
     "ExperimentError": "sgdsim.errors",
+    "fit": "sgdsim.run.fitting",
+    "open_run": "sgdsim.store.finished",
+    "to_dataframe": "sgdsim.store.frames",
 }
-_ROOMS = ("classification", "committee", "meanfield", "plot", "recovery")
+# `run` is a room that can be called: see there.
+_ROOMS = ("classification", "committee", "meanfield", "plot", "recovery", "run")
 
 __all__ = [
     "ArgumentError",
@@ -41,13 +49,17 @@ __all__ = [
     "__version__",
     "classification",
     "committee",
+    "fit",
     "linear_times",
     "log_times",
     "meanfield",
+    "open_run",
     "plot",
     "recovery",
+    "run",
     "simulate",
     "solve",
+    "to_dataframe",
 ]
 
 

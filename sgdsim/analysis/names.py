@@ -1,5 +1,7 @@
 """Names of the variables of a dataset, for those that read one: nothing here needs JAX."""
 
+INTRODUCTION = ("problem", "start", "simulator", "theory", "seed", "wall_seconds", "version")
+"""Attributes of a Dataset that say what was asked of `simulate` or `solve`, and what answered."""
 EACH_DEVIATION = {
     "sup_deviation": "maximum over the save times of |Omega - Omega_bar|_inf",
     "final_deviation": "|Omega - Omega_bar|_inf at the last save time",

@@ -1,4 +1,4 @@
-"""Experiments by name, without JAX: those that come with sgdsim, those of runs, and what was probably meant by neither."""
+"""Experiments by name, without JAX: those that come with sgdsim, those of runs, what was meant by neither."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -104,6 +104,15 @@ class Fitted(Fit, Record, frozen=True):
     points: Rows = ()
     problem: str | None = None
 
+    def __str__(self) -> str:
+        # Here and not above: the catalogue of laws is made of files that import this one.
+        from sgdsim.laws.catalogue import headline
+
+        return headline(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 class Judged(Record, frozen=True):
     """How well a law holds, see `sgdsim.analysis.goodness.judged`; None without errors of the points."""

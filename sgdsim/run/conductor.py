@@ -32,12 +32,16 @@ class Conductor:
     """Conducts a run.
 
     - `say`: prints a line for the user, on stderr.
+    - `end`: ends the process at a second Ctrl-C. Where it returns, KeyboardInterrupt is raised instead.
     """
 
-    def __init__(self, opened: OpenRun, options: Options, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, opened: OpenRun, options: Options, say: Callable[[str], None], end: Callable[[int], object] = os._exit
+    ) -> None:
         self._opened = opened
         self._options = options
         self._say = say
+        self._end = end
         self._directory = opened.directory
         self._presence = Presence(self._directory.watch.folder)
         self.summary: Summary | None = None
@@ -56,7 +60,8 @@ class Conductor:
                 code = self._run(stop)
                 status = _STATUS.get(code, "interrupted")
         except KeyboardInterrupt:
-            self._leave(stop.code)
+            self._hand_back()
+            self._end(stop.code)
             raise
         except (Unwritable, OSError, NoMemory) as error:
             return self._unable(error)
@@ -150,11 +155,15 @@ class Conductor:
         XLA's threads may still be at work on a block that was given up; to take the interpreter down under them would
         crash.
         """
+        self._hand_back()
+        os._exit(code)
+
+    def _hand_back(self) -> None:
+        """Lets others have the blocks in hand, and says how to go on."""
         self._directory.claims.release_all()
         self._say_how_to_go_on()
         end_session(self._directory, "stopped")
         sys.stderr.flush()
-        os._exit(code)
 
     def _say_how_to_go_on(self) -> None:
         total, missing = len(self._opened.blocks), len(self._opened.missing)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from sgdsim.analysis.names import PREDICTED, PREDICTED_STD
+from sgdsim.analysis.names import INTRODUCTION, PREDICTED, PREDICTED_STD
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.errors import ArgumentError
 
@@ -21,7 +21,7 @@ DEVIATIONS = {
 """The distances of a replica from theory that every system has, in words and as mathematics."""
 DEVIATION = "deviation"
 """|Omega - Omega_bar|_inf at every save time, averaged over the replicas: an average that is no observable."""
-_NO_PARAMETERS = ("system", "title", "experiment", "axes")
+_NO_PARAMETERS = ("system", "title", "experiment", "axes", "manifest", *INTRODUCTION)
 """Attributes of a Dataset that are no parameters of its problem."""
 
 

@@ -3,6 +3,9 @@
 No message holds a character that a terminal would obey, whatever it quotes.
 """
 
+import pickle
+from typing import Any
+
 from sgdsim.printable import printable, shorten
 
 _LONGEST = 1000
@@ -23,6 +26,25 @@ class ArgumentError(ValueError):
         hint = f" {remedy}" if remedy else ""
         super().__init__(printable(f"Argument `{argument}` must {must}, but got {_shown(got)}.{hint}"))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, to which `got` may have no way: then it is sent as it is shown."""
+        got = self.got
+        try:
+            pickle.dumps(got)
+        except Exception:  # pickle raises whatever the object does
+            got = _Written(_shown(got))
+        return type(self), (self.argument, self.must, got, self.remedy)
+
+
+class _Written:
+    """Stands for an object by how it is written."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
 
 class CautionWarning(UserWarning):
     """What a user should know of a problem that is simulated from Python; `sgdsim plan` and `run` print the same.
@@ -37,6 +59,10 @@ class ExperimentError(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = [printable(problem) for problem in problems]
         super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: the lines, of which the message alone would make letters."""
+        return type(self), (self.problems,)
 
 
 def unwritable(error: Exception) -> str:

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Num
 
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, declared, split
+from sgdsim.tracing import is_traced
 
 Integer = SupportsIndex
 """What is taken for an integer: Python's or NumPy's; `integer` makes it Python's."""
@@ -162,6 +163,8 @@ def _as_kind(argument: str, value: Any, kind: Any, parameter: Parameter | None) 
         least = None if parameter is None or parameter.least is None else int(parameter.least)
         found = integer(argument, value, least)
         return found if parameter is None else _in_range(argument, found, parameter)
+    elif kind is float and is_traced(value) and not value.ndim:
+        return value  # of `solve` within jit, vmap or grad: it has no number yet
     elif kind is float:
         return real(argument, value, parameter)
     return value

@@ -92,7 +92,9 @@ def cases() -> dict[str, tuple[Callable[[], Any], str, str]]:
         "seed: a float": (simulate(seed=0.5), "seed", "be an integer >= 0"),
         "batch: none left": (simulate(batch=0), "batch", "be an integer >= 1"),
         "compare: words": (simulate(compare="no"), "compare", "be True or False"),
-        "progress: true": (simulate(progress=True), "progress", "be a function"),
+        "progress: words": (simulate(progress="yes"), "progress", "be True or False, or a function"),
+        "observables: a function": (simulate(observables=len), "observables", "be functions by names"),
+        "keep: a number": (simulate(keep=3), "keep", 'be "trajectories" or numbers of replicas'),
         "linear_times: a float": (lambda: sgdsim.linear_times(1.0, 5.0), "count", "Write 5."),
         "log_times: words": (lambda: sgdsim.log_times("1", 5), "final", "be a number"),
         # committee

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from sgdsim.analysis.moments import Moments
 from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, MAX_DEVIATION, PREDICTED, PREDICTED_STD
@@ -78,14 +78,15 @@ def clock(problem: Problem, steps: Int[np.ndarray, " times"]) -> dict[str, np.nd
 
 def theory_dataset(
     system: System,
-    problem: Problem,
+    parameters: Mapping[str, Scalar],
     times: Float[np.ndarray, " times"],
-    curve: Mapping[str, np.ndarray],
+    curve: Mapping[str, Float[np.ndarray | Array, "times ..."]],
     spread: Spread | None = None,
 ) -> xr.Dataset:
     """The theory of one problem as a Dataset: every observable V, dims (time, *dims of V), against `time`.
 
-    With a predicted `spread` also `V_predicted_std`, `deviation_predicted` (time), `max_deviation_predicted`,
+    The `parameters` of the problem are the attributes. With a predicted `spread` also `V_predicted_std`,
+    `deviation_predicted` (time), `max_deviation_predicted`,
     `sup_deviation_predicted` and `final_deviation_predicted`.
     """
     data = _predicted(system, spread)
@@ -94,7 +95,7 @@ def theory_dataset(
         attrs = _attrs(variable.long_name, variable.symbol, variable.units)
         data[name] = (("time", *variable.dims), values, attrs)
     time = ("time", np.asarray(times, np.float64), _attrs("time", "t"))
-    return xr.Dataset(data, {"time": time}, {"system": system.name, **problem.parameters()})
+    return xr.Dataset(data, {"time": time}, {"system": system.name, **parameters})
 
 
 def _observable(name: str, variable: Variable, moments: Moments) -> dict[str, tuple]:

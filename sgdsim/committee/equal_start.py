@@ -16,6 +16,7 @@ from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.overlaps import TOLERANCE, Overlaps
+from sgdsim.tracing import any_traced
 
 
 @lenient
@@ -43,6 +44,9 @@ class EqualStart(Start):
     per_replica: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
+        if any_traced(self.M0, self.diagonal, self.off_diagonal):
+            must, remedy = "have numbers where JAX traces others", "Take an ExplicitStart with traced matrices."
+            raise ArgumentError("start", must, "traced ones", remedy)
         given = self.M0 if isinstance(self.M0, list | tuple | np.ndarray) else (self.M0,)
         object.__setattr__(self, "M0", tuple(number("M0", m) for m in given))
         for name in ("diagonal", "off_diagonal"):

@@ -187,7 +187,7 @@ class Committee(Problem):
         return self.scaling.region
 
     @property
-    def step_size(self) -> float:
+    def step_size(self) -> Any:
         """c = gamma/(p d): the size of one step's change of M."""
         return self.gamma / (self.p * self.d)
 

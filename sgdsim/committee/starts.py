@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from sgdsim.checks import lenient
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import MAX_PREFACTOR
 from sgdsim.contracts import Problem
@@ -50,6 +51,7 @@ class DrawnStart(DrawnOverlaps):
     takes: ClassVar[type[Problem]] = Committee
 
 
+@lenient
 @dataclass(frozen=True)
 class OverlapStart(AlignedOverlaps):
     """Units of length 1 that each have the overlap's share of it in the span of an orthonormal teacher.

@@ -1,7 +1,8 @@
 """What is asked: a problem, which holds all constants of the physics, and the start of its trajectories."""
 
 import abc
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
@@ -9,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sgdsim.checks import check_fields
-from sgdsim.parameters import given
+from sgdsim.parameters import declared, given
+from sgdsim.printable import html_card, one_line
 
 if TYPE_CHECKING:
     from sgdsim.contracts.system import System
@@ -91,6 +93,21 @@ class Problem(eqx.Module):
     def scale(self, steps: int) -> float:
         """A size that order parameters may have after so many steps without having blown up."""
         return 1.0
+
+    def _repr_html_(self) -> str:
+        """For a notebook: every parameter with its value, and what it is."""
+        words = {one.name: one.parameter.words for one in declared(type(self))}
+        values = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in self._told()}
+        rows = {name: f"{value}  ({words[name]})" if words.get(name) else value for name, value in values.items()}
+        return html_card(f"{type(self).__name__}, of the system {self.system}", rows)
+
+    def _told(self) -> Iterator[tuple[str, Scalar]]:
+        """Parameters by name, and the fields that are no numbers in Python's words."""
+        yield from self.parameters().items()
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in self.parameters() and value is not None:
+                yield field.name, one_line(repr(value))
 
     def cautions(self) -> list[str]:
         """What a user should know before this problem is run, e.g. that its step size is beyond a safe rule."""

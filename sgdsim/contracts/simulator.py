@@ -34,6 +34,8 @@ class Kernel(eqx.Module):
     """Observables whose value at the last save time is kept for every replica, where they are observed."""
     joint: ClassVar[tuple[str, ...]] = ()
     """Observables of a replica and others of its tile, e.g. its distance from the next: these may depend on company."""
+    added: ClassVar[tuple[str, ...]] = ()
+    """Observables that are no variables of its system: whoever has asked for them knows them."""
     leads: ClassVar[bool] = False
     """Whether the tile's replicas share something, e.g. data, that is drawn under the key of lane 0: the laws of lanes
     hold for what is done to the others then."""

@@ -94,6 +94,8 @@ class Theory(abc.ABC):
     takes: ClassVar[type[Problem]] = Problem
     """The problems that it is a theory of."""
     name: ClassVar[str]
+    added: ClassVar[tuple[str, ...]] = ()
+    """As `Kernel.added`."""
     on_accelerator: ClassVar[bool] = False
     """Whether an accelerator solves it faster than the CPU beside it, where others are solved."""
 

@@ -152,5 +152,6 @@ class Batch:
         """Averages over the replicas of each tile, and every replica's deviation from theory."""
         placed, first = self.placed, self.placed.first
         starts = placed.own_starts if first.curve is not None else None
-        summary = make_summary(placed.mesh, first.order_parameters, first.kernel.kept)
+        paths = first.order_parameters if placed.follows else ()
+        summary = make_summary(placed.mesh, first.order_parameters, first.kernel.kept, paths)
         return summary(placed.theory, placed.counted(counts), placed.rows, saved, placed.valid, starts)

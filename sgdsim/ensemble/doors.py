@@ -4,7 +4,7 @@ Everything here is looked at once for each bind. Observables are arrays, or what
 shapes cannot tell, `sgdsim.testing.check_system` does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -46,7 +46,7 @@ def check_drawn(start: Start, initial: Initial) -> None:
 
 def check_observed(seen: Any, kernel: Kernel, problem: Problem) -> None:
     """**Raises:** ArgumentError unless a tile's observables are named, shaped and typed as they must be."""
-    _check_named(f"{type(kernel).__name__}.observe", seen, problem)
+    _check_named(f"{type(kernel).__name__}.observe", seen, problem, kernel.added)
     _check_complete(f"{type(kernel).__name__}.observe", seen, problem)
     for name, value in seen.items():
         if value.shape[-1] != kernel.lanes:
@@ -61,7 +61,7 @@ def check_solved(solved: Any, theory: Theory, problem: Problem, times: int, seen
     - `times`: the number of times; `seen`: what the simulator beside it observes, None where there is none.
     """
     argument = f"{type(theory).__name__}.bind"
-    _check_named(argument, solved, problem)
+    _check_named(argument, solved, problem, theory.added)
     if seen is not None:
         _check_complete(argument, solved, problem)
     for name, value in solved.items():
@@ -73,18 +73,23 @@ def check_solved(solved: Any, theory: Theory, problem: Problem, times: int, seen
             raise ArgumentError(argument, must, value.shape[1:])
 
 
-def _check_named(argument: str, found: Any, problem: Problem) -> None:
-    """What holds of the observables of a simulator and of a theory, which both have one axis more than a value."""
+def _check_named(argument: str, found: Any, problem: Problem, added: Sequence[str]) -> None:
+    """What holds of the observables of a simulator and of a theory, which both have one axis more than a value.
+
+    Those that are `added` are no variables of the system.
+    """
     system = system_of(problem)
     if not isinstance(found, Mapping):
         raise ArgumentError(argument, "give a dict of observables by name", type(found).__name__)
     for name, value in found.items():
-        if name not in system.variables:
+        if name not in system.variables and name not in added:
             remedy = f"The variables of the system {system.name} are {', '.join(system.variables)}: add it there."
             raise ArgumentError(argument, "give variables of its system only", name, remedy)
         if value.dtype != np.float64:
             remedy = "Averages are taken in float64: value.astype(jnp.float64)."
             raise ArgumentError(argument, f"give {name!r} in float64", str(value.dtype), remedy)
+        if name in added:
+            continue
         dims = system.variables[name].dims
         if len(value.shape) != len(dims) + 1:
             must = f"give {name!r} with {len(dims) + 1} axes: one more than its variable, {dims}"

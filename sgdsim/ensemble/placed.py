@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int, UInt32
+from jaxtyping import Bool, Float, Int, UInt32
 
 from sgdsim.contracts import Curve, Initial, Kernel, Observables
 from sgdsim.ensemble.backend import on_cpu
@@ -28,6 +28,7 @@ class Piece:
     - `increments`: steps before each save time; `times`: these in time.
     - `curve`, `theory_curve`: the theory for own starts, the solution for a shared one; None where there is none.
     - `bound`: of the order parameters, from which on a replica counts as diverged.
+    - `followed`: whether the trajectory of a replica is to be kept, (tiles, lanes); None where those of none are.
     """
 
     kernel: Kernel
@@ -41,6 +42,7 @@ class Piece:
     theory_curve: Observables | None
     order_parameters: tuple[str, ...]
     bound: float
+    followed: Bool[np.ndarray, "tiles lanes"] | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,16 @@ class Placed:
         """The statistics of some tiles."""
         here, held = jax.tree.map(lambda array: array[tiles], fields), self._held[tiles]
         each = ("kept", "sup_deviation", "final_deviation")
-        return Tiles(**here | {name: jax.tree.map(lambda array: array[held], here[name]) for name in each})
+        here |= {name: jax.tree.map(lambda array: array[held], here[name]) for name in each}
+        if self.follows:
+            chosen = np.concatenate([piece.followed for piece in self.pieces if piece.followed is not None])[tiles]
+            here["paths"] = {name: array[chosen] for name, array in here["paths"].items()}
+        return Tiles(**here)
+
+    @property
+    def follows(self) -> bool:
+        """Whether trajectories of replicas are to be kept, be they of these tiles or of others of their ensemble."""
+        return self.first.followed is not None
 
     @property
     def first(self) -> Piece:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from sgdsim.checks import integer
 from sgdsim.contracts import Curve, Initial, Kernel, Observables, Problem, Simulator, Start, Theory
@@ -43,6 +43,7 @@ class Ensemble(Evolution):
     - `cell`: index of the problem in a grid; it separates the random numbers of different cells, unless the simulator
       pairs them.
     - `batch`: replicas simulated at once, fewer where the devices cannot hold them; the default fits their memory.
+    - `followed`: replicas whose order parameters are kept at all save times.
 
     **Raises:** ArgumentError where the simulator, the theory or the start does not fit the problem.
     """
@@ -56,6 +57,7 @@ class Ensemble(Evolution):
     seed: int
     cell: int = 0
     batch: int | None = None
+    followed: tuple[int, ...] = ()
     unit: ClassVar[str] = "steps"
 
     def __post_init__(self) -> None:
@@ -136,11 +138,17 @@ class Ensemble(Evolution):
         return signature(self.outline, self._first_start)
 
     @cached_property
-    def _observed(self) -> Observables:
+    def observed(self) -> Observables:
         """Shapes and types of the observables of a tile, checked at the door."""
         seen = tile_shapes(*self.program)[1]
         check_observed(seen, self.outline, self.problem)
         return seen
+
+    @property
+    def bytes_followed(self) -> int:
+        """Bytes on the host of the trajectories that are followed."""
+        numbers = sum(self.observed[name].size for name in self.problem.order_parameters) // self.lanes
+        return 8 * numbers * len(self.times) * len(self.followed)
 
     @cached_property
     def _state_bytes(self) -> int:
@@ -154,7 +162,7 @@ class Ensemble(Evolution):
         if self.theory is None or self.start.per_replica:
             return None
         solved = solve_theory(self.problem, self.start, self.realised_times, self.theory)
-        check_solved(solved, self.theory, self.problem, len(self.times), self._observed)
+        check_solved(solved, self.theory, self.problem, len(self.times), self.observed)
         return solved
 
     @cached_property
@@ -178,7 +186,7 @@ class Ensemble(Evolution):
         curve = self.theory.bind(self.problem)
         initial = jax.tree.map(lambda part: part[0], self._first_start)
         solved = jax.eval_shape(curve, initial, jax.ShapeDtypeStruct((len(self.times),), np.float64))
-        check_solved(solved, self.theory, self.problem, len(self.times), self._observed)
+        check_solved(solved, self.theory, self.problem, len(self.times), self.observed)
         return curve
 
     def run(self, tiles: range | None = None, progress: Progress = silent) -> Tiles:
@@ -206,7 +214,12 @@ class Ensemble(Evolution):
             theory_curve=self.theory_curve,
             order_parameters=self.problem.order_parameters,
             bound=divergence_bound(self.problem, self.start, self.total_steps),
+            followed=self._followed(first, count).reshape(len(tiles), -1) if self.followed else None,
         )
+
+    def _followed(self, first: int, count: int) -> Bool[np.ndarray, " replicas"]:
+        """Whether each of so many replicas from the first on is followed."""
+        return np.isin(np.arange(first, first + count), self.followed)
 
     @property
     def _stream(self) -> int:
@@ -248,5 +261,6 @@ class Ensemble(Evolution):
     @cached_property
     def bytes_per_replica(self) -> int:
         """State, float64 observables at every save time, and a tile's copy of what differs from cell to cell."""
-        per_tile = 2 * bytes_observed(*self.program) * len(self.times) + own_bytes(self.outline)
+        copies = 3 if self.followed else 2
+        per_tile = copies * bytes_observed(*self.program) * len(self.times) + own_bytes(self.outline)
         return self._state_bytes + per_tile // self.lanes

@@ -45,6 +45,7 @@ def tile_statistics(
     order_parameters: tuple[str, ...],
     kept: tuple[str, ...],
     bound: Float[Array, ""] | float = LARGEST,
+    paths: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The fields of `Tiles` for one tile.
 
@@ -53,6 +54,7 @@ def tile_statistics(
     - `reference`: the theory's observables, (times, *dims, 1) or (times, *dims, lanes), or None.
     - `kept`: observables of which every replica's last value is a field too, where they are among the saved.
     - `bound`: of the order parameters; see `divergence_bound`.
+    - `paths`: observables of which every replica's whole trajectory is a field too.
 
     A replica that at some save time is not finite, or beyond `LARGEST`, or of which an order parameter is beyond
     `bound`, is counted as diverged and left out at all. With a theory, the distance from it is averaged as the
@@ -79,6 +81,7 @@ def tile_statistics(
         "m2": m2,
         "theory": theory,
         "kept": {name: _each_last(saved[name], finite) for name in kept if name in saved},
+        "paths": {name: jnp.moveaxis(saved[name], -1, 0) for name in paths},
         "sup_deviation": jnp.where(finite, jnp.max(path, axis=0), jnp.nan),
         "final_deviation": jnp.where(finite, path[-1], jnp.nan),
     }
@@ -109,7 +112,9 @@ def _distance(
 
 
 @lru_cache(maxsize=16)
-def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+def make_summary(
+    mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str, ...], paths: tuple[str, ...] = ()
+) -> Callable[..., dict[str, Any]]:
     """The compiled function ((solved, curves), counts, cells, saved, valid, initials) -> fields of `Tiles`.
 
     - `solved`: of every cell, as a `Stack`, the theory's curve for a shared start, None without one.
@@ -129,6 +134,6 @@ def make_summary(mesh: Mesh, order_parameters: tuple[str, ...], kept: tuple[str,
             expected = {name: jnp.moveaxis(value, 0, -1) for name, value in own.items()}
         else:
             expected = None if reference is None else {name: value[..., None] for name, value in reference.items()}
-        return tile_statistics(saved, valid, expected, order_parameters, kept, bound)
+        return tile_statistics(saved, valid, expected, order_parameters, kept, bound, paths)
 
     return jax.jit(on_every_tile(tile, mesh))

@@ -3,10 +3,11 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.contracts import Problem, Spread, Start, Theory
+from sgdsim.contracts import Observables, Problem, Spread, Start, Theory
 from sgdsim.ensemble.backend import beside
 from sgdsim.ensemble.doors import check_drawn, check_solved
 from sgdsim.ensemble.parts import check_parts
@@ -47,6 +48,20 @@ def solve_unchecked(
     check_drawn(start, drawn)
     with _place(theory):
         solved = theory.bind(problem).solve(jax.tree.map(lambda part: part[0], drawn), times)
+    check_solved(solved, theory, problem, len(times))
+    return solved
+
+
+def trace_theory(problem: Problem, start: Start, times: Float[np.ndarray, " times"], theory: Theory) -> Observables:
+    """What `solve_theory` gives, where something of problem or start is traced: arrays of JAX, traced too.
+
+    Values are not looked at: they are not finite from where the solver did not reach.
+    """
+    check_parts(problem, start, theory=theory)
+    if start.per_replica:
+        raise ArgumentError("start", "be shared by all replicas, for one curve", start, "Set per_replica = False.")
+    drawn = start.draw(problem, np.random.default_rng(0), 1)
+    solved = theory.bind(problem)(jax.tree.map(lambda part: part[0], drawn), jnp.asarray(times))
     check_solved(solved, theory, problem, len(times))
     return solved
 

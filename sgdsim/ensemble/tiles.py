@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-PARTS = ("mean", "m2", "theory", "kept")
+PARTS = ("mean", "m2", "theory", "kept", "paths")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Tiles:
       its value at the last, shape (replicas,); NaN for a diverged replica and without a theory.
     - `kept`: for the observables that a simulator keeps, the value of every replica at the last save time, shape
       (replicas, *dims); NaN for a diverged replica.
+    - `paths`: the order parameters of the replicas that are followed, shape (followed, times, *dims), also where one
+      diverged; empty where none is. No block has them.
     """
 
     count: Int[np.ndarray, " tiles"]
@@ -33,6 +35,7 @@ class Tiles:
     sup_deviation: Float[np.ndarray, " replicas"]
     final_deviation: Float[np.ndarray, " replicas"]
     kept: dict[str, Float[np.ndarray, "replicas ..."]] = field(default_factory=dict)
+    paths: dict[str, Float[np.ndarray, "followed times ..."]] = field(default_factory=dict)
 
     @property
     def finite_theory(self) -> bool:

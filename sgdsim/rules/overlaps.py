@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.errors import ArgumentError
+from sgdsim.tracing import any_traced
 
 ROUNDING = 1e-13
 """A part of a squared length below this, relative to the whole, is rounding of a zero."""
@@ -86,8 +87,10 @@ class Overlaps(eqx.Module):
     def check(self) -> None:
         """Raises ArgumentError unless the overlaps are finite and symmetric, P regular and Omega positive semidefinite.
 
-        The arguments are named as in a start: P, M0, Q0.
+        The arguments are named as in a start: P, M0, Q0. What is traced has no value to be checked.
         """
+        if any_traced(self):
+            return
         P, M, Q = (np.asarray(part) for part in (self.P, self.M, self.Q))
         for name, part in (("P", P), ("M0", M), ("Q0", Q)):
             if not np.isfinite(part).all():
@@ -110,6 +113,8 @@ class Overlaps(eqx.Module):
 
     def check_room(self, d: int) -> None:
         """Raises ArgumentError unless vectors of d components can have these overlaps: rank of Omega <= d."""
+        if any_traced(self):
+            return
         outside = np.linalg.eigvalsh(np.asarray(self.schur()[1]))
         largest = np.linalg.diagonal(np.asarray(self.Q)).max(axis=-1, keepdims=True)
         rank = self.P.shape[-1] + int((outside > TOLERANCE * largest).sum(axis=-1).max())

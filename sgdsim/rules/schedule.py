@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sgdsim.checks import check_fields, row
+from sgdsim.checks import check_fields, lenient, row
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.rule import KickMoments, Move, Sample
 from sgdsim.rules.units import Units
 from sgdsim.rules.wrapped import Wrapped
+from sgdsim.tracing import any_traced, is_traced
 
 SCALE = Parameter("t_0", "time scale of a schedule", above=0)
 
@@ -51,6 +52,7 @@ class Constant(Schedule):
         return jnp.ones_like(time)
 
 
+@lenient
 class PowerSchedule(Schedule):
     """s(t) = (1 + t/t0)^-exponent."""
 
@@ -70,6 +72,7 @@ class PowerSchedule(Schedule):
         return jnp.exp(-self.exponent * jnp.log1p(time / self.t0))
 
 
+@lenient
 class Cosine(Schedule):
     """s(t) = last + (1 - last) (1 + cos(pi t/t0))/2 up to t0, and `last` from there on."""
 
@@ -92,14 +95,15 @@ class Piecewise(Schedule):
     factors: tuple[Any, ...]
 
     def __init__(self, breaks: Any, factors: Any) -> None:
-        at, of = row("breaks", breaks), row("factors", factors)
+        at = row("breaks", breaks)
+        of = list(factors) if any_traced(factors, *factors) else row("factors", factors).tolist()
         if not (np.isfinite(at).all() and (at > 0).all() and (np.diff(at) > 0).all()):
             raise ArgumentError("breaks", "increase, from above 0", at.tolist())
         if len(of) != len(at) + 1:
             raise ArgumentError("factors", f"be one more than the breaks, {len(at) + 1}", len(of))
-        if not (np.isfinite(of).all() and (of >= 0).all()):
-            raise ArgumentError("factors", "be finite and >= 0", of.tolist())
-        self.breaks, self.factors = tuple(at.tolist()), tuple(of.tolist())
+        if any(not is_traced(factor) and not 0 <= factor < np.inf for factor in of):
+            raise ArgumentError("factors", "be finite and >= 0", of)
+        self.breaks, self.factors = tuple(at.tolist()), tuple(of)
 
     def value(self, time: Any) -> Any:
         """The factor of the interval that t is in."""
@@ -109,6 +113,7 @@ class Piecewise(Schedule):
         return found
 
 
+@lenient
 class WarmUp(Schedule):
     """s(t) = min(t/warm_up, 1) times another schedule of the same t."""
 

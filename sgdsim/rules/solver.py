@@ -1,6 +1,8 @@
 """The adaptive solver of the ODEs: a method of order 8 (Dormand & Prince) in float64."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import diffrax
@@ -19,10 +21,31 @@ SMALLEST_STEP = 1e-14
 """In t. A solver that asks for less has met a number that is not finite, and gives up."""
 
 
+_BACKWARD: ContextVar[bool] = ContextVar("backward", default=False)
+
+
+@contextmanager
+def backward() -> Iterator[None]:
+    """Within it, solutions are made so that JAX can go through them backward, as `jax.grad` does, at some memory."""
+    token = _BACKWARD.set(True)
+    try:
+        yield
+    finally:
+        _BACKWARD.reset(token)
+
+
 def _largest(errors: Any) -> Float[Array, ""]:
     """Norm of the solver's error; infinite for NaN, so that the step shrinks and the solver can give up."""
     worst = jnp.max(jnp.stack([jnp.max(jnp.abs(part)) for part in jax.tree.leaves(errors) if part.size]))
     return jnp.where(jnp.isnan(worst), jnp.inf, worst)
+
+
+def _largest_held(errors: Any) -> Float[Array, ""]:
+    """The same as a number on which nothing depends, so that steps keep their places where JAX goes backward.
+
+    Where a velocity jumps, as a schedule in steps does, the slopes of the places would be all that a slope tells of.
+    """
+    return jax.lax.stop_gradient(_largest(errors))
 
 
 def integrate(
@@ -41,6 +64,7 @@ def integrate(
     A `stiff` one, where something relaxes much faster than the rest moves, is solved by an implicit method of order 5.
     NaN from the first time that the solver did not reach. `rtol` and `atol` bound the error of a step in every entry.
     """
+    held = _BACKWARD.get()
     # The solver traces what it is given four times; of a compiled function it finds the first trace.
     compiled = jax.jit(velocity)
     solution = diffrax.diffeqsolve(
@@ -48,15 +72,15 @@ def integrate(
         diffrax.Kvaerno5() if stiff else diffrax.Dopri8(),
         t0=0.0,
         t1=times[-1],
-        dt0=first_step,
+        dt0=jax.lax.stop_gradient(first_step) if held else first_step,
         y0=initial,
         # Interpolated between steps: to 6e-9 of a value, where steps are right to 1e-12. Steps that end at every time
         # would cost as many evaluations as there are times, a thousand where fluctuations are predicted.
         saveat=diffrax.SaveAt(ts=times),
         stepsize_controller=diffrax.PIDController(
-            rtol=rtol, atol=atol, norm=_largest, dtmin=SMALLEST_STEP, force_dtmin=False
+            rtol=rtol, atol=atol, norm=_largest_held if held else _largest, dtmin=SMALLEST_STEP, force_dtmin=False
         ),
-        adjoint=diffrax.ForwardMode(),
+        adjoint=diffrax.RecursiveCheckpointAdjoint() if held else diffrax.ForwardMode(),
         max_steps=MAX_STEPS,
         throw=False,
     )

@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
+from sgdsim.checks import lenient
 from sgdsim.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.problem import RuleProblem
+from sgdsim.tracing import any_traced, is_traced
 
 Matrix = list[list[float]]
 Seed = Annotated[int, Parameter("", "seed of the draw that all replicas share, or of all their draws", least=0)]
@@ -24,7 +27,7 @@ PerReplica = Annotated[bool, Parameter("", "whether every replica has a start of
 
 def _repeat(overlaps: Overlaps, size: int) -> Overlaps:
     """One start for `size` replicas, from arrays without a replica axis."""
-    return jax.tree.map(lambda part: np.broadcast_to(part, (size, *part.shape)), overlaps)
+    return jax.tree.map(lambda part: part.__array_namespace__().broadcast_to(part, (size, *part.shape)), overlaps)
 
 
 def unit_rows(matrix: Float[np.ndarray, "... rows columns"]) -> Float[np.ndarray, "... rows columns"]:
@@ -32,8 +35,13 @@ def unit_rows(matrix: Float[np.ndarray, "... rows columns"]) -> Float[np.ndarray
     return matrix / np.linalg.norm(matrix, axis=-1, keepdims=True)
 
 
-def as_matrix(name: str, value: ArrayLike) -> Float[np.ndarray, "rows columns"]:
+def as_matrix(name: str, value: ArrayLike) -> Float[Array | np.ndarray, "rows columns"]:
     """A float64 matrix, or ArgumentError."""
+    if any_traced(value):
+        matrix = jnp.asarray(value, jnp.float64)
+        if matrix.ndim != 2:
+            raise ArgumentError(name, "be a matrix (a list of rows)", value)
+        return matrix
     try:
         matrix = np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -43,7 +51,7 @@ def as_matrix(name: str, value: ArrayLike) -> Float[np.ndarray, "rows columns"]:
     return matrix
 
 
-def require_shape(name: str, matrix: np.ndarray, shape: tuple[int, int], meaning: str) -> None:
+def require_shape(name: str, matrix: Array | np.ndarray, shape: tuple[int, int], meaning: str) -> None:
     """**Raises:** ArgumentError for a matrix of another shape, whose letters are in `meaning`."""
     if matrix.shape != shape:
         raise ArgumentError(name, f"have shape {shape} = ({meaning})", matrix.shape)
@@ -63,7 +71,8 @@ class GivenOverlaps(Start):
             object.__setattr__(self, name, as_matrix(name, getattr(self, name)))
 
     def _overlaps(self) -> Overlaps:
-        return Overlaps(P=np.asarray(self.P), M=np.asarray(self.M0), Q=np.asarray(self.Q0))
+        parts: tuple[Any, ...] = (self.P, self.M0, self.Q0)
+        return Overlaps(*(part if is_traced(part) else np.asarray(part) for part in parts))
 
     def check(self, problem: Any) -> None:
         """Raises ArgumentError where shapes or values do not fit, or d is below the rank of Omega."""
@@ -148,6 +157,7 @@ class ExplicitRuleStart(GivenOverlaps):
     takes: ClassVar[type[Problem]] = RuleProblem
 
 
+@lenient
 @dataclass(frozen=True)
 class AlignedRuleStart(AlignedOverlaps):
     """Vectors of length 1 that each have the overlap's share of it in the span of orthonormal fixed ones.

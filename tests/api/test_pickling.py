@@ -98,4 +98,4 @@ def test_a_pool_of_spawned_processes():
             pool.submit(wrong, PROBLEM).result()
     here = task(PROBLEM, START)
     xr.testing.assert_equal(found, here)
-    assert found.attrs | {"wall_seconds": 0} == here.attrs | {"wall_seconds": 0}
+    assert found.attrs["start"] == here.attrs["start"]

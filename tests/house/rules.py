@@ -8,7 +8,7 @@ SYSTEMS = ("committee", "meanfield", "recovery", "classification")
 FLOORS = (
     ("cgroups", "printable"),
     ("bounds", "errors", "amounts", "notices", "_version", "_startup"),
-    ("parameters", "plugins", "sources"),
+    ("parameters", "plugins", "sources", "tracing"),
     ("checks", "cost"),
     ("contracts",),
     ("systems",),

@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypeGuard
+from typing import Annotated, Any, ClassVar, TypeGuard
 
 import jax
 import numpy as np
@@ -27,6 +27,7 @@ from sgdsim.rules.mean_step import MeanStep
 from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
 from sgdsim.rules.sample_points import points_log2
 from sgdsim.rules.structured_step import StructuredStep
+from sgdsim.tracing import is_traced
 
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
@@ -44,6 +45,11 @@ OWN_SHARE = 0.1
 def _alike(start: Start, problem: Committee) -> TypeGuard[EqualStart]:
     """Whether the fluctuations are those of equal units, on modes."""
     return problem.plain and isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
+
+
+def _constant(value: Any) -> jax.Array:
+    """On the device as it is, without a program of its own; one that is traced is there."""
+    return value if is_traced(value) else jax.device_put(np.float64(value))
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,8 @@ class OverlapODE(Theory):
     takes: ClassVar[type[Problem]] = Committee
 
     @abc.abstractmethod
-    def coefficients(self, problem: Committee) -> tuple[float, float]:
-        """A and B, the weights of drift and noise in the time of the problem."""
+    def coefficients(self, problem: Committee) -> tuple[Any, Any]:
+        """A and B, the weights of drift and noise in the time of the problem: numbers, traced ones too."""
 
     def exists(self, problem: Committee) -> bool:
         """Not in the red region."""
@@ -199,7 +205,7 @@ class OverlapODE(Theory):
         A, B = self.coefficients(problem)
         least = OWN_SHARE * problem.activation.accuracy
         return OverlapCurve(
-            *(jax.device_put(np.float64(constant)) for constant in (A, B, problem.noise)),
+            *(_constant(value) for value in (A, B, problem.noise)),
             activation=problem.activation,
             p=problem.p,
             k=problem.k,
@@ -239,7 +245,7 @@ class ExactODE(OverlapODE):
         mean = MeanStep.of(rule, *numbers, *tolerances, points_log2(rule), sloped=blocks is not None)
         return mean if blocks is None else StructuredStep(mean, blocks)
 
-    def coefficients(self, problem: Committee) -> tuple[float, float]:
+    def coefficients(self, problem: Committee) -> tuple[Any, Any]:
         """A and B at the problem's own d."""
         rate = problem.gamma / problem.p
         scale = 1.0 / (problem.d * problem.dt)
@@ -265,7 +271,7 @@ class LimitODE(OverlapODE):
 
     name: ClassVar[str] = "limit"
 
-    def coefficients(self, problem: Committee) -> tuple[float, float]:
+    def coefficients(self, problem: Committee) -> tuple[Any, Any]:
         """A and B of the region; one of them is 0 off the blue line."""
         scaling = problem.scaling
         batch = scaling.b0 if scaling.mu else problem.batch  # at mu = 0, b0 = 1.4 is a batch of 1
@@ -287,6 +293,6 @@ class GradientFlow(OverlapODE):
 
     name: ClassVar[str] = "gradient_flow"
 
-    def coefficients(self, problem: Committee) -> tuple[float, float]:
+    def coefficients(self, problem: Committee) -> tuple[Any, Any]:
         """A at the problem's own d, and no noise."""
         return problem.gamma / problem.p / (problem.d * problem.dt), 0.0

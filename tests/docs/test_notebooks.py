@@ -2,6 +2,7 @@
 
 import runpy
 import warnings
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -76,3 +77,12 @@ def test_a_fifth_system_settles_where_its_theory_says(tmp_path, monkeypatch):
     assert names["ratio"] == pytest.approx(1.0, abs=0.1)
     z = np.abs(names["run"].distance - names["run"].distance_theory) / names["run"].distance_sem
     assert float(z.max()) < 5
+
+
+@pytest.mark.slow
+def test_a_schedule_is_found_that_is_better_than_none(tmp_path, monkeypatch):
+    names = executed("schedules", tmp_path, monkeypatch)
+    assert all(after < before for before, after in pairwise(names["path"]))
+    found = names["runs"]["found"].isel(time=-1)
+    assert float(abs(found.excess_risk - found.excess_risk_theory)) < 5 * float(found.excess_risk_sem)
+    assert names["ends"]["found"] < 0.7 * names["ends"]["constant"]

@@ -17,6 +17,7 @@ from sgdsim.run.results import write_results
 from sgdsim.run.stop import Stop
 from sgdsim.store.block_file import BlockResult
 from sgdsim.store.log import BLOCK
+from sgdsim.store.origin import origin_here
 from sgdsim.store.presence import Presence
 
 EXPERIMENT = """
@@ -93,7 +94,8 @@ def _filled(folder: Path, blocks: int) -> OpenRun:
     first = sweep.blocks[0]
     ensemble = sweep.ensembles[0]
     result = BlockResult(ensemble.run(first.tiles), ensemble.lanes, ensemble.replica_steps(first.tiles), 0.01)
+    origin = origin_here(sweep.code)
     for block in sweep.blocks:
-        sweep.directory.write_block(block, result)
+        sweep.directory.write_block(block, result, origin)
         sweep.directory.log.write(BLOCK, {"block": block.name, "seconds": 0.01, "replicas": 256, "diverged": 0})
     return sweep

@@ -7,7 +7,9 @@ import pytest
 from sgdsim.ensemble.statistics import tile_statistics, tree_sum
 
 TIMES, LANES, BOUND = 3, 8, 50.0
-WHOLE = [0, 1, 2, 4, 6]
+VALID = jnp.array([False, *[True] * 6, False])
+"""Lane 0 is nobody's, and as finite as others."""
+WHOLE = [1, 2, 4, 6]
 """Lane 3 is beyond the bound at the first time, lane 5 is infinite at the second, lane 7 holds no replica."""
 
 
@@ -38,7 +40,7 @@ def curve(request):
 def found(saved, curve):
     arrays = ({name: jnp.asarray(value) for name, value in part.items()} for part in (saved, curve))
     seen, reference = arrays
-    return tile_statistics(seen, jnp.arange(LANES) < 7, reference, ("M", "Q"), ("R",), BOUND)
+    return tile_statistics(seen, VALID, reference, ("M", "Q"), ("R",), BOUND)
 
 
 def test_who_is_averaged(found):

@@ -9,6 +9,9 @@ PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
 # asks for others. Slow tests, and those of bits that different programs have in common, take the programs that users
 # have.
 PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
+# There is a process for every core. With threads of its own for large operations, XLA has waited for ever for one of
+# 2^15 lanes, while none of its threads had work.
+ONE_THREAD := --xla_cpu_multi_thread_eigen=false
 # make mutate MUTATE_ARGS='--only *chain*': those whose room, file or words match.
 MUTATE_ARGS ?= --jobs 2
 # make torture TORTURE_ARGS="kills --count 10": one part, and fewer cases.
@@ -26,13 +29,13 @@ demo: $(VENV)/.run  ## Measure the finite-size law log(p) sqrt(dt) of one-pass S
 	$(BIN)/sgdsim run configs/committee/theorem.toml --quick -o $(DEMO)
 
 test: $(VENV)/.test  ## Run the tests of every day, and name the ten slowest
-	@flags="$$XLA_FLAGS $(PLAIN_CODE)"; \
+	@flags="$$XLA_FLAGS $(ONE_THREAD) $(PLAIN_CODE)"; \
 	XLA_FLAGS="$$flags" $(BIN)/python -c "import jax; jax.devices()" >/dev/null 2>&1 || flags="$$XLA_FLAGS"; \
 	XLA_FLAGS="$$flags" $(strip $(BIN)/python -m pytest -m "not slow and not bits" $(PYTEST_ARGS))
 	$(BIN)/python -m pytest -m "bits and not slow"
 
 test-slow: $(VENV)/.test  ## Run the others: long statistics, whole runs, benchmarks, processes that are killed
-	$(strip $(BIN)/python -m pytest -m slow $(PYTEST_ARGS))
+	XLA_FLAGS="$$XLA_FLAGS $(ONE_THREAD)" $(strip $(BIN)/python -m pytest -m slow $(PYTEST_ARGS))
 
 test-all:  ## Run all tests, each once
 	@$(MAKE) --no-print-directory test

@@ -149,7 +149,11 @@ def test_curves_of_the_cells_are_those_of_the_results():
     run = recovery(({"b": 1.0, "kappa": 0.5}, {"b": 0.2, "kappa": -0.5}), simulated=True)
     run.results["distance"][1, 3] = np.nan
     found = json.loads(curves_of(run))
-    assert found["names"] == {"distance": "distance from the signal", "m": "overlap with the signal"}
+    assert found["names"] == {
+        "distance": "distance from the signal",
+        "m": "overlap with the signal",
+        "C": "squared length",
+    }
     assert found["logarithmic"] is True
     assert [cell["label"] for cell in found["cells"]] == ["b = 1, \u03ba = 0.5", "b = 0.2, \u03ba = \N{MINUS SIGN}0.5"]
     second = found["cells"][1]["curves"]["distance"]
@@ -161,7 +165,9 @@ def test_curves_of_the_cells_are_those_of_the_results():
     assert set(json.loads(curves_of(recovery()))["cells"][0]["curves"]["m"]) == {"theory"}
 
 
-@pytest.mark.parametrize(("count", "names", "shown"), [(20, 2, 20), (60, 1, 60), (1000, 1, MOST // TIMES // 5)])
+@pytest.mark.parametrize(
+    ("count", "names", "shown"), [(20, 3, 20), (25, 2, 25), (60, 1, 60), (1000, 1, MOST // TIMES // 5)]
+)
 def test_the_page_has_room_for_so_many_numbers(count, names, shown):
     found = json.loads(curves_of(recovery([{"b": 1.0 + index} for index in range(count)], simulated=True)))
     assert len(found["names"]) == names

@@ -13,7 +13,7 @@ from sgdsim.analysis.moments import merge
 from sgdsim.api.bar import check_progress, shown
 from sgdsim.api.introduction import introduced
 from sgdsim.api.observing import ObservingSimulator, ObservingTheory, Own, own_observables
-from sgdsim.api.trajectories import add_trajectories, check_room, followed
+from sgdsim.api.trajectories import add_trajectories, check_replicas, check_room, followed
 from sgdsim.checks import Integer, Row, choice, integer
 from sgdsim.contracts import Problem, Simulator, Start, System, Theory, Variable
 from sgdsim.ensemble.parts import check_parts, check_problem
@@ -78,7 +78,7 @@ def simulate(
     Replicas of which an order parameter grew beyond `divergence_bound` are counted in `n_diverged` and left out. The
     attributes say what was simulated, by which version, and how long that took.
 
-    **Raises:** ArgumentError where something does not fit, or trajectories do not fit into memory.
+    **Raises:** ArgumentError where something does not fit, or results do not fit into memory.
 
     **Warns:** CautionWarning for what should be known of the problem, e.g. a step size beyond a safe rule, and where
     the default theory does not exist for it, so that the results have no theory beside them.
@@ -95,6 +95,7 @@ def simulate(
         raise ArgumentError("compare", "be True where a theory is given", compare)
     simulator = system.default_simulator if simulator is None else simulator
     replicas, seed = integer("replicas", replicas, 1), integer("seed", seed, 0)
+    check_replicas(replicas)
     batch = None if batch is None else integer("batch", batch, 1)
     # Here, where a wrong part is still told as what it is; what observes is wrapped around the parts.
     check_parts(problem, start, simulator, theory)

@@ -1,4 +1,4 @@
-"""Trajectories that are kept: the order parameters of chosen replicas at all save times."""
+"""What is held of every replica, and trajectories: the order parameters of chosen replicas at all save times."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,17 @@ ALL = "trajectories"
 MUCH = 2**30
 """Bytes from which on it is said what trajectories take."""
 SHARE = 2
-"""Trajectories may take this part of the memory: they are held twice while tiles are put together."""
+"""Results may take this part of the memory: they are held twice while tiles are put together."""
+PER_REPLICA = 16
+"""Bytes that are held of every replica at least: its largest and its last deviation."""
+
+
+def check_replicas(replicas: int) -> None:
+    """**Raises:** ArgumentError where the deviations of so many replicas do not fit into memory."""
+    room = usable_memory() // SHARE
+    if PER_REPLICA * replicas > room:
+        remedy = f"Each leaves {PER_REPLICA} bytes, and {size_text(room)} are there for results."
+        raise ArgumentError("replicas", f"be at most {room // PER_REPLICA}", replicas, remedy)
 
 
 def followed(keep: str | Sequence[Integer] | None, replicas: int) -> tuple[int, ...]:

@@ -132,6 +132,11 @@ class TestTrajectories:
         with pytest.raises(ArgumentError, match="`keep` must fit into 959 B of memory, but got '960 B for 30 replicas"):
             simulate(keep="trajectories")
 
+    def test_more_replicas_than_have_room_are_refused_before_anything_is_made(self, monkeypatch):
+        monkeypatch.setattr("sgdsim.api.trajectories.usable_memory", lambda: 2 * 16 * 29)
+        with pytest.raises(ArgumentError, match=r"`replicas` must be at most 29, but got 30[.] Each leaves 16 bytes"):
+            simulate()
+
     def test_what_takes_much_memory_is_told(self, monkeypatch):
         monkeypatch.setattr("sgdsim.api.trajectories.MUCH", 959)
         with pytest.warns(sgdsim.CautionWarning, match="The trajectories take 960 B for 30 replicas at 2 times"):

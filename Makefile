@@ -12,6 +12,8 @@ PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_lev
 # There is a process for every core. With threads of its own for large operations, XLA has waited for ever for one of
 # 2^15 lanes, while none of its threads had work.
 ONE_THREAD := --xla_cpu_multi_thread_eigen=false
+# Seconds after which a slow test tells where it stands, and is ended.
+SLOW_LIMITS := -o faulthandler_timeout=1440 --timeout=1500
 # make mutate MUTATE_ARGS='--only *chain*': those whose room, file or words match.
 MUTATE_ARGS ?= --jobs 2
 # make torture TORTURE_ARGS="kills --count 10": one part, and fewer cases.
@@ -35,14 +37,14 @@ test: $(VENV)/.test  ## Run the tests of every day, and name the ten slowest
 	$(BIN)/python -m pytest -m "bits and not slow"
 
 test-slow: $(VENV)/.test  ## Run the others: long statistics, whole runs, benchmarks, processes that are killed
-	XLA_FLAGS="$$XLA_FLAGS $(ONE_THREAD)" $(strip $(BIN)/python -m pytest -m slow $(PYTEST_ARGS))
+	XLA_FLAGS="$$XLA_FLAGS $(ONE_THREAD)" $(strip $(BIN)/python -m pytest -m slow $(SLOW_LIMITS) $(PYTEST_ARGS))
 
 test-all:  ## Run all tests, each once
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-slow
 
 test-slurm: root-and-apt $(VENV)/.test  ## Run the scripts of configs/cluster on a Slurm of their own (root, Debian or Ubuntu)
-	SGDSIM_SLURM=1 $(BIN)/python -m pytest tests/cluster/test_slurm.py
+	SGDSIM_SLURM=1 $(BIN)/python -m pytest $(SLOW_LIMITS) tests/cluster/test_slurm.py
 
 root-and-apt:
 	@{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || { \

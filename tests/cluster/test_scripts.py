@@ -10,8 +10,8 @@ from sgdsim.run.opened import open_run
 from tests.cluster.stage import FAILS, NODE, SQUEUE_END, Stage
 from tests.toy import make_experiment
 
-WORKING = "until [ -e dask-worker.env ]; do sleep 0.02; done"
-"""A run that ends when there is a worker."""
+WORKING = "until [ -e dask-scheduler.env ] && [ -e dask-worker.env ]; do sleep 0.02; done"
+"""A run that ends when scheduler and worker have begun: both are in the background of the script."""
 REQUEUED = ["scontrol requeue 7"]
 
 

@@ -66,8 +66,9 @@ lint: $(VENV)/.dev  ## Check style, format and types
 bench: $(VENV)/.run  ## Measure speed on this machine
 	$(BIN)/python -m benchmarks
 
-gallery: $(VENV)/.test  ## Run the quick variant of every experiment and write docs/gallery.md
+gallery: $(VENV)/.test  ## Run every experiment at full size (some hours) and write docs/gallery.md and docs/reproductions.md
 	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/reproductions.py
 
 dist: $(VENV)/.test  ## Build the wheel and the source distribution into dist/, and say how large they are
 	$(BIN)/python -m hatchling build -d dist >/dev/null

@@ -2,7 +2,10 @@
 
 import importlib
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 import tomllib
 
 import matplotlib
@@ -22,10 +25,14 @@ CONFIGS = ROOT / "configs"
 SHIPPED = {path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.toml")}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 LONG = (
-    *("README", "start", "committee", "sharp_bits", "python", "meanfield", "extending", "rules/inputs"),
+    *("committee", "sharp_bits", "python", "meanfield", "extending", "rules/inputs"),
     *("rules/targets", "howto/choose", "howto/results", "howto/sweep", "howto/python_runs"),
     *("tutorials/committee", "tutorials/recovery", "tutorials/meanfield", "tutorials/classification"),
 )
+
+
+INSTALLED = ("README.md", "docs/start.md")
+"""The pages that a new user follows, which are run from the wheel."""
 
 
 def name(page):
@@ -91,12 +98,39 @@ def test_the_python_of_the_first_page_runs_as_written(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", LONG)
 def test_a_page_runs_as_written(page, folder):
-    run(ROOT / "README.md" if page == "README" else DOCS / f"{page}.md", folder)
+    run(DOCS / f"{page}.md", folder)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The folder into which the wheel has been installed, without what it depends on."""
+    dist, site = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("site")
+    python = [sys.executable, "-m"]
+    subprocess.run(
+        [*python, "hatchling", "build", "-t", "wheel", "-d", dist], check=True, cwd=ROOT, capture_output=True
+    )
+    options = ["--quiet", "--no-index", "--no-deps", "--no-compile", "--target", site]
+    subprocess.run([*python, "pip", "install", *options, *dist.glob("*.whl")], check=True, cwd=dist)
+    return site
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", INSTALLED)
+def test_a_page_runs_from_the_wheel_in_an_empty_folder(page, installed, tmp_path):
+    """The sources are found behind the wheel, for the page and what reads it."""
+    code = (
+        f"import sys, pathlib, sgdsim; assert pathlib.Path(sgdsim.__file__).is_relative_to({str(installed)!r});"
+        f"from tests.docs.pages import run; run(pathlib.Path({str(ROOT / page)!r}), pathlib.Path.cwd())"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(ROOT)]), "MPLBACKEND": "agg"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs").is_dir() or page != "README.md"
 
 
 def test_no_page_with_python_is_forgotten():
     with_python = {name(page) for page in PAGES if any(block.language == "python" for block in blocks(page))}
-    assert with_python <= {f"docs/{page}.md" for page in LONG} | {"README.md"}
+    assert with_python <= {f"docs/{page}.md" for page in LONG} | {*INSTALLED}
 
 
 def test_numbers_may_differ_in_their_last_digit_alone():

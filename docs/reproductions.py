@@ -43,12 +43,12 @@ class Row:
 
 
 def fits(*names: str) -> Measure:
-    """What was fitted, in the words of the laws: all fits whose names begin so."""
+    """What was fitted, in the words of the laws: the fits of these names, and of a grid all that share one."""
 
     def measured(run: Stored) -> str:
-        chosen = {name: fit for name, fit in run.summary.fits.items() if name.split(",")[0].split(" ")[0] in names}
+        chosen = {name: fit for name, fit in run.summary.fits.items() if name.partition("[")[0] in names}
         told = [headline(fit).split("; chi2")[0] for fit in chosen.values()]
-        labels = [f"{name}: " * (len(chosen) > 1) for name in chosen]
+        labels = [f"{name.partition('[')[2].rstrip(']')}: " if "[" in name else "" for name in chosen]
         return "; ".join(label + line for label, line in zip(labels, told, strict=True))
 
     return measured

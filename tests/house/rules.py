@@ -14,7 +14,7 @@ FLOORS = (
     ("systems",),
     ("ensemble",),
     ("native", "analysis"),
-    ("rules",),
+    ("rules", "training"),
     SYSTEMS,
     ("laws",),
     ("store",),

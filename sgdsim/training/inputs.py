@@ -1,0 +1,67 @@
+"""Laws of the data: of the inputs x in R^d, and of the noise of the labels."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt32
+
+from sgdsim.ensemble.random import Key, normal_pair
+
+
+class InputLaw(eqx.Module):
+    """The law of one input x, with mean 0 and E|x|^2 = d."""
+
+    @abc.abstractmethod
+    def draw(self, key: Key, rows: UInt32[Array, " rows"], d: int, dtype: Any) -> Float[Array, "lanes rows d"]:
+        """One input for every lane and row, which depends on the lane's key and the number of the row alone.
+
+        - `key`: two words, of one value for each lane.
+        - `rows`: numbers of data, in any order.
+        """
+
+    @abc.abstractmethod
+    def check(self, problem: Any) -> None:
+        """Raises ArgumentError where the law does not fit a problem."""
+
+
+class LabelLaw(eqx.Module):
+    """The law of the noise of one label, with mean 0 and variance 1."""
+
+    @abc.abstractmethod
+    def draw(self, key: Key, rows: UInt32[Array, " rows"], dtype: Any) -> Float[Array, "lanes rows"]:
+        """One number for every lane and row; arguments as in `InputLaw.draw`."""
+
+
+class NormalInputs(InputLaw):
+    """x ~ N(0, I_d)."""
+
+    def draw(self, key: Key, rows: UInt32[Array, " rows"], d: int, dtype: Any) -> Float[Array, "lanes rows d"]:
+        """Counter words are (row, pair); the second of each pair stands after all the first ones."""
+        pairs = (d + 1) // 2
+        left, right = row_normal_pairs(key, rows, pairs, dtype)
+        return jnp.concatenate([left, right[:, :, : d - pairs]], axis=2)
+
+    def check(self, problem: Any) -> None:
+        """Any problem will do."""
+
+
+class NormalNoise(LabelLaw):
+    """N(0, 1)."""
+
+    def draw(self, key: Key, rows: UInt32[Array, " rows"], dtype: Any) -> Float[Array, "lanes rows"]:
+        """Counter words are (row, 0)."""
+        return row_normal_pairs(key, rows, 1, dtype)[0][:, :, 0]
+
+
+def row_normal_pairs(
+    key: Key, rows: UInt32[Array, " rows"], pairs: int, dtype: Any
+) -> tuple[Float[Array, "lanes rows pairs"], Float[Array, "lanes rows pairs"]]:
+    """Two arrays of N(0, 1) for every lane and row: counter words (row, pair)."""
+    shape = (key[0].shape[0], rows.shape[0], pairs)
+    wide = (jnp.broadcast_to(key[0][:, None, None], shape), jnp.broadcast_to(key[1][:, None, None], shape))
+    number = jnp.broadcast_to(rows.astype(jnp.uint32)[None, :, None], shape)
+    pair = jnp.broadcast_to(jnp.arange(pairs, dtype=np.uint32), shape)
+    return normal_pair(wide, (number, pair), dtype)

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.classification import Classification, RandomStart, shuffle
+from sgdsim.classification import Classification, RandomStart
 from sgdsim.classification.network import NetworkKernel
 from sgdsim.committee import Committee, OverlapStart
 from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.committee.chain_lanes import chain_lanes
 from sgdsim.committee.weights import weights_kernel
-from sgdsim.ensemble import loops, segments
+from sgdsim.ensemble import loops, segments, shuffle
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.kernels.linearised import LinearisedKernel

@@ -11,12 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from sgdsim.classification.images import Images
 from sgdsim.classification.observables import wasserstein
 from sgdsim.classification.problem import Classification
-from sgdsim.classification.shuffle import shuffled
 from sgdsim.classification.starts import uniform_weights
 from sgdsim.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.random import fold
+from sgdsim.ensemble.shuffle import shuffled
 
 PIXEL = 0
 """The input whose weights are compared with those of other seeds: the corner, black in nearly all images."""

@@ -7,6 +7,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.contracts import Problem
+from sgdsim.errors import ArgumentError
 from sgdsim.rules.chain import AnyChain
 from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.recursion import Recursion
@@ -24,6 +25,14 @@ class Chain(AnyChain):
 
     takes: ClassVar[type[Problem]] = Committee
     emitted: ClassVar[str] = "network"
+
+    def check(self, problem: Committee) -> None:
+        """Raises ArgumentError where the inputs are not fresh, or the step is none along them; and as its base does."""
+        if problem.trains:
+            name = "optimiser" if problem.data is None else "data"
+            remedy = "The chain is of fresh inputs and steps along them: take the simulator `weights`."
+            raise ArgumentError(name, "be left out for the simulator `chain`", getattr(problem, name), remedy)
+        super().check(problem)
 
     def rule(self, problem: Committee) -> Rule:
         """That of the problem."""

@@ -11,6 +11,7 @@ from sgdsim.committee.spectrum import GaussianInputs
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.errors import ArgumentError
+from sgdsim.training.data import Data
 
 if TYPE_CHECKING:
     from sgdsim.committee.problem import Committee
@@ -24,6 +25,7 @@ _KINDS: dict[str, tuple[type, str, str]] = {
         "a Spectrum or a Mixture",
         "Write PowerSpectrum(spectrum=0.5, blocks=8), Blocks(sizes, variances) or Mixture(separation=1.0).",
     ),
+    "data": (Data, "a Data", "Write Data(n=...)."),
 }
 
 
@@ -35,6 +37,7 @@ def check_extras(problem: Committee) -> None:
             raise ArgumentError(name, f"be {words}", part, remedy)
     _check_sizes(problem)
     _check_together(problem)
+    _check_training(problem)
 
 
 def _check_sizes(problem: Committee) -> None:
@@ -64,6 +67,24 @@ def _check_together(problem: Committee) -> None:
         if problem.target is not None:
             must, remedy = "not be given beside a target", "A target has activations of its own."
             raise ArgumentError("teacher_activation", must, problem.teacher_activation, remedy)
+
+
+def _check_training(problem: Committee) -> None:
+    """Of finite data and optimisers."""
+    if not problem.trains:
+        return
+    name = "data" if problem.optimiser is None else "optimiser"
+    if problem.update is not None and not problem.update.plain:
+        remedy = 'Name an optimiser that does it, e.g. optimiser = "momentum" beside momentum.'
+        raise ArgumentError("update", f"be left out beside {name}", problem.update, remedy)
+    if isinstance(problem.inputs, GaussianInputs):
+        remedy = "Leave them out: x ~ N(0, I_d)."
+        raise ArgumentError("inputs", f"be left out beside {name}", problem.inputs, remedy)
+    n = problem.n
+    if n is not None and problem.batch > n:
+        raise ArgumentError(
+            "batch", f"be at most the data, n = {n}", problem.batch, "A batch of n is gradient descent."
+        )
 
 
 def extras(problem: Committee) -> tuple[str, ...]:

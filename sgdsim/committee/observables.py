@@ -23,6 +23,9 @@ VARIABLES = {
     "specialisation": Variable("specialisation", "S"),
     "escaped": Variable("share of replicas that have specialised", "F"),
     "a": Variable("second layer of the student", "a", ("student",)),
+    "empirical_risk": Variable("risk on the data, with the noise of their labels", r"\hat{\mathcal{R}}_n"),
+    "generalisation_gap": Variable("population risk less risk on the data", r"\mathcal{R} - \hat{\mathcal{R}}_n"),
+    "distance": Variable("distance from the start", r"|W - W_0|/\sqrt{pd}"),
     "overlap": Variable("largest overlap of a unit with a teacher", r"\max |M_{ir}|/\sqrt{Q_{ii} P_{rr}}"),
     RECOVERED: Variable("share of replicas with an overlap of 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
 }

@@ -25,6 +25,8 @@ from sgdsim.parameters import Parameter, given
 from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.problem import MAX_BATCH, MAX_DIMENSION
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
+from sgdsim.training.data import Data
+from sgdsim.training.optimiser import Optimiser, as_optimiser
 
 MAX_WIDTH = 100_000
 """The largest in experiment files."""
@@ -43,8 +45,9 @@ class Committee(Problem):
     teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
     the plain step, see `Update`. A `schedule` s(t), or any function of t, multiplies gamma and gamma_a, which may have
     one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`, or clusters, see `Mixture`.
-    `escape_level` asks for the observables of `specialisation`. `scaling` says how p, gamma and batch grow with d.
-    Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    Of finite `data`, see `Data`, batches are drawn, and an `optimiser`, see `Optimiser`, takes the place of the plain
+    step: both for the simulator `weights` alone. `escape_level` asks for the observables of `specialisation`. `scaling`
+    says how p, gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -73,6 +76,8 @@ class Committee(Problem):
         Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
     ] = eqx.field(static=True, default=None)
     inputs: GaussianInputs | None = None
+    data: Data | None = eqx.field(static=True, default=None)
+    optimiser: Optimiser | None = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -80,6 +85,7 @@ class Committee(Problem):
         check_activation(self.activation)
         self.schedule = None if self.schedule is None else as_schedule(self.schedule)
         self.schedule_a = None if self.schedule_a is None else as_schedule(self.schedule_a)
+        self.optimiser = None if self.optimiser is None else as_optimiser(self.optimiser)
         check_extras(self)
         if not isinstance(self.scaling, Scaling | None):
             remedy = "Write Scaling(...), or Committee.from_scaling(...) for p and gamma that follow from it."
@@ -109,6 +115,8 @@ class Committee(Problem):
         schedule_a: Any = None,
         escape_level: Real | None = None,
         inputs: GaussianInputs | None = None,
+        data: Data | None = None,
+        optimiser: Any = None,
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -140,6 +148,7 @@ class Committee(Problem):
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
         second = scaled_second(second, gamma_a0, gamma / scaling.gamma0)
         parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
+        parts |= {"data": data, "optimiser": optimiser}
         parts |= {"inputs": inputs, "schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
@@ -178,13 +187,23 @@ class Committee(Problem):
 
     @property
     def samples_per_step(self) -> float:
-        """The batch: every sample is fresh and used once."""
+        """The batch: every sample is fresh and used once or, of finite data, used again and counted again."""
         return float(self.batch)
 
     @property
     def region(self) -> Region:
         """Region of the phase diagram."""
         return self.scaling.region
+
+    @property
+    def n(self) -> int | None:
+        """Data of every replica; None where they are fresh."""
+        return None if self.data is None else self.data.count(self.d)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there are finite data or an optimiser, so that only full weights can be simulated."""
+        return self.data is not None or self.optimiser is not None
 
     @property
     def step_size(self) -> Any:
@@ -256,6 +275,8 @@ class Committee(Problem):
             **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
+            **({} if self.data is None else given(self.data) | {"n": self.n}),
+            **({} if self.optimiser is None else {"optimiser": self.optimiser.name} | given(self.optimiser)),
             **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),
             **exponents,
             **given(scaling),

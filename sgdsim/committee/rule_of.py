@@ -20,15 +20,21 @@ def rule_of(problem: Committee) -> Rule:
     """What a step of this problem does."""
     if problem.plain:
         return PlainRule.of(problem)
-    return (problem.update or Update()).around(_network(problem), problem.d, problem.schedules)
+    return (problem.update or Update()).around(network_of(problem), problem.d, problem.schedules)
+
+
+def observing_rule(problem: Committee) -> Rule:
+    """What is observed of this problem, whatever its update."""
+    return PlainRule.of(problem) if problem.plain else network_of(problem)
 
 
 def accuracy_of(problem: Committee) -> float:
     """Relative error of the averages of the ODE, 0 for rounding."""
-    return problem.activation.accuracy if problem.plain else _network(problem).accuracy
+    return problem.activation.accuracy if problem.plain else network_of(problem).accuracy
 
 
-def _network(problem: Committee) -> NetworkRule:
+def network_of(problem: Committee) -> NetworkRule:
+    """The network and its target, with the plain step."""
     layer = problem.second or SecondLayer()
     teacher = problem.teacher_activation or problem.activation
     target = problem.target or UnitMean(teacher, jnp.asarray(layer.teacher(problem.k)))

@@ -1,18 +1,24 @@
 """SGD on the full weights of a committee: p x d numbers per replica, for any d and p; see `rules.full_weights`."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
-from sgdsim.contracts import Problem
+from sgdsim.committee.training import training_bytes, training_cost, training_kernel
+from sgdsim.contracts import Kernel, Problem
+from sgdsim.cost import StepCost
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
+from sgdsim.parameters import Parameter
+from sgdsim.rules.forms import refused
 from sgdsim.rules.full_weights import AnyWeights
 from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.recursion import Recursion
 from sgdsim.rules.rule import Rule
 from sgdsim.rules.weights import RuleWeights
+
+PAIRED = Parameter("", "whether all cells have the same random numbers, so the same data where n and d agree")
 
 
 def weights_kernel(
@@ -28,9 +34,34 @@ class Weights(AnyWeights):
 
     The forms of the inputs and their products have the same random numbers, and agree to rounding: `kernel` is "xla" as
     XLA compiles it, "fused" in one pass, "auto" fused where that can be had and is faster.
+
+    Finite data and optimisers have a kernel of their own, see `TrainingKernel`.
     """
 
     takes: ClassVar[type[Problem]] = Committee
+    paired: Annotated[bool | None, PAIRED] = None
+
+    def check(self, problem: Committee) -> None:
+        """Any problem will do. Raises ArgumentError where the kernel cannot be had."""
+        if self.kernel == "fused" and problem.trains:
+            raise refused("for finite data and optimisers")
+        super().check(problem)
+
+    def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:  # type: ignore[override]
+        """The kernel of a problem, with tiles of a size that fits the cache."""
+        if not problem.trains:
+            return super().bind(problem, replicas, final)
+        return training_kernel(problem, self.precision, self._lanes(problem, replicas), self.block)
+
+    def bytes_per_replica(self, problem: Committee) -> int:
+        """All vectors and the inputs of a block twice; of training, the data and what goes with them."""
+        if not problem.trains:
+            return super().bytes_per_replica(problem)
+        return training_bytes(problem, self.precision, self.block)
+
+    def step_cost(self, problem: Committee) -> StepCost:
+        """Normals, matrix products and the recursion over samples; of training, products and the choice of data."""
+        return training_cost(problem, self.block) if problem.trains else super().step_cost(problem)
 
     def rule(self, problem: Committee) -> Rule:
         """That of the problem."""

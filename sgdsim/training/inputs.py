@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
+from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, normal_pair
 
 
@@ -64,4 +65,6 @@ def row_normal_pairs(
     wide = (jnp.broadcast_to(key[0][:, None, None], shape), jnp.broadcast_to(key[1][:, None, None], shape))
     number = jnp.broadcast_to(rows.astype(jnp.uint32)[None, :, None], shape)
     pair = jnp.broadcast_to(jnp.arange(pairs, dtype=np.uint32), shape)
-    return normal_pair(wide, (number, pair), dtype)
+    # All that the compiler must not know of a word is that it is >= 0.
+    pin = Pin.of(key[0][0].astype(jnp.int64), dtype)
+    return normal_pair(wide, (number, pair), dtype, pin)

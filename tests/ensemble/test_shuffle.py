@@ -1,4 +1,4 @@
-"""The order of the images: a permutation, any of them, and another one for every key."""
+"""The order of the data: a permutation, any of them, and another one for every key."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.classification.shuffle import shuffled
+from sgdsim.ensemble.shuffle import shuffled
 from sgdsim.ensemble.random import replica_keys
 
 KEYS = replica_keys(0, 0, 0, 6000)
@@ -18,7 +18,7 @@ orders = jax.jit(
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1297])
-def test_every_image_has_one_place(size):
+def test_every_datum_has_one_place(size):
     order = np.asarray(orders(KEYS.T[:3], size))
     np.testing.assert_array_equal(np.sort(order, axis=1), np.arange(size) * np.ones((3, 1), int))
     if size > 100:

@@ -1,4 +1,4 @@
-"""A random order of the training images, evaluated where it is needed: no list of them is kept."""
+"""A random order of data, evaluated where it is needed: no list of it is kept."""
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,13 @@ _UNROLLED = 16
 
 
 def shuffled(key: Key, places: Int[Array, " places"], size: int) -> Int[Array, " places"]:
-    """The images, of `size`, at these places of a random permutation that belongs to the key (two scalar words).
+    """The data, of `size`, at these places of a random permutation that belongs to the key (two scalar words).
 
     The "swap or not" shuffle (Hoang, Morris & Rogaway, CRYPTO 2012): in round r the pairs {x, (K_r - x) mod size} are
-    formed, and each is exchanged or not by the toss of a coin. The image at any place follows from the key alone, so a
+    formed, and each is exchanged or not by the toss of a coin. The datum at any place follows from the key alone, so a
     run may be divided anywhere.
     """
-    # The index of the pivots is beyond that of any image, so that pivots and coins differ.
+    # The index of the pivots is beyond that of any datum, so that pivots and coins differ.
     rounds = jnp.arange(ROUNDS, dtype=jnp.uint32)
     pivots, _ = threefry(key, (rounds, jnp.full_like(rounds, np.uint32(2**32 - 1))))
     pivots = (pivots % np.uint32(size)).astype(jnp.int32)

@@ -1,0 +1,135 @@
+"""The two-layer network as a model that is trained on data, and the teacher that labels them."""
+
+from dataclasses import KW_ONLY
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, UInt32
+
+from sgdsim.committee.network_rule import NetworkRule
+from sgdsim.committee.problem import Committee
+from sgdsim.committee.rule_of import network_of, observing_rule
+from sgdsim.contracts import Observables
+from sgdsim.rules.overlaps import Overlaps
+from sgdsim.rules.rule import Rule, in_arrays
+from sgdsim.rules.schedule import Constant, Schedule
+from sgdsim.rules.units import UnitArray
+from sgdsim.training.inputs import InputLaw, LabelLaw, NormalInputs, NormalNoise
+from sgdsim.training.model import Begun, Model
+
+
+class TaughtModel(Model):
+    """Any student of a teacher: y = f*(lambda*) + sqrt(noise) zeta with lambda*_r = w*_r.x/sqrt(d).
+
+    `begin` has to put the teacher's weights, (lanes, k, d), in `Begun.fixed`.
+    """
+
+    d: int = eqx.field(static=True)
+    network: NetworkRule
+    """Of which it has the target and the noise."""
+    inputs: InputLaw = NormalInputs()
+    labels: LabelLaw = NormalNoise()
+
+    def label(
+        self,
+        fixed: Float[Array, "lanes k d"],
+        x: Float[Array, "lanes rows d"],
+        zeta: Float[Array, "lanes rows"],
+    ) -> Float[Array, "lanes rows"]:
+        """The target of the teacher's fields, with noise."""
+        fields = jnp.einsum("lsd,lkd->lsk", x, fixed) * jnp.asarray(self.d**-0.5, x.dtype)
+        clean = in_arrays(self.network.target, x.dtype).value(UnitArray(fields))
+        return jnp.broadcast_to(clean, zeta.shape) + jnp.asarray(self.network.noise_root, x.dtype) * zeta
+
+    @property
+    def noise_risk(self) -> Any:
+        """noise/2."""
+        return 0.5 * self.network.noise_root**2
+
+
+class NetworkStudent(TaughtModel):
+    """f(x) = (1/p) sum_i a_i sigma(lambda_i), lambda_i = w_i.x/sqrt(d), with the steps of `Committee`.
+
+    The parameters are W and, where the second layer is trained, a. Gradients are p sqrt(d) and p times those of R, and
+    rates gamma/(p sqrt(d)) and gamma_a/(p d),
+
+        G_i = -(1/batch) sum_s a_i sigma'(lambda_i^s) e^s x^s,    w_i <- w_i + (gamma/(p sqrt(d))) s(t) U(G)_i
+        g_i = -(1/batch) sum_s sigma(lambda_i^s) e^s,             a_i <- a_i + (gamma_a/(p d)) s_a(t) U(g)_i
+
+    so that U = -G, -g is the step without an optimiser, and an optimiser that takes lengths out of gradients moves
+    weights, of order 1, by gamma/(p sqrt(d)) in every entry: as far in the time of the problem as a noisy step does.
+    """
+
+    _: KW_ONLY
+    observed: Rule
+    schedules: tuple[Schedule, Schedule]
+
+    @classmethod
+    def of(cls, problem: Committee) -> "NetworkStudent":
+        """The student of a problem."""
+        return cls(
+            d=problem.d,
+            network=network_of(problem),
+            observed=observing_rule(problem),
+            schedules=problem.schedules or (Constant(), Constant()),
+        )
+
+    def begin(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"], dtype: Any) -> Begun:
+        """Weights with exactly the given overlaps, and the second layer where it is trained."""
+        lanes = keys.shape[1]
+        teacher, W = (
+            jnp.broadcast_to(jnp.asarray(part, dtype), (lanes, *part.shape[1:]))
+            for part in initial.frame_weights(self.d)
+        )
+        a = jnp.broadcast_to(jnp.asarray(self.network.outputs, dtype), (lanes, self.network.p))
+        return Begun({"W": W} | ({"a": a} if self.network.trained else {}), teacher)
+
+    def _layer(self, parameters: Any, dtype: Any) -> Float[Array, "#lanes 1 p"]:
+        return (
+            parameters["a"][:, None] if self.network.trained else jnp.asarray(self.network.outputs, dtype)[None, None]
+        )
+
+    def _fields(self, W: Float[Array, "lanes p d"], x: Float[Array, "lanes rows d"]) -> Float[Array, "lanes rows p"]:
+        return jnp.einsum("lsd,lpd->lsp", x, W) * jnp.asarray(self.d**-0.5, x.dtype)
+
+    def output(self, parameters: Any, x: Float[Array, "lanes rows d"]) -> Float[Array, "lanes rows"]:
+        """f(x)."""
+        sigma = self.network.activation.value(self._fields(parameters["W"], x))
+        return jnp.mean(sigma * self._layer(parameters, x.dtype), axis=2)
+
+    def gradient(self, parameters: Any, x: Float[Array, "lanes rows d"], y: Float[Array, "lanes rows"]) -> Any:
+        """G and g in closed form."""
+        fields, a, activation = (
+            self._fields(parameters["W"], x),
+            self._layer(parameters, x.dtype),
+            self.network.activation,
+        )
+        sigma = activation.value(fields)
+        error = (jnp.mean(sigma * a, axis=2) - y)[:, :, None] * jnp.asarray(1 / x.shape[1], x.dtype)
+        first = {"W": jnp.einsum("lsp,lsd->lpd", slope * a * error, x)}
+        return first | ({"a": jnp.sum(sigma * error, axis=1)} if self.network.trained else {})
+
+    def rates(self, time: Float[Array, ""]) -> dict[str, Any]:
+        """gamma s/(p sqrt(d)) and gamma_a s_a/(p d)."""
+        of_W, of_a = (in_arrays(schedule, time.dtype).value(time) for schedule in self.schedules)
+        first = {"W": of_W * jnp.asarray(self.network.step_size * self.d**0.5, time.dtype)}
+        second = {"a": of_a * jnp.asarray(self.network.output_step, time.dtype)}
+        return first | (second if self.network.trained else {})
+
+    @property
+    def scales(self) -> tuple[Any, Any]:
+        """p sqrt(d) and sqrt(d): |grad| and decay are those of `Update`."""
+        return self.network.p * self.d**0.5, self.d**0.5
+
+    def observe(self, parameters: Any, fixed: Float[Array, "lanes k d"]) -> Observables:
+        """M, Q, excess_risk and what else the network observes of them."""
+        W, teacher = parameters["W"].astype(jnp.float64), fixed.astype(jnp.float64)
+        pairs = ((teacher, teacher), (W, teacher), (W, W))
+        P, M, Q = (jnp.einsum("lid,ljd->ijl", left, right) / self.d for left, right in pairs)
+        a = parameters["a"].T if self.network.trained else jnp.zeros((0, W.shape[0]))
+        return self.observed.observe(P, M, Q, a.astype(jnp.float64))
+
+    def distance(self, parameters: Any, start: Any) -> Float[Array, " lanes"]:
+        """|W - W_0|/sqrt(p d), whatever the second layer does."""
+        return super().distance(parameters["W"], start["W"])

@@ -86,9 +86,8 @@ class NetworkStudent(TaughtModel):
         return Begun({"W": W} | ({"a": a} if self.network.trained else {}), teacher)
 
     def _layer(self, parameters: Any, dtype: Any) -> Float[Array, "#lanes 1 p"]:
-        return (
-            parameters["a"][:, None] if self.network.trained else jnp.asarray(self.network.outputs, dtype)[None, None]
-        )
+        outputs = jnp.asarray(self.network.outputs, dtype)[None]
+        return (parameters["a"] if self.network.trained else outputs)[:, None]
 
     def _fields(self, W: Float[Array, "lanes p d"], x: Float[Array, "lanes rows d"]) -> Float[Array, "lanes rows p"]:
         return jnp.einsum("lsd,lpd->lsp", x, W) * jnp.asarray(self.d**-0.5, x.dtype)
@@ -100,12 +99,8 @@ class NetworkStudent(TaughtModel):
 
     def gradient(self, parameters: Any, x: Float[Array, "lanes rows d"], y: Float[Array, "lanes rows"]) -> Any:
         """G and g in closed form."""
-        fields, a, activation = (
-            self._fields(parameters["W"], x),
-            self._layer(parameters, x.dtype),
-            self.network.activation,
-        )
-        sigma = activation.value(fields)
+        fields, a = self._fields(parameters["W"], x), self._layer(parameters, x.dtype)
+        sigma, slope = self.network.activation.value(fields), self.network.activation.derivative(fields)
         error = (jnp.mean(sigma * a, axis=2) - y)[:, :, None] * jnp.asarray(1 / x.shape[1], x.dtype)
         first = {"W": jnp.einsum("lsp,lsd->lpd", slope * a * error, x)}
         return first | ({"a": jnp.sum(sigma * error, axis=1)} if self.network.trained else {})

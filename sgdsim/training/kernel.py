@@ -143,7 +143,7 @@ class TrainingKernel(Kernel):
             return seen
         errors = (state.y - self.model.output(parameters, state.x)).astype(jnp.float64)
         risk = 0.5 * jnp.mean(errors**2, axis=1)
-        gap = (
-            {"generalisation_gap": seen["excess_risk"] + self.model.noise_risk - risk} if "excess_risk" in seen else {}
-        )
-        return seen | {"empirical_risk": risk} | gap
+        seen = seen | {"empirical_risk": risk}
+        if "excess_risk" not in seen:
+            return seen
+        return seen | {"generalisation_gap": seen["excess_risk"] + self.model.noise_risk - risk}

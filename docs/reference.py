@@ -24,14 +24,13 @@ from sgdsim.parameters import Declared, Parameter, declared
 from sgdsim.systems import SYSTEMS, load_system
 
 PAGE = Path(__file__).with_suffix(".md")
-TABLES = ("problem", "rule", "start", "theory", "simulator")
 HEAD = """\
 # Parameters
 
 Written by `python docs/reference.py` from the declarations in `sgdsim/*/`; a test holds it to them.
 
-A key of a table [problem], [rule], [start], [theory] or [simulator] of an experiment file is the argument of the same
-name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and not in
+A key of a table [problem], [rule], [data], [start], [theory] or [simulator] of an experiment file is the argument of
+the same name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and not in
 Python. The tables that the files of all systems share stand at the [end](#tables-of-every-system).
 """
 SHARED = {
@@ -87,10 +86,7 @@ def _system(system: System) -> str:
     """The part of one system: a table for each table of an experiment file, and what only Python can set."""
     parts = [f"## {system.name}\n"]
     python: dict[Declared, list[str]] = {}
-    for name in TABLES:
-        section: type[BaseModel] | None = getattr(system, f"{name}_section")
-        if section is None:
-            continue
+    for name, section in system.sections.items():
         for kind, one in (variants(section) or {"": section}).items():
             parts.append(f"### [{name}]" + (f' kind = "{kind}"' if kind else "") + f": {_summary(one)}\n")
             parts.append(_table(COLUMNS, _keys(one)))

@@ -39,8 +39,7 @@ def test_the_tables_name_what_there_is():
     assert set(_FIGURES) <= set(FIGURES)
     for name, settings in _SETTINGS.items():
         system = load_system(name)
-        sections = [system.problem_section, *([system.rule_section] if system.rule_section else [])]
-        known = {key: field for section in sections for key, field in section.model_fields.items()}
+        known = {key: field for section in system.homes.values() for key, field in section.model_fields.items()}
         assert {key for key, _, _ in settings} <= set(known)
         for key, usual, _ in settings:
             # What a run writes out as a default is no use of it.

@@ -16,12 +16,9 @@ from sgdsim.errors import ExperimentError
 from sgdsim.experiment.shipped import find_config
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-    from sgdsim.contracts import System
-
-TABLES = ("problem", "rule", "start", "theory", "simulator")
-"""The tables whose other keys are listed."""
 TEMPLATES = {path.stem: path for path in sorted(Path(__file__).with_name("templates").glob("*.toml"))}
 """Of every system, by its name. The list of systems itself would import JAX."""
 _HEADER = re.compile(r"^\[+([a-z_]+)[\].]", re.MULTILINE)
@@ -82,9 +79,9 @@ def commented(text: str, name: str) -> str:
     axes = dict.fromkeys(key for table in (*grid, *_tables(*(table.get("zip") for table in grid))) for key in table)
     parts, absent = _parts(text), ""
     places = {name: index for index, (name, _) in reversed([*enumerate(parts)])}
-    for table in TABLES:
+    for table, section in system.sections.items():
         known = dict(*_tables(document.get(table)))
-        lines = list(_others(system, table, known | axes if table in ("problem", "rule") else known))
+        lines = list(_others(section, known | axes if table in system.homes else known))
         block = "".join(f"{line}\n" for line in lines)
         if table in places:
             parts[places[table]] = table, f"{parts[places[table]][1].rstrip()}\n{block}\n"
@@ -122,16 +119,16 @@ def _before_comment(text: str, place: int) -> int:
     return place
 
 
-def _others(system: "System", table: str, given: Mapping[str, Any]) -> Iterator[str]:
+def _others(section: "type[BaseModel]", given: Mapping[str, Any]) -> Iterator[str]:
     """A comment line for each key of a table that is not given."""
     from sgdsim.experiment.schema import variants
     from sgdsim.experiment.wording import show
 
-    section = getattr(system, f"{table}_section")
-    if section is not None and (kinds := variants(section)):
+    chosen: type[BaseModel] | None = section
+    if kinds := variants(section):
         yield f"# kind: one of {', '.join(map(show, kinds))}"
-        section = kinds.get(str(given.get("kind")))
-    for key, field in [] if section is None else section.model_fields.items():
+        chosen = kinds.get(str(given.get("kind")))
+    for key, field in [] if chosen is None else chosen.model_fields.items():
         choices = _choices(field.annotation)
         if key == "kind" and len(choices) > 1:
             yield f"# kind: one of {', '.join(choices)}"

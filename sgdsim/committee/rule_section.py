@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from sgdsim.committee.optimiser_keys import OPTIMISER_KEYS, optimiser_of
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.update import Update
 from sgdsim.committee.words import RULE_WORDS
@@ -47,12 +48,16 @@ _Keys = section_of(
             Annotated[Literal["both", "first", "second"], Parameter("", "the layers whose rates follow the schedule")],
             "both",
         ),
+        **OPTIMISER_KEYS,
     },
 )
 
 
 class RuleSection(_Keys):
-    """[rule]: how the weights follow their gradients, where it is not the plain step, and how the rates change."""
+    """[rule]: how the weights follow their gradients, where it is not the plain step, and how the rates change.
+
+    With `optimiser` it is optax that moves them, and of the other keys those are left that belong to the optimiser.
+    """
 
     words: ClassVar[Mapping[str, str]] = RULE_WORDS
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {"schedule_a": ("scheduled",)}
@@ -77,7 +82,9 @@ class RuleSection(_Keys):
             raise ArgumentError("scheduled", 'be "both" where the second layer is not trained', scheduled, remedy)
         layers = {"both": (first, None), "first": (first, Constant()), "second": (Constant(), first)}
         vectors, theta = layers[scheduled]
-        return replace(problem, update=self.build(), schedule=vectors, schedule_a=theta)
+        optimiser = optimiser_of(self)
+        update = self.build() if optimiser is None else None
+        return replace(problem, update=update, optimiser=optimiser, schedule=vectors, schedule_a=theta)
 
     def _schedule(self) -> Schedule:
         """The schedule. **Raises:** ArgumentError where its keys are not those of its kind."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdsim.committee.chain import Chain
+from sgdsim.committee.data_section import DataSection
 from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.observables import VARIABLES
 from sgdsim.committee.problem import Committee
@@ -41,10 +42,13 @@ class CommitteeSlopes:
         - `samples_to_level`: these times batch ~ d^mu.
         - `steps_to_overlap`, `samples_to_overlap`: see `recovery_slope`.
 
-        None too where problems differ in mu, or in a batch that is no power of d. Of other updates see `rule_slope`.
+        None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers.
+        Of other updates see `rule_slope`.
         """
         if quantity in MEDIANS:
             return recovery_slope(quantity, against, problems, beside_log=False)
+        if any(problem.trains for problem in problems):
+            return None
         if any(problem.update is not None or problem.schedules is not None for problem in problems):
             return rule_slope(quantity, against, problems)
         mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
@@ -106,7 +110,7 @@ SYSTEM = System(
     variables=VARIABLES,
     risk="excess_risk",
     problem_section=ProblemSection,
-    rule_section=RuleSection,
+    tables={"rule": RuleSection, "data": DataSection},
     start_section=StartSection,
     theory_section=TheorySection,
     simulator_section=SimulatorSection,

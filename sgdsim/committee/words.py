@@ -24,9 +24,16 @@ PROBLEM_WORDS = TIME_WORDS | {
 }
 SMOOTH = "any other smooth function is there from Python: activation = Custom(jnp.tanh)"
 
+DATA_WORDS = {
+    **dict.fromkeys(("N", "size", "samples", "n_samples", "train_size", "P"), "`n`, data of every replica"),
+    **dict.fromkeys(("alpha", "ratio"), "`n0`, n = round(n0 d^n_exponent)"),
+    **dict.fromkeys(("shuffle", "replace", "sampling", "order"), "`draws`"),
+    **dict.fromkeys(("batch_size", "minibatch", "batch"), "`batch` in [problem]"),
+}
+
 RULE_WORDS = {
     **dict.fromkeys(("weight_decay", "wd", "l2", "ridge", "lambda"), "`decay`"),
-    **dict.fromkeys(("beta", "beta1", "heavy_ball"), "`momentum`"),
+    **dict.fromkeys(("beta", "heavy_ball"), "`momentum`"),
     "mu": "`momentum`, or in [problem] `mu`, the exponent of the batch",
     **dict.fromkeys(("sphere", "normalize_weights", "fixed_norm"), "`spherical`"),
     **dict.fromkeys(("reuses", "visits", "passes", "repeat"), "`reuse`"),
@@ -34,6 +41,10 @@ RULE_WORDS = {
     **dict.fromkeys(("clipping", "max_norm", "clip_norm", "gradient_clipping"), "`clip`"),
     **dict.fromkeys(("averaging", "polyak", "ruppert", "swa"), "`average`"),
     **dict.fromkeys(("decay_exponent", "power"), "`exponent`"),
+    **dict.fromkeys(("optimizer", "opt", "method"), "`optimiser`"),
+    **dict.fromkeys(("b1", "beta_1"), "`beta1`"),
+    **dict.fromkeys(("b2", "beta_2"), "`beta2`"),
+    **dict.fromkeys(("eps",), "`epsilon`"),
     **dict.fromkeys(("warmup", "warmup_steps"), "`warm_up`, a time"),
     **dict.fromkeys(("T", "decay_steps", "horizon", "tau"), "`t0`, a time"),
 }

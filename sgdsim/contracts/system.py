@@ -31,9 +31,10 @@ class System:
     default_simulator: Simulator
     default_theory: Theory | None
     """None where the system has no theory at all."""
-    rule_section: type[BaseModel] | None = None
-    """Of the table [rule], in systems whose update is chosen apart from the problem: its `apply` takes a problem and
-    returns the problem with this update. No key of it is one of [problem]."""
+    tables: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    """Further tables by name, e.g. [rule] of systems whose update is chosen apart from the problem, and [data]: `apply`
+    of each takes a problem and returns the problem with what the table says. No two of them, and none and [problem],
+    have a key in common: axes of a grid are named by the key alone."""
     telling: tuple[str, ...] = ()
     """Derived parameters that a plan shows of every cell, where they are no axis of the grid."""
     figures: tuple[str, ...] = ()
@@ -48,6 +49,17 @@ class System:
         if self.risk not in self.scalars:
             remedy = "Name it in `variables` without dims: it is one number for each replica and time."
             raise ArgumentError("risk", f"be a scalar variable of the system {self.name}", self.risk, remedy)
+
+    @property
+    def homes(self) -> dict[str, type[BaseModel]]:
+        """The tables whose keys may be axes of a grid, by name: [problem] and the further ones."""
+        return {"problem": self.problem_section, **self.tables}
+
+    @property
+    def sections(self) -> dict[str, type[BaseModel]]:
+        """All its tables by name, in the order of a file."""
+        others = {"start": self.start_section, "theory": self.theory_section, "simulator": self.simulator_section}
+        return self.homes | others
 
     @property
     def scalars(self) -> tuple[str, ...]:

@@ -47,10 +47,10 @@ class Cell:
 class CellBuilder:
     """Builds the cells of a grid. What is wrong with any of them becomes a complaint, and then it is left out.
 
-    - `homes`: the tables [problem] and, of a system that has one, [rule], as written.
+    - `homes`: the tables [problem] and, of a system that has them, [rule] and [data], as written.
     - `sections`: "start", "theory", "simulator" and "times", None where the table is wrong.
     - `constants`: the keys of each home that are the same in all cells, defaults included; known after `build`, and
-      without [rule] where nothing is said of it.
+      without those beside [problem] of which nothing is said.
     - `parameters`: the names of the numbers among the parameters of a cell; known after `build`.
     """
 
@@ -127,17 +127,18 @@ class CellBuilder:
             return None
         built = None
         with self._blaming("problem", axes):
-            problem = sections["problem"].build()
+            problem = sections.pop("problem").build()
             check_problem(problem)
             built = problem
-        if built is None or "rule" not in sections:
-            return built
-        with self._blaming("rule", axes):
-            return sections["rule"].apply(built)
-        return None
+        for name, section in sections.items():
+            problem, built = built, None
+            if problem is not None:
+                with self._blaming(name, axes):
+                    built = section.apply(problem)
+        return built
 
     def _spoken(self) -> list[Home]:
-        """The homes that something is said of: [problem], and [rule] where the file has a key or an axis of it."""
+        """The homes that something is said of: [problem], and others where the file has a key or an axis of them."""
         problem, *others = self.homes
         axes = {*self.grid.paths, *self.grid.broken}
         return [problem, *(home for home in others if home.fixed or axes & home.section.model_fields.keys())]

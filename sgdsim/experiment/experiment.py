@@ -27,7 +27,7 @@ from sgdsim.experiment.schema import (
     check_table,
     variants,
 )
-from sgdsim.experiment.source import Given, Overrides, read_source
+from sgdsim.experiment.source import FURTHER, Given, Overrides, read_source
 from sgdsim.experiment.table import TABLE
 from sgdsim.experiment.wording import closest, show
 from sgdsim.laws.catalogue import DEFAULT, fit_of, section
@@ -103,10 +103,11 @@ def load_experiment(given: Given, overrides: Overrides = (), quick: bool = False
     if system is None or "problem" not in tables:
         complaints.raise_all()
     _check_figures(system, sections["report"], complaints)
-    if system.rule_section is None and "rule" in source.document:
-        text = f"must be left out: of the system {system.name} there is one update only"
-        complaints.add(("rule",), text, remedy="remove the table")
-    homes = [Home(name, tables.get(name, {}), section) for name, section in _home_sections(system).items()]
+    for name in FURTHER:
+        if name in source.document and name not in system.tables:
+            text = f"must be left out: the system {system.name} has no such table"
+            complaints.add((name,), text, remedy="remove the table")
+    homes = [Home(name, tables.get(name, {}), section) for name, section in system.homes.items()]
     grid = read_grid(tables["grid"], homes, complaints)
     builder = CellBuilder(system, homes, grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
@@ -187,15 +188,9 @@ def _own_sections(system: System | None) -> dict[str, type[BaseModel]]:
     return {"start": system.start_section, "theory": system.theory_section, "simulator": system.simulator_section}
 
 
-def _home_sections(system: System) -> dict[str, type[BaseModel]]:
-    """The tables whose keys may be axes."""
-    rule = {} if system.rule_section is None else {"rule": system.rule_section}
-    return {"problem": system.problem_section} | rule
-
-
 def _homes(system: System) -> dict[str, set[str]]:
     """The keys of every table."""
-    tables = _home_sections(system) | _own_sections(system) | _SECTIONS
+    tables = system.sections | _SECTIONS
     kinds = {name: [section, *variants(section).values()] for name, section in tables.items()}
     return {name: {key for kind in chosen for key in kind.model_fields} for name, chosen in kinds.items()}
 

@@ -27,12 +27,16 @@ MISSING, UNKNOWN, LITERAL = "missing", "extra_forbidden", "literal_error"
 
 
 class Document(Section):
-    """The whole file. What is inside its tables is checked by their own sections."""
+    """The whole file. What is inside its tables is checked by their own sections.
+
+    The tables behind [problem] are those of `source.FURTHER`, which some systems have.
+    """
 
     title: str = ""
     system: str = Field(examples=["committee"])
     problem: Table
     rule: Table = Field(default={})
+    data: Table = Field(default={})
     grid: Table = Field(default={})
     digests: dict[str, str] = Field(default={})
     start: Table

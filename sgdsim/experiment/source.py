@@ -31,7 +31,10 @@ _NO_EXPERIMENT = {
 }
 """Why a file that could be read is none, by the error that it gives."""
 
-FIXED = ("problem", "rule")
+FURTHER = ("rule", "data")
+"""The tables beside [problem] that say more of it, in systems that have them."""
+
+FIXED = ("problem", *FURTHER)
 """The tables whose keys may be axes of the grid instead."""
 
 LONGEST = 300
@@ -69,7 +72,7 @@ class Source:
     def override(self, option: str) -> None:
         """Applies `key=value` of the command line; the value is TOML, or a bare word for a string.
 
-        A key of the problem or its rule is either fixed or an axis of the grid, whichever the option says:
+        A key of [problem] or a table beside it is either fixed or an axis of the grid, whichever the option says:
         `problem.d=100` replaces an axis d, and `grid.d=[100, 200]` a fixed d.
 
         **Raises:** ExperimentError where the option makes no sense.
@@ -147,7 +150,7 @@ class Source:
                 self.lines.setdefault(target[:end], below[target])
 
     def _release(self, key: str) -> None:
-        """Removes a key of the problem or of its rule from [grid] and its zip groups, or from where it is fixed."""
+        """Removes a key of a table in `FIXED` from [grid] and its zip groups, or from where it is fixed."""
         grid = self.document.get("grid")
         groups = grid.get("zip") if isinstance(grid, dict) else None
         fixed = [self.document.get(name) for name in FIXED]

@@ -56,14 +56,8 @@ def _beside(name: str) -> frozenset[str]:
 
     if not is_known(name):
         return frozenset()
-    system = load_system(name)
-    tables = {
-        "problem": system.problem_section,
-        "start": system.start_section,
-        "theory": system.theory_section,
-        "simulator": system.simulator_section,
-    }
-    return frozenset(f"{name}.{key}" for name, section in tables.items() for key in keys_beside_identity(section))
+    sections = load_system(name).sections
+    return frozenset(f"{name}.{key}" for name, section in sections.items() for key in keys_beside_identity(section))
 
 
 def _flatten(table: Table, without: Collection[str], prefix: str = "") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from sgdsim import cli
 from sgdsim.cli.app import EXIT_CODES, tell_json
 from sgdsim.cli.completion import complete
-from sgdsim.cli.new import TABLES, TEMPLATES, commented
+from sgdsim.cli.new import TEMPLATES, commented
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.experiment.shipped import shipped
 from sgdsim.run.stop import Exit
@@ -78,8 +78,8 @@ def test_what_a_file_does_not_set_stands_in_comments():
             given = key in document["problem"] or key in axes
             assert listed.count(key) >= (not given), (name, key)
             assert given or f"\n# {key} = " in written
-        if system.rule_section is not None:
-            assert {*listed, *document.get("rule", {}), *axes} >= set(system.rule_section.model_fields), name
+        for table, section in system.tables.items():
+            assert {*listed, *document.get(table, {}), *axes} >= set(section.model_fields), (name, table)
 
 
 def test_keys_come_with_their_defaults_and_ranges():
@@ -90,9 +90,8 @@ def test_keys_come_with_their_defaults_and_ranges():
     assert "# noise = 0.0                     # variance of the label noise (>= 0)" in lines
     assert any(line.startswith('# activation = "erf"') and '"relu"' in line for line in lines)
     assert '# kind: one of "overlap", "equal", "explicit", "sphere", "gaussian", "combination"' in lines
-    assert [lines.index(f"# [{table}]") for table in TABLES[1:]] == sorted(
-        lines.index(f"# [{table}]") for table in TABLES[1:]
-    )
+    tables = [*load_system("committee").sections][1:]
+    assert [lines.index(f"# [{table}]") for table in tables] == sorted(lines.index(f"# [{table}]") for table in tables)
     assert lines.index("# [rule]") > lines.index("p = [1, 2]")
 
 

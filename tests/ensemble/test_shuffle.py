@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.ensemble.shuffle import shuffled
 from sgdsim.ensemble.random import replica_keys
+from sgdsim.ensemble.shuffle import shuffled
 
 KEYS = replica_keys(0, 0, 0, 6000)
 orders = jax.jit(

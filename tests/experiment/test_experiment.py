@@ -18,7 +18,8 @@ from sgdsim.committee.update import Update
 from sgdsim.committee.weights import Weights
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import load_experiment
-from sgdsim.experiment.schema import COMMON_FIGURES
+from sgdsim.experiment.schema import COMMON_FIGURES, Document
+from sgdsim.experiment.source import FURTHER
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.laws.power import PowerFit
 from sgdsim.store.identity import differing_keys
@@ -376,15 +377,20 @@ def test_other_systems_have_no_table_of_the_update():
     path = next(path for path in SHIPPED if path.stem == "dmft")
     with pytest.raises(ExperimentError) as caught:
         load_experiment(path, ["rule.momentum=0.5"])
-    said = "rule: must be left out: of the system recovery there is one update only; remove the table"
+    said = "rule: must be left out: the system recovery has no such table; remove the table"
     assert caught.value.problems == [f"{path}: {said}"]
 
 
-def test_no_key_of_an_update_is_one_of_the_problem():
+def test_no_two_tables_that_may_have_axes_share_a_key():
     """Axes of a grid are named by the bare key."""
     for system in map(load_system, SYSTEMS):
-        if system.rule_section is not None:
-            assert not system.rule_section.model_fields.keys() & system.problem_section.model_fields.keys()
+        keys = [key for section in system.homes.values() for key in section.model_fields]
+        assert len(keys) == len(set(keys))
+        assert [name for name in FURTHER if name in system.tables] == list(system.tables)
+
+
+def test_tables_beside_the_problem_are_those_of_a_document():
+    assert tuple(Document.model_fields)[3 : 3 + len(FURTHER)] == FURTHER
 
 
 def test_figures_are_those_of_the_report(load):

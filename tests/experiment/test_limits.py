@@ -179,6 +179,7 @@ TABLES = (
     "quick",
     "digests",
     "rule",
+    "data",
 )
 KEYS = st.sampled_from(
     [

@@ -75,11 +75,18 @@ class OverlapODE(Theory):
         """A and B, the weights of drift and noise in the time of the problem: numbers, traced ones too."""
 
     def exists(self, problem: Committee) -> bool:
-        """Not in the red region."""
-        return problem.region is not Region.RED
+        """Not in the red region, and of an optimiser only where it makes the plain step.
+
+        Of finite data it is the ODE of fresh ones, which one pass follows.
+        """
+        plain = problem.optimiser is None or problem.optimiser.plain
+        return plain and problem.region is not Region.RED
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError in the red region, where no ODE exists."""
+        """Raises ArgumentError in the red region and of other optimisers, where no ODE exists."""
+        if problem.optimiser is not None and not problem.optimiser.plain:
+            remedy = 'Ask for no theory, or for optimiser = "sgd" without decay and clip.'
+            raise ArgumentError("theory", f"be none beside optimiser = {problem.optimiser.name}", self.name, remedy)
         if not self.exists(problem):
             red = "-1/2" if problem.scaling.mu == 0 else f"{problem.scaling.boundaries[1]:g}"
             theta = "theta = kappa + delta" + " - rho mu" * (problem.scaling.rho * problem.scaling.mu != 0)
@@ -92,6 +99,9 @@ class OverlapODE(Theory):
         if not problem.plain:
             self._check_rule(problem)
         if self.fluctuations:
+            if problem.data is not None:
+                remedy = "Predicted fluctuations are those of fresh data: set it to false."
+                raise ArgumentError("fluctuations", "be false beside finite data", True, remedy)
             check_room(problem)
 
     def _check_rule(self, problem: Committee) -> None:

@@ -30,8 +30,8 @@ HEAD = """\
 Written by `python docs/reference.py` from the declarations in `sgdsim/*/`; a test holds it to them.
 
 A key of a table [problem], [rule], [data], [start], [theory] or [simulator] of an experiment file is the argument of
-the same name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and not in
-Python. The tables that the files of all systems share stand at the [end](#tables-of-every-system).
+the same name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and
+not in Python. The tables that the files of all systems share stand at the [end](#tables-of-every-system).
 """
 SHARED = {
     "[times]": TimesSection,

@@ -32,7 +32,7 @@ def z_between(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:
     """Differences of the means of two ensembles over their standard error, for every observable with scatter."""
     scores = {}
     for name in left.mean:
-        (a, sem_a), (b, sem_b) = _mean(left, name), _mean(right, name)
+        (a, sem_a), (b, sem_b) = mean_of(left, name), _mean(right, name)
         scores[name] = _ratio(a - b, np.hypot(sem_a, sem_b))
     return scores
 
@@ -48,7 +48,7 @@ def z_of_variances(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:
 
 def z_from_theory(tiles: Tiles, name: str) -> np.ndarray:
     """(mean - theory) over the standard error of the mean."""
-    mean, sem = _mean(tiles, name)
+    mean, sem = mean_of(tiles, name)
     return _ratio(mean - tiles.theory[name][0], sem)
 
 
@@ -83,7 +83,7 @@ def worst(scores: dict[str, np.ndarray]) -> float:
     return max(float(np.nanmax(np.abs(score))) for score in scores.values())
 
 
-def _mean(tiles: Tiles, name: str) -> tuple[np.ndarray, np.ndarray]:
+def mean_of(tiles: Tiles, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error over all replicas of equally filled tiles."""
     assert len(set(tiles.count.tolist())) == 1, "the tiles of a test are full, and no replica diverges"
     mean, n = tiles.mean[name].mean(axis=0), tiles.count.sum()

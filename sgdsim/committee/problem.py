@@ -26,7 +26,7 @@ from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.problem import MAX_BATCH, MAX_DIMENSION
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
 from sgdsim.training.data import Data
-from sgdsim.training.optimiser import Optimiser, as_optimiser
+from sgdsim.training.optimiser import as_optimiser
 
 MAX_WIDTH = 100_000
 """The largest in experiment files."""
@@ -77,7 +77,7 @@ class Committee(Problem):
     ] = eqx.field(static=True, default=None)
     inputs: GaussianInputs | None = None
     data: Data | None = eqx.field(static=True, default=None)
-    optimiser: Optimiser | None = None
+    optimiser: Any = None
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:

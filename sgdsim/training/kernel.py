@@ -77,7 +77,7 @@ class TrainingKernel(Kernel):
 
     def init(self, initial: Initial, keys: UInt32[Array, "2 lanes"]) -> TrainingState:
         """The model at t = 0, and the data."""
-        parameters, fixed = self.model.begin(initial, keys, self.dtype)
+        parameters, fixed = jax.tree.map(partial(_each_its_own, keys), self.model.begin(initial, keys, self.dtype))
         moving = Moving(parameters, jax.vmap(self._update.init)(parameters), jnp.zeros((), jnp.int64))
         x, y = (None, None) if self.n is None else self._drawn((keys[0], keys[1]), self.n, fixed)
         return TrainingState(moving=moving, start=parameters, fixed=fixed, x=x, y=y, keys=keys)
@@ -147,3 +147,14 @@ class TrainingKernel(Kernel):
         if "excess_risk" not in seen:
             return seen
         return seen | {"generalisation_gap": seen["excess_risk"] + self.model.noise_risk - risk}
+
+
+def _each_its_own(keys: UInt32[Array, "2 lanes"], values: Array) -> Array:
+    """An array of lanes, which the compiler may not know to be the same in all of them.
+
+    XLA's CPU compiler (jaxlib 0.10.2) makes a product wrong whose factor it knows to be one row repeated, where it
+    fuses it with the mean over its columns: every unit of a teacher would be the first. So all is divided by ones that
+    it cannot know to be ones.
+    """
+    ones = (keys[0].astype(jnp.int64) >= 0).astype(values.dtype)
+    return values / ones.reshape(-1, *[1] * (values.ndim - 1))

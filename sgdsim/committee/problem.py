@@ -259,7 +259,8 @@ class Committee(Problem):
         """Constants, realised exponents and time scale, by name.
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
-        the theorem's factor beside sqrt(dt), and `memory` = 1/(1 - mu) the steps for which a velocity lasts.
+        the theorem's factor beside sqrt(dt), `memory` = 1/(1 - mu) the steps for which a velocity lasts, and
+        `inverse_step` = p d/gamma, beside data or an optimiser, the steps in which the gradient flow goes a unit of time at rate 1.
         `gamma_squared` stands beside a second layer, for laws of two terms, and `recovery_rate`, see `search`, where a
         unit looks for one direction.
         """
@@ -276,6 +277,7 @@ class Committee(Problem):
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             **({} if self.data is None else given(self.data) | {"n": self.n}),
+            **({"inverse_step": 1 / self.step_size} if self.trains else {}),
             **({} if self.optimiser is None else {"optimiser": self.optimiser.name} | given(self.optimiser)),
             **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),
             **exponents,

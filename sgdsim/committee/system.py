@@ -117,7 +117,7 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     telling=("p", "region"),
-    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer", "escape"),
+    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer", "escape", "generalisation"),
     expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError(), "log_power": PlateauGrowth()},
     prediction=WiderStudent(),
 )

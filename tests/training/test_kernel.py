@@ -141,7 +141,7 @@ def test_plain_sgd_is_the_built_in_step(second):
     _, x, zeta = inputs_of_one(begun, 8, 8)
     kernel, state = started(problem(second=second, data=Data(n=8), optimiser=optax.sgd(1.0)), lanes=1)
     kernel = replace(kernel, choice=in_order)
-    y = jax.jit(kernel.model.label)(state.fixed, x[None], zeta)
+    y = jax.jit(lambda model, *of: model.label(*of))(kernel.model, state.fixed, x[None], zeta)
     state = eqx.tree_at(lambda state: (state.x, state.y), state, (x[None], y))
     after, expected = advance(kernel, state, jnp.asarray(8)), advance(built_in, begun, jnp.asarray(8))
     np.testing.assert_allclose(after.moving.parameters["W"], expected.W, rtol=0, atol=1e-13)

@@ -2,6 +2,7 @@
 
 from sgdsim.figures.committee.escape import EscapeFigure
 from sgdsim.figures.committee.fluctuations import FluctuationsFigure
+from sgdsim.figures.committee.generalisation import GeneralisationFigure
 from sgdsim.figures.committee.law_in_dt import LawInDtFigure
 from sgdsim.figures.committee.law_in_p import LawInPFigure
 from sgdsim.figures.committee.phase_diagram import PhaseDiagramFigure
@@ -15,4 +16,5 @@ KINDS: tuple[FigureKind, ...] = (
     FluctuationsFigure(),
     SecondLayerFigure(),
     EscapeFigure(),
+    GeneralisationFigure(),
 )

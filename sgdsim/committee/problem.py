@@ -260,7 +260,7 @@ class Committee(Problem):
 
         `kappa_realised` is log(p/p0)/log(d): the exponent of the rounded p; `mu_realised` that of the batch. `log_p` is
         the theorem's factor beside sqrt(dt), `memory` = 1/(1 - mu) the steps for which a velocity lasts, and
-        `inverse_step` = p d/gamma, beside data or an optimiser, the steps in which the gradient flow goes a unit of time at rate 1.
+        `inverse_step` = p d/gamma, beside data or an optimiser, the steps in a unit of time of the gradient flow.
         `gamma_squared` stands beside a second layer, for laws of two terms, and `recovery_rate`, see `search`, where a
         unit looks for one direction.
         """

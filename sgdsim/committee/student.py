@@ -66,10 +66,11 @@ class NetworkStudent(TaughtModel):
     schedules: tuple[Schedule, Schedule]
 
     @classmethod
-    def of(cls, problem: Committee) -> "NetworkStudent":
-        """The student of a problem."""
+    def of(cls, problem: Committee, native: bool = False) -> "NetworkStudent":
+        """The student of a problem; `native` as in `NormalInputs`."""
         return cls(
             d=problem.d,
+            inputs=NormalInputs(native),
             network=network_of(problem),
             observed=observing_rule(problem),
             schedules=problem.schedules or (Constant(), Constant()),

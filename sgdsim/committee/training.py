@@ -19,8 +19,11 @@ WORDS = 2 * 110.0
 """Operations of a round of a random order: two words of Threefry."""
 
 
-def training_kernel(problem: Committee, dtype: Any, lanes: int, block: int) -> TrainingKernel:
-    """The kernel of a problem, in tiles of so many replicas; `block` samples are drawn at once where they are fresh."""
+def training_kernel(problem: Committee, dtype: Any, lanes: int, block: int, native: bool = False) -> TrainingKernel:
+    """The kernel of a problem, in tiles of so many replicas; `block` samples are drawn at once where they are fresh.
+
+    - `native`: whether inputs may be drawn in C++.
+    """
     return TrainingKernel(
         lanes=lanes,
         batch=problem.batch,
@@ -29,7 +32,7 @@ def training_kernel(problem: Committee, dtype: Any, lanes: int, block: int) -> T
         choice=epoch_rows if problem.data is None else problem.data.choice,
         dtype=jnp.dtype(dtype),
         dt=problem.dt,
-        model=NetworkStudent.of(problem),
+        model=NetworkStudent.of(problem, native),
         optimiser=problem.optimiser or SGD(),
     )
 

@@ -51,7 +51,9 @@ class Weights(AnyWeights):
         """The kernel of a problem, with tiles of a size that fits the cache."""
         if not problem.trains:
             return super().bind(problem, replicas, final)
-        return training_kernel(problem, self.precision, self._lanes(problem, replicas), self.block)
+        return training_kernel(
+            problem, self.precision, self._lanes(problem, replicas), self.block, self.kernel != "xla"
+        )
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """All vectors and the inputs of a block twice; of training, the data and what goes with them."""

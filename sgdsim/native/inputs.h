@@ -1,23 +1,4 @@
 // The inputs of a block (sgdsim/ensemble/inputs.py) and their products, replica by replica while they are in the cache.
-// `pair`, which is emitted, makes two normals of a key and a counter (sample, pair). A row of inputs is filled up with
-// zeros to `row` numbers, a multiple of every W.
-
-static void draw(const u32 *key, uint32_t sample, int64_t d, int64_t row, u32 place, REAL *x) {
-  const int64_t pairs = (d + 1) / 2, rest = d - pairs;
-  for (int64_t done = 0; done < pairs; done += W) {
-    const u32 counter[2] = {splat<u32>(sample), place + (uint32_t)done};
-    real both[2];
-    pair(key, counter, both);
-    if (done + W <= rest) {
-      memcpy(x + done, &both[0], sizeof(real));
-      memcpy(x + pairs + done, &both[1], sizeof(real));
-    } else {
-      for (int i = 0; i < W && done + i < pairs; ++i) x[done + i] = both[0][i];
-      for (int i = 0; i < W && done + i < rest; ++i) x[pairs + done + i] = both[1][i];
-    }
-  }
-  for (int64_t i = d; i < row; ++i) x[i] = 0;
-}
 
 static void draw_more(const u32 *key, int64_t samples, int64_t d, u32 place, REAL *zeta) {
   for (int64_t done = 0; done < samples; done += W) {

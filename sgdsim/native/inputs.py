@@ -22,15 +22,19 @@ _ROW = 16
 """Rows of inputs are whole vectors of any processor."""
 
 
-def inputs_source(dtype: Any) -> str:
-    """What draws the inputs of a block and makes their products."""
-    pair = emit_function(
+def pair_source(dtype: Any) -> str:
+    """`pair`, two normals of a key and a counter: those of `ensemble.random`."""
+    return emit_function(
         "pair",
         lambda key, counter: normal_pair((key[0], key[1]), (counter[0], counter[1]), dtype),
         [("key", np.uint32, 2), ("counter", np.uint32, 2)],
         out=cpp_type(np.dtype(dtype)),
     )
-    return source_of(dtype, pair, "products.h", "inputs.h")
+
+
+def inputs_source(dtype: Any) -> str:
+    """What draws the inputs of a block and makes their products."""
+    return source_of(dtype, pair_source(dtype), "products.h", "draw.h", "inputs.h")
 
 
 def moved_source(dtype: Any) -> str:

@@ -35,9 +35,9 @@ class GeneralisationFigure(FigureKind):
         a, b, c, d = (run.words(name) for name in PANELS)
         theory = " Dashed: theory, which is of fresh data." if run.has_theory else ""
         return (
-            f"a: {a}; b: {b}, with the noise of the labels; c: {c}, from the population's risk, with that noise too, to "
-            f"the empirical one; d: {d}. Means over the replicas with the standard error (dark band) and the "
-            f"standard deviation of one replica (light band).{theory}"
+            f"a: {a}; b: {b}, with the noise of the labels; c: {c}, of the population's risk with that noise; d: {d}. "
+            f"Means over the replicas with the standard error (dark band) and the standard deviation of one replica "
+            f"(light band).{theory}"
         )
 
     def draw(self, run: Stored) -> Figure:

@@ -180,7 +180,7 @@ def taken() -> dict[str, Callable[[], bool]]:
 
 
 def _standardised(train: Any, test_labels: list[int]) -> Any:
-    from sgdsim.classification.images import standardised
+    from sgdsim.images.images import standardised
 
     return standardised(*train, [[4, 100]], test_labels)
 

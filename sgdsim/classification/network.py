@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from sgdsim.classification.images import Images
+from sgdsim.images.images import Images
 from sgdsim.classification.observables import wasserstein
 from sgdsim.classification.problem import Classification
 from sgdsim.classification.starts import uniform_weights

@@ -13,7 +13,7 @@ import sgdsim
 if TYPE_CHECKING:  # the contracts need JAX, without which a run can be looked at
     from sgdsim.contracts import System
 
-ROOMS = ("contracts", "ensemble", "rules", "native", "training")
+ROOMS = ("contracts", "ensemble", "images", "native", "rules", "training")
 """Rooms of sgdsim that every kernel is made of."""
 MODULES = ("experiment/axis.py", "experiment/cells.py", "experiment/grid.py")
 """What makes the problems of the cells out of an experiment."""

@@ -1,7 +1,4 @@
-"""One network in NumPy, float64, unit by unit where it matters; IDX files; and kernels started for a test."""
-
-import gzip
-import struct
+"""One network in NumPy, float64, unit by unit where it matters; and kernels started for a test."""
 
 import jax
 import numpy as np
@@ -13,8 +10,6 @@ advance = jax.jit(lambda kernel, state, n_steps: kernel.advance(state, n_steps))
 begin = jax.jit(lambda kernel, keys: kernel.init((), keys))
 observe = jax.jit(lambda kernel, state: kernel.observe(state))
 chosen = jax.jit(lambda kernel, state, lane: kernel._chosen(state.keys[:, lane], state.step))
-
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def started(problem, dtype="float64", lanes=2, seed=3):
@@ -47,21 +42,3 @@ def step_by_hand(W1, W2, x, labels, eps):
                 new1[k] -= eps * (error @ W2[k]) * image / len(x)
                 new2[k] -= eps * hidden * error / len(x)
     return new1, new2
-
-
-def idx_bytes(values):
-    """An array of bytes as an IDX file."""
-    return struct.pack(f">{1 + values.ndim}I", 0x800 + values.ndim, *values.shape) + values.tobytes()
-
-
-def write_folder(folder, train=6, test=3, size=2, seed=0):
-    """The four files of a small made-up data set, two of them compressed; returns the arrays."""
-    rng = np.random.default_rng(seed)
-    arrays = []
-    for name, count in zip(FILES, (train, train, test, test), strict=True):
-        labels = "labels" in name
-        values = rng.integers(0, 3, count, np.uint8) if labels else rng.integers(0, 256, (count, size, size), np.uint8)
-        path = folder / (f"{name}.gz" if labels else name)
-        path.write_bytes(gzip.compress(idx_bytes(values)) if labels else idx_bytes(values))
-        arrays.append(values)
-    return arrays

@@ -12,7 +12,7 @@ from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.classification.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.errors import ArgumentError
 from sgdsim.systems import load_system
-from tests.classification.by_hand import FILES, write_folder
+from tests.images.by_hand import FILES, write_folder
 
 EXPERIMENT = """
 system = "classification"

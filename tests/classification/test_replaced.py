@@ -12,7 +12,7 @@ from sgdsim.classification import Classification, load_images
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.store.directory import RunDirectory
-from tests.classification.by_hand import FILES, idx_bytes, write_folder
+from tests.images.by_hand import FILES, idx_bytes, write_folder
 
 EXPERIMENT = """
 system = "classification"

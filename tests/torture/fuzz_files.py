@@ -13,7 +13,7 @@ import numpy as np
 
 from sgdsim.store.block_file import SpoiltBlock
 from sgdsim.store.directory import RunDirectory
-from tests.classification.by_hand import FILES, idx_bytes, write_folder
+from tests.images.by_hand import FILES, idx_bytes, write_folder
 from tests.processes import ROOT
 from tests.torture import damage
 from tests.torture.lab import Lab, Loss

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 
 from sgdsim.classification import Classification
-from sgdsim.classification.idx import read_folder, read_idx
+from sgdsim.images.idx import read_folder, read_idx
 from sgdsim.errors import ArgumentError
-from tests.classification.by_hand import FILES, idx_bytes, write_folder
+from tests.images.by_hand import FILES, idx_bytes, write_folder
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7)
 

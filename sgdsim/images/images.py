@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sgdsim.classification.idx import is_folder, read_folder, stamp
+from sgdsim.images.idx import is_folder, read_folder, stamp
 from sgdsim.errors import ArgumentError
 
 DIGITS, MNIST5K = "digits", "mnist5k"

@@ -5,10 +5,10 @@ import importlib
 import numpy as np
 import pytest
 
-from sgdsim.classification import images as module
-from sgdsim.classification.images import load_images, standardised
+from sgdsim.images import images as module
+from sgdsim.images.images import load_images, standardised
 from sgdsim.errors import ArgumentError
-from tests.classification.by_hand import write_folder
+from tests.images.by_hand import write_folder
 
 
 def test_the_digits_are_split_once_and_for_all():

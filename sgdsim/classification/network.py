@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from sgdsim.images.images import Images
 from sgdsim.classification.observables import wasserstein
 from sgdsim.classification.problem import Classification
 from sgdsim.classification.starts import uniform_weights
@@ -17,6 +16,7 @@ from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.shuffle import shuffled
+from sgdsim.images.images import Images
 
 PIXEL = 0
 """The input whose weights are compared with those of other seeds: the corner, black in nearly all images."""

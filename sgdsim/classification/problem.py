@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sgdsim.checks import check_fields, interval, lenient
-from sgdsim.images.images import DIGITS, Images, load_images
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
+from sgdsim.images.images import DIGITS, Images, load_images
 from sgdsim.parameters import Parameter, given
 
 Init = Literal["torch", "fixed"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.stability import LARGE, LARGEST_STEP
+from sgdsim.training.inputs import NormalInputs
 
 if TYPE_CHECKING:
     from sgdsim.committee.problem import Committee
@@ -49,5 +50,11 @@ def cautions(problem: Committee) -> list[str]:
         found.append(
             f"There are n = {problem.n} data: a theory beside them is that of fresh data, which SGD follows in its "
             f"first pass, up to t = {problem.n / problem.batch * problem.dt:.3g}, and GD on ever more data."
+        )
+    law, wide = problem.law, problem.region is not Region.RED
+    if law is not None and not isinstance(law, NormalInputs) and wide:
+        found.append(
+            f"The theories are of inputs N(0, I): beside inputs = {law.name} their curve is what universality would "
+            "predict, a comparison and no theory of these inputs."
         )
     return found

@@ -27,11 +27,16 @@ class Chain(AnyChain):
     emitted: ClassVar[str] = "network"
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError where the inputs are not fresh, or the step is none along them; and as its base does."""
+        """Raises ArgumentError where overlaps do not say what happens, or inputs are not fresh; as its base does."""
         if problem.trains:
             name = "optimiser" if problem.data is None else "data"
             remedy = "The chain is of fresh inputs and steps along them: take the simulator `weights`."
             raise ArgumentError(name, "be left out for the simulator `chain`", getattr(problem, name), remedy)
+        if problem.law is not None:
+            name = "labels" if problem.labels == "sign" else "inputs"
+            got = problem.labels if name == "labels" else problem.law.name
+            remedy = "It is exact for Gaussian inputs and a risk in closed form: take the simulator `weights`."
+            raise ArgumentError(name, "be left out for the simulator `chain`", got, remedy)
         super().check(problem)
 
     def rule(self, problem: Committee) -> Rule:

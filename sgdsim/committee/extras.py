@@ -12,20 +12,22 @@ from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.errors import ArgumentError
 from sgdsim.training.data import Data
+from sgdsim.training.inputs import InputLaw, LabelLaw
 
 if TYPE_CHECKING:
     from sgdsim.committee.problem import Committee
 
-_KINDS: dict[str, tuple[type, str, str]] = {
+_KINDS: dict[str, tuple[Any, str, str]] = {
     "second": (SecondLayer, "a SecondLayer", "Write SecondLayer(gamma_a=...)."),
     "target": (Target, "a Target of sgdsim.committee", ""),
     "update": (Update, "an Update", "Write Update(momentum=0.9)."),
     "inputs": (
-        GaussianInputs,
-        "a Spectrum or a Mixture",
-        "Write PowerSpectrum(spectrum=0.5, blocks=8), Blocks(sizes, variances) or Mixture(separation=1.0).",
+        GaussianInputs | InputLaw,
+        "a Spectrum, a Mixture or an InputLaw",
+        "Write PowerSpectrum(spectrum=0.5), Blocks(sizes, variances), Mixture(separation=1.0) or Rademacher().",
     ),
     "data": (Data, "a Data", "Write Data(n=...)."),
+    "label_noise": (LabelLaw, "a LabelLaw", "Write RademacherNoise()."),
 }
 
 
@@ -55,7 +57,18 @@ def _check_sizes(problem: Committee) -> None:
         raise ArgumentError("escape_level", must, problem.escape_level, "It is for narrow networks, e.g. p = k = 7.")
 
 
+def _check_law(problem: Committee) -> None:
+    """Of inputs of any law and classes as labels, whose risk is a mean over test inputs."""
+    if problem.labels == "sign" and isinstance(problem.inputs, GaussianInputs):
+        remedy = "Take inputs of a law, or none."
+        raise ArgumentError("labels", "be real beside a spectrum or a mixture", problem.labels, remedy)
+    if problem.law is not None and problem.update is not None and problem.update.average:
+        must = "be false beside inputs of a law and labels that are classes"
+        raise ArgumentError("average", must, True, "Their risk is not observed of averaged iterates.")
+
+
 def _check_together(problem: Committee) -> None:
+    _check_law(problem)
     if problem.schedule_a is not None and (problem.second is None or not problem.second.gamma_a):
         must, remedy = (
             "be left out where the second layer is not trained",
@@ -81,6 +94,9 @@ def _check_training(problem: Committee) -> None:
         remedy = "Leave them out: x ~ N(0, I_d)."
         raise ArgumentError("inputs", f"be left out beside {name}", problem.inputs, remedy)
     n = problem.n
+    if n is not None and problem.labels == "sign" and problem.noise > 0:
+        remedy = "The risk of classes with noise, beside which the data's would be held, has no closed form."
+        raise ArgumentError("noise", "be 0 beside classes of finite data", problem.noise, remedy)
     if n is not None and problem.batch > n:
         raise ArgumentError(
             "batch", f"be at most the data, n = {n}", problem.batch, "A batch of n is gradient descent."
@@ -88,14 +104,19 @@ def _check_training(problem: Committee) -> None:
 
 
 def extras(problem: Committee) -> tuple[str, ...]:
-    """What the network has beyond the plain one, by the name of its argument or key."""
+    """What the network has beyond the plain one, by the name of its argument or key.
+
+    A law of the inputs is none of it: what a step does with them is the same.
+    """
     layer = () if problem.second is None else problem.second.extras(problem.p, problem.k)
     other = ("teacher_activation",) * (problem.teacher_activation not in (None, problem.activation))
     own = {
         "target": problem.target,
         "update": problem.update,
         "schedule": problem.schedules,
-        "inputs": problem.inputs,
+        "inputs": None if isinstance(problem.inputs, InputLaw) else problem.inputs,
+        "label_noise": problem.label_noise,
+        "labels": None if problem.labels == "real" else problem.labels,
     }
     named = (name for name, part in own.items() if part is not None and not getattr(part, "plain", False))
     return (*layer, *other, *named)

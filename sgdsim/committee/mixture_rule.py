@@ -79,8 +79,9 @@ class MixtureRule(NetworkRule):
 
     @property
     def sizes(self) -> Sizes:
-        """With the normal that draws a sample's cluster."""
-        return super().sizes._replace(normals=2)
+        """With the normal that draws a sample's cluster, the last one."""
+        sizes = super().sizes
+        return sizes._replace(normals=sizes.normals + 1)
 
     def label(self, at: Sample) -> Any:
         """The cluster's, or the teacher's."""

@@ -13,6 +13,7 @@ from sgdsim.committee.averages import network as averages
 from sgdsim.committee.averages import target_averages
 from sgdsim.committee.averages.activations import Activation
 from sgdsim.committee.averages.mixed import Mixed
+from sgdsim.committee.labels import Labels
 from sgdsim.committee.observables import recovery
 from sgdsim.committee.specialisation import with_specialisation
 from sgdsim.committee.target import Target, UnitMean
@@ -29,7 +30,8 @@ class NetworkRule(Rule):
         a_i <- a_i + (gamma_a/(p d)) sigma(lambda_i) (y - f)
 
     `outputs` are the a_i at t = 0; where they are not `trained`, at all times. What is observed is a_i/`output_unit`.
-    With `correlation` y stands in place of y - f in both steps: SGD on the loss -y f.
+    With `correlation` y stands in place of y - f in both steps: SGD on the loss -y f. `made` is what y is made by,
+    where its noise is not Gaussian, or where it is a class.
     """
 
     k: int = eqx.field(static=True)
@@ -45,11 +47,12 @@ class NetworkRule(Rule):
     time_step: Any
     correlation: bool = eqx.field(static=True, default=False)
     escape_level: float | None = eqx.field(static=True, default=None)
+    made: Labels = Labels()
 
     @property
     def sizes(self) -> Sizes:
-        """k teachers, p students, a normal for the label's noise, and the second layer where it is trained."""
-        return Sizes(fixed=self.k, moving=self.p, numbers=self.p * self.trained)
+        """k teachers, p students, normals for the label's noise, and the second layer where it is trained."""
+        return Sizes(self.k, self.p, self.p * self.trained, self.made.law.normals)
 
     @property
     def rate(self) -> Any:
@@ -74,11 +77,16 @@ class NetworkRule(Rule):
         """error = y - f, slopes = a sigma'(lambda)."""
         a: Any = at.numbers if self.trained else self.outputs
         sigma = at.moving.map(self.activation.value)
-        error = self.label(at) + self.noise_root * at.normals[0]
+        error = self.made.value(self.label(at), self.noise_root, at.normals)
         if not self.correlation:
             error = error - (sigma * a).mean()
         slopes = at.moving.map(self.activation.derivative) * a
         return Move(error, slopes, sigma * error * self.output_step if self.trained else None)
+
+    def excess(self, at: Sample) -> Any:
+        """E[y] given the fields, less f."""
+        a: Any = at.numbers if self.trained else self.outputs
+        return self.made.mean(self.label(at), self.noise_root) - (at.moving.map(self.activation.value) * a).mean()
 
     def observe(
         self,

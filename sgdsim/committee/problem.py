@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import KW_ONLY, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import equinox as eqx
 
@@ -26,8 +26,10 @@ from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.problem import MAX_BATCH, MAX_DIMENSION
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
 from sgdsim.training.data import Data
+from sgdsim.training.inputs import InputLaw, LabelLaw, NormalInputs
 from sgdsim.training.optimiser import as_optimiser
 
+LabelKind = Literal["real", "sign"]
 MAX_WIDTH = 100_000
 """The largest in experiment files."""
 
@@ -44,10 +46,14 @@ class Committee(Problem):
     With a `second` layer f = (1/p) sum_i a_i sigma(lambda_i), see `SecondLayer`; `teacher_activation` is that of the
     teacher where it is another. A `target` takes the place of the teacher's mean, see `Target`, and an `update` that of
     the plain step, see `Update`. A `schedule` s(t), or any function of t, multiplies gamma and gamma_a, which may have
-    one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`, or clusters, see `Mixture`.
+    one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`, clusters, see `Mixture`, or
+    any law of mean 0 with E|x|^2 = d, see `InputLaw`. `label_noise` is another law of zeta, of variance 1, and with
+    `labels` = "sign" the label is the class sign(y), learned by the same squared loss. `escape_level` asks for the
+    observables of `specialisation`. `scaling` says how p, gamma and batch grow with d. Without it they do not (kappa =
+    delta = mu = 0), and dt = 1/d.
+
     Of finite `data`, see `Data`, batches are drawn, and an `optimiser`, see `Optimiser`, takes the place of the plain
-    step: both for the simulator `weights` alone. `escape_level` asks for the observables of `specialisation`. `scaling`
-    says how p, gamma and batch grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
+    step: both, as inputs of a law and classes, for the simulator `weights` alone.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -75,9 +81,13 @@ class Committee(Problem):
         float | None,
         Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
     ] = eqx.field(static=True, default=None)
-    inputs: GaussianInputs | None = None
     data: Data | None = eqx.field(static=True, default=None)
     optimiser: Any = None
+    inputs: GaussianInputs | InputLaw | None = None
+    label_noise: LabelLaw | None = None
+    labels: Annotated[LabelKind, Parameter("", "labels y, or the classes sign(y)", in_results=False)] = eqx.field(
+        static=True, default="real"
+    )
     scaling: Scaling = eqx.field(default=None)
 
     def __post_init__(self) -> None:
@@ -114,9 +124,11 @@ class Committee(Problem):
         schedule: Any = None,
         schedule_a: Any = None,
         escape_level: Real | None = None,
-        inputs: GaussianInputs | None = None,
         data: Data | None = None,
         optimiser: Any = None,
+        inputs: GaussianInputs | InputLaw | None = None,
+        label_noise: LabelLaw | None = None,
+        labels: LabelKind = "real",
         batch: Integer | None = None,
         b0: Real | None = None,
         mu: Real | None = None,
@@ -149,6 +161,7 @@ class Committee(Problem):
         second = scaled_second(second, gamma_a0, gamma / scaling.gamma0)
         parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
         parts |= {"data": data, "optimiser": optimiser}
+        parts |= {"label_noise": label_noise, "labels": labels}
         parts |= {"inputs": inputs, "schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
@@ -172,8 +185,15 @@ class Committee(Problem):
 
     @property
     def input_blocks(self) -> InputBlocks | None:
-        """Blocks of the inputs' variances; None of x ~ N(0, I_d)."""
-        return None if self.inputs is None else self.inputs.blocks_at(self.d)
+        """Blocks of the inputs' variances; None of x ~ N(0, I_d), and of other laws."""
+        return self.inputs.blocks_at(self.d) if isinstance(self.inputs, GaussianInputs) else None
+
+    @property
+    def law(self) -> InputLaw | None:
+        """The law of the inputs where overlaps do not say what the risk is: of any `InputLaw`, and of classes."""
+        if isinstance(self.inputs, InputLaw):
+            return self.inputs
+        return NormalInputs() if self.labels == "sign" else None
 
     @property
     def plain(self) -> bool:
@@ -251,6 +271,10 @@ class Committee(Problem):
         plain = self.p * largest_ratio(self.activation) / (1 / self.d + 1 / self.batch)
         return plain / self.mean_square if self.mean_square else math.inf
 
+    def digests(self) -> dict[str, str]:
+        """Of the data that inputs are rows of."""
+        return self.inputs.digests() if isinstance(self.inputs, InputLaw) else {}
+
     def cautions(self) -> list[str]:
         """What should be known of the step size; see `cautions`."""
         return cautions(self)
@@ -280,6 +304,9 @@ class Committee(Problem):
             **({"inverse_step": 1 / self.step_size} if self.trains else {}),
             **({} if self.optimiser is None else {"optimiser": self.optimiser.name} | given(self.optimiser)),
             **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),
+            **({"inputs": self.inputs.name} | given(self.inputs) if isinstance(self.inputs, InputLaw) else {}),
+            **({} if self.label_noise is None else {"label_noise": self.label_noise.name} | given(self.label_noise)),
+            **({} if self.labels == "real" else {"labels": self.labels}),
             **exponents,
             **given(scaling),
             "mu_realised": math.log(self.batch / scaling.b0) / math.log(self.d),

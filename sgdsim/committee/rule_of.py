@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from sgdsim.committee.labels import Labels
 from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.mixture_rule import MixtureRule
 from sgdsim.committee.network_rule import NetworkRule
@@ -14,6 +15,7 @@ from sgdsim.committee.second_layer import SecondLayer
 from sgdsim.committee.target import UnitMean
 from sgdsim.committee.update import Update
 from sgdsim.rules.rule import Rule
+from sgdsim.training.inputs import NormalNoise
 
 
 def rule_of(problem: Committee) -> Rule:
@@ -52,6 +54,7 @@ def network_of(problem: Committee) -> NetworkRule:
         "time_step": problem.dt,
         "correlation": problem.update is not None and problem.update.correlation,
         "escape_level": problem.escape_level,
+        "made": Labels(problem.label_noise or NormalNoise(), problem.labels == "sign"),
     }
     if not isinstance(problem.inputs, Mixture):
         return NetworkRule(**parts)

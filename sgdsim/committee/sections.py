@@ -9,6 +9,15 @@ from sgdsim.committee.averages.activations import Erf, Linear, Quadratic, Relu
 from sgdsim.committee.averages.hermite_units import DEGREE, Hermite
 from sgdsim.committee.chain import Chain
 from sgdsim.committee.equal_start import EqualStart
+from sgdsim.committee.law_section import (
+    LAW_KEYS,
+    OWN,
+    OWN_KEYS,
+    OWNERS,
+    check_beside_none,
+    law_of_inputs,
+    law_of_noise,
+)
 from sgdsim.committee.mixture import Mixture
 from sgdsim.committee.problem import MAX_WIDTH, Committee
 from sgdsim.committee.realised import STEPS_PER_TIME
@@ -44,7 +53,9 @@ _Keys = section_of(
     SecondLayer,
     PowerSpectrum,
     Mixture,
-    own={
+    *OWNERS,
+    own=dict(OWN)
+    | {
         "steps_per_time": (Annotated[float | None, STEPS_PER_TIME], Field(default=None, examples=[1000])),
         "activation": (Annotated[Literal[(*ACTIVATIONS, HERMITE)], ACTIVATION], "erf"),  # type: ignore[valid-type]
         "target": (Annotated[Literal[(HERMITE, *TARGETS)] | None, TARGET], None),  # type: ignore[valid-type]
@@ -55,10 +66,10 @@ _Keys = section_of(
         ),
         "gamma_a0": (Annotated[float | None, GAMMA_A0], None),
     },
-    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM, *MIXTURE),
+    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM, *MIXTURE, *OWN_KEYS),
     order=(
         *("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
-        *("teacher_activation", "target", "degree", *SPECTRUM, *MIXTURE),
+        *("teacher_activation", "target", "degree", *SPECTRUM, *MIXTURE, *LAW_KEYS, *OWN_KEYS),
     ),
 )
 
@@ -72,7 +83,8 @@ class ProblemSection(_Keys):
     beside p0 round(b0 d^mu), where b0 = 1 and mu = 0 if left out; gamma is multiplied by batch^rho. The second layer
     has the rate gamma_a or, beside p0, gamma_a0, which goes as gamma does. `spectrum` gives
     the inputs eigenvalues that fall like a power, in `blocks` blocks (8 if left out). `separation` makes them those of
-    clusters, of which the other keys with `cluster` speak.
+    clusters, of which the other keys with `cluster` speak. `inputs` names another law of theirs, `label_noise` one of
+    the noise, each with keys of its own.
     """
 
     derived: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -108,7 +120,7 @@ class ProblemSection(_Keys):
     def build(self) -> Committee:
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
-        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation", "escape_level"))
+        rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation", "escape_level", "labels"))
         _check_one_way(plain, scaling)
         if "d" not in rest and (plain or "steps_per_time" not in rest):
             raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")
@@ -154,7 +166,18 @@ class ProblemSection(_Keys):
             raise ArgumentError("gamma_a", "not be given beside p0", layer["gamma_a"], "Give gamma_a0 in its place.")
         return prefactor | ({"second": SecondLayer(**layer)} if layer else {})
 
-    def _inputs(self) -> dict[str, GaussianInputs]:
+    def _inputs(self) -> dict[str, Any]:
+        """`inputs` and `label_noise`, where the file has a law, a spectrum or clusters."""
+        laws = self._given((*LAW_KEYS, *OWN_KEYS, "spectrum"))
+        noise = {"label_noise": law_of_noise(laws)}
+        if "inputs" not in laws:
+            check_beside_none(laws)
+            return noise | self._gaussian()
+        for key, value in self._given(("blocks", *MIXTURE)).items():
+            raise ArgumentError(key, "not be given beside inputs", value, "Inputs have one law or another.")
+        return noise | {"inputs": law_of_inputs(laws)}
+
+    def _gaussian(self) -> dict[str, GaussianInputs]:
         """`inputs`, where the file has a spectrum or clusters."""
         given, clusters = self._given(SPECTRUM), self._given(MIXTURE)
         if given and clusters:

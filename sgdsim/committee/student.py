@@ -7,10 +7,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
+from sgdsim.committee.frame import Frame, spread_frame, vectors_in
 from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_of import network_of, observing_rule
+from sgdsim.committee.sampled_risk import SampledRisk
 from sgdsim.contracts import Observables
+from sgdsim.ensemble.random import Key
 from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import Rule, in_arrays
 from sgdsim.rules.schedule import Constant, Schedule
@@ -40,7 +43,8 @@ class TaughtModel(Model):
         """The target of the teacher's fields, with noise."""
         fields = jnp.einsum("lsd,lkd->lsk", x, fixed) * jnp.asarray(self.d**-0.5, x.dtype)
         clean = in_arrays(self.network.target, x.dtype).value(UnitArray(fields))
-        return jnp.broadcast_to(clean, zeta.shape) + jnp.asarray(self.network.noise_root, x.dtype) * zeta
+        noise = jnp.asarray(self.network.noise_root, x.dtype) * zeta
+        return self.network.made.kind(jnp.broadcast_to(clean, zeta.shape) + noise)
 
     @property
     def noise_risk(self) -> Any:
@@ -64,14 +68,26 @@ class NetworkStudent(TaughtModel):
     _: KW_ONLY
     observed: Rule
     schedules: tuple[Schedule, Schedule]
+    frame: Frame | None = None
+    """Where inputs know coordinates, see `spread_frame`."""
+    risk: SampledRisk | None = None
+    """Where overlaps do not say what it is."""
 
     @classmethod
-    def of(cls, problem: Committee, native: bool = False) -> "NetworkStudent":
-        """The student of a problem; `native` as in `NormalInputs`."""
+    def of(cls, problem: Committee, test_inputs: int, native: bool = False) -> "NetworkStudent":
+        """The student of a problem; of inputs of a law it observes the risk over so many.
+
+        - `native`: as in `NormalInputs`.
+        """
+        law, d = problem.law, problem.d
+        count = problem.k + min(problem.p, d - problem.k)
         return cls(
-            d=problem.d,
-            inputs=NormalInputs(native),
+            d=d,
             network=network_of(problem),
+            inputs=NormalInputs(native) if law is None else law.at(d),
+            labels=problem.label_noise or NormalNoise(),
+            frame=None if law is None else spread_frame(count, d),
+            risk=None if law is None else SampledRisk.of(problem, test_inputs),
             observed=observing_rule(problem),
             schedules=problem.schedules or (Constant(), Constant()),
         )
@@ -79,10 +95,8 @@ class NetworkStudent(TaughtModel):
     def begin(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"], dtype: Any) -> Begun:
         """Weights with exactly the given overlaps, and the second layer where it is trained."""
         lanes = keys.shape[1]
-        teacher, W = (
-            jnp.broadcast_to(jnp.asarray(part, dtype), (lanes, *part.shape[1:]))
-            for part in initial.frame_weights(self.d)
-        )
+        vectors = initial.frame_weights(self.d) if self.frame is None else vectors_in(initial, self.frame)
+        teacher, W = (jnp.broadcast_to(jnp.asarray(part, dtype), (lanes, *part.shape[1:])) for part in vectors)
         a = jnp.broadcast_to(jnp.asarray(self.network.outputs, dtype), (lanes, self.network.p))
         return Begun({"W": W} | ({"a": a} if self.network.trained else {}), teacher)
 
@@ -118,13 +132,14 @@ class NetworkStudent(TaughtModel):
         """p sqrt(d) and sqrt(d): |grad| and decay are those of `Update`."""
         return self.network.p * self.d**0.5, self.d**0.5
 
-    def observe(self, parameters: Any, fixed: Float[Array, "lanes k d"]) -> Observables:
+    def observe(self, parameters: Any, fixed: Float[Array, "lanes k d"], key: Key) -> Observables:
         """M, Q, excess_risk and what else the network observes of them."""
         W, teacher = parameters["W"].astype(jnp.float64), fixed.astype(jnp.float64)
         pairs = ((teacher, teacher), (W, teacher), (W, W))
         P, M, Q = (jnp.einsum("lid,ljd->ijl", left, right) / self.d for left, right in pairs)
         a = parameters["a"].T if self.network.trained else jnp.zeros((0, W.shape[0]))
-        return self.observed.observe(P, M, Q, a.astype(jnp.float64))
+        seen = self.observed.observe(P, M, Q, a.astype(jnp.float64))
+        return seen if self.risk is None else seen | {"excess_risk": self.risk(key, parameters["W"], fixed, a.T)}
 
     def distance(self, parameters: Any, start: Any) -> Float[Array, " lanes"]:
         """|W - W_0|/sqrt(p d), whatever the second layer does."""

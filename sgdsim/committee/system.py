@@ -42,9 +42,11 @@ class CommitteeSlopes:
         - `samples_to_level`: these times batch ~ d^mu.
         - `steps_to_overlap`, `samples_to_overlap`: see `recovery_slope`.
 
-        None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers.
-        Of other updates see `rule_slope`.
+        None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers,
+        of inputs of a law and of classes. Of other updates see `rule_slope`.
         """
+        if any(problem.law is not None for problem in problems):
+            return None
         if quantity in MEDIANS:
             return recovery_slope(quantity, against, problems, beside_log=False)
         if any(problem.trains for problem in problems):
@@ -68,7 +70,8 @@ class CommitteeSlopes:
 
     def slope_beside_log(self, quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
         """That of `steps_to_overlap`, `samples_to_overlap` divided by ln(d), see `recovery_slope`; None of others."""
-        return recovery_slope(quantity, against, problems, beside_log=True) if quantity in MEDIANS else None
+        known = quantity in MEDIANS and all(problem.law is None for problem in problems)
+        return recovery_slope(quantity, against, problems, beside_log=True) if known else None
 
     def assumes(self, quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
         """What the slope takes for granted beside the power of dt or d, in words; None where nothing."""

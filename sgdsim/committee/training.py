@@ -19,9 +19,12 @@ WORDS = 2 * 110.0
 """Operations of a round of a random order: two words of Threefry."""
 
 
-def training_kernel(problem: Committee, dtype: Any, lanes: int, block: int, native: bool = False) -> TrainingKernel:
+def training_kernel(
+    problem: Committee, dtype: Any, lanes: int, block: int, test_inputs: int, native: bool = False
+) -> TrainingKernel:
     """The kernel of a problem, in tiles of so many replicas; `block` samples are drawn at once where they are fresh.
 
+    - `test_inputs`: as in `Weights`.
     - `native`: whether inputs may be drawn in C++.
     """
     return TrainingKernel(
@@ -32,7 +35,7 @@ def training_kernel(problem: Committee, dtype: Any, lanes: int, block: int, nati
         choice=epoch_rows if problem.data is None else problem.data.choice,
         dtype=jnp.dtype(dtype),
         dt=problem.dt,
-        model=NetworkStudent.of(problem, native),
+        model=NetworkStudent.of(problem, test_inputs, native),
         optimiser=problem.optimiser or SGD(),
     )
 

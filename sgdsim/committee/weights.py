@@ -1,11 +1,16 @@
 """SGD on the full weights of a committee: p x d numbers per replica, for any d and p; see `rules.full_weights`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
+import jax.numpy as jnp
+
+from sgdsim.committee.frame import spread_frame
+from sgdsim.committee.law_weights import LawWeights
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
+from sgdsim.committee.sampled_risk import SampledRisk
 from sgdsim.committee.training import training_bytes, training_cost, training_kernel
 from sgdsim.contracts import Kernel, Problem
 from sgdsim.cost import StepCost
@@ -14,9 +19,10 @@ from sgdsim.parameters import Parameter
 from sgdsim.rules.forms import refused
 from sgdsim.rules.full_weights import AnyWeights
 from sgdsim.rules.inputs import InputBlocks
-from sgdsim.rules.recursion import Recursion
+from sgdsim.rules.recursion import Recursion, block_steps
 from sgdsim.rules.rule import Rule
 from sgdsim.rules.weights import RuleWeights
+from sgdsim.training.inputs import NormalInputs
 
 PAIRED = Parameter("", "whether all cells have the same random numbers, so the same data where n and d agree")
 
@@ -28,6 +34,24 @@ def weights_kernel(
     return RuleWeights.of(rule_of(problem), problem.d, problem.batch, dtype, lanes, steps, form, recursion_of(problem))
 
 
+def law_weights(problem: Committee, dtype: Any, lanes: int, block: int, test_inputs: int) -> LawWeights:
+    """The kernel of a problem with inputs of a law, or with classes."""
+    rule, d, risk = rule_of(problem), problem.d, SampledRisk.of(problem, test_inputs)
+    moving = rule.sizes.moving
+    return LawWeights(
+        lanes=lanes,
+        d=d,
+        batch=problem.batch,
+        segment=block_steps(problem.batch, block),
+        dtype=jnp.dtype(dtype),
+        form=xla_inputs,
+        recursion=recursion_of(problem),
+        rule=rule,
+        risk=risk,
+        frame=spread_frame(problem.k + min(moving, d - problem.k), d),
+    )
+
+
 @dataclass(frozen=True)
 class Weights(AnyWeights):
     """SGD on the full p x d weights: the choice where p + k > d, and the check on the chain elsewhere.
@@ -35,25 +59,33 @@ class Weights(AnyWeights):
     The forms of the inputs and their products have the same random numbers, and agree to rounding: `kernel` is "xla" as
     XLA compiles it, "fused" in one pass, "auto" fused where that can be had and is faster.
 
-    Finite data and optimisers have a kernel of their own, see `TrainingKernel`.
+    Finite data and optimisers have a kernel of their own, see `TrainingKernel`, and so have inputs of a law and labels
+    that are classes, see `LawWeights`.
     """
 
     takes: ClassVar[type[Problem]] = Committee
     paired: Annotated[bool | None, PAIRED] = None
+    test_inputs: Annotated[
+        int, Parameter("", "fresh inputs of a law for every replica and save time, to observe the risk", least=1)
+    ] = 256
 
     def check(self, problem: Committee) -> None:
         """Any problem will do. Raises ArgumentError where the kernel cannot be had."""
         if self.kernel == "fused" and problem.trains:
             raise refused("for finite data and optimisers")
+        if self.kernel == "fused" and problem.law is not None:
+            raise refused("for full weights on inputs of a law, and for classes")
         super().check(problem)
 
     def bind(self, problem: Committee, replicas: int, final: float) -> Kernel:  # type: ignore[override]
         """The kernel of a problem, with tiles of a size that fits the cache."""
-        if not problem.trains:
-            return super().bind(problem, replicas, final)
-        return training_kernel(
-            problem, self.precision, self._lanes(problem, replicas), self.block, self.kernel != "xla"
-        )
+        lanes = self._lanes(problem, replicas)
+        if problem.trains:
+            sizes = (lanes, self.block, self.test_inputs)
+            return training_kernel(problem, self.precision, *sizes, native=self.kernel != "xla")
+        if problem.law is not None:
+            return law_weights(problem, self.precision, lanes, self.block, self.test_inputs)
+        return super().bind(problem, replicas, final)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """All vectors and the inputs of a block twice; of training, the data and what goes with them."""
@@ -63,7 +95,12 @@ class Weights(AnyWeights):
 
     def step_cost(self, problem: Committee) -> StepCost:
         """Normals, matrix products and the recursion over samples; of training, products and the choice of data."""
-        return training_cost(problem, self.block) if problem.trains else super().step_cost(problem)
+        cost = training_cost(problem, self.block) if problem.trains else super().step_cost(problem)
+        if problem.law is None or problem.data is not None:
+            return cost
+        (drawn, multiplied), (normal, _) = problem.law.cost(problem.d), NormalInputs().cost(problem.d)
+        operations = cost.operations + problem.batch * (drawn - normal)
+        return replace(cost, operations=operations, products=cost.products + problem.batch * multiplied)
 
     def rule(self, problem: Committee) -> Rule:
         """That of the problem."""

@@ -6,13 +6,13 @@ RATE = "`gamma`, or `gamma0` beside p0"
 WIDTH = "`p`, or `p0` with `kappa`"
 
 PROBLEM_WORDS = TIME_WORDS | {
-    **dict.fromkeys(("Delta", "variance", "noise_variance", "label_noise"), "`noise`, the variance Delta"),
+    **dict.fromkeys(("Delta", "variance", "noise_variance"), "`noise`, the variance Delta"),
     **dict.fromkeys(("sigma2", "noise_std", "noise_level"), "`noise`, a variance, sigma^2"),
     "sigma": "`noise`, a variance, or `activation`",
     **dict.fromkeys(("learning_rate", "lr", "eta", "rate", "step_size"), RATE),
     **dict.fromkeys(("batch_size", "minibatch", "mini_batch", "B"), "`batch`"),
     "N": "`d` (inputs) or `p` (hidden units)",
-    **dict.fromkeys(("D", "n", "dim", "dimension", "input_dim", "inputs", "n_inputs", "features"), "`d`"),
+    **dict.fromkeys(("D", "n", "dim", "dimension", "input_dim", "n_inputs", "features"), "`d`"),
     **dict.fromkeys(
         ("hidden", "width", "hidden_units", "hidden_dim", "neurons", "units", "student", "students"), WIDTH
     ),

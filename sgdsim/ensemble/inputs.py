@@ -39,6 +39,9 @@ Placed = Callable[
 ]
 """Coefficients of the teacher's rows, and a scale, of samples from their own normals."""
 
+Drawn = Callable[[Key, int], Float[Array, "lanes samples d"]]
+"""(key, samples) -> inputs of any law."""
+
 
 def draw_inputs(
     key: Key, samples: int, d: int, dtype: Any, pin: Pinning = no_pin
@@ -106,6 +109,20 @@ def shifted_inputs(
     centres = jnp.split(shifts @ teacher * d**-0.5, [halves[0].shape[2]], axis=2)
     halves = [centre + scale * half for centre, half in zip(centres, halves, strict=True)]
     return _products_of(halves, zeta, student, teacher)
+
+
+def given_inputs(
+    key: Key,
+    student: Float[Array, "lanes p d"],
+    teacher: Float[Array, "lanes k d"],
+    samples: int,
+    pin: Pinning,
+    drawn: Drawn,
+) -> Inputs:
+    """Inputs of any law, which `drawn` makes of a key; zeta and further normals are those of `xla_inputs`."""
+    d, x = student.shape[2], drawn(key, samples)
+    zeta, _ = block_normal_pairs(key, samples, 1, student.dtype, first=(d + 1) // 2)
+    return _products_of([x[:, :, : (d + 1) // 2], x[:, :, (d + 1) // 2 :]], zeta[:, :, 0], student, teacher)
 
 
 def _products_of(

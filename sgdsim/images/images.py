@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sgdsim.images.idx import is_folder, read_folder, stamp
 from sgdsim.errors import ArgumentError
+from sgdsim.images.idx import is_folder, read_folder, stamp
 
 DIGITS, MNIST5K = "digits", "mnist5k"
 DIGITS_TRAIN = 1297

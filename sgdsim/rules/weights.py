@@ -67,14 +67,21 @@ class RuleWeights(Kernel):
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> WeightsState:
         """Vectors with exactly the given overlaps, of which every block of inputs has its share."""
         start, numbers = begun(self.rule, initial)
-        sizes = (self.d,) if self.inputs is None else self.inputs.sizes
-        blocks = zip(*(start.frame_weights(size) for size in sizes), strict=True)
         teacher, W = (
             jnp.broadcast_to(jnp.asarray(part, self.dtype), (self.lanes, *part.shape[1:]))
-            for part in (jnp.concatenate([jnp.asarray(part) for part in parts], axis=-1) for parts in blocks)
+            for part in self._vectors(start)
         )
         numbers = jnp.broadcast_to(jnp.asarray(numbers, jnp.float64), (self.lanes, numbers.shape[-1]))
         return WeightsState(W=W, teacher=teacher, numbers=numbers, keys=keys, step=jnp.zeros((), jnp.int64))
+
+    def _vectors(self, start: Overlaps) -> tuple[Float[Array, "*replicas k d"], Float[Array, "*replicas n d"]]:
+        """Teacher and moving vectors at t = 0, in the first coordinates of every block."""
+        sizes = (self.d,) if self.inputs is None else self.inputs.sizes
+        teachers, moving = zip(*(start.frame_weights(size) for size in sizes), strict=True)
+        return (
+            jnp.concatenate([jnp.asarray(part) for part in teachers], axis=-1),
+            jnp.concatenate([jnp.asarray(part) for part in moving], axis=-1),
+        )
 
     def observe(self, state: WeightsState) -> Observables:
         """What the rule observes, float64, lanes last."""
@@ -102,18 +109,21 @@ class RuleWeights(Kernel):
         """The state after n_steps more steps."""
         return run_blocks(state, n_steps, self.segment, self._block)
 
+    def _form(self) -> InputsForm:
+        """That of the inputs' law."""
+        if self.rule.clusters is not None:
+            clusters = in_arrays(self.rule.clusters, self.dtype)
+            return partial(shifted_inputs, normals=self.rule.sizes.normals, placed=clusters.moments)
+        if self.inputs is not None:
+            return partial(scaled_inputs, scales=self._scales(self.dtype)[0, 0])
+        return self.form
+
     def _block(self, state: WeightsState, n_steps: Int[Array, ""]) -> WeightsState:
         """One block, of which the first n_steps steps count."""
         pin = Pin.of(n_steps, self.dtype)
         key = fold((state.keys[0], state.keys[1]), state.step)
         samples = self.segment * self.batch
-        form = self.form
-        if self.inputs is not None:
-            form = partial(scaled_inputs, scales=self._scales(self.dtype)[0, 0])
-        if self.rule.clusters is not None:
-            clusters = in_arrays(self.rule.clusters, self.dtype)
-            form = partial(shifted_inputs, normals=self.rule.sizes.normals, placed=clusters.moments)
-        inputs = form(key, state.W, state.teacher, samples, pin)
+        inputs = self._form()(key, state.W, state.teacher, samples, pin)
         scale = jnp.asarray(self.d**-0.5, self.dtype)
         drawn = Drawn(
             fixed=inputs.teacher * scale,

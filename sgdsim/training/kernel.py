@@ -137,7 +137,7 @@ class TrainingKernel(Kernel):
     def observe(self, state: TrainingState) -> Observables:
         """What the model observes, the distance from the start and, of n data, the risk on them and the gap to it."""
         parameters = state.moving.parameters
-        seen = self.model.observe(parameters, state.fixed)
+        seen = self.model.observe(parameters, state.fixed, fold((state.keys[0], state.keys[1]), state.moving.step))
         seen = seen | {"distance": self.model.distance(parameters, state.start)}
         if state.x is None or state.y is None:
             return seen

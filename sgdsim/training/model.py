@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
 from sgdsim.contracts import Initial, Observables
+from sgdsim.ensemble.random import Key
 from sgdsim.training.inputs import InputLaw, LabelLaw
 
 
@@ -72,8 +73,11 @@ class Model(eqx.Module):
         return 1.0, 1.0
 
     @abc.abstractmethod
-    def observe(self, parameters: Any, fixed: Any) -> Observables:
-        """What is observed whatever the data are, float64, lanes last; `excess_risk` among it where it is known."""
+    def observe(self, parameters: Any, fixed: Any, key: Key) -> Observables:
+        """What is observed whatever the data are, float64, lanes last; `excess_risk` among it where it is known.
+
+        - `key`: of the replica's step, for means over test inputs.
+        """
 
     @property
     def noise_risk(self) -> Any:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 
 from sgdsim.classification import Classification
-from sgdsim.images.idx import read_folder, read_idx
 from sgdsim.errors import ArgumentError
+from sgdsim.images.idx import read_folder, read_idx
 from tests.images.by_hand import FILES, idx_bytes, write_folder
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7)

@@ -5,9 +5,9 @@ import importlib
 import numpy as np
 import pytest
 
+from sgdsim.errors import ArgumentError
 from sgdsim.images import images as module
 from sgdsim.images.images import load_images, standardised
-from sgdsim.errors import ArgumentError
 from tests.images.by_hand import write_folder
 
 

@@ -102,11 +102,21 @@ class OverlapODE(Theory):
             if problem.data is not None:
                 remedy = "Predicted fluctuations are those of fresh data: set it to false."
                 raise ArgumentError("fluctuations", "be false beside finite data", True, remedy)
+            self._check_noise(problem)
             check_room(problem)
+
+    def _check_noise(self, problem: Committee) -> None:
+        """Raises ArgumentError where the spread would be that of other labels: E zeta^4 is in it."""
+        if problem.label_noise is not None:
+            remedy = "Ask for the theory alone: the mean depends on the noise's variance only."
+            raise ArgumentError("fluctuations", "be false beside label_noise", True, remedy)
 
     def _check_rule(self, problem: Committee) -> None:
         """Raises ArgumentError where the network is not the plain one, and this is not the ODE of any rule."""
         what = ", ".join(problem.extras)
+        if "labels" in problem.extras:
+            remedy = "Ask for no theory: sign(y) is no function of one field whose averages are known."
+            raise ArgumentError("theory", "be none beside labels that are classes", self.name, remedy)
         if not isinstance(self, ExactODE):
             remedy = 'Take the theory "exact", which knows every rule.'
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)

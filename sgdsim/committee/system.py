@@ -120,7 +120,10 @@ SYSTEM = System(
     default_simulator=Chain(),
     default_theory=ExactODE(),
     telling=("p", "region"),
-    figures=("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer", "escape", "generalisation"),
+    figures=(
+        *("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer", "escape"),
+        *("generalisation", "universality"),
+    ),
     expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError(), "log_power": PlateauGrowth()},
     prediction=WiderStudent(),
 )

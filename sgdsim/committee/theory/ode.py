@@ -75,18 +75,21 @@ class OverlapODE(Theory):
         """A and B, the weights of drift and noise in the time of the problem: numbers, traced ones too."""
 
     def exists(self, problem: Committee) -> bool:
-        """Not in the red region, and of an optimiser only where it makes the plain step.
+        """Not in the red region, not of labels that are classes, and of an optimiser only where it is the plain step.
 
         Of finite data it is the ODE of fresh ones, which one pass follows.
         """
         plain = problem.optimiser is None or problem.optimiser.plain
-        return plain and problem.region is not Region.RED
+        return plain and problem.labels == "real" and problem.region is not Region.RED
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError in the red region and of other optimisers, where no ODE exists."""
+        """Raises ArgumentError in the red region, of classes and of other optimisers, where no ODE exists."""
         if problem.optimiser is not None and not problem.optimiser.plain:
             remedy = 'Ask for no theory, or for optimiser = "sgd" without decay and clip.'
             raise ArgumentError("theory", f"be none beside optimiser = {problem.optimiser.name}", self.name, remedy)
+        if problem.labels == "sign":
+            remedy = "Ask for no theory: the averages of sign(y) are not those of a function of fields alone."
+            raise ArgumentError("theory", "be none beside labels that are classes", self.name, remedy)
         if not self.exists(problem):
             red = "-1/2" if problem.scaling.mu == 0 else f"{problem.scaling.boundaries[1]:g}"
             theta = "theta = kappa + delta" + " - rho mu" * (problem.scaling.rho * problem.scaling.mu != 0)
@@ -114,9 +117,6 @@ class OverlapODE(Theory):
     def _check_rule(self, problem: Committee) -> None:
         """Raises ArgumentError where the network is not the plain one, and this is not the ODE of any rule."""
         what = ", ".join(problem.extras)
-        if "labels" in problem.extras:
-            remedy = "Ask for no theory: sign(y) is no function of one field whose averages are known."
-            raise ArgumentError("theory", "be none beside labels that are classes", self.name, remedy)
         if not isinstance(self, ExactODE):
             remedy = 'Take the theory "exact", which knows every rule.'
             raise ArgumentError("theory", f"be exact or none beside {what}", self.name, remedy)

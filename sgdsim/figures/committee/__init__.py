@@ -7,6 +7,7 @@ from sgdsim.figures.committee.law_in_dt import LawInDtFigure
 from sgdsim.figures.committee.law_in_p import LawInPFigure
 from sgdsim.figures.committee.phase_diagram import PhaseDiagramFigure
 from sgdsim.figures.committee.second_layer import SecondLayerFigure
+from sgdsim.figures.committee.universality import UniversalityFigure
 from sgdsim.figures.kinds import FigureKind
 
 KINDS: tuple[FigureKind, ...] = (
@@ -17,4 +18,5 @@ KINDS: tuple[FigureKind, ...] = (
     SecondLayerFigure(),
     EscapeFigure(),
     GeneralisationFigure(),
+    UniversalityFigure(),
 )

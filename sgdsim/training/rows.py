@@ -36,7 +36,7 @@ class DataRows(InputLaw):
     name: ClassVar[str] = "rows"
     X: Float[Array | np.ndarray, "n d"]
 
-    def __init__(self, X: Float[np.ndarray, "n d"]) -> None:
+    def __init__(self, X: Any) -> None:
         X = np.asarray(X, np.float64)
         if X.ndim != 2 or not X.size or not np.isfinite(X).all():
             raise ArgumentError("X", "be a matrix (n, d) of finite numbers", X.shape)

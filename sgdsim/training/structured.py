@@ -55,7 +55,7 @@ class Covariance(InputLaw):
     name: ClassVar[str] = "covariance"
     root: Float[Array | np.ndarray, "d d"]
 
-    def __init__(self, C: Float[np.ndarray, "d d"]) -> None:
+    def __init__(self, C: Any) -> None:
         C = np.asarray(C, np.float64)
         if C.ndim != 2 or C.shape[0] != C.shape[1] or not np.isfinite(C).all():
             raise ArgumentError("C", "be a square matrix of finite numbers", C.shape)
@@ -133,7 +133,7 @@ class Manifold(InputLaw):
     directions: Float[Array | np.ndarray, "d D"]
     """The rows of F, of length 1."""
 
-    def __init__(self, F: Float[np.ndarray, "d D"]) -> None:
+    def __init__(self, F: Any) -> None:
         F = np.asarray(F, np.float64)
         if F.ndim != 2 or not F.size or not np.isfinite(F).all() or not (F != 0).any(axis=1).all():
             raise ArgumentError("F", "be a finite matrix (d, D) without a row of zeros", F.shape)

@@ -30,7 +30,8 @@ def about_zero(word: UInt32[Array, "*shape"], dtype: Any) -> Float[Array, "*shap
 
 def bits(words: UInt32[Array, "*rows words"]) -> UInt32[Array, "*rows bits"]:
     """All bits of words, the lowest one first."""
-    each = (words[..., None] >> np.arange(32, dtype=np.uint32)) & np.uint32(1)
+    places = np.arange(32, dtype=np.uint32).reshape(*[1] * words.ndim, 32)
+    each = (words[..., None] >> places) & np.uint32(1)
     return each.reshape(*words.shape[:-1], -1)
 
 

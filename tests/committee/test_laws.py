@@ -196,7 +196,7 @@ def test_which_laws_follow_the_ode_of_gaussian_inputs(law, follows):
 def test_in_the_first_coordinates_few_components_make_a_field():
     """What the turned frame is for: Rademacher inputs along two axes leave the ODE at once."""
     problem = Committee(d=1000, p=1, k=1, gamma=2.0, inputs=Rademacher())
-    kernel = Weights(test_inputs=2**14).bind(problem, 8, 1.0)
+    kernel = Weights(test_inputs=2**11).bind(problem, 8, 1.0)
     start = ExplicitStart([[1.0]], [[0.6]], [[1.0]])
     initial = start.draw(problem, np.random.default_rng(0), 8)
     along = eqx.tree_at(lambda one: one.frame, kernel, np.eye(2, 1000))

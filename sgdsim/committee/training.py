@@ -13,8 +13,9 @@ from sgdsim.training.data import epoch_rows
 from sgdsim.training.kernel import TrainingKernel
 from sgdsim.training.optimiser import SGD
 
-CHOSEN = 256
-"""Data of a replica that are chosen at once: their order is made in loops, which would count beside fewer."""
+CHOSEN = 2048
+"""Data of a tile that are chosen at once: their order is made in loops, which would count beside fewer, and what is
+chosen beyond a save time is chosen again."""
 WORDS = 2 * 110.0
 """Operations of a round of a random order: two words of Threefry."""
 
@@ -30,7 +31,7 @@ def training_kernel(
     return TrainingKernel(
         lanes=lanes,
         batch=problem.batch,
-        block=_block(problem, block),
+        block=_block(problem, block, lanes),
         n=problem.n,
         choice=epoch_rows if problem.data is None else problem.data.choice,
         dtype=jnp.dtype(dtype),
@@ -45,11 +46,11 @@ def _whole(problem: Committee) -> bool:
     return problem.data is not None and problem.data.draws == "shuffled" and problem.batch == problem.n
 
 
-def _block(problem: Committee, block: int) -> int:
+def _block(problem: Committee, block: int, lanes: int) -> int:
     """Steps whose data are drawn or chosen at once."""
     if _whole(problem):
         return 1
-    return block_steps(problem.batch, block if problem.data is None else CHOSEN)
+    return block_steps(problem.batch, block if problem.data is None else CHOSEN // lanes)
 
 
 def training_bytes(problem: Committee, dtype: Any, block: int) -> int:
@@ -64,10 +65,10 @@ def training_bytes(problem: Committee, dtype: Any, block: int) -> int:
     return (rows * d + n * (2 * p + 2)) * jnp.dtype(dtype).itemsize
 
 
-def training_cost(problem: Committee, block: int) -> StepCost:
+def training_cost(problem: Committee, block: int, lanes: int) -> StepCost:
     """Products of the gradient, and the inputs or their choice; an optimiser passes over the weights."""
     batch, d, p, k = problem.batch, problem.d, problem.p, problem.k
-    steps = _block(problem, block)
+    steps = _block(problem, block, lanes)
     moving = p * d * (2.0 + 10 * (problem.optimiser.copies if problem.optimiser else 0))
     fields = 20.0 * batch * (p + k)
     if problem.data is None:

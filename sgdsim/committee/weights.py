@@ -11,7 +11,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.sampled_risk import SampledRisk
-from sgdsim.committee.training import training_bytes, training_cost, training_kernel
+from sgdsim.committee.training import CHOSEN, training_bytes, training_cost, training_kernel
 from sgdsim.contracts import Kernel, Problem
 from sgdsim.cost import StepCost
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
@@ -95,7 +95,10 @@ class Weights(AnyWeights):
 
     def step_cost(self, problem: Committee) -> StepCost:
         """Normals, matrix products and the recursion over samples; of training, products and the choice of data."""
-        cost = training_cost(problem, self.block) if problem.trains else super().step_cost(problem)
+        if problem.trains:
+            cost = training_cost(problem, self.block, self._lanes(problem, replicas=CHOSEN))
+        else:
+            cost = super().step_cost(problem)
         if problem.law is None or problem.data is not None:
             return cost
         (drawn, multiplied), (normal, _) = problem.law.cost(problem.d), NormalInputs().cost(problem.d)

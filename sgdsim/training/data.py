@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from sgdsim.checks import check_fields
+from sgdsim.checks import check_fields, lenient
 from sgdsim.ensemble.random import Key, fold, threefry, words
 from sgdsim.ensemble.shuffle import shuffled
 from sgdsim.errors import ArgumentError
@@ -46,6 +46,7 @@ def any_rows(key: Key, uses: Int[Array, " uses"], n: int) -> Int[Array, "lanes u
 ORDERS: dict[str, Choice] = {"shuffled": epoch_rows, "replacement": any_rows}
 
 
+@lenient
 @dataclass(frozen=True)
 class Data:
     """n data for every replica, drawn once from its key; n itself, or n = round(n0 d^n_exponent).

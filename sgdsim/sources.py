@@ -173,6 +173,16 @@ SOURCES: Mapping[str, Paper] = {
             {"volume": "33", "pages": "278--288"},
         ),
         Paper(
+            "liu2020",
+            "inproceedings",
+            "Liu, Shengchao and Papailiopoulos, Dimitris and Achlioptas, Dimitris",
+            "Bad global minima exist and SGD can reach them",
+            _NEURIPS,
+            2020,
+            "1906.02613",
+            {"volume": "33"},
+        ),
+        Paper(
             "mei2018",
             "article",
             "Mei, Song and Montanari, Andrea and Nguyen, Phan-Minh",
@@ -237,6 +247,7 @@ _SETTINGS: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
         ("spectrum", 0.0, "worschech2025"),
         ("average", False, "polyak1992"),
     ),
+    "classification": (("random_labels", 0, "liu2020"),),
 }
 """Of each system (key, plain value, paper): who sets the key to another value, in a table or along an axis, uses it."""
 _GENERATOR = "salmon2011"

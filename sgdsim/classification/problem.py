@@ -43,7 +43,17 @@ class Classification(Problem):
     "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N), 1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1) whatever N,
     which is torch's law at N = 100.
 
-    **Raises:** ArgumentError where a value is out of range or there are no such data.
+    In the first `random_labels` epochs every training image has a random label instead of its own, uniform over the
+    classes, the same in all of them, drawn for each replica (Liu, Papailiopoulos & Achlioptas, arXiv:1906.02613). With
+    the right labels comes `weight_decay`, in the loss
+
+        loss + (weight_decay/2) (1/N) sum_k (|W1_k|^2 + |W2_k|^2),     so    W <- (1 - eps weight_decay) W - ...
+
+    the term of each unit, as the loss has the 1/N: its weights decay as exp(-weight_decay t), whatever N. No decay acts
+    in the epochs of random labels, so that runs with and without it begin alike.
+
+    **Raises:** ArgumentError where a value is out of range, there are no such data, or a step would take more than all
+    of a weight, eps weight_decay > 1.
     """
 
     system: ClassVar[str] = "classification"
@@ -64,6 +74,12 @@ class Classification(Problem):
     init: Annotated[Init, Parameter("", "law of the weights at t = 0: torch, or fixed, which does not depend on N")] = (
         eqx.field(static=True, default="torch")
     )
+    random_labels: Annotated[
+        int, Parameter("", "epochs at the start in which training images have random labels", least=0, limit=10**6)
+    ] = 0
+    weight_decay: Annotated[
+        float, Parameter(r"\lambda", "decay of the weights per unit of time, on the right labels", least=0, limit=1e6)
+    ] = 0.0
     bins: Annotated[
         int,
         Parameter("", "bins of the histograms of weights of the first layer", least=1, limit=10_000, in_results=False),
@@ -83,6 +99,9 @@ class Classification(Problem):
         self.window = interval("window", self.window)
         if self.batch > len(self.images.train):
             raise ArgumentError("batch", f"be at most the {len(self.images.train)} training images", self.batch)
+        if self.eps * self.weight_decay > 1:
+            must = f"be at most 1/eps = {1 / self.eps:.4g}, as a step takes eps weight_decay of a weight"
+            raise ArgumentError("weight_decay", must, self.weight_decay)
 
     @property
     def images(self) -> Images:
@@ -114,6 +133,16 @@ class Classification(Problem):
     def samples_per_step(self) -> float:
         """The batch. An epoch brings every image again, so that images are counted once an epoch."""
         return float(self.batch)
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of an epoch: the full batches of the training images."""
+        return len(self.images.train) // self.batch
+
+    @property
+    def random_steps(self) -> int:
+        """Steps on random labels."""
+        return self.random_labels * self.epoch_steps
 
     @property
     def scales(self) -> tuple[float, float]:

@@ -8,5 +8,7 @@ PROBLEM_WORDS = TIME_WORDS | {
     **dict.fromkeys(("batch_size", "minibatch", "mini_batch", "B"), "`batch`"),
     **dict.fromkeys(("dataset", "data_set", "path", "folder", "images"), "`data`"),
     **dict.fromkeys(("initialisation", "initialization", "start", "weights"), "`init`"),
+    **dict.fromkeys(("l2", "lambda", "decay", "wd"), "`weight_decay`"),
+    **dict.fromkeys(("random_epochs", "label_noise", "random"), "`random_labels`, in epochs"),
     **dict.fromkeys(("range", "limits"), "`window`"),
 }

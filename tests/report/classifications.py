@@ -9,7 +9,16 @@ from sgdsim.store.summary import CellSummary, End, Summary
 
 BINS, WINDOW = 40, (-1.0, 1.0)
 SEEDS = 5
-SCALARS = ("test_loss", "train_loss", "train_accuracy", "test_accuracy", "dead_fraction", "seed_distance")
+SCALARS = (
+    "test_loss",
+    "train_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "fit_accuracy",
+    "weight_norm",
+    "dead_fraction",
+    "seed_distance",
+)
 
 
 def _masses(mean):
@@ -30,17 +39,20 @@ def _final(name, axes):
         "train_loss": 0.1 + 0.05 * axes["beta"],
         "train_accuracy": 0.98 - 0.01 * axes["beta"],
         "test_accuracy": 0.90 + 0.02 * axes["beta"],
+        "fit_accuracy": 0.99,
+        "weight_norm": 20.0 if axes["random_labels"] else 5.0,
         "dead_fraction": 0.0,
         "seed_distance": 0.02,
     }[name]
 
 
 def classification(cells, keys, lost=(), bins=BINS):
-    """A finished run of cells with the given parameters (N, beta, gamma), of which `keys` are axes of the grid.
+    """A finished run of cells with the given parameters (N, beta, gamma, ...), of which `keys` are axes of the grid.
 
     In the cells `lost` all replicas have diverged; the first replica has in all.
     """
-    cells = [{"N": 100, "gamma": 1.0} | cell for cell in cells]
+    usual = {"N": 100, "gamma": 1.0, "beta": 0.5, "random_labels": 0, "weight_decay": 0.0}
+    cells = [usual | {"dt": 0.5, "batch": 100, "train_images": 1297} | cell for cell in cells]
     humps = np.array([[_masses(shift(axes, seed)) for seed in range(SEEDS)] for axes in cells])
     humps[:, 0], humps[list(lost)] = np.nan, np.nan
     data = {f"{name}_final": (("cell", "replica", "bin"), humps) for name in ("histogram", "active_histogram")}
@@ -51,6 +63,10 @@ def classification(cells, keys, lost=(), bins=BINS):
         data |= {
             f"{name}{part}": (("cell", "time"), scale * values, words) for part, scale in (("", 1), ("_sem", 0.01))
         }
+    finals = np.array([_final("test_accuracy", axes) + 0.001 * np.arange(SEEDS) for axes in cells])
+    finals[:, 0], finals[list(lost)] = np.nan, np.nan
+    data["test_accuracy_final"] = (("cell", "replica"), finals)
+    data["t"] = (("cell", "time"), np.full((len(cells), 1), 30.0))
     data["n_replicas"] = ("cell", np.full(len(cells), SEEDS))
     data["n_diverged"] = ("cell", np.array([SEEDS if cell in lost else 1 for cell in range(len(cells))]))
     rows = []

@@ -13,6 +13,8 @@ from tests.report.classifications import BINS, SEEDS, WINDOW, classification, sh
 PLANE = [{"N": N, "beta": beta} for beta in (0.5, 1.0) for N in (100, 1000, 10_000)]
 GAMMAS = [{"beta": 0.5, "gamma": 1.0}, *({"beta": 1.0, "gamma": gamma} for gamma in (0.2, 1.0, 0.4))]
 BETAS = [{"beta": beta} for beta in (1.0, 0.5, 0.75)]
+MINIMA = [{"random_labels": epochs, "weight_decay": decay} for decay in (0.0, 0.001) for epochs in (0, 3)]
+BOTH = ("random_labels", "weight_decay")
 
 
 def draw(name, run):
@@ -93,6 +95,31 @@ def test_accuracy_and_loss_with_their_errors():
     assert "means over 4 seeds" in FIGURES["regularisation"].caption(run)
 
 
+def test_bad_minima_against_epochs_and_seed_by_seed():
+    run = classification(MINIMA, BOTH)
+    figure = draw("bad_minima", run)
+    above, seeds, fitted, norms = figure.axes
+    assert [axes.get_yscale() for axes in figure.axes] == ["logit", "linear", "linear", "log"]
+    for axes, name in ((above, "test_accuracy"), (fitted, "fit_accuracy"), (norms, "weight_norm")):
+        for container, cell in zip(axes.containers, run.summary.cells, strict=True):
+            line, _, (bars,) = container.lines
+            assert line.get_xdata().tolist() == [5.0]  # t = 30, 12 steps of 0.5 to an epoch
+            assert line.get_ydata().tolist() == [cell.final[name].mean]
+            (segment,) = bars.get_segments()
+            assert segment[1, 1] - segment[0, 1] == pytest.approx(2 * cell.final[name].sem)
+        assert axes.lines[-1].get_xdata() == [3, 3]  # where the right labels come
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[:2] == ["right labels only, no weight decay", "random labels first, no weight decay"]
+    assert labels[3] == "random labels first, weight decay 0.001"
+    points = [line for line in seeds.lines if len(line.get_xdata()) == SEEDS - 1]
+    assert len(points) == len(seeds.containers) == 4
+    for line, cell in zip(points, run.results["test_accuracy_final"].to_numpy(), strict=True):
+        assert line.get_ydata().tolist() == cell[1:].tolist()
+    ticks = [text.get_text() for text in seeds.get_xticklabels()]
+    assert ticks[3] == "random\nlabels first\ndecay 0.001"
+    assert figure.axes[0].lines[0].get_color() != figure.axes[0].containers[1].lines[0].get_color()
+
+
 def test_a_beta_that_was_lost_is_left_out():
     figure = draw("regularisation", classification(BETAS, ("beta",), lost=(0,)))
     assert figure.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 0.75]
@@ -105,6 +132,8 @@ def test_figures_say_what_they_need():
     everything_lost = classification(BETAS, ("beta",), lost=(0, 1, 2))
     bare = Stored(betas.results.drop_vars("histogram_final"), betas.summary, {}, betas.experiment)
     blind = Stored(betas.results.drop_vars("test_loss"), betas.summary, {}, betas.experiment)
+    minima = classification(MINIMA, BOTH)
+    blind_minima = Stored(minima.results.drop_vars("weight_norm"), minima.summary, {}, minima.experiment)
     for name, run, says in (
         ("weight_histograms", gammas, "over N and beta only, and not over gamma"),
         ("weight_histograms", bare, "histograms of weights of every replica"),
@@ -113,6 +142,9 @@ def test_figures_say_what_they_need():
         ("small_gamma", plane, "a grid over beta and gamma only"),
         ("small_gamma", bare, "histograms of weights of every replica"),
         ("small_gamma", betas, "two or more values of gamma at beta = 1, and one cell at beta < 1"),
+        ("bad_minima", betas, "a grid over random_labels and weight_decay"),
+        ("bad_minima", blind_minima, "the observables weight_norm"),
+        ("bad_minima", classification(MINIMA, BOTH, lost=(1, 3)), "with and without random labels"),
         ("regularisation", gammas, "a grid over beta"),
         ("regularisation", blind, "the observables test_loss"),
         ("regularisation", everything_lost, "stayed finite at two values"),

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from sgdsim.errors import ArgumentError
 from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.classification.bad_minima import draw_bad_minima, draw_final_accuracies
 from sgdsim.figures.classification.regularisation import draw_regularisation
 from sgdsim.figures.classification.small_gamma import draw_small_gamma
 from sgdsim.figures.classification.weight_histograms import draw_weight_histograms
@@ -36,6 +37,10 @@ def betas():
     return classification([{"beta": beta} for beta in (0.25, 0.5, 1.0)], ("beta",))
 
 
+def minima():
+    return classification([{"random_labels": epochs} for epochs in (0, 2)], ("random_labels",))
+
+
 def rows():
     return wide([{"beta": 0.5, "N": N} for N in SIZES[:3]])
 
@@ -55,6 +60,8 @@ PANELS = [
     (draw_density, (1,), rows, "density", 1),
     (draw_distances, (), rows, "density", 3),
     (draw_regularisation, ("loss",), betas, "regularisation", 1),
+    (draw_bad_minima, ("weight_norm",), minima, "bad_minima", 3),
+    (draw_final_accuracies, (), minima, "bad_minima", 1),
     (draw_small_gamma, (), lambda: images("beta", "gamma"), "small_gamma", 2),
     (draw_weight_histograms, ("histogram", 1), betas, "weight_histograms", 1),
 ]

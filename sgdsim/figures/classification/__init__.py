@@ -1,5 +1,6 @@
 """Figures of networks on images."""
 
+from sgdsim.figures.classification.bad_minima import BadMinimaFigure
 from sgdsim.figures.classification.regularisation import RegularisationFigure
 from sgdsim.figures.classification.small_gamma import SmallGammaFigure
 from sgdsim.figures.classification.weight_histograms import WeightHistogramsFigure
@@ -9,4 +10,5 @@ KINDS: tuple[FigureKind, ...] = (
     WeightHistogramsFigure(),
     SmallGammaFigure(),
     RegularisationFigure(),
+    BadMinimaFigure(),
 )

@@ -175,6 +175,10 @@ class ObservingSimulator(Simulator):
         """As the inner simulator."""
         return self.inner.step_cost(problem)
 
+    def observe_cost(self, problem: Any) -> StepCost:
+        """As the inner simulator."""
+        return self.inner.observe_cost(problem)
+
 
 class ObservingCurve(Curve):
     """A curve with the functions of what it has."""

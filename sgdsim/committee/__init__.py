@@ -8,6 +8,8 @@ from sgdsim.committee.averages.activations import Quadratic as Quadratic
 from sgdsim.committee.averages.activations import Relu as Relu
 from sgdsim.committee.averages.hermite_units import Hermite as Hermite
 from sgdsim.committee.chain import Chain as Chain
+from sgdsim.committee.effective_noise import MeasuredNoise as MeasuredNoise
+from sgdsim.committee.effective_noise import measure_noise as measure_noise
 from sgdsim.committee.equal_start import EqualStart as EqualStart
 from sgdsim.committee.mixture import Mixture as Mixture
 from sgdsim.committee.problem import Committee as Committee

@@ -27,7 +27,7 @@ class Chain(AnyChain):
     emitted: ClassVar[str] = "network"
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError where overlaps do not say what happens, or inputs are not fresh; as its base does."""
+        """Raises ArgumentError for finite data, optimisers, inputs of a law, classes, and the noise of a step."""
         if problem.trains:
             name = "optimiser" if problem.data is None else "data"
             remedy = "The chain is of fresh inputs and steps along them: take the simulator `weights`."
@@ -38,6 +38,9 @@ class Chain(AnyChain):
             remedy = "It is exact for Gaussian inputs and a risk in closed form: take the simulator `weights`."
             raise ArgumentError(name, "be left out for the simulator `chain`", got, remedy)
         super().check(problem)
+        if problem.noise_draws is not None:
+            remedy = "The noise of a step is measured on weights: take the simulator `weights`."
+            raise ArgumentError("noise_draws", "be left out for the simulator `chain`", problem.noise_draws, remedy)
 
     def rule(self, problem: Committee) -> Rule:
         """That of the problem."""

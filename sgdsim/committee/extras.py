@@ -11,6 +11,7 @@ from sgdsim.committee.spectrum import GaussianInputs
 from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.errors import ArgumentError
+from sgdsim.rules.linear_noise import MAX_ENTRIES
 from sgdsim.training.data import Data
 from sgdsim.training.inputs import InputLaw, LabelLaw
 
@@ -69,6 +70,8 @@ def _check_law(problem: Committee) -> None:
 
 def _check_together(problem: Committee) -> None:
     _check_law(problem)
+    if problem.noise_draws is not None:
+        _check_noise(problem)
     if problem.schedule_a is not None and (problem.second is None or not problem.second.gamma_a):
         must, remedy = (
             "be left out where the second layer is not trained",
@@ -101,6 +104,18 @@ def _check_training(problem: Committee) -> None:
         raise ArgumentError(
             "batch", f"be at most the data, n = {n}", problem.batch, "A batch of n is gradient descent."
         )
+
+
+def _check_noise(problem: Committee) -> None:
+    """Its theory is of the plain network, and all pairs of order parameters are stored."""
+    if not problem.plain:
+        raise ArgumentError("noise_draws", f"be left out beside {', '.join(problem.extras)}", problem.noise_draws)
+    p, k = problem.p, problem.k
+    if (entries := p * k + p * (p + 1) // 2) > MAX_ENTRIES or problem.d < k + p:
+        must = (
+            f"be left out where d < k + p, or M and Q have more than {MAX_ENTRIES} entries (d = {problem.d}, {entries})"
+        )
+        raise ArgumentError("noise_draws", must, problem.noise_draws, "It is for narrow networks.")
 
 
 def extras(problem: Committee) -> tuple[str, ...]:

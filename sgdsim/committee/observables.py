@@ -27,6 +27,9 @@ VARIABLES = {
     "generalisation_gap": Variable("generalisation gap", r"\mathcal{R} - \hat{\mathcal{R}}_n"),
     "distance": Variable("distance from the start", r"|W - W_0|/\sqrt{pd}"),
     "overlap": Variable("largest overlap of a unit with a teacher", r"\max |M_{ir}|/\sqrt{Q_{ii} P_{rr}}"),
+    "drift": Variable("mean change of the order parameters in a step, over dt", r"f", ("entry",)),
+    "noise_covariance": Variable("covariance of their change in a step, over dt", r"D\,dt", ("entry", "entry_2")),
+    "noise_trace": Variable("trace of the covariance of the noise", r"\mathrm{tr}\, D\,dt"),
     RECOVERED: Variable("share of replicas with an overlap of 1/2 or more", r"P(\mathrm{overlap} \geq 1/2)"),
 }
 

@@ -49,8 +49,8 @@ class Committee(Problem):
     one of its own, `schedule_a`. `inputs` have another covariance than I, see `Spectrum`, clusters, see `Mixture`, or
     any law of mean 0 with E|x|^2 = d, see `InputLaw`. `label_noise` is another law of zeta, of variance 1, and with
     `labels` = "sign" the label is the class sign(y), learned by the same squared loss. `escape_level` asks for the
-    observables of `specialisation`. `scaling` says how p, gamma and batch grow with d. Without it they do not (kappa =
-    delta = mu = 0), and dt = 1/d.
+    observables of `specialisation`, `noise_draws` for those of `effective_noise`. `scaling` says how p, gamma and batch
+    grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     Of finite `data`, see `Data`, batches are drawn, and an `optimiser`, see `Optimiser`, takes the place of the plain
     step: both, as inputs of a law and classes, for the simulator `weights` alone.
@@ -80,6 +80,10 @@ class Committee(Problem):
     escape_level: Annotated[
         float | None,
         Parameter("", "specialisation from which on a replica counts as escaped; observes both", above=0, below=1),
+    ] = eqx.field(static=True, default=None)
+    noise_draws: Annotated[
+        int | None,
+        Parameter("", "fresh batches at every save time by which drift and noise of a step are measured", least=2),
     ] = eqx.field(static=True, default=None)
     data: Data | None = eqx.field(static=True, default=None)
     optimiser: Any = None
@@ -124,6 +128,7 @@ class Committee(Problem):
         schedule: Any = None,
         schedule_a: Any = None,
         escape_level: Real | None = None,
+        noise_draws: Integer | None = None,
         data: Data | None = None,
         optimiser: Any = None,
         inputs: GaussianInputs | InputLaw | None = None,
@@ -163,6 +168,7 @@ class Committee(Problem):
         parts |= {"data": data, "optimiser": optimiser}
         parts |= {"label_noise": label_noise, "labels": labels}
         parts |= {"inputs": inputs, "schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
+        parts["noise_draws"] = noise_draws
         return cls(d=d, p=p, gamma=gamma, batch=realised, scaling=scaling, **parts)
 
     @property

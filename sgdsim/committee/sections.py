@@ -121,6 +121,7 @@ class ProblemSection(_Keys):
         """The problem. **Raises:** ArgumentError where the keys do not fit together."""
         plain, scaling = self._given(PLAIN), self._given(SCALING)
         rest = self._given(("d", "steps_per_time", "k", "noise", "batch", "activation", "escape_level", "labels"))
+        rest |= self._given(("noise_draws",))
         _check_one_way(plain, scaling)
         if "d" not in rest and (plain or "steps_per_time" not in rest):
             raise ArgumentError("d", "be given", None, "Add it, e.g. `d = 1000`.")

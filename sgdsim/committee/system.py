@@ -21,6 +21,8 @@ from sgdsim.committee.theory.rule_slopes import rule_slope
 from sgdsim.committee.theory.wider import WiderStudent
 from sgdsim.contracts import System
 
+APART = {"excess_risk_bias": 1.0, "excess_risk_std": 0.5}
+"""How far the mean is from theory and a replica from the mean, and the power of small steps by which they fall."""
 DEVIATIONS = ("sup_deviation", "max_deviation", "final_deviation")
 """The quantities that theorem 1 bounds by C(T) log(p) sqrt(dt)."""
 
@@ -42,6 +44,10 @@ class CommitteeSlopes:
         - `samples_to_level`: these times batch ~ d^mu.
         - `steps_to_overlap`, `samples_to_overlap`: see `recovery_slope`.
 
+        - `excess_risk_bias` and `excess_risk_std`, while the risk is above its floor: 1 and 1/2 against gamma or dt,
+          where gamma = gamma0 d^-delta alone differs between problems, in the green region. `ExactODE` and
+          `GradientFlow` both are the limit gamma -> 0 at a fixed gamma nu.
+
         None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers,
         of inputs of a law and of classes. Of other updates see `rule_slope`.
         """
@@ -51,6 +57,8 @@ class CommitteeSlopes:
             return recovery_slope(quantity, against, problems, beside_log=False)
         if any(problem.trains for problem in problems):
             return None
+        if quantity in APART:
+            return _slope_of_small_steps(quantity, against, problems)
         if any(problem.update is not None or problem.schedules is not None for problem in problems):
             return rule_slope(quantity, against, problems)
         mus, batches = {problem.scaling.mu for problem in problems}, {problem.batch for problem in problems}
@@ -75,6 +83,8 @@ class CommitteeSlopes:
 
     def assumes(self, quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
         """What the slope takes for granted beside the power of dt or d, in words; None where nothing."""
+        if quantity in APART and self.slope(quantity, against, problems) is not None:
+            return "while the risk is above what noise leaves of it"
         grows = quantity in DEVIATIONS and len({problem.p for problem in problems}) > 1
         known = grows and self.slope(quantity, against, problems) is not None
         return "with the factor log(p) of the bound, which need not be sharp" if known else None
@@ -86,6 +96,15 @@ def _slope_of_deviation(against: str, theta: float | None, problems: Sequence[Co
     slope = {"dt": 0.5, "d": against_d}.get(against)
     growth = None if slope is None else _slope_of_log_p(against, problems)
     return None if slope is None or growth is None else slope + growth
+
+
+def _slope_of_small_steps(quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
+    """That of `APART` where problems of the plain network in the green region differ by their gamma alone."""
+    alike = (
+        len({(problem.d, problem.p, problem.batch, problem.noise, problem.scaling.kappa) for problem in problems}) == 1
+    )
+    green = all(problem.region is Region.GREEN and problem.plain for problem in problems)
+    return APART[quantity] if alike and green and against in ("gamma", "dt") else None
 
 
 def _slope_of_steps(against: str, theta: float | None, growth: float) -> float | None:
@@ -122,7 +141,7 @@ SYSTEM = System(
     telling=("p", "region"),
     figures=(
         *("phase_diagram", "law_in_p", "law_in_dt", "fluctuations", "second_layer", "escape"),
-        *("generalisation", "universality"),
+        *("generalisation", "universality", "effective_noise"),
     ),
     expectations={"power": CommitteeSlopes(), "two_term": SoftCommitteeError(), "log_power": PlateauGrowth()},
     prediction=WiderStudent(),

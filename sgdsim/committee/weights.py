@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 import jax.numpy as jnp
 
+from sgdsim.committee.effective_noise import NoiseKernel, measuring_cost
 from sgdsim.committee.frame import spread_frame
 from sgdsim.committee.law_weights import LawWeights
 from sgdsim.committee.problem import Committee
@@ -60,7 +61,7 @@ class Weights(AnyWeights):
     XLA compiles it, "fused" in one pass, "auto" fused where that can be had and is faster.
 
     Finite data and optimisers have a kernel of their own, see `TrainingKernel`, and so have inputs of a law and labels
-    that are classes, see `LawWeights`.
+    that are classes, see `LawWeights`. Where the noise of a step is asked for, `NoiseKernel` measures it.
     """
 
     takes: ClassVar[type[Problem]] = Committee
@@ -85,7 +86,8 @@ class Weights(AnyWeights):
             return training_kernel(problem, self.precision, *sizes, native=self.kernel != "xla")
         if problem.law is not None:
             return law_weights(problem, self.precision, lanes, self.block, self.test_inputs)
-        return super().bind(problem, replicas, final)
+        kernel = super().bind(problem, replicas, final)
+        return kernel if problem.noise_draws is None else NoiseKernel(kernel, problem.dt, problem.noise_draws)
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """All vectors and the inputs of a block twice; of training, the data and what goes with them."""
@@ -112,6 +114,10 @@ class Weights(AnyWeights):
     def recursion(self, problem: Committee) -> Recursion:
         """Matrix products for the plain network."""
         return recursion_of(problem)
+
+    def observe_cost(self, problem: Committee) -> StepCost:
+        """That of the fresh batches, if any."""
+        return measuring_cost(problem)
 
     def inputs(self, problem: Committee) -> InputBlocks | None:
         """Those of the problem."""

@@ -98,6 +98,10 @@ class Simulator(abc.ABC):
     def step_cost(self, problem: Any) -> StepCost:
         """What a step of one replica takes, counted by hand, for the time estimate of a plan."""
 
+    def observe_cost(self, problem: Any) -> StepCost:
+        """What it takes to observe one replica at a save time, where that is not hardly anything beside the steps."""
+        return StepCost(0.0)
+
     def unrolled(self, problem: Any) -> float:
         """Operations of a step that are written out one by one, which take the compiler its time."""
         return 0.0

@@ -119,7 +119,8 @@ class Ensemble(Evolution):
     @property
     def tile_seconds(self) -> float:
         """Seconds that one core takes for a tile; see `cost`."""
-        return self.step_cost.on_core(self.lanes) * self.total_steps
+        observing = self.simulator.observe_cost(self.problem).on_core(self.lanes) * len(self.realised_times)
+        return self.step_cost.on_core(self.lanes) * self.total_steps + observing
 
     @property
     def cost(self) -> float:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sgdsim.analysis.names import DEVIATIONS
+from sgdsim.analysis.names import BIAS, DEVIATIONS, STD
 from sgdsim.contracts import Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
@@ -121,8 +121,9 @@ def check_points(points: Sequence[AgainstSection | None], builder: CellBuilder) 
 def _check_comparison(path: KeyPath, key: str, asked: Any, compares: bool, builder: CellBuilder) -> None:
     """Complains where a simulation is to be compared with theory and one of the two is not there."""
     for part in ("theory", "simulator"):
-        if asks_for_none(builder.sections[part]) and (compares or asked.quantity in DEVIATIONS):
-            text = f"must not be a {'bias' if compares else 'deviation'} where there is no {part}"
+        biased, spread = compares or asked.quantity.endswith(BIAS), part == "simulator" and asked.quantity.endswith(STD)
+        if asks_for_none(builder.sections[part]) and (biased or spread or asked.quantity in DEVIATIONS):
+            text = f"must not be a {'bias' if biased else 'deviation'} where there is no {part}"
             builder.complaints.add((*path, key), text, got=show(getattr(asked, key)), remedy=f"choose a {part}.kind")
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Num
 
 from sgdsim.analysis.bootstrap import mean_and_sem
 from sgdsim.analysis.levels import first_crossing, median_time
-from sgdsim.analysis.names import DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED
+from sgdsim.analysis.names import BIAS, DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED, PREDICTED_STD, STD
 from sgdsim.errors import ArgumentError
 
 if TYPE_CHECKING:  # which needs JAX
@@ -68,6 +68,10 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
 
     **Raises:** ArgumentError where a level is not reached.
     """
+    if quantity.endswith(BIAS):
+        return _bias(data, quantity.removesuffix(BIAS))
+    if quantity.endswith(STD):
+        return _std(data, quantity.removesuffix(STD))
     if quantity in DEVIATIONS:
         predicted = f"{quantity}{PREDICTED}"
         return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
@@ -116,6 +120,28 @@ def _median(data: xr.Dataset, quantity: str) -> Point:
 def medians(names: Sequence[str]) -> tuple[str, ...]:
     """Those of a system with these scalars."""
     return tuple(quantity for quantity, median in MEDIANS.items() if median.share in names)
+
+
+def apart(names: Sequence[str]) -> tuple[str, ...]:
+    """How far the mean of a scalar observable ends from theory, and a replica from the mean, of each of these."""
+    return tuple(f"{name}{ending}" for name in names for ending in (BIAS, STD))
+
+
+def _bias(data: xr.Dataset, name: str) -> Point:
+    """|mean - theory| at the last save time; its error is that of the mean, as theory has none."""
+    mean, sem, theory = final(data, name)
+    return abs(mean - theory), sem, math.nan
+
+
+def _std(data: xr.Dataset, name: str) -> Point:
+    """The standard deviation of one replica at the last save time, beside the predicted one.
+
+    Its error is that of Gaussian values, std/sqrt(2 (n - 1)).
+    """
+    columns = (f"{name}{STD}", f"{name}{PREDICTED_STD}")
+    std, predicted = (float(data[column].values[-1]) if column in data else math.nan for column in columns)
+    count = int(data["n_replicas"]) - int(data["n_diverged"])
+    return std, std / math.sqrt(2 * (count - 1)) if count > 1 else math.nan, predicted
 
 
 def final(data: xr.Dataset, name: str) -> Point:

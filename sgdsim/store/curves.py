@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from sgdsim.analysis.names import INTRODUCTION, PREDICTED, PREDICTED_STD
+from sgdsim.analysis.names import BIAS, INTRODUCTION, PREDICTED, PREDICTED_STD, STD
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.errors import ArgumentError
 
@@ -19,6 +19,8 @@ DEVIATIONS = {
     "final_deviation": ("final deviation", r"$\mathrm{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
 }
 """The distances of a replica from theory that every system has, in words and as mathematics."""
+APART = {BIAS: "bias", STD: "standard deviation"}
+"""What is said of a scalar observable at the last save time, by the ending of its name."""
 DEVIATION = "deviation"
 """|Omega - Omega_bar|_inf at every save time, averaged over the replicas: an average that is no observable."""
 _NO_PARAMETERS = ("system", "title", "experiment", "axes", "manifest", *INTRODUCTION)
@@ -150,6 +152,9 @@ class Curves:
             return DEVIATIONS[name][0]
         if name in self.observables:
             return self.results[self.column(name)].attrs["long_name"].removesuffix(", theory")
+        for ending, words in APART.items():
+            if name.endswith(ending):
+                return f"{words} of the {self.words(name.removesuffix(ending))}"
         return name.replace("_", " ")
 
     def symbol(self, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import xarray as xr
 
+from sgdsim.analysis.names import BIAS, STD
 from sgdsim.analysis.numbers import plain
 from sgdsim.errors import ExperimentError
 from sgdsim.laws.catalogue import was_made
@@ -134,6 +135,8 @@ class Stored(Curves):
             return MEDIANS[quantity].words
         if quantity in REACHED and level is not None:
             return f"{REACHED[quantity]} to ${self.symbol(self.risk)} = {plain(level)}$"
+        if quantity.endswith((BIAS, STD)):
+            return self.words(quantity).replace(" of the ", "\nof the final ", 1)
         return f"final {self.words(quantity)}, ${self.symbol(quantity)}$"
 
 

@@ -11,6 +11,7 @@ from sgdsim.committee.averages.activations import Erf
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.sections import TheorySection
 from sgdsim.committee.starts import ExplicitStart, OverlapStart, SphereStart
+from sgdsim.committee.system import SYSTEM
 from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.theory.overlap_curve import velocity
 from sgdsim.ensemble.theory import solve_theory
@@ -45,6 +46,22 @@ def test_in_green_it_is_the_limit(kappa, delta):
     assert GradientFlow().coefficients(problem) == pytest.approx(LimitODE().coefficients(problem), rel=1e-13)
     flow, limit = (solve_theory(problem, OverlapStart(), TIMES, theory) for theory in (GradientFlow(), LimitODE()))
     np.testing.assert_allclose(flow["Q"], limit["Q"], rtol=0, atol=1e-8)
+
+
+def test_bias_and_spread_have_known_powers_where_gamma_alone_falls():
+    def problems(**axes):
+        rows = [dict(zip(axes, row, strict=True)) for row in zip(*axes.values(), strict=True)]
+        return [Committee.from_scaling(**({"d": 100, "k": 2, "p0": 3.0, "noise": 0.1} | row)) for row in rows]
+
+    slopes = SYSTEM.expectations["power"]
+    alike = problems(delta=[0.5, 1.0])
+    for against in ("gamma", "dt"):
+        assert slopes.slope("excess_risk_bias", against, alike) == 1
+        assert slopes.slope("excess_risk_std", against, alike) == 0.5
+    assert "above what noise leaves" in slopes.assumes("excess_risk_std", "gamma", alike)
+    for others in (problems(delta=[0.0, 0.5]), problems(delta=[0.5, 0.5], d=[50, 100])):
+        assert slopes.slope("excess_risk_bias", "gamma", others) is None
+    assert slopes.slope("excess_risk_bias", "d", alike) is None
 
 
 def test_exact_tends_to_it_linearly_in_gamma():

@@ -39,6 +39,17 @@ def test_a_final_value_is_the_last_with_its_own_error():
     assert quantity_of(SYSTEM, "risk", None, FALLING) == pytest.approx((80**-1.5, 0.03 * 80**-1.5, 2 * 80**-1.5))
 
 
+def test_the_bias_and_the_spread_of_a_final_value():
+    """Below theory or above it; 100 replicas of which four diverged; the spread has its prediction beside it."""
+    mean, sem, theory = quantity_of(SYSTEM, "risk_bias", None, FALLING)
+    assert (mean, sem) == pytest.approx((80**-1.5, 0.03 * 80**-1.5))
+    assert math.isnan(theory)
+    more = FALLING.assign(risk_std=FALLING.risk / 7, risk_predicted_std=FALLING.risk / 6, n_diverged=4)
+    assert quantity_of(SYSTEM, "risk_std", None, more) == pytest.approx(
+        (80**-1.5 / 7, 80**-1.5 / 7 / 190**0.5, 80**-1.5 / 6)
+    )
+
+
 def test_a_median_has_the_error_of_its_replicas():
     """The share rises by 0.2 for every factor of 2; of 100 replicas a standard error is 0.05 of them."""
     share = 0.3 + 0.2 * np.log2(STEPS / 10)

@@ -16,7 +16,9 @@ from sgdsim.committee.theory.batch_pulls import BatchPulls
 from sgdsim.committee.theory.equal_fluctuations import mode_law
 from sgdsim.committee.theory.fluctuations import check_room, check_size, predict_spread
 from sgdsim.committee.theory.largest import mean_largest, predict_equal_spread
+from sgdsim.committee.theory.noise_curve import NoiseCurve
 from sgdsim.committee.theory.overlap_curve import OverlapCurve
+from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.contracts import Curve, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
 from sgdsim.errors import ArgumentError
@@ -217,8 +219,9 @@ class OverlapODE(Theory):
         return ArgumentError("gamma", f"be smaller to reach t = {final:g} from t = {last:g}", problem.gamma, remedy)
 
     def bind(self, problem: Committee) -> Curve:
-        """The curve of this problem."""
-        return self.plain_curve(problem)
+        """The curve of this problem, with drift and noise along it where they are asked for."""
+        curve = self.plain_curve(problem)
+        return curve if problem.noise_draws is None else NoiseCurve(curve, StepCovariance.of(problem))
 
     def plain_curve(self, problem: Committee) -> OverlapCurve:
         """The curve of a plain network."""

@@ -123,13 +123,15 @@ class OverlapCurve(Curve):
         """(dM/dt, dQ/dt) at a point, with what batches add to `velocity`."""
         if self.pulls is None:
             return self.velocity(P, M, Q)
-        weight = self.pulls.weight
+        return self.pulls.stepwise(lambda point: self.step_velocity(P, *point), (M, Q))
 
-        def mean(point: tuple[Array, Array]) -> tuple[Array, Array]:
-            dM, dQ = self.velocity(P, *point)
-            return dM, dQ + weight * pulls_together(P, *point, self.activation)
-
-        return self.pulls.stepwise(mean, (M, Q))
+    def step_velocity(
+        self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]
+    ) -> tuple[Float[Array, "p k"], Float[Array, "p p"]]:
+        """The mean change of (M, Q) in one step over dt: `velocity`, and what the samples of a batch do together."""
+        dM, dQ = self.velocity(P, M, Q)
+        together = 0.0 if self.pulls is None else self.pulls.weight * pulls_together(P, M, Q, self.activation)
+        return dM, dQ + together
 
     def velocity(
         self, P: Float[Array, "k k"], M: Float[Array, "p k"], Q: Float[Array, "p p"]

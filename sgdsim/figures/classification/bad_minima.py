@@ -1,4 +1,4 @@
-"""Training on random labels first, then on the right ones: what the start at a bad minimum does to the test accuracy."""
+"""Training on random labels first, then on the right ones: what a bad minimum does to the test accuracy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

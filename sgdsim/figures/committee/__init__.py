@@ -1,5 +1,6 @@
 """Figures of the committee."""
 
+from sgdsim.figures.committee.effective_noise import EffectiveNoiseFigure
 from sgdsim.figures.committee.escape import EscapeFigure
 from sgdsim.figures.committee.fluctuations import FluctuationsFigure
 from sgdsim.figures.committee.generalisation import GeneralisationFigure
@@ -19,4 +20,5 @@ KINDS: tuple[FigureKind, ...] = (
     EscapeFigure(),
     GeneralisationFigure(),
     UniversalityFigure(),
+    EffectiveNoiseFigure(),
 )

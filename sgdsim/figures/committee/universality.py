@@ -19,6 +19,8 @@ from sgdsim.store.stored import Stored
 LAW, SIZE = "inputs", "d"
 SIGNIFICANT = 3.0
 """Standard errors from which on a gap is one."""
+ASIDE = 1.04
+"""From one law to the next along the axis of d: error bars side by side."""
 LACKS = "cells with several laws of the inputs, and a theory beside the simulation"
 
 
@@ -38,8 +40,8 @@ class UniversalityFigure(FigureKind):
         return (
             f"Mean over replicas of the {run.words(run.summary.risk)} less that of the ODE of inputs N(0, I), over the "
             "latter, with its standard error. a: against the time, for each law of the inputs at its largest d. b: its "
-            f"size at the end, against d; open symbols are within {SIGNIFICANT:g} standard errors of zero, and dashed "
-            "is 1/d."
+            f"size at the end, against d, laws side by side; open symbols are within {SIGNIFICANT:g} standard errors of "
+            "zero, and dashed is 1/d through the largest gap of those that end there."
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -71,7 +73,7 @@ def draw_gap_in_time(run: Stored, ax: Axes | None = None) -> Axes:
         style = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.0, "elinewidth": 0.8}
         axes.errorbar(times + aside, gap, error, label=f"{_words(law)}, {SIZE} = {size}", **style)
     axes.axhline(0.0, **THEORY, zorder=1)
-    axes.set(xlabel="t", ylabel="relative gap to the ODE")
+    axes.set(xlabel="$t$", ylabel="relative gap to the ODE")
     return axes
 
 
@@ -80,20 +82,21 @@ def draw_gap_in_size(run: Stored, ax: Axes | None = None) -> Axes:
 
     **Raises:** KeyError where the run has no theory.
     """
-    axes, largest = panel(ax), 0.0
-    for law, (colour, marker) in _styles(run).items():
+    axes, vanishing = panel(ax), 0.0
+    for number, (law, (colour, marker)) in enumerate(_styles(run).items()):
         points = sorted((size, *(float(part[-1]) for part in _gaps(run, cell))) for size, cell in _cells(run, law))
         sizes, gap, error = np.array(points, np.float64).T
         clear = np.abs(gap) > SIGNIFICANT * error
-        style = {"color": colour, "marker": marker, "markersize": 5.0, "elinewidth": 0.9}
-        axes.errorbar(sizes, np.abs(gap), error, linewidth=0.0, fillstyle="none", label=_words(law), **style)
-        axes.plot(sizes, np.abs(gap), color=colour, linewidth=0.7, alpha=0.6)
-        axes.plot(sizes[clear], np.abs(gap)[clear], marker, color=colour, markersize=5.0)
-        largest = max(largest, float(np.abs(gap).max()))
+        beside = sizes * ASIDE**number
+        style = {"color": colour, "marker": marker, "markersize": 5.0, "elinewidth": 0.9, "linewidth": 0.0}
+        axes.errorbar(beside, np.abs(gap), error, fillstyle="none", label=_words(law), **style)
+        axes.plot(beside[clear], np.abs(gap)[clear], marker=marker, color=colour, markersize=5.0, linewidth=0.8)
+        if not clear[-1]:
+            vanishing = max(vanishing, abs(gap[0]))
     sizes = np.array(sorted({row[SIZE] for row in run.parameters}), np.float64)
-    if len(sizes) > 1:
+    if vanishing and len(sizes) > 1:
         span = around(sizes)
-        axes.plot(span, largest * span[0] / span, color=THEORY["color"], linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.plot(span, vanishing * sizes[0] / span, color=THEORY["color"], linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set(xscale="log", yscale="log", xlabel=math_name(SIZE), ylabel="|relative gap| at the end")
     return axes
 

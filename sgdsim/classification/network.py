@@ -164,7 +164,7 @@ class NetworkKernel(Kernel):
         # Of the last step: where the right labels have just come, what is fitted are still the random ones.
         random = (state.step <= self.random_steps) & (self.random_steps > 0)
         # A network at a time: the hidden units of all images are the largest arrays there are.
-        seen = jax.lax.map(lambda one: self._seen(*one, random), (state.W1, state.W2, state.keys.T))
+        seen = jax.lax.map(lambda one: self._seen(one[0], one[1], one[2], random), (state.W1, state.W2, state.keys.T))
         if self.lanes > 1:
             weights = state.W1[:, :, PIXEL]
             seen["seed_distance"] = jax.vmap(wasserstein)(weights, jnp.roll(weights, -1, axis=0))

@@ -7,10 +7,10 @@ from typing import ClassVar
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.words import DATA_WORDS
 from sgdsim.ensemble.section import section_of
-from sgdsim.training.data import Data
+from sgdsim.training.data import FiniteData
 
 
-class DataSection(section_of(Data, optional=("n",))):
+class DataSection(section_of(FiniteData, optional=("n",))):
     """[data]: n data for every replica, and how batches are drawn of them. Without the table every datum is fresh."""
 
     words: ClassVar[Mapping[str, str]] = DATA_WORDS

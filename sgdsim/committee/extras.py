@@ -12,7 +12,7 @@ from sgdsim.committee.target import Target
 from sgdsim.committee.update import Update
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_noise import MAX_ENTRIES
-from sgdsim.training.data import Data
+from sgdsim.training.data import FiniteData
 from sgdsim.training.inputs import InputLaw, LabelLaw
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _KINDS: dict[str, tuple[Any, str, str]] = {
         "a Spectrum, a Mixture or an InputLaw",
         "Write PowerSpectrum(spectrum=0.5), Blocks(sizes, variances), Mixture(separation=1.0) or Rademacher().",
     ),
-    "data": (Data, "a Data", "Write Data(n=...)."),
+    "data": (FiniteData, "a FiniteData", "Write FiniteData(n=...)."),
     "label_noise": (LabelLaw, "a LabelLaw", "Write RademacherNoise()."),
 }
 

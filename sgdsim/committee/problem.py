@@ -25,7 +25,7 @@ from sgdsim.parameters import Parameter, given
 from sgdsim.rules.inputs import InputBlocks
 from sgdsim.rules.problem import MAX_BATCH, MAX_DIMENSION
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
-from sgdsim.training.data import Data
+from sgdsim.training.data import FiniteData
 from sgdsim.training.inputs import InputLaw, LabelLaw, NormalInputs
 from sgdsim.training.optimiser import as_optimiser
 
@@ -52,8 +52,8 @@ class Committee(Problem):
     observables of `specialisation`, `noise_draws` for those of `effective_noise`. `scaling` says how p, gamma and batch
     grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
-    Of finite `data`, see `Data`, batches are drawn, and an `optimiser`, see `Optimiser`, takes the place of the plain
-    step: both, as inputs of a law and classes, for the simulator `weights` alone.
+    Of finite `data`, see `FiniteData`, batches are drawn, and an `optimiser`, see `Optimiser`, takes the place of the
+    plain step: both, as inputs of a law and classes, for the simulator `weights` alone.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -85,7 +85,7 @@ class Committee(Problem):
         int | None,
         Parameter("", "fresh batches at every save time by which drift and noise of a step are measured", least=2),
     ] = eqx.field(static=True, default=None)
-    data: Data | None = eqx.field(static=True, default=None)
+    data: FiniteData | None = eqx.field(static=True, default=None)
     optimiser: Any = None
     inputs: GaussianInputs | InputLaw | None = None
     label_noise: LabelLaw | None = None
@@ -129,7 +129,7 @@ class Committee(Problem):
         schedule_a: Any = None,
         escape_level: Real | None = None,
         noise_draws: Integer | None = None,
-        data: Data | None = None,
+        data: FiniteData | None = None,
         optimiser: Any = None,
         inputs: GaussianInputs | InputLaw | None = None,
         label_noise: LabelLaw | None = None,

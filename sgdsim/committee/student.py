@@ -19,10 +19,10 @@ from sgdsim.rules.rule import Rule, in_arrays
 from sgdsim.rules.schedule import Constant, Schedule
 from sgdsim.rules.units import UnitArray
 from sgdsim.training.inputs import InputLaw, LabelLaw, NormalInputs, NormalNoise
-from sgdsim.training.model import Begun, Model
+from sgdsim.training.model import Begun, TrainedModel
 
 
-class TaughtModel(Model):
+class TaughtModel(TrainedModel):
     """Any student of a teacher: y = f*(lambda*) + sqrt(noise) zeta with lambda*_r = w*_r.x/sqrt(d).
 
     `begin` has to put the teacher's weights, (lanes, k, d), in `Begun.fixed`.

@@ -87,7 +87,9 @@ class Weights(AnyWeights):
         if problem.law is not None:
             return law_weights(problem, self.precision, lanes, self.block, self.test_inputs)
         kernel = super().bind(problem, replicas, final)
-        return kernel if problem.noise_draws is None else NoiseKernel(kernel, problem.dt, problem.noise_draws)
+        if problem.noise_draws is None:
+            return kernel
+        return NoiseKernel(inner=kernel, dt=problem.dt, draws=problem.noise_draws)  # type: ignore[call-arg]
 
     def bytes_per_replica(self, problem: Committee) -> int:
         """All vectors and the inputs of a block twice; of training, the data and what goes with them."""

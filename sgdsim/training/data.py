@@ -48,7 +48,7 @@ ORDERS: dict[str, Choice] = {"shuffled": epoch_rows, "replacement": any_rows}
 
 @lenient
 @dataclass(frozen=True)
-class Data:
+class FiniteData:
     """n data for every replica, drawn once from its key; n itself, or n = round(n0 d^n_exponent).
 
     Steps take batches of them: `shuffled`, without replacement, so that every datum is used once in an epoch, or with

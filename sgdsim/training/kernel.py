@@ -16,7 +16,7 @@ from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.random import Key, fold
 from sgdsim.ensemble.segments import run_blocks
 from sgdsim.training.data import Choice
-from sgdsim.training.model import Model
+from sgdsim.training.model import TrainedModel
 from sgdsim.training.optimiser import Optimiser
 
 DATA, LABELS, ORDER = (np.uint64(2**64 - number) for number in (1, 2, 3))
@@ -63,7 +63,7 @@ class TrainingKernel(Kernel):
     choice: Choice = eqx.field(static=True)
     dtype: Any = eqx.field(static=True)
     dt: Any
-    model: Model
+    model: TrainedModel
     optimiser: Optimiser
 
     @property

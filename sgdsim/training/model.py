@@ -22,7 +22,7 @@ class Begun(NamedTuple):
     """What labels are made by, e.g. the weights of a teacher."""
 
 
-class Model(eqx.Module):
+class TrainedModel(eqx.Module):
     """A student theta with outputs f(x), on data (x, y): it descends on half the mean square of y - f.
 
         R(theta) = (1/2n) sum_s (y_s - f(x_s))^2,    theta <- theta + rates(t) U(gradient, state, theta)

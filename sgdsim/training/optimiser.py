@@ -17,8 +17,8 @@ class Optimiser(eqx.Module):
     """theta <- theta + rate s(t) U(g, state, theta), with U a transformation of optax at learning rate 1.
 
     It is handed the gradient g of the empirical risk of the batch in the scale of the model, in which one datum has
-    entries of order 1, see `Model.gradient`; the rate is the model's, and a schedule s(t) multiplies it. So plain SGD,
-    U = -g, is the model's own step.
+    entries of order 1, see `TrainedModel.gradient`; the rate is the model's, and a schedule s(t) multiplies it. So
+    plain SGD, U = -g, is the model's own step.
     """
 
     name: eqx.AbstractClassVar[str]
@@ -38,7 +38,7 @@ class Optimiser(eqx.Module):
         """U. See `Named` for the scales `unit` and `root`, in which lengths of gradients and decays are given."""
 
 
-class Given(Optimiser):
+class OptaxUpdate(Optimiser):
     """A transformation of optax as it is: its learning rate, mostly 1, is a factor of the problem's.
 
     Programs are compiled for each object: make it once.
@@ -175,7 +175,7 @@ class RMSProp(Named):
 
 
 @lenient
-class Sign(Named):
+class SignDescent(Named):
     """D(g) = sign(g), in every entry."""
 
     name: ClassVar[str] = "sign"
@@ -185,7 +185,7 @@ class Sign(Named):
         return optax.scale_by_sign()
 
 
-OPTIMISERS: dict[str, type[Named]] = {one.name: one for one in (SGD, HeavyBall, Nesterov, Adam, RMSProp, Sign)}
+OPTIMISERS: dict[str, type[Named]] = {one.name: one for one in (SGD, HeavyBall, Nesterov, Adam, RMSProp, SignDescent)}
 """Those of experiment files."""
 
 
@@ -196,4 +196,4 @@ def as_optimiser(given: Any) -> Optimiser:
     if not isinstance(given, optax.GradientTransformation):
         remedy = "Write Adam(), or a transformation of optax with learning rate 1: optax.adam(1.0)."
         raise ArgumentError("optimiser", "be an Optimiser, or a transformation of optax", given, remedy)
-    return Given(given)
+    return OptaxUpdate(given)

@@ -22,7 +22,7 @@ from sgdsim.ensemble.random import block_normal_pairs, replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.testing import check_rule, check_system
 from sgdsim.training.components import Laplace, Rademacher, StudentT
-from sgdsim.training.data import Data
+from sgdsim.training.data import FiniteData
 from sgdsim.training.inputs import NormalInputs
 from sgdsim.training.kernel import DATA
 from sgdsim.training.noise import LaplaceNoise, RademacherNoise, StudentTNoise, UniformNoise
@@ -229,7 +229,7 @@ def test_training_on_a_law_is_the_built_in_step():
 
 
 def test_finite_data_are_of_the_law():
-    problem = committee(inputs=Rademacher(), labels="sign", noise=0.0, data=Data(n=20), batch=5)
+    problem = committee(inputs=Rademacher(), labels="sign", noise=0.0, data=FiniteData(n=20), batch=5)
     _, state = started(problem)
     assert set(np.unique(state.x)) == {-1.0, 1.0}
     assert set(np.unique(state.y)) == {-1.0, 1.0}

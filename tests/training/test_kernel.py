@@ -15,7 +15,7 @@ from sgdsim.committee.training import training_kernel
 from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble.random import fold, replica_keys
 from sgdsim.rules.schedule import PowerSchedule
-from sgdsim.training.data import Data
+from sgdsim.training.data import FiniteData
 from sgdsim.training.kernel import ORDER
 from sgdsim.training.optimiser import OPTIMISERS, SGD
 from tests.compiled import advance, begin, folded, inputs_of_one, observe
@@ -66,7 +66,7 @@ def descended(kernel, state, hand_of, rates, steps, rows):
 
 def test_data_are_those_of_the_teacher():
     """Labels by hand; their noise has the variance of the problem, and no datum is that of another lane."""
-    _, state = started(problem(data=Data(n=N), batch=BATCH))
+    _, state = started(problem(data=FiniteData(n=N), batch=BATCH))
     x, y, teacher = (np.asarray(part) for part in (state.x, state.y, state.fixed))
     assert x.shape == (LANES, N, D)
     clean = np.einsum("r,lrs->ls", [1.0, 2.0], erf(teacher @ x.mT / (2 * D) ** 0.5)) / 2
@@ -79,7 +79,7 @@ def test_data_are_those_of_the_teacher():
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_steps_of_an_optimiser_by_hand(name):
     """Three steps on batches of finite data, both layers, with a schedule."""
-    net = problem(data=Data(n=N), batch=BATCH, optimiser=OPTIMISERS[name](**KEYS[name]), schedule=SCHEDULE)
+    net = problem(data=FiniteData(n=N), batch=BATCH, optimiser=OPTIMISERS[name](**KEYS[name]), schedule=SCHEDULE)
     kernel, state = started(net)
     after = advance(kernel, state, jnp.asarray(3))
 
@@ -96,7 +96,7 @@ def test_steps_of_an_optimiser_by_hand(name):
 @pytest.mark.parametrize("draws", ["shuffled", "replacement"])
 def test_gradient_descent_on_all_data(draws):
     """25 steps against NumPy; with replacement a batch of n is no gradient descent, but some data twice."""
-    net = problem(data=Data(n=N, draws=draws), batch=N)
+    net = problem(data=FiniteData(n=N, draws=draws), batch=N)
     kernel, state = started(net)
     assert kernel.whole == (draws == "shuffled")
     rows = np.broadcast_to(np.arange(N), (LANES, 25, N)) if kernel.whole else rows_of(kernel, state, 25)
@@ -109,7 +109,7 @@ def test_gradient_descent_on_all_data(draws):
 
 def test_what_is_observed_of_data():
     """Empirical risk, gap and distance by hand, after some steps; the population risk is excess risk and noise/2."""
-    kernel, state = started(problem(data=Data(n=N), batch=BATCH))
+    kernel, state = started(problem(data=FiniteData(n=N), batch=BATCH))
     begun = observe(kernel, state)
     assert (np.asarray(begun["distance"]) == 0).all()
     after = advance(kernel, state, jnp.asarray(9))
@@ -139,7 +139,7 @@ def test_plain_sgd_is_the_built_in_step(second):
     initial, keys = START.draw(net, np.random.default_rng(0), 1), replica_keys(3, 0, 0, 1)
     begun = begin(built_in, initial, keys)
     _, x, zeta = inputs_of_one(begun, 8, 8)
-    kernel, state = started(problem(second=second, data=Data(n=8), optimiser=optax.sgd(1.0)), lanes=1)
+    kernel, state = started(problem(second=second, data=FiniteData(n=8), optimiser=optax.sgd(1.0)), lanes=1)
     kernel = replace(kernel, choice=in_order)
     y = jax.jit(lambda model, *of: model.label(*of))(kernel.model, state.fixed, x[None], zeta)
     state = eqx.tree_at(lambda state: (state.x, state.y), state, (x[None], y))
@@ -172,7 +172,7 @@ def test_fresh_data_are_new_at_every_step():
 def test_memory_of_the_data_is_told():
     """Of 10^4 data in d = 100 dimensions the data are most of it."""
     weights = Weights()
-    small, large = (weights.bytes_per_replica(problem(d=100, data=Data(n=n))) for n in (10_000, 20_000))
+    small, large = (weights.bytes_per_replica(problem(d=100, data=FiniteData(n=n))) for n in (10_000, 20_000))
     assert 10_000 * 100 * 4 <= large - small <= 2.2 * 10_000 * 100 * 4
     adam, sgd = (weights.bytes_per_replica(problem(d=100, optimiser=OPTIMISERS[name]())) for name in ("adam", "sgd"))
     assert adam - sgd == 2 * 2 * 3 * 100 * 4

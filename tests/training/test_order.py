@@ -7,7 +7,7 @@ import pytest
 
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
-from sgdsim.training.data import Data, any_rows, epoch_rows
+from sgdsim.training.data import FiniteData, any_rows, epoch_rows
 
 KEYS = replica_keys(0, 0, 0, 3)
 N = 13
@@ -47,11 +47,11 @@ def test_uses_beyond_32_bits_are_uses():
 
 
 def test_numbers_of_data():
-    assert Data(n=7).count(100) == 7
-    assert Data(n0=2.5).count(100) == 250
-    assert Data(n0=3.0, n_exponent=1.5).count(100) == 3000
+    assert FiniteData(n=7).count(100) == 7
+    assert FiniteData(n0=2.5).count(100) == 250
+    assert FiniteData(n0=3.0, n_exponent=1.5).count(100) == 3000
     for keys in ({}, {"n": 3, "n0": 1.0}, {"n": 3, "n_exponent": 2.0}, {"n": 0}, {"n": 3, "draws": "other"}):
         with pytest.raises(ArgumentError):
-            Data(**keys)
+            FiniteData(**keys)
     with pytest.raises(ArgumentError, match=r"`n0` must give from 1 to"):
-        Data(n0=0.01).count(10)
+        FiniteData(n0=0.01).count(10)

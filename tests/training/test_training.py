@@ -14,7 +14,7 @@ from sgdsim.committee.update import Update
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.testing import check_system
-from sgdsim.training.data import Data
+from sgdsim.training.data import FiniteData
 from sgdsim.training.optimiser import SGD, Adam, HeavyBall
 from tests.compiled import advance, begin
 from tests.helpers import mean_of, run
@@ -29,7 +29,7 @@ def problem(**more):
 
 @pytest.mark.parametrize(
     ("data", "batch"),
-    [(Data(n=20), 1), (Data(n=60), 3), (Data(n=4000, draws="replacement"), 1)],
+    [(FiniteData(n=20), 1), (FiniteData(n=60), 3), (FiniteData(n=4000, draws="replacement"), 1)],
     ids=["one pass", "one pass in batches", "more and more data"],
 )
 def test_one_pass_is_sgd_on_fresh_data_in_law(data, batch):
@@ -50,7 +50,7 @@ def test_small_steps_on_all_data_follow_the_flow_of_the_empirical_risk():
     d, n, reach = 8, 12, 48.0
     gammas, errors = [1.6, 0.8, 0.4], []
     for gamma in gammas:
-        kernel = training_kernel(problem(d=d, gamma=gamma, data=Data(n=n), batch=n), "float64", 1, 1)
+        kernel = training_kernel(problem(d=d, gamma=gamma, data=FiniteData(n=n), batch=n), "float64", 1, 1)
         state = begin(kernel, START.draw(problem(), np.random.default_rng(0), 1), replica_keys(5, 0, 0, 1))
         x, y, W = (np.asarray(part)[0] for part in (state.x, state.y, state.start["W"]))
         after = np.asarray(advance(kernel, state, jnp.asarray(round(reach / gamma))).moving.parameters["W"])[0]
@@ -83,8 +83,8 @@ def test_small_steps_of_one_pass_follow_the_flow_of_the_population_risk():
 @pytest.mark.parametrize(
     "more",
     [
-        {"data": Data(n=10), "batch": 3},
-        {"data": Data(n=10), "batch": 10, "optimiser": Adam()},
+        {"data": FiniteData(n=10), "batch": 3},
+        {"data": FiniteData(n=10), "batch": 10, "optimiser": Adam()},
         {"optimiser": HeavyBall()},
     ],
     ids=["data", "descent", "fresh"],
@@ -96,7 +96,7 @@ def test_the_contract_holds(more):
 
 def test_bits_do_not_depend_on_the_batch_of_replicas():
     """Nor on where the save times are, where data are finite."""
-    net = problem(data=Data(n=10), batch=3, optimiser=HeavyBall())
+    net = problem(data=FiniteData(n=10), batch=3, optimiser=HeavyBall())
     whole = run(net, START, Weights(), [1.0, 2.0], 256)
     parts = run(net, START, Weights(), [2.0], 256, batch=64)
     for name in ("M", "empirical_risk"):
@@ -108,7 +108,7 @@ def test_paired_cells_have_the_same_data():
     seen = {}
     for paired in (None, True):
         tiles = [
-            run(problem(gamma=gamma, data=Data(n=10)), START, Weights(paired=paired), [0.0, 0.25], 64, cell=cell)
+            run(problem(gamma=gamma, data=FiniteData(n=10)), START, Weights(paired=paired), [0.0, 0.25], 64, cell=cell)
             for cell, gamma in enumerate((1.0, 2.0))
         ]
         seen[paired] = [mean_of(one, "empirical_risk")[0][0] for one in tiles]
@@ -118,7 +118,7 @@ def test_paired_cells_have_the_same_data():
 
 def test_theory_beside_data_is_that_of_fresh_ones():
     """An optimiser that makes another step has none, and the fluctuations are not those of finite data."""
-    plain, data, sgd = problem(), problem(data=Data(n=30)), problem(optimiser=SGD())
+    plain, data, sgd = problem(), problem(data=FiniteData(n=30)), problem(optimiser=SGD())
     for net in (data, sgd):
         assert ExactODE().exists(net)
         ExactODE().check(net)
@@ -135,15 +135,15 @@ def test_theory_beside_data_is_that_of_fresh_ones():
 
 def test_what_does_not_go_together_is_refused():
     for keys, argument in (
-        ({"data": Data(n=3), "batch": 4}, "batch"),
-        ({"data": Data(n=9), "update": Update(momentum=0.5)}, "update"),
+        ({"data": FiniteData(n=3), "batch": 4}, "batch"),
+        ({"data": FiniteData(n=9), "update": Update(momentum=0.5)}, "update"),
         ({"optimiser": SGD(), "inputs": Mixture(separation=1.0)}, "inputs"),
         ({"optimiser": "adam"}, "optimiser"),
         ({"data": 30}, "data"),
     ):
         with pytest.raises(ArgumentError, match=f"`{argument}` must"):
             problem(**keys)
-    for keys, name in (({"data": Data(n=9)}, "data"), ({"optimiser": SGD()}, "optimiser")):
+    for keys, name in (({"data": FiniteData(n=9)}, "data"), ({"optimiser": SGD()}, "optimiser")):
         with pytest.raises(ArgumentError, match=f"`{name}` must be left out for the simulator `chain`"):
             Chain().check(problem(**keys))
         with pytest.raises(ArgumentError, match="for finite data and optimisers"):
@@ -152,7 +152,7 @@ def test_what_does_not_go_together_is_refused():
 
 def test_risk_on_few_data_falls_below_that_of_the_population():
     """GD on few data overfits: the gap grows from about nothing, and risks are those of the data."""
-    net = problem(d=30, gamma=4.0, data=Data(n=30), batch=30)
+    net = problem(d=30, gamma=4.0, data=FiniteData(n=30), batch=30)
     tiles = run(net, OverlapStart(0.5, 1), Weights(), [0.0, 40.0], 64)
     gap, _ = mean_of(tiles, "generalisation_gap")
     risk, _ = mean_of(tiles, "empirical_risk")

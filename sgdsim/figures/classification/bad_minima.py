@@ -16,6 +16,7 @@ from sgdsim.figures.common.curves import alive
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, WIDTH
+from sgdsim.laws.law import number
 from sgdsim.store.stored import Stored
 
 CURVES = {"test_accuracy": "logit", "fit_accuracy": "linear", "weight_norm": "log"}
@@ -94,11 +95,11 @@ def draw_final_accuracies(run: Stored, ax: Axes | None = None) -> Axes:
     axes = panel(ax)
     for place, cell in enumerate(cells):
         values = _finals(run, cell)
-        look = _look(run, cell)
+        look: dict[str, Any] = _look(run, cell) | {"linestyle": "none"}
         across = place + SPREAD * np.linspace(-1, 1, len(values))
-        axes.plot(across, values, **look | {"linestyle": "none", "alpha": 0.45, "markersize": 3.0})
+        axes.plot(across, values, alpha=0.45, markersize=3.0, **look)
         end = run.summary.cells[cell].final["test_accuracy"]
-        axes.errorbar([place], [end.mean], [end.sem or 0.0], capsize=4, markersize=7, **look | {"linestyle": "none"})
+        axes.errorbar([place], [number(end.mean)], [end.sem or 0.0], capsize=4, markersize=7, **look)
     axes.set(ylabel=f"final {run.words('test_accuracy')}", xlim=(-0.6, len(cells) - 0.4))
     axes.set_xticks(range(len(cells)), [_column(run, cell) for cell in cells], fontsize=7)
     axes.grid(visible=False, axis="x")

@@ -40,8 +40,8 @@ class UniversalityFigure(FigureKind):
         return (
             f"Mean over replicas of the {run.words(run.summary.risk)} less that of the ODE of inputs N(0, I), over the "
             "latter, with its standard error. a: against the time, for each law of the inputs at its largest d. b: its "
-            f"size at the end, against d, laws side by side; open symbols are within {SIGNIFICANT:g} standard errors of "
-            "zero, and dashed is 1/d through the largest gap of those that end there."
+            f"size at the end, against d, laws side by side; open symbols are within {SIGNIFICANT:g} standard errors "
+            "of zero, and dashed is 1/d through the largest gap of those that end there."
         )
 
     def draw(self, run: Stored) -> Figure:

@@ -32,7 +32,7 @@ def z_between(left: Tiles, right: Tiles) -> dict[str, np.ndarray]:
     """Differences of the means of two ensembles over their standard error, for every observable with scatter."""
     scores = {}
     for name in left.mean:
-        (a, sem_a), (b, sem_b) = mean_of(left, name), _mean(right, name)
+        (a, sem_a), (b, sem_b) = mean_of(left, name), mean_of(right, name)
         scores[name] = _ratio(a - b, np.hypot(sem_a, sem_b))
     return scores
 

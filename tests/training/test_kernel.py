@@ -41,7 +41,7 @@ def problem(**more):
 
 def started(net, block=4, lanes=LANES):
     """The kernel of a problem in float64, and its state at t = 0."""
-    kernel = training_kernel(net, "float64", lanes, block)
+    kernel = training_kernel(net, "float64", lanes, block, test_inputs=1)
     return kernel, begin(kernel, START.draw(net, np.random.default_rng(0), 1), replica_keys(3, 0, 0, lanes))
 
 

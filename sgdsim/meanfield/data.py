@@ -1,6 +1,7 @@
 """Where the data come from: finitely many atoms, over which averages are exact sums, or a sampler."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,26 +12,42 @@ from jaxtyping import Array, Float, Int, UInt32
 from sgdsim.checks import integer
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.features import Feature
 from sgdsim.meanfield.losses import Loss
+
+Predict = Callable[[Float[Array, "points inputs"]], Float[Array, "points lanes"]]
+"""The predictions of a network at inputs."""
 
 
 class Data(eqx.Module):
-    """A law of (x, y), seen through predictions at fixed points."""
+    """A law of (x, y)."""
 
-    points: eqx.AbstractVar[Float[Array, "points inputs"]]
+    @property
+    @abc.abstractmethod
+    def inputs(self) -> int:
+        """Number of components of x."""
 
     @property
     def known_labels(self) -> np.ndarray:
         """Labels that there are, as far as they are known beforehand: a loss may ask for certain ones."""
         return np.empty(0)
 
-    @abc.abstractmethod
-    def order_parameters(self, predictions: Float[Array, "points *lanes"]) -> Float[Array, "m *lanes"]:
-        """m, from the predictions at the points."""
+    def check(self, feature: Feature, loss: Loss) -> None:
+        """Raises ArgumentError where the data do not suit a feature or a loss."""
+        loss.check_labels(self.known_labels)
+
+    def least_risk(self, loss: Loss) -> float:
+        """The smallest risk of any function of x; 0 of a sampler whose best function is not known."""
+        return 0.0
 
     @abc.abstractmethod
-    def risk(self, loss: Loss, predictions: Float[Array, "points *lanes"]) -> Float[Array, "*lanes"]:
-        """E l(prediction, y), from the predictions at the points."""
+    def observed(
+        self, loss: Loss, W: tuple[Float[Array, "N lanes"], ...], weights: Any, predict: Predict
+    ) -> tuple[Float[Array, "m lanes"], Float[Array, " lanes"]]:
+        """Order parameters m and risk of a network.
+
+        - `W`, `weights`: its particles, by component, and what each counts; `predict`: its predictions at given inputs.
+        """
 
     @abc.abstractmethod
     def draw(
@@ -42,7 +59,31 @@ class Data(eqx.Module):
         """
 
 
-class Atoms(Data):
+class PointData(Data):
+    """Data that are seen through predictions at fixed points."""
+
+    points: eqx.AbstractVar[Float[Array, "points inputs"]]
+
+    @property
+    def inputs(self) -> int:
+        """Number of components of x."""
+        return self.points.shape[1]
+
+    @abc.abstractmethod
+    def order_parameters(self, predictions: Float[Array, "points *lanes"]) -> Float[Array, "m *lanes"]:
+        """m, from the predictions at the points."""
+
+    @abc.abstractmethod
+    def risk(self, loss: Loss, predictions: Float[Array, "points *lanes"]) -> Float[Array, "*lanes"]:
+        """E l(prediction, y), from the predictions at the points."""
+
+    def observed(self, loss: Loss, W: tuple[Array, ...], weights: Any, predict: Predict) -> tuple[Array, Array]:
+        """m and risk, from the predictions at the points."""
+        predictions = predict(self.points)
+        return self.order_parameters(predictions), self.risk(loss, predictions)
+
+
+class Atoms(PointData):
     """Finitely many inputs x_j, each with labels y_jk of probability p_jk; the p_jk sum to 1 over j and k.
 
     The law of the particles enters drift and noise through m_j = nu[F(., x_j)] only.
@@ -71,6 +112,10 @@ class Atoms(Data):
     def known_labels(self) -> np.ndarray:
         """The labels of the atoms."""
         return np.asarray(self.labels)
+
+    def least_risk(self, loss: Loss) -> float:
+        """That of the best prediction at every input."""
+        return loss.least(np.asarray(self.labels), np.asarray(self.weights))
 
     def order_parameters(self, predictions: Array) -> Array:
         """m_j: the predictions themselves."""
@@ -122,7 +167,7 @@ class Atoms(Data):
         ]
 
 
-class TwoGaussians(Data):
+class TwoGaussians(PointData):
     """y = +-1 with equal chance, x ~ N(0, (1 + 0.8 y)^2 I_d) (Mei, Montanari & Nguyen 2018).
 
     Risk and order parameters are averages over `points`, a fixed sample with the labels in turn: m = (Q+, Q-), the mean

@@ -40,6 +40,11 @@ def dot(w: Components, x: Components) -> Float[Array, "*batch"]:
     return sum((a * b for a, b in zip(w[1:], x[1:], strict=True)), w[0] * x[0])
 
 
+def erf_unit(w: Components, x: Components) -> Float[Array, "*batch"]:
+    """F = erf(w.x/sqrt(2)), a unit of the committee."""
+    return jax.lax.erf(dot(w, x) * 0.5**0.5)
+
+
 LOW, HIGH = -2.5, 7.5
 """The two levels of `step`, below u = 1/2 and above u = 3/2."""
 

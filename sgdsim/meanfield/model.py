@@ -125,14 +125,12 @@ class Model(eqx.Module):
         for check, part in ((check_law, law), (check_draw, data), (check_loss, loss)):
             check(part)
         # On shapes alone, here: inside a loop a wrong shape would broadcast to numbers that look right.
-        check_feature(feature, law.dim, data.points.shape[1])
+        check_feature(feature, law.dim, data.inputs)
         check_coordinate(coordinate, law.dim)
-        loss.check_labels(data.known_labels)
+        data.check(feature, loss)
         self.name, self.feature, self.loss, self.data, self.law = name, feature, loss, data, law
         self.coordinate, self.window = coordinate, interval("window", window)
-        # Of a sampler the best function of the input is not known: its risk is reported as it is.
-        atoms = isinstance(data, Atoms)
-        self.least_risk = loss.least(np.asarray(data.labels), np.asarray(data.weights)) if atoms else 0.0
+        self.least_risk = data.least_risk(loss)
         if not math.isfinite(self.least_risk):
             raise ArgumentError("loss", "have a finite least risk on the data", self.least_risk)
 

@@ -62,7 +62,7 @@ def check_law(law: Any) -> None:
 
 def check_draw(data: Any) -> None:
     """**Raises:** ArgumentError unless a datum is x, by component, and y, in the shape of the key's words."""
-    inputs, word = data.points.shape[1], _array((3,), jnp.uint32)
+    inputs, word = data.inputs, _array((3,), jnp.uint32)
     remedy = f"`draw` gives ({inputs} arrays, an array), each in the shape of a word of the key and of the dtype."
     drawn = _tried("data", lambda k: data.draw((k, k), jnp.uint32(0), np.dtype(np.float32)), (word,), remedy)
     found = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(drawn)]

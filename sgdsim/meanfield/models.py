@@ -5,11 +5,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.checks import choice, integer
+from sgdsim.checks import choice, integer, positive
 from sgdsim.meanfield import features
 from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.losses import CrossEntropy, Logistic, Loss, Squared
 from sgdsim.meanfield.model import GaussianLaw, Model, radius
+from sgdsim.meanfield.teacher import GaussianTeacher
 
 LossName = Literal["squared", "logistic", "cross_entropy"]
 LABEL_NOISE = 0.5
@@ -72,6 +73,32 @@ def radial_model(d: int = 40) -> Model:
         coordinate=radius,
         window=(0.0, 4.0),
     )
+
+
+def teacher_model(d: int = 16, k: int = 2, overlap: float | None = None, label_noise: float = 0.0) -> Model:
+    """Particles w in R^d with F = erf(w.x/sqrt(2)) on fresh x ~ N(0, I_d), taught by k orthonormal units of the kind.
+
+    The label is (1/k) sum_r erf(v_r.x/sqrt(2)) + sqrt(label_noise) zeta, v_r the unit vector along coordinate r. At
+    t = 0 w ~ N(0, I_d/d); with an `overlap` its components along the teacher are N(0, overlap^2), whatever d is, and
+    the others N(0, 1/(d - k)).
+
+    This is `sgdsim.committee.Committee` with p = N, its weights divided by sqrt(d), w_committee = sqrt(d) w. Both make
+    the same step on the same data where
+
+        eps = gamma N^(beta - 1) = gamma_committee/(p d)
+
+    so that after nu steps the times are t = nu gamma_committee/(p d) here and nu dt there: t = A t_committee with the
+    A = (gamma/p)/(d dt) of its `ExactODE`. The mean-field limit N -> infinity at fixed d is that of eps << 1/d, i.e.
+    gamma_committee/p << 1.
+
+    **Raises:** ArgumentError unless 1 <= k < d <= 128, overlap > 0 and label_noise >= 0.
+    """
+    data = GaussianTeacher(d, k, label_noise)
+    std = np.full(data.d, data.d**-0.5)
+    if overlap is not None:
+        std[:k], std[k:] = positive("overlap", overlap), (data.d - k) ** -0.5
+    law = GaussianLaw(np.zeros(data.d), std)
+    return Model(name="teacher", feature=features.erf_unit, loss=Squared(), data=data, law=law, window=(-3.0, 3.0))
 
 
 _FEATURES = {"tanh": features.output_tanh, "erf": features.output_erf, "relu": features.output_relu}

@@ -12,6 +12,7 @@ from sgdsim.meanfield.model import Model
 
 VARIABLES = {
     "excess_risk": Variable("excess risk, above the best function of the input", r"R - R_{\min}"),
+    "narrow_risk": Variable("excess risk of N particles as d -> infinity", r"R_{d \to \infty}"),
     "m": Variable("prediction at each input", "m", ("input",)),
     "mean": Variable("mean of the particles", r"\bar{W}", ("weight",)),
     "variance": Variable("variance of the particles of one run", r"v", ("weight",)),
@@ -73,11 +74,11 @@ def observe_particles(
     # A sum of N numbers in float32 is off by about sqrt(N) 6e-8 of them, which the errors of many replicas would
     # show.
     W = tuple(w.astype(jnp.float64) for w in W)
-    outputs = predictions(model, W, scale, model.data.points)
+    m, risk = model.data.observed(model.loss, W, scale, lambda points: predictions(model, W, scale, points))
     means = [jnp.mean(w, axis=0) for w in W]
     seen: dict[str, Any] = {
-        "excess_risk": model.data.risk(model.loss, outputs) - model.least_risk,
-        "m": model.data.order_parameters(outputs),
+        "excess_risk": risk - model.least_risk,
+        "m": m,
         "mean": jnp.stack(means),
         "variance": jnp.stack([jnp.mean((w - mean[None]) ** 2, axis=0) for w, mean in zip(W, means, strict=True)]),
     }

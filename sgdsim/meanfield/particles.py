@@ -12,6 +12,7 @@ from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.kernels.linearised import LinearisedKernel
 from sgdsim.meanfield.kernels.pair import PairKernel
 from sgdsim.meanfield.kernels.particle import ParticleKernel
+from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.limits.limit import limit_cost
 from sgdsim.meanfield.observables import UNROLLED
 from sgdsim.meanfield.problem import MeanField
@@ -58,13 +59,13 @@ class Particles(Simulator):
 
         Atoms beyond `UNROLLED` are taken one at a time: never an array of replicas times particles times atoms.
         """
-        rows = min(len(problem.model.data.points), UNROLLED) if not isinstance(problem.dynamics, Sgd) else 2
+        rows = min(len(atoms_of(problem.model).points), UNROLLED) if not isinstance(problem.dynamics, Sgd) else 2
         return (4 * problem.model.dim + 3 * rows) * problem.N * jnp.dtype(self.precision).itemsize
 
     def step_cost(self, problem: MeanField) -> StepCost:
         """F and its gradient at every atom, or at those drawn; a normal for each particle with noise of its own."""
         shared = isinstance(problem.dynamics, Sgd) and problem.dynamics.common
-        points = problem.dynamics.batch if shared else len(problem.model.data.points)
+        points = problem.dynamics.batch if shared else len(atoms_of(problem.model).points)
         normals = 0 if problem.dynamics.common else problem.N * problem.model.dim
         return StepCost(_feature(problem, points) + 30.0 * normals, loops=40.0, launches=8.0)
 
@@ -98,7 +99,7 @@ class Pair(Particles):
     def step_cost(self, problem: MeanField) -> StepCost:
         """The particles' own, and the drift of their limits over all atoms."""
         own = super().step_cost(problem)
-        drift = _feature(problem, len(problem.model.data.points))
+        drift = _feature(problem, len(atoms_of(problem.model).points))
         return StepCost(own.operations + drift, loops=2 * own.loops, launches=2 * own.launches)
 
     def once(self, problem: MeanField, final: float) -> tuple[Once, ...]:
@@ -130,7 +131,7 @@ class Linearised(Particles):
 
     def bytes_per_replica(self, problem: MeanField) -> int:
         """The particles, their start, and the kernel."""
-        kernel = 2 * len(problem.model.data.points) ** 2 * jnp.dtype(self.precision).itemsize
+        kernel = 2 * len(atoms_of(problem.model).points) ** 2 * jnp.dtype(self.precision).itemsize
         return super().bytes_per_replica(problem) + 2 * problem.model.dim * problem.N * 8 + kernel
 
 

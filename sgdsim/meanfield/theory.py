@@ -13,11 +13,13 @@ from sgdsim.cost import Once
 from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.limits.limit import check_limit, limit_cost, solution
+from sgdsim.meanfield.data import Atoms
+from sgdsim.meanfield.limits.limit import check_limit, has_drift, limit_cost, solution
 from sgdsim.meanfield.limits.ntk import check_ntk, solve_ntk
 from sgdsim.meanfield.limits.radial import is_radial, risk
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given, LawStart
+from sgdsim.meanfield.teacher import GaussianTeacher
 
 _POINTS_LOG2 = 16
 """Sobol points of a law that stays, as a power of 2."""
@@ -85,7 +87,9 @@ def _excess_risk(problem: MeanField, m: Float[Array, "times J"]) -> Float[Array,
     """Risk of the outputs above the least one."""
     if is_radial(problem.model):
         return risk(m) - problem.model.least_risk
-    return problem.model.data.risk(problem.model.loss, m.T) - problem.model.least_risk
+    data = problem.model.data
+    assert isinstance(data, Atoms | GaussianTeacher)
+    return data.risk(problem.model.loss, m.T) - problem.model.least_risk
 
 
 def _check_start(theory: Theory, start: Start) -> None:
@@ -106,8 +110,7 @@ class MeanFieldLimit(Theory):
 
     def exists(self, problem: MeanField) -> bool:
         """Where the limit is deterministic, and is not that of a lazy network."""
-        known = problem.model.atoms is not None or is_radial(problem.model)
-        return problem.a == 1 and not problem.random_limit and known
+        return problem.a == 1 and not problem.random_limit and has_drift(problem.model)
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where there is no such limit."""

@@ -7,7 +7,8 @@ import pytest
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.limits.characteristics import fractions
-from sgdsim.meanfield.limits.limit import Limit, solution, solve_limit
+from sgdsim.meanfield.limits.limit import solution, solve_limit
+from sgdsim.meanfield.limits.solution import Limit
 from sgdsim.meanfield.models import output_model
 from sgdsim.meanfield.problem import MeanField
 from tests.meanfield.by_hand import MODEL

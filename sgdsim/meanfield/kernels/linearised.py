@@ -53,7 +53,7 @@ class LinearisedKernel(Kernel):
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> LinearisedState:
         """Both networks at the start, where they agree."""
         system, model = self.system.init(initial, keys), self.system.model
-        m = predictions(model, system.W, self.system.scale, model.data.points)
+        m = predictions(model, system.W, self.system.scale, atoms_of(model).points)
         return LinearisedState(system, start=system.W, m=m, K=tangent_kernel(model, system.W))
 
     def advance(self, state: LinearisedState, n_steps: Int[Array, ""]) -> LinearisedState:
@@ -99,7 +99,7 @@ class LinearisedKernel(Kernel):
 
 def tangent_kernel(model: Model, W: Positions) -> Float[Array, "J J lanes"]:
     """K_ij = (1/N) sum_k grad F(W^k, x_i) . grad F(W^k, x_j), a pair of atoms at a time."""
-    points = model.data.points.astype(W[0].dtype)
+    points = atoms_of(model).points.astype(W[0].dtype)
     one = jnp.ones((), W[0].dtype)
 
     def entry(x: Float[Array, " inputs"], y: Float[Array, " inputs"]) -> Float[Array, " lanes"]:

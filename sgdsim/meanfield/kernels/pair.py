@@ -21,7 +21,8 @@ from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.meanfield.features import dot
 from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, ParticleState
 from sgdsim.meanfield.limits.drives import DriftAlone, Drive, minus
-from sgdsim.meanfield.limits.limit import Limit, solve_limit
+from sgdsim.meanfield.limits.limit import solve_limit
+from sgdsim.meanfield.limits.solution import Limit
 from sgdsim.meanfield.observables import Positions
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given

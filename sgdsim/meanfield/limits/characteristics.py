@@ -63,7 +63,7 @@ def rk4(velocity: Callable[[State, Array], State], W: State, t: Array, dt: Array
 def mean_output(model: Model, W: Positions, weights: Weights) -> Float[Array, "J 1"]:
     """m of particles that stand in one or several columns: the mean over the columns."""
     # Columns are one system: each has the mean of its own particles, and all have as many.
-    return jnp.mean(predictions(model, W, weights, model.data.points), axis=1, keepdims=True)
+    return jnp.mean(predictions(model, W, weights, atoms_of(model).points), axis=1, keepdims=True)
 
 
 def moments(model: Model, W: Positions, weights: Weights) -> Moments:

@@ -48,7 +48,7 @@ class Drive(eqx.Module):
 
     def outputs(self, model: Model, W: Positions, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
-        return predictions(model, W, weights, model.data.points)
+        return predictions(model, W, weights, atoms_of(model).points)
 
     @abc.abstractmethod
     def move(self, model: Model, W: Positions, outputs: Float[Array, "J #lanes"], drawn: Any) -> Positions:
@@ -122,7 +122,7 @@ class CommonSde(Drive):
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """One normal for each of the J data points and every lane, (J, lanes)."""
-        return jnp.stack(lane_normals(key, jnp.zeros((), jnp.uint32), len(model.data.points), dtype, pin))
+        return jnp.stack(lane_normals(key, jnp.zeros((), jnp.uint32), len(atoms_of(model).points), dtype, pin))
 
     def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
@@ -164,7 +164,7 @@ class OwnSde(CommonSde):
     def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps) sum_j zeta_j grad F_j."""
         c, s = (_even(value) for value in atoms_of(model).coefficients(model.loss, outputs))
-        points, root = _even(model.data.points.astype(c.dtype)), jnp.sqrt(s)
+        points, root = _even(atoms_of(model).points.astype(c.dtype)), jnp.sqrt(s)
         u = _direction(c, root)
 
         def of_atom(j: Any, z: Array) -> tuple[Positions, Positions, Array]:
@@ -196,7 +196,7 @@ class OwnScalarSde(CommonSde):
     def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
         c, s = atoms_of(model).coefficients(model.loss, outputs)
-        points = model.data.points.astype(c.dtype)
+        points = atoms_of(model).points.astype(c.dtype)
 
         def term(j: Any) -> tuple[Array, Array]:
             (gradient,) = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
@@ -225,7 +225,7 @@ def pull(model: Model, W: Positions, x: tuple[Array, ...], weight: Array) -> Pos
 
 def sum_pulls(model: Model, W: Positions, weights: Float[Array, "J #lanes"]) -> Positions:
     """sum_j weights_j grad_w F(w, x_j)."""
-    points = model.data.points.astype(weights.dtype)
+    points = atoms_of(model).points.astype(weights.dtype)
     return add_up(len(weights), lambda j: pull(model, W, tuple(points[j]), weights[j][None]))
 
 

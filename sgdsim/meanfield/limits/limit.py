@@ -4,16 +4,13 @@ beta < 1: W' = -h(W, lam_t). beta = 1, independent noise: dW = -h dt + sqrt(gamm
 noise common to all particles has a random limit, which is not here.
 """
 
-import abc
 import math
 from collections.abc import Hashable
-from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy
 from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
@@ -25,47 +22,16 @@ from sgdsim.meanfield.kernels.particle import drive_of
 from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
 from sgdsim.meanfield.limits.density import Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
+from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, refined
+from sgdsim.meanfield.limits.teacher_limit import TeacherSolution, follows_teacher
 from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
 from sgdsim.meanfield.observables import Positions
 from sgdsim.meanfield.problem import MeanField
 
-SPACING = 2.5e-3
-"""Longest distance of the times at which a limit is known: straight lines between them are off by less than 1e-6."""
 _COARSE = 0.1
 """Step of RK4 for many particles; a spline then gives the times between."""
 _KEPT = 16
 """Limits that are kept in memory."""
-
-
-class Limit(eqx.Module):
-    """m(t), and mean and variance of the law, on the uniform times 0, spacing, 2 spacing, ...
-
-    Between them values are on a straight line, beyond the last time they stay.
-    """
-
-    spacing: float
-    m: Float[Array, "grid J"]
-    mean: Float[Array, "grid dim"]
-    variance: Float[Array, "grid dim"]
-
-    def m_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times J"]:
-        """The limit's m(t): what the drift needs to know of the law."""
-        return self._at(self.m, t)
-
-    def mean_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times dim"]:
-        """The mean of the law."""
-        return self._at(self.mean, t)
-
-    def variance_at(self, t: Float[Array, "*times"] | float) -> Float[Array, "*times dim"]:
-        """The variance of the law, weight by weight."""
-        return self._at(self.variance, t)
-
-    def _at(self, values: Array, t: Array | float) -> Array:
-        place = jnp.clip(jnp.asarray(t, jnp.float64) / self.spacing, 0, len(values) - 1)
-        # At the last time the share of the right neighbour is 1: there must be one.
-        left = jnp.minimum(place.astype(jnp.int32), len(values) - 2)
-        share = (place - left)[..., None]
-        return (1 - share) * values[left] + share * values[left + 1]
 
 
 class LimitDrift(eqx.Module):
@@ -77,27 +43,6 @@ class LimitDrift(eqx.Module):
     def __call__(self, W: Positions, t: Array) -> Positions:
         """The drift -h(w, m) of a particle."""
         return characteristics.drift(self.model, W, self.limit.m_at(t)[:, None])
-
-
-class Solution(abc.ABC):
-    """A limit that is solved up to a time, on the host.
-
-    - `compiling`, `seconds`: what that takes, for a plan: at once, and for every unit of time.
-    """
-
-    limit: Limit
-    compiling: ClassVar[float] = 1.5
-    seconds: ClassVar[float]
-
-    @abc.abstractmethod
-    def __init__(self, problem: MeanField, final: float) -> None:
-        """Solves the limit of a problem."""
-
-    @abc.abstractmethod
-    def histogram(
-        self, times: Float[np.ndarray, " times"], edges: Float[np.ndarray, " edges"]
-    ) -> Float[np.ndarray, "times bins"]:
-        """Expected fractions of the particles, by the model's coordinate, in bins of equal width at `times`."""
 
 
 class CharacteristicSolution(Solution):
@@ -148,7 +93,7 @@ class ParticleSolution(Solution):
             steps = max(4, math.ceil(final / _COARSE))
             weights = 1 / len(self.start[0])
             found = characteristics.evolve(self.model, self.start, weights, final / steps, steps)
-            self.limit = _refined(final / steps, found)
+            self.limit = refined(final / steps, found)
         else:
             steps = max(1, math.ceil(final / self.drive.dt))
             self.limit = Limit(self.drive.dt, *sobol_particles.evolve(self.model, self.drive, self.start, steps))
@@ -243,15 +188,21 @@ def check_limit(problem: MeanField) -> None:
     if problem.random_limit:
         remedy = "With noise common to all particles, as SGD has it, the limit at beta = 1 is random."
         raise ArgumentError("beta", "be below 1 for a deterministic limit", problem.beta, remedy)
-    if problem.model.atoms is None and not is_radial(problem.model):
-        raise ArgumentError("model", "have finitely many atoms for its limit", problem.model.name)
+    if not has_drift(problem.model):
+        remedy = "Of samplers the drift is known for radial_model and teacher_model, from a law that is symmetric there."
+        raise ArgumentError("model", "have finitely many atoms for its limit", problem.model.name, remedy)
+
+
+def has_drift(model: Model) -> bool:
+    """Whether the mean step is known in closed form."""
+    return model.atoms is not None or is_radial(model) or follows_teacher(model)
 
 
 def _kind(problem: MeanField) -> type[Solution]:
     """How a limit is solved."""
     model = problem.model
     if model.atoms is None:
-        return RadialSolution
+        return RadialSolution if is_radial(model) else TeacherSolution
     if model.dim > 1 or model.coordinate is not first_weight:
         return ParticleSolution
     if problem.beta < 1:
@@ -262,14 +213,3 @@ def _kind(problem: MeanField) -> type[Solution]:
 
 def _solve(problem: MeanField, final: float) -> Solution:
     return _kind(problem)(problem, final)
-
-
-def _refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
-    """By a cubic spline through values at multiples of dt."""
-    parts = math.ceil(dt / SPACING)
-    count = len(coarse[0])
-    fine = np.arange(parts * (count - 1) + 1) / parts
-    # scipy.interpolate takes long to import: by this name it is imported when it is used.
-    splines = (scipy.interpolate.CubicSpline(np.arange(count), np.asarray(values)) for values in coarse)
-    m, mean, variance = (jnp.asarray(spline(fine)) for spline in splines)
-    return Limit(dt / parts, m, mean, variance)

@@ -76,14 +76,14 @@ of the field at one node to the fluctuation of the starts at another, times N^(1
 
 def _velocity(model: Model, weights: Weights, state: State) -> State:
     w, own, common, response = state
-    atoms, points = atoms_of(model), model.data.points
+    atoms = atoms_of(model)
     m = mean_output(model, (w,), weights)
     c, s = atoms.coefficients(model.loss, m)
     rate = jax.jvp(lambda m: atoms.coefficients(model.loss, m)[0], (m,), (jnp.ones_like(m),))[1]  # dc_j/dm_j
 
     def feature(v: Array) -> Array:
         """Features F of n particles, (n, J)."""
-        return model.feature((v,), tuple(column[None, :] for column in points.T))
+        return model.feature((v,), tuple(column[None, :] for column in atoms.points.T))
 
     def slope(v: Array) -> Array:
         return jax.jvp(feature, (v,), (jnp.ones_like(v),))[1]

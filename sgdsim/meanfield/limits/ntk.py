@@ -52,9 +52,9 @@ def tangent_kernel(model: Model, W: Positions, weights: Weights) -> Float[Array,
         def entry(other: Float[Array, " inputs"]) -> Float[Array, ""]:
             return sum((jnp.sum(a * b) for a, b in zip(mine, gradient(other), strict=True)), jnp.zeros(()))
 
-        return jax.lax.map(entry, model.data.points)
+        return jax.lax.map(entry, atoms_of(model).points)
 
-    return jax.lax.map(row, model.data.points)
+    return jax.lax.map(row, atoms_of(model).points)
 
 
 @jax.jit
@@ -65,7 +65,7 @@ def output_moments(model: Model, W: Positions, weights: Weights) -> tuple[Float[
         values = model.feature(W, tuple(x))
         return jnp.sum(jnp.asarray(weights) * values), jnp.sum(jnp.asarray(weights) * values**2)
 
-    return jax.lax.map(at, model.data.points)
+    return jax.lax.map(at, atoms_of(model).points)
 
 
 @partial(jax.jit, static_argnames=("loss", "steps"))

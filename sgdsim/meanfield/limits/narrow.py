@@ -1,0 +1,71 @@
+"""The limit on the other side: d -> infinity at a fixed number N of particles, for a teacher's Gaussian data.
+
+At eps << 1/d, so that the noise of SGD vanishes, the order parameters follow an ODE: the drift of Saad & Solla, in which
+the leading ODE of the green region consists (Veiga et al. 2022). It knows of d by its start alone. As d -> infinity with
+the first k weights of the law as they are, the rest of every particle has the length (E r^2)^(1/2), and the rests are
+orthogonal to one another: N orthonormal vectors in place of R^(d - k). Then N particles in R^(k + N) follow
+`teacher_flow.velocity`, and the risk is a mean over starts, drawn from a fixed seed.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy
+from jaxtyping import Array, Float
+
+from sgdsim.cost import PRODUCT
+from sgdsim.meanfield.limits.teacher_flow import NO_REST, evolve, grid
+from sgdsim.meanfield.limits.teacher_limit import LONGEST, speed, teacher_of
+from sgdsim.meanfield.model import GaussianLaw, Model
+from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.teacher import GaussianTeacher
+
+DRAWS, LEAST_STARTS = 8192, 64
+"""Particles in all starts together, and the least number of starts: the mean over starts is right to 1 % and better."""
+AT_ONCE = 8
+"""Starts that are followed side by side."""
+_SEED = 1995
+
+
+def narrow_starts(model: Model, N: int, count: int) -> Float[np.ndarray, "count N columns"]:
+    """N particles in R^(k + N): k weights of the law, and a rest along an axis of its own."""
+    law, k = model.law, teacher_of(model).k
+    assert isinstance(law, GaussianLaw)
+    normals = np.random.default_rng(_SEED).standard_normal((count, N, k))
+    span = np.asarray(law.mean)[:k] + np.asarray(law.std)[:k] * normals
+    rest = float(law.std[k]) * (model.dim - k) ** 0.5 * np.eye(N)
+    return np.concatenate([span, np.broadcast_to(rest, (count, N, N))], axis=2)
+
+
+def narrow_risk(problem: MeanField, times: Float[np.ndarray, " times"]) -> Float[np.ndarray, " times"]:
+    """The mean excess risk at `times` of N particles as d -> infinity."""
+    model, N = problem.model, problem.N
+    teacher, rate = teacher_of(model), speed(model)
+    dt, steps = grid(max(float(times[-1]), problem.dt), LONGEST / rate)
+    starts = jnp.asarray(narrow_starts(model, N, max(LEAST_STARTS, DRAWS // N)))
+    m = np.asarray(_orders(teacher, starts, rate * dt, steps))
+    risk = np.asarray(teacher.risk(model.loss, jnp.asarray(m))) - model.least_risk
+    return scipy.interpolate.CubicSpline(dt * np.arange(steps + 1), risk)(times)
+
+
+def _orders(
+    teacher: GaussianTeacher, starts: Float[Array, "starts N columns"], dt: float, steps: int
+) -> Float[Array, "m grid"]:
+    """Means over the starts of the order parameters, in which the risk is linear."""
+    N = starts.shape[1]
+    weights, rest = jnp.full(N, 1 / N), jnp.zeros(N)
+
+    @jax.jit
+    def mean(starts: Array, dt: Array) -> Array:
+        def of_start(m: Array) -> Array:
+            return evolve(teacher, (m, rest), weights, NO_REST, dt, steps)[1]
+
+        return jnp.mean(jax.lax.map(of_start, starts, batch_size=AT_ONCE), axis=0).T
+
+    return mean(starts, jnp.asarray(dt))
+
+
+def narrow_cost(problem: MeanField, final: float) -> float:
+    """Seconds that `narrow_risk` takes: starts times steps times the N^2 (N + k) of a product of matrices."""
+    starts, steps = max(LEAST_STARTS, DRAWS // problem.N), grid(final, LONGEST / speed(problem.model))[1]
+    return 1.0 + starts * steps * (4 * PRODUCT * 2 * problem.N**2 * (problem.N + 40))

@@ -12,7 +12,7 @@ from sgdsim._version import __version__
 
 TITLE = "sgdsim: GPU-accelerated Monte Carlo of SGD in two-layer networks, held against exact theory"
 AUTHORS = "The sgdsim developers"
-_LATEX = {"á": r"{\'a}", "é": r"{\'e}", "Ş": r"{\c{S}}", "ş": r"{\c{s}}", "&": r"\&"}
+_LATEX = {"á": r"{\'a}", "é": r"{\'e}", "ï": r"{\"i}", "Ş": r"{\c{S}}", "ş": r"{\c{s}}", "&": r"\&"}
 """Letters that old BibTeX does not sort or print, as it writes them."""
 
 
@@ -193,6 +193,16 @@ SOURCES: Mapping[str, Paper] = {
             {"volume": "115", "number": "33", "pages": "E7665--E7671", "doi": "10.1073/pnas.1806579115"},
         ),
         Paper(
+            "chizat2018",
+            "inproceedings",
+            "Chizat, Lénaïc and Bach, Francis",
+            "On the global convergence of gradient descent for over-parameterized models using optimal transport",
+            _NEURIPS,
+            2018,
+            "1805.09545",
+            {"volume": "31", "pages": "3036--3046"},
+        ),
+        Paper(
             "kamali2023sgd",
             "article",
             "Kamali, Persia Jana and Urbani, Pierfrancesco",
@@ -234,6 +244,8 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
     "phase_diagram": ("veiga2022",),
     "second_layer": ("goldt2019",),
     "radial": ("mei2018",),
+    "bridge": ("veiga2022", "saad1995"),
+    "support": ("chizat2018",),
     "weight_histograms": ("debortoli2020",),
     "aging": ("kamali2023sgd",),
 }
@@ -248,6 +260,7 @@ _SETTINGS: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
         ("average", False, "polyak1992"),
     ),
     "classification": (("random_labels", 0, "liu2020"),),
+    "meanfield": (("support", "all", "chizat2018"),),
 }
 """Of each system (key, plain value, paper): who sets the key to another value, in a table or along an axis, uses it."""
 _GENERATOR = "salmon2011"

@@ -40,6 +40,7 @@ class CommitteeSlopes:
           None where a cell has p = 1, whose log p is 0, and where mu > 0: the theorem is of a batch that does not grow.
         - `excess_risk`: with label noise, and once it has settled, excess_inf ~ noise gamma/(p batch) ~
           d^-(theta + mu), in the green region and on the blue line; on a mixture something else may be left.
+          Against p it is -1 where d, gamma, batch and noise are the same in all cells.
         - `steps_to_level`: there, nu = t / dt at a t that does not change: -1 against dt, 1 + theta against d.
         - `samples_to_level`: these times batch ~ d^mu.
         - `steps_to_overlap`, `samples_to_overlap`: see `recovery_slope`.
@@ -73,6 +74,8 @@ class CommitteeSlopes:
             return None
         if quantity in ("samples_to_level", "steps_to_level"):
             return _slope_of_steps(against, theta, mu if quantity == "samples_to_level" else 0.0)
+        if quantity == "excess_risk" and against == "p":
+            return -1.0 if _differ_in_width(problems) else None
         noisy = all(problem.noise > 0 and not isinstance(problem.inputs, Mixture) for problem in problems)
         return -(theta + mu) if quantity == "excess_risk" and against == "d" and noisy and theta is not None else None
 
@@ -88,6 +91,12 @@ class CommitteeSlopes:
         grows = quantity in DEVIATIONS and len({problem.p for problem in problems}) > 1
         known = grows and self.slope(quantity, against, problems) is not None
         return "with the factor log(p) of the bound, which need not be sharp" if known else None
+
+
+def _differ_in_width(problems: Sequence[Committee]) -> bool:
+    """Whether plain students on one problem with label noise differ in p alone, so that excess_inf ~ noise gamma/p."""
+    same = {(problem.d, problem.k, problem.gamma, problem.batch, problem.noise) for problem in problems}
+    return len(same) == 1 and all(problem.plain and problem.noise > 0 for problem in problems)
 
 
 def _slope_of_deviation(against: str, theta: float | None, problems: Sequence[Committee]) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.checks import integer
+from sgdsim.contracts import Scalar
 from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.features import Feature
@@ -26,6 +27,11 @@ class Data(eqx.Module):
     @abc.abstractmethod
     def inputs(self) -> int:
         """Number of components of x."""
+
+    @property
+    def parameters(self) -> dict[str, Scalar]:
+        """What a table of results says of the data beside the model's name."""
+        return {}
 
     @property
     def known_labels(self) -> np.ndarray:

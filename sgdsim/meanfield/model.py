@@ -72,6 +72,52 @@ class GaussianLaw(ParticleLaw):
         return self.mean.astype(normals.dtype).reshape(shape) + self.std.astype(normals.dtype).reshape(shape) * normals
 
 
+class ConeLaw(ParticleLaw):
+    """Another law, with |w_0| + |(w_1, w_2, ...)| in place of w_0: its support is the cone w_0 >= |(w_1, w_2, ...)|.
+
+    - `law`: the other one.
+    """
+
+    law: ParticleLaw
+
+    @property
+    def dim(self) -> int:
+        """Number of weights of a particle."""
+        return self.law.dim
+
+    def __call__(self, normals: Array) -> Array:
+        """The other law's weights, with the first of them moved into the cone."""
+        w = self.law(normals)
+        return w.at[0].set(jnp.abs(w[0]) + jnp.sqrt(jnp.sum(w[1:] ** 2, axis=0)))
+
+
+class SubspaceLaw(ParticleLaw):
+    """Another law, with 0 in place of w_j.
+
+    - `law`: the other one; `held`: j.
+
+    **Raises:** ArgumentError unless j is the number of a weight.
+    """
+
+    law: ParticleLaw
+    held: int = eqx.field(static=True)
+
+    def __init__(self, law: ParticleLaw, held: int) -> None:
+        check_kind("law", law, ParticleLaw, "Take GaussianLaw(mean, std).")
+        self.law, self.held = law, integer("held", held, 0)
+        if self.held >= law.dim:
+            raise ArgumentError("held", f"be the number of a weight, 0 to {law.dim - 1}", held)
+
+    @property
+    def dim(self) -> int:
+        """Number of weights of a particle."""
+        return self.law.dim
+
+    def __call__(self, normals: Array) -> Array:
+        """The other law's weights, with one of them at 0."""
+        return self.law(normals).at[self.held].set(0)
+
+
 def first_weight(w: Components) -> Float[Array, "*batch"]:
     """The first weight of a particle."""
     return w[0]

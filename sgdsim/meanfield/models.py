@@ -1,5 +1,6 @@
 """Ready models: the benchmarks of the literature, and their variants in feature function and loss."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -9,10 +10,11 @@ from sgdsim.checks import choice, integer, positive
 from sgdsim.meanfield import features
 from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.losses import CrossEntropy, Logistic, Loss, Squared
-from sgdsim.meanfield.model import GaussianLaw, Model, radius
+from sgdsim.meanfield.model import ConeLaw, GaussianLaw, Model, ParticleLaw, SubspaceLaw, radius
 from sgdsim.meanfield.teacher import GaussianTeacher
 
 LossName = Literal["squared", "logistic", "cross_entropy"]
+Support = Literal["all", "cone", "subspace"]
 LABEL_NOISE = 0.5
 """Labels of a regression are g(x) plus or minus this, with equal chance."""
 
@@ -37,13 +39,19 @@ def tanh_model(loss: LossName = "squared") -> Model:
     )
 
 
-def output_model(activation: Literal["tanh", "erf", "relu"] = "tanh", loss: LossName = "squared") -> Model:
+def output_model(
+    activation: Literal["tanh", "erf", "relu"] = "tanh", loss: LossName = "squared", support: Support = "all"
+) -> Model:
     """Three weights: F = a sigma(b x + c) at the 12 Gauss-Hermite nodes of x ~ N(0, 1), W_0 ~ N(0, I_3).
 
-    The target is g = sin(2 x) exp(-x^2/8).
+    The target is g = sin(2 x) exp(-x^2/8). With another `support` W_0 does not reach all directions. In "cone" a is
+    |a| + |(b, c)|: the gradient flow of relu keeps a^2 - b^2 - c^2, so that no a ever becomes negative. In "subspace"
+    c = 0. The limit of a homogeneous F, such as that of relu, from a law whose support separates a > 0 from a < 0 in
+    all directions (b, c) can come to rest at the least risk only (Chizat & Bach 2018).
 
-    **Raises:** ArgumentError for an activation or a loss that there is not.
+    **Raises:** ArgumentError for an activation, a loss or a support that there is not.
     """
+    choice("support", support, tuple(_LAWS))
     choice("activation", activation, tuple(_FEATURES), "For another write a Model with a feature of your own.")
     choice("loss", loss, tuple(LOSSES))
     x, weights = np.polynomial.hermite_e.hermegauss(12)
@@ -52,7 +60,7 @@ def output_model(activation: Literal["tanh", "erf", "relu"] = "tanh", loss: Loss
         feature=_FEATURES[activation],
         loss=LOSSES[loss],
         data=_atoms(x, weights / weights.sum(), np.sin(2 * x) * np.exp(-(x**2) / 8), loss),
-        law=GaussianLaw(np.zeros(3), np.ones(3)),
+        law=_LAWS[support](GaussianLaw(np.zeros(3), np.ones(3))),
     )
 
 
@@ -102,6 +110,11 @@ def teacher_model(d: int = 16, k: int = 2, overlap: float | None = None, label_n
 
 
 _FEATURES = {"tanh": features.output_tanh, "erf": features.output_erf, "relu": features.output_relu}
+_LAWS: dict[Support, Callable[[ParticleLaw], ParticleLaw]] = {
+    "all": lambda law: law,
+    "cone": ConeLaw,
+    "subspace": lambda law: SubspaceLaw(law, 2),
+}
 LOSSES: dict[LossName, Loss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy()}
 
 

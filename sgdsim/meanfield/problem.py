@@ -57,7 +57,7 @@ class MeanField(Problem):
     ] = eqx.field(static=True, default=None)
 
     def __post_init__(self) -> None:
-        remedy = "Take tanh_model(), output_model(), radial_model(), or a Model of your own."
+        remedy = "Take tanh_model(), output_model(), radial_model(), teacher_model(), or a Model of your own."
         check_kind("model", self.model, Model, remedy)
         if not isinstance(self.dynamics, Sgd | Sde):
             raise ArgumentError("dynamics", "be an Sgd or an Sde", self.dynamics, "Write Sgd(), or Sde().")
@@ -127,6 +127,7 @@ class MeanField(Problem):
         """Constants and derived numbers by name."""
         return {
             "model": self.model.name,
+            **self.model.data.parameters,
             **given(self),
             "dynamics": self.dynamics.name,
             "noise": "common" if self.dynamics.common else "independent",

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from sgdsim.contracts import Start
 from sgdsim.ensemble.section import section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.bridge import TwoLimits
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import MOST_WEIGHTS, Model
-from sgdsim.meanfield.models import LossName, output_model, radial_model, tanh_model
+from sgdsim.meanfield.models import LossName, Support, output_model, radial_model, tanh_model, teacher_model
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart, LawStart
@@ -17,7 +18,7 @@ from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 from sgdsim.meanfield.words import PROBLEM_WORDS
 from sgdsim.parameters import Parameter
 
-ModelName = Literal["tanh", "output_tanh", "output_erf", "output_relu", "radial"]
+ModelName = Literal["tanh", "output_tanh", "output_erf", "output_relu", "radial", "teacher"]
 
 _ACTIVATIONS: dict[str, Literal["tanh", "erf", "relu"]] = {
     "output_tanh": "tanh",
@@ -26,9 +27,17 @@ _ACTIVATIONS: dict[str, Literal["tanh", "erf", "relu"]] = {
 }
 
 
+_SIZES = ("d", "k", "overlap", "label_noise")
+_TAKES: dict[str, tuple[str, ...]] = {"radial": _SIZES[:1], "teacher": _SIZES}
+"""Models with sizes of their own, and the keys that say them."""
+
 MODEL = Parameter("", "feature function, data and law of the start")
 LOSS = Parameter("", "loss of a prediction")
-INPUTS = Parameter("d", "inputs of the model radial, 40 if left out", least=2, limit=MOST_WEIGHTS)
+INPUTS = Parameter("d", "inputs of the models radial, 40 if left out, and teacher, 16", least=2, limit=MOST_WEIGHTS)
+UNITS = Parameter("k", "units of the model teacher, 2 if left out", least=1, limit=MOST_WEIGHTS - 1)
+OVERLAP = Parameter("", "standard deviation of w.v_r at t = 0, d^-1/2 if left out: model teacher", above=0)
+LABEL_NOISE = Parameter(r"\Delta", "variance of the label noise of the model teacher, 0 if left out", least=0)
+SUPPORT = Parameter("", "of the start of models output_*: cone a >= |(b, c)|, subspace c = 0")
 DYNAMICS = Parameter("", "SGD or its SDE")
 NOISE = Parameter("", "common to all particles, or independent: every particle draws its own")
 
@@ -37,12 +46,17 @@ class ProblemSection(section_of(MeanField, Sgd, Sde, optional=("dt",))):
     """[problem]: model and loss, N, gamma, beta, a, the dynamics with their noise, batch and dt, and the histogram.
 
     With `dynamics = "sgd"` common noise is true SGD, all particles see the same data; independent noise has every
-    particle draw its own. `dt` belongs to `dynamics = "sde"`, `d` to `model = "radial"`.
+    particle draw its own. `dt` belongs to `dynamics = "sde"`, `d` to `model = "radial"` and "teacher", `k`, `overlap`
+    and `label_noise` to "teacher", and a `support` other than "all" to the models output_*.
     """
 
     model: Annotated[ModelName, MODEL] = "tanh"
     loss: Annotated[LossName, LOSS] = "squared"
+    support: Annotated[Support, SUPPORT] = "all"
     d: Annotated[int | None, INPUTS] = None
+    k: Annotated[int | None, UNITS] = None
+    overlap: Annotated[float | None, OVERLAP] = None
+    label_noise: Annotated[float | None, LABEL_NOISE] = None
     dynamics: Annotated[Literal["sgd", "sde"], DYNAMICS] = "sgd"
     noise: Annotated[Literal["common", "independent"], NOISE] = "common"
 
@@ -53,13 +67,17 @@ class ProblemSection(section_of(MeanField, Sgd, Sde, optional=("dt",))):
         return MeanField(model=self._model(), dynamics=self._dynamics(), **self.of(MeanField))
 
     def _model(self) -> Model:
-        if self.model == "radial":
-            if self.loss != "squared":
-                raise ArgumentError("loss", 'be "squared" for model = "radial"', self.loss)
-            return _model(self.model, self.loss, self.d)
-        if self.d is not None:
-            raise ArgumentError("d", 'be left out unless model = "radial"', self.d)
-        return _model(self.model, self.loss, None)
+        takes = _TAKES.get(self.model, ())
+        given = {key: getattr(self, key) for key in _SIZES if getattr(self, key) is not None}
+        for key, value in given.items():
+            if key not in takes:
+                models = " or ".join(f'"{name}"' for name, keys in _TAKES.items() if key in keys)
+                raise ArgumentError(key, f"be left out unless model = {models}", value)
+        if self.model in _TAKES and self.loss != "squared":
+            raise ArgumentError("loss", f'be "squared" for model = "{self.model}"', self.loss)
+        if self.support != "all" and self.model not in _ACTIVATIONS:
+            raise ArgumentError("support", 'be "all" unless the model is one of output_*', self.support)
+        return _model(self.model, self.loss, self.support, tuple(given.items()))
 
     def _dynamics(self) -> Dynamics:
         if self.dynamics == "sde":
@@ -70,11 +88,11 @@ class ProblemSection(section_of(MeanField, Sgd, Sde, optional=("dt",))):
 
 
 @lru_cache(maxsize=64)
-def _model(name: ModelName, loss: LossName, d: int | None) -> Model:
+def _model(name: ModelName, loss: LossName, support: Support, sizes: tuple[tuple[str, Any], ...]) -> Model:
     """A ready model; one for all cells of a grid, as checking one takes a tenth of a second."""
-    if name == "radial":
-        return radial_model() if d is None else radial_model(d)
-    return tanh_model(loss) if name == "tanh" else output_model(_ACTIVATIONS[name], loss)
+    if name in _TAKES:
+        return (radial_model if name == "radial" else teacher_model)(**dict(sizes))
+    return tanh_model(loss) if name == "tanh" else output_model(_ACTIVATIONS[name], loss, support)
 
 
 class StartSection(section_of(ExplicitStart, optional=("particles",))):
@@ -91,8 +109,11 @@ class StartSection(section_of(ExplicitStart, optional=("particles",))):
         return LawStart() if particles is None else ExplicitStart(tuple(tuple(row) for row in particles))
 
 
-class TheorySection(section_of_kinds({"limit": MeanFieldLimit, "ntk": NtkLimit, "none": None})):
-    """[theory]: the mean-field limit (where it is deterministic), the tangent-kernel limit (a < 1), or none."""
+class TheorySection(section_of_kinds({"limit": MeanFieldLimit, "bridge": TwoLimits, "ntk": NtkLimit, "none": None})):
+    """[theory]: the mean-field limit (where it is deterministic), the tangent-kernel limit (a < 1), or none.
+
+    With `kind = "bridge"`, of the model teacher, the mean-field limit and that of d -> infinity.
+    """
 
 
 _SIMULATORS = {"particles": Particles, "pair": Pair, "linearised": Linearised, "none": None}

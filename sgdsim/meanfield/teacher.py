@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from sgdsim.checks import integer, number
+from sgdsim.contracts import Scalar
 from sgdsim.ensemble.random import Key, fold, normal_pair
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Data, Predict
@@ -52,6 +53,11 @@ class GaussianTeacher(Data):
         return self.d
 
     @property
+    def parameters(self) -> dict[str, Scalar]:
+        """The constants d, k and the variance of the labels' noise."""
+        return {"d": self.d, "k": self.k, "label_noise": self.noise}
+
+    @property
     def k(self) -> int:
         """Number of the teacher's units."""
         return len(self.root)
@@ -67,9 +73,7 @@ class GaussianTeacher(Data):
         """The risk of the teacher itself, scale noise/2."""
         return _scale(loss) * self.noise / 2
 
-    def correlations(
-        self, span: Float[Array, "k *rest"], squares: Float[Array, "*rest"]
-    ) -> Float[Array, "k *rest"]:
+    def correlations(self, span: Float[Array, "k *rest"], squares: Float[Array, "*rest"]) -> Float[Array, "k *rest"]:
         """E sigma(W.x) sigma(v_r.x) of units, from their first k weights and the squares of their lengths."""
         cross = jnp.tensordot(self.root, span, axes=1)
         own = jnp.sum(self.root**2, axis=1).reshape(-1, *[1] * squares.ndim)
@@ -109,7 +113,7 @@ class GaussianTeacher(Data):
     def label(self, x: tuple[Float[Array, "*lanes"], ...], zeta: Float[Array, "*lanes"]) -> Float[Array, "*lanes"]:
         """(1/k) sum_r sigma(v_r.x) + sqrt(noise) zeta."""
         rows = self.root.astype(zeta.dtype)
-        units = [erf_unit(row[: r + 1], x[: r + 1]) for r, row in enumerate(rows)]
+        units = [erf_unit(tuple(row[: r + 1]), x[: r + 1]) for r, row in enumerate(rows)]
         deviation = jnp.sqrt(jnp.asarray(self.noise, zeta.dtype))
         return sum(units[1:], units[0]) / self.k + deviation * zeta
 

@@ -10,7 +10,8 @@ PROBLEM_WORDS = TIME_WORDS | {
     **dict.fromkeys(
         ("activation", "activation_function", "nonlinearity", "sigma"), "`model`, which says its activation"
     ),
-    **dict.fromkeys(("dim", "dimension", "input_dim", "D"), "`d`, of the model radial"),
+    **dict.fromkeys(("dim", "dimension", "input_dim", "D"), "`d`, of the models radial and teacher"),
+    **dict.fromkeys(("Delta", "noise_variance", "sigma2"), "`label_noise`, of the model teacher"),
     **dict.fromkeys(("alpha", "output_scale"), "`a`"),
     **dict.fromkeys(("range", "limits"), "`window`"),
 }

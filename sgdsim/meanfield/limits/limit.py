@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from sgdsim.checks import positive
 from sgdsim.cost import Once
@@ -189,7 +189,7 @@ def check_limit(problem: MeanField) -> None:
         remedy = "With noise common to all particles, as SGD has it, the limit at beta = 1 is random."
         raise ArgumentError("beta", "be below 1 for a deterministic limit", problem.beta, remedy)
     if not has_drift(problem.model):
-        remedy = "Of samplers the drift is known for radial_model and teacher_model, from a law that is symmetric there."
+        remedy = "Of samplers the drift is known for radial_model and teacher_model, from a symmetric law."
         raise ArgumentError("model", "have finitely many atoms for its limit", problem.model.name, remedy)
 
 

@@ -1,10 +1,10 @@
 """The limit on the other side: d -> infinity at a fixed number N of particles, for a teacher's Gaussian data.
 
-At eps << 1/d, so that the noise of SGD vanishes, the order parameters follow an ODE: the drift of Saad & Solla, in which
-the leading ODE of the green region consists (Veiga et al. 2022). It knows of d by its start alone. As d -> infinity with
-the first k weights of the law as they are, the rest of every particle has the length (E r^2)^(1/2), and the rests are
-orthogonal to one another: N orthonormal vectors in place of R^(d - k). Then N particles in R^(k + N) follow
-`teacher_flow.velocity`, and the risk is a mean over starts, drawn from a fixed seed.
+At eps << 1/d, so that the noise of SGD vanishes, the order parameters follow an ODE: the drift of Saad & Solla, the
+leading term of the green region (Veiga et al. 2022). It knows of d by its start alone. As d -> infinity, with the k
+weights of the span as they are, the rest of every particle has the length (E r^2)^(1/2), and rests are orthogonal to
+one another: N orthonormal vectors in place of R^(d - k). Then N particles in R^(k + N) follow `teacher_flow.velocity`,
+and the risk is a mean over starts, drawn from a fixed seed.
 """
 
 import jax

@@ -10,8 +10,9 @@ closes in the law of (m, r): an average over pairs of particles and over u. That
 One node u = 0 is d -> infinity. With all d weights in m and r = 0 the same function moves any finite set of particles.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,9 @@ from jaxtyping import Array, Float
 from sgdsim.meanfield.erf_averages import product, strength
 from sgdsim.meanfield.limits.characteristics import State, rk4
 from sgdsim.meanfield.teacher import GaussianTeacher
+
+_NUMBERS = 2**15
+"""Pairs of particles, times cosines, that are worked on at once."""
 
 
 class Cosines(NamedTuple):
@@ -54,37 +58,42 @@ def squares(W: State) -> Float[Array, " n"]:
 def velocity(teacher: GaussianTeacher, W: State, weights: Float[Array, " n"], pairs: Cosines) -> State:
     """dm/dt (n, columns) and dr/dt (n,) of particles m (n, columns), r (n,), of the given weights."""
     (m, r), own = W, squares(W)
-    inner, outer = m @ m.T, r[:, None] * r[None, :]
 
-    def of_cosine(total: tuple[Array, Array, Array], node: Cosines) -> tuple[tuple[Array, Array, Array], None]:
-        cross = inner + node.u * outer
-        pull = node.weights * weights[None, :] * strength(cross, own[:, None], own[None, :])
-        plain, turned, shrink = total
-        return (plain + pull, turned + node.u * pull, shrink + jnp.sum(pull * cross, axis=1)), None
+    def repelled(one: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        cross = _crosses(W, one, pairs)
+        pull = pairs.weights[:, None] * weights[None, :] * strength(cross, one[2], own[None, :])
+        plain, turned = jnp.sum(pull, axis=0), jnp.sum(pairs.u[:, None] * pull, axis=0)
+        return plain @ m, turned @ r, jnp.sum(pull * cross)
 
-    zeros = (jnp.zeros_like(inner), jnp.zeros_like(inner), jnp.zeros_like(own))
-    (plain, turned, shrink), _ = jax.lax.scan(of_cosine, zeros, pairs)
-    units = _units(teacher, m)
+    plain, turned, shrink = _rows(repelled, (m, r, own), pairs)
+    units = jnp.pad(teacher.root, ((0, 0), (0, m.shape[1] - teacher.k)))
     cross = m @ units.T
     towards = strength(cross, own[:, None], jnp.sum(units**2, axis=1)[None, :]) / teacher.k
     damping = (jnp.sum(towards * cross, axis=1) - shrink) / (1 + own)
-    return towards @ units - plain @ m - damping[:, None] * m, -(turned @ r) - damping * r
+    return towards @ units - plain - damping[:, None] * m, -turned - damping * r
 
 
-def orders(
-    teacher: GaussianTeacher, W: State, weights: Float[Array, " n"], pairs: Cosines
-) -> Float[Array, " m"]:
+def orders(teacher: GaussianTeacher, W: State, weights: Float[Array, " n"], pairs: Cosines) -> Float[Array, " m"]:
     """The order parameters m of `GaussianTeacher` of particles of the given weights."""
     (m, r), own = W, squares(W)
-    inner, outer = m @ m.T, r[:, None] * r[None, :]
 
-    def of_cosine(total: Array, node: Cosines) -> tuple[Array, None]:
-        values = product(inner + node.u * outer, own[:, None], own[None, :])
-        return total + node.weights * (weights @ values @ weights), None
+    def beside(one: tuple[Array, Array, Array]) -> Float[Array, ""]:
+        values = product(_crosses(W, one, pairs), one[2], own[None, :])
+        return pairs.weights @ values @ weights
 
-    network, _ = jax.lax.scan(of_cosine, jnp.zeros(()), pairs)
     along = teacher.correlations(m[:, : teacher.k].T, own)
-    return jnp.append(along @ weights, network)
+    return jnp.append(along @ weights, weights @ _rows(beside, (m, r, own), pairs))
+
+
+def _crosses(W: State, one: tuple[Array, Array, Array], pairs: Cosines) -> Float[Array, "nodes n"]:
+    """w.w' of one particle (m, r) and all, at every cosine."""
+    return (W[0] @ one[0])[None, :] + pairs.u[:, None] * (one[1] * W[1])[None, :]
+
+
+def _rows(function: Callable[[Any], Any], particles: tuple[Array, Array, Array], pairs: Cosines) -> Any:
+    """A function of one particle for all of them, so many at a time that their pairs stay in the cache."""
+    room = max(1, _NUMBERS // (len(pairs.u) * len(particles[1])))
+    return jax.lax.map(function, particles, batch_size=min(room, len(particles[1])))
 
 
 @partial(jax.jit, static_argnames="steps")
@@ -106,14 +115,7 @@ def evolve(
         return V, (V, orders(teacher, V, weights, pairs))
 
     _, later = jax.lax.scan(step, W, None, length=steps)
-    return jax.tree.map(
-        lambda a, b: jnp.concatenate([a[None], b]), (W, orders(teacher, W, weights, pairs)), later
-    )
-
-
-def _units(teacher: GaussianTeacher, m: Float[Array, "n columns"]) -> Float[Array, "k columns"]:
-    """The teacher's units beside m: zero in all columns but the first k."""
-    return jnp.pad(teacher.root, ((0, 0), (0, m.shape[1] - teacher.k)))
+    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), (W, orders(teacher, W, weights, pairs)), later)
 
 
 def grid(final: float, longest: float) -> tuple[float, int]:

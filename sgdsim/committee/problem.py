@@ -306,7 +306,7 @@ class Committee(Problem):
             **({} if self.second is None else self.second.parameters | {"gamma_squared": self.gamma**2}),
             **({} if self.update is None else given(self.update) | {"memory": 1 / self.update.gap(self.d)}),
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
-            **({} if self.data is None else given(self.data) | {"n": self.n}),
+            **({} if self.data is None else given(self.data) | {"n": self.data.count(self.d)}),
             **({"inverse_step": 1 / self.step_size} if self.trains else {}),
             **({} if self.optimiser is None else {"optimiser": self.optimiser.name} | given(self.optimiser)),
             **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),

@@ -28,7 +28,7 @@ def training_kernel(
     - `test_inputs`: as in `Weights`.
     - `native`: whether inputs may be drawn in C++.
     """
-    return TrainingKernel(
+    return TrainingKernel(  # type: ignore[call-arg]
         lanes=lanes,
         batch=problem.batch,
         block=_block(problem, block, lanes),

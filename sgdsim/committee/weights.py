@@ -65,7 +65,7 @@ class Weights(AnyWeights):
     """
 
     takes: ClassVar[type[Problem]] = Committee
-    paired: Annotated[bool | None, PAIRED] = None
+    paired: Annotated[bool | None, PAIRED] = None  # type: ignore[assignment]
     test_inputs: Annotated[
         int, Parameter("", "fresh inputs of a law for every replica and save time, to observe the risk", least=1)
     ] = 256

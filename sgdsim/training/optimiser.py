@@ -21,7 +21,7 @@ class Optimiser(eqx.Module):
     plain SGD, U = -g, is the model's own step.
     """
 
-    name: eqx.AbstractClassVar[str]
+    name: ClassVar[str]
 
     @property
     def plain(self) -> bool:

@@ -44,6 +44,6 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Particles(),
     default_theory=MeanFieldLimit(),
-    figures=("rates", "linear_noise", "noise", "density", "radial", "lazy"),
+    figures=("rates", "linear_noise", "noise", "density", "radial", "lazy", "bridge", "support"),
     expectations={"power": MeanFieldSlopes()},
 )

@@ -1,12 +1,14 @@
 """Figures of wide networks."""
 
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.meanfield.bridge import BridgeFigure
 from sgdsim.figures.meanfield.density import DensityFigure
 from sgdsim.figures.meanfield.lazy import LazyFigure
 from sgdsim.figures.meanfield.linear_noise import LinearNoiseFigure
 from sgdsim.figures.meanfield.noise import NoiseFigure
 from sgdsim.figures.meanfield.radial import RadialFigure
 from sgdsim.figures.meanfield.rates import RatesFigure
+from sgdsim.figures.meanfield.support import SupportFigure
 
 KINDS: tuple[FigureKind, ...] = (
     RatesFigure(),
@@ -15,4 +17,6 @@ KINDS: tuple[FigureKind, ...] = (
     DensityFigure(),
     RadialFigure(),
     LazyFigure(),
+    BridgeFigure(),
+    SupportFigure(),
 )

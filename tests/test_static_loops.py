@@ -16,6 +16,7 @@ from sgdsim.classification.network import NetworkKernel
 from sgdsim.committee import Committee, OverlapStart
 from sgdsim.committee.chain_blocks import chain_blocks
 from sgdsim.committee.chain_lanes import chain_lanes
+from sgdsim.committee.training import training_kernel
 from sgdsim.committee.weights import weights_kernel
 from sgdsim.ensemble import loops, segments, shuffle
 from sgdsim.ensemble.random import replica_keys
@@ -32,9 +33,12 @@ from sgdsim.recovery.dmft import advance as dmft_advance
 from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates
 from sgdsim.recovery.dmft_step import begin as dmft_begin
+from sgdsim.training import Adam
 
 COMMITTEE = Committee(d=40, p=2, k=1, gamma=0.4, noise=0.1)
 BATCHES = Committee(d=40, p=2, k=1, gamma=0.5, noise=0.1, batch=2)
+DATA = Committee(d=40, p=2, k=1, gamma=0.5, noise=0.1, batch=2, data=FiniteData(n=15), optimiser=Adam())
+FRESH = Committee(d=40, p=2, k=1, gamma=0.5, noise=0.1, batch=2, optimiser=Adam())
 OVERLAPS = OverlapStart(0.5, 1)
 WIDE = MeanField(model=tanh_model(), N=6, gamma=0.1, beta=0.75, dynamics=Sde("common"))
 RANDOM = MeanField(model=tanh_model(), N=6, gamma=0.1, beta=1.0, dynamics=Sgd())
@@ -46,6 +50,8 @@ KERNELS = {
     "chain": (lambda: chain_lanes(COMMITTEE, "float64", 2), COMMITTEE, OVERLAPS),
     "chain in blocks": (lambda: chain_blocks(BATCHES, "float64", 2, 4), BATCHES, OVERLAPS),
     "weights": (lambda: weights_kernel(COMMITTEE, "float64", 2, 4), COMMITTEE, OVERLAPS),
+    "training": (lambda: training_kernel(DATA, "float64", 2, 4), DATA, OVERLAPS),
+    "training on fresh data": (lambda: training_kernel(FRESH, "float64", 2, 4), FRESH, OVERLAPS),
     "particles": (lambda: ParticleKernel.of(WIDE, "float64", 2), WIDE, LawStart()),
     "pair": (lambda: PairKernel.of(WIDE, "float64", 2, 5.0), WIDE, LawStart()),
     "pair, random limit": (lambda: PairKernel.of(RANDOM, "float64", 2, 5.0), RANDOM, LawStart()),

@@ -40,7 +40,6 @@ from sgdsim.training.components import Laplace as Laplace
 from sgdsim.training.components import Rademacher as Rademacher
 from sgdsim.training.components import StudentT as StudentT
 from sgdsim.training.components import Uniform as Uniform
-from sgdsim.training.data import FiniteData as FiniteData
 from sgdsim.training.inputs import InputLaw as InputLaw
 from sgdsim.training.inputs import LabelLaw as LabelLaw
 from sgdsim.training.inputs import NormalInputs as NormalInputs
@@ -49,13 +48,6 @@ from sgdsim.training.noise import LaplaceNoise as LaplaceNoise
 from sgdsim.training.noise import RademacherNoise as RademacherNoise
 from sgdsim.training.noise import StudentTNoise as StudentTNoise
 from sgdsim.training.noise import UniformNoise as UniformNoise
-from sgdsim.training.optimiser import SGD as SGD
-from sgdsim.training.optimiser import Adam as Adam
-from sgdsim.training.optimiser import HeavyBall as HeavyBall
-from sgdsim.training.optimiser import Nesterov as Nesterov
-from sgdsim.training.optimiser import Optimiser as Optimiser
-from sgdsim.training.optimiser import RMSProp as RMSProp
-from sgdsim.training.optimiser import SignDescent as SignDescent
 from sgdsim.training.rows import DataRows as DataRows
 from sgdsim.training.rows import FunctionInputs as FunctionInputs
 from sgdsim.training.rows import ImageRows as ImageRows

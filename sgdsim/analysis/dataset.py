@@ -31,7 +31,8 @@ def to_dataset(
     - `time` (coordinate): the requested save times; `t`: the realised ones, step * dt; `step`: steps of SGD done;
       `samples`: data used, step * samples_per_step.
     - for each observable V, dims (time, *dims of V): `V` the mean over replicas, `V_sem` its standard error, `V_std`
-      the standard deviation of one replica, `V_theory` the theory (absent without one).
+      the standard deviation of one replica, `V_theory` the theory (absent without one). Of an observable that theory
+      alone has, `V_theory` alone.
     - with a theory `deviation`, `deviation_sem`, `deviation_std` (time): mean, its error and spread over replicas of
       |Omega - Omega_bar|_inf; `max_deviation`, `max_deviation_sem` (no dims): the same at the time where it is largest,
       of which the theorem speaks.
@@ -52,7 +53,7 @@ def to_dataset(
         "samples": _attrs("samples used, step * samples_per_step"),
     }
     data: dict[str, tuple] = {name: ("time", values, words[name]) for name, values in clock(problem, steps).items()}
-    for name in moments.mean or moments.theory:
+    for name in dict.fromkeys([*moments.mean, *moments.theory]):
         data |= _observable(name, DISTANCE if name == DEVIATION else system.variables[name], moments)
     if DEVIATION in moments.mean:
         data |= _largest(moments)

@@ -6,7 +6,7 @@ import tomli_w
 from sgdsim.committee import Weights
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import load_experiment
-from sgdsim.training import SGD, Adam, HeavyBall, Nesterov, RMSProp, SignDescent
+from sgdsim.training import SGD, Adam, FiniteData, HeavyBall, Nesterov, RMSProp, SignDescent
 
 TEXT = """
 system = "committee"

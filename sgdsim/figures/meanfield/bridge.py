@@ -32,7 +32,7 @@ LACKS = 'a theory of both limits, [theory] kind = "bridge", and several N and d 
 
 
 @dataclass(frozen=True)
-class WidthAndDimension:
+class PlaneCell:
     """The final risk of one cell, its error, and both predictions."""
 
     risk: float
@@ -48,7 +48,7 @@ class WidthAndDimension:
         return abs(self.risk - self.limits[limit]) > 2 * self.error
 
 
-Plane = dict[tuple[int, int], WidthAndDimension]
+Plane = dict[tuple[int, int], PlaneCell]
 """Cells by (d, N)."""
 
 
@@ -155,9 +155,7 @@ def _plane(run: Stored) -> Plane:
         names = ("excess_risk", "excess_risk_sem", NARROW, WIDE)
         risk, error, *limits = (float(last[name]) for name in names)
         if {"N", "d"} <= set(axes) and np.isfinite([risk, *limits]).all():
-            found[int(axes["d"]), int(axes["N"])] = WidthAndDimension(
-                risk, error, dict(zip(LIMITS, limits, strict=True))
-            )
+            found[int(axes["d"]), int(axes["N"])] = PlaneCell(risk, error, dict(zip(LIMITS, limits, strict=True)))
     return found if min(len(_values(found, 0)), len(_values(found, 1))) > 1 else {}
 
 
@@ -166,7 +164,7 @@ def _values(plane: Plane, order: int) -> list[int]:
     return sorted({place[order] for place in plane})
 
 
-def _write(axes: Axes, place: tuple[int, int], cell: WidthAndDimension, limit: str) -> None:
+def _write(axes: Axes, place: tuple[int, int], cell: PlaneCell, limit: str) -> None:
     """The deviation in percent; in brackets where it may be none."""
     deviation = cell.deviation(limit)
     text = shown(round(100 * deviation, 1 if deviation < 0.1 else 0))

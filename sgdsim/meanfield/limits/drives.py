@@ -60,7 +60,8 @@ class SharedSgd(Drive):
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """`batch` pairs of x, by component, and y, each (1, lanes)."""
-        data = [model.data.draw(key, jnp.uint32(i), dtype) for i in range(self.batch)]
+        # Pinned: a compiler would draw a datum anew for every particle that sees it.
+        data = [pin(model.data.draw(key, jnp.uint32(i), dtype)) for i in range(self.batch)]
         return [(tuple(component[None] for component in x), y[None]) for x, y in data]
 
     def draw_atoms(self, model: Model, key: Key, step: Step) -> list[Int[Array, " lanes"]]:

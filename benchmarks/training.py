@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.timing import cpu_seconds_each, machine
 from sgdsim.committee import Committee, OverlapStart, Weights
 from sgdsim.ensemble.random import replica_keys
-from sgdsim.training import SGD, Adam
+from sgdsim.training import SGD, Adam, FiniteData
 
 KINDS: dict[str, dict[str, Any]] = {
     "built-in step": {},

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -67,7 +66,7 @@ class BridgeFigure(FigureKind):
         return (
             "a: relative distance of the final excess risk of N units in R^d from the ODE, d -> infinity at that N, "
             "in percent; in brackets where it is below two standard errors. b: the same from the mean-field limit, "
-            "N -> infinity at that d. On the dashed line d = N. c, d: the risk along a cut, means over runs with "
+            "N -> infinity at that d. Bold: the nearer of the two. c, d: the risk along a cut, means over runs with "
             "standard errors, and both predictions."
         )
 
@@ -101,7 +100,6 @@ def draw_distance(run: Stored, limit: str = "mean field", ax: Axes | None = None
         shades[place[::-1]] = np.clip(cell.deviation(limit), LEAST, MOST)
         _write(axes, place, cell, limit)
     axes.imshow(shades, cmap="YlGnBu", norm=LogNorm(LEAST, MOST), origin="lower", aspect="auto")
-    _draw_diagonal(axes, columns, rows)
     axes.set_xticks(range(len(columns)), [shown(d) for d in columns])
     axes.set_yticks(range(len(rows)), [shown(N) for N in rows])
     axes.set(xlabel="$d$", ylabel="$N$")
@@ -136,9 +134,9 @@ def draw_cut(run: Stored, along: str = "N", ax: Axes | None = None) -> Axes:
 
 
 def _write_risks(axes: Axes) -> None:
-    """Ticks of 1, 2, 5 times powers of ten that lie within the axis: a decade may have no other."""
+    """Ticks of few digits that lie within the axis: in part of a decade there may be no power of ten."""
     low, high = axes.get_ylim()
-    ticks = [mantissa * 10.0**power for power in range(-12, 3) for mantissa in (1, 2, 5)]
+    ticks = [mantissa * 10.0**power for power in range(-12, 3) for mantissa in (1, 1.2, 1.5, 2, 2.5, 3, 4, 6, 8)]
     inside = [tick for tick in ticks if low <= tick <= high]
     axes.set_yticks(inside, [shown(tick) for tick in inside])
     axes.minorticks_off()
@@ -165,18 +163,10 @@ def _values(plane: Plane, order: int) -> list[int]:
 
 
 def _write(axes: Axes, place: tuple[int, int], cell: PlaneCell, limit: str) -> None:
-    """The deviation in percent; in brackets where it may be none."""
+    """The deviation in percent; in brackets where it may be none, bold where the other limit is no nearer."""
     deviation = cell.deviation(limit)
     text = shown(round(100 * deviation, 1 if deviation < 0.1 else 0))
     colour = "white" if deviation > 0.1 else INK
     text = text if cell.resolved(limit) else f"({text})"
-    axes.annotate(text, place, ha="center", va="center", fontsize=7, color=colour, zorder=4)
-
-
-def _draw_diagonal(axes: Axes, columns: list[int], rows: list[int]) -> None:
-    """The line d = N, on axes whose ticks are places in the grid."""
-    d = np.geomspace(max(columns[0], rows[0]), min(columns[-1], rows[-1]), 32)
-    places: list[Float[np.ndarray, " points"]] = [
-        np.interp(np.log(d), np.log(values), np.arange(len(values))) for values in (columns, rows)
-    ]
-    axes.plot(*places, color="#d1495b", linewidth=1.0, linestyle=(0, (2, 2)), zorder=3)
+    weight = "bold" if deviation == min(map(cell.deviation, LIMITS)) else "normal"
+    axes.annotate(text, place, ha="center", va="center", fontsize=7, color=colour, fontweight=weight, zorder=4)

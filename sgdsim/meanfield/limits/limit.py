@@ -22,7 +22,7 @@ from sgdsim.meanfield.kernels.particle import drive_of
 from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
 from sgdsim.meanfield.limits.density import Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
-from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, refined
+from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, refined, rounded_up
 from sgdsim.meanfield.limits.teacher_limit import TeacherSolution, follows_teacher
 from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
 from sgdsim.meanfield.observables import Positions
@@ -166,10 +166,8 @@ def limit_cost(problem: MeanField, final: float) -> Once:
 
 def _key(problem: MeanField, final: float) -> tuple[Hashable, Hashable, float]:
     """What a solution depends on: the model, at beta = 1 the dynamics, and the last time that it is solved to."""
-    # Last times of SGD differ by a step with N: rounded up, they share a solution.
-    unit = 2.0 ** (math.floor(math.log2(final)) - 4)
-    until = math.ceil(final / unit - 1e-9) * unit
-    return _identity(problem.model), (problem.gamma, problem.dynamics) if problem.beta == 1 else None, until
+    dynamics = (problem.gamma, problem.dynamics) if problem.beta == 1 else None
+    return _identity(problem.model), dynamics, rounded_up(final)
 
 
 _solved: dict[Hashable, Solution] = {}

@@ -77,3 +77,12 @@ def refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
     splines = (scipy.interpolate.CubicSpline(np.arange(count), np.asarray(values)) for values in coarse)
     m, mean, variance = (jnp.asarray(spline(fine)) for spline in splines)
     return Limit(dt / parts, m, mean, variance)
+
+
+def rounded_up(final: float) -> float:
+    """The time up to which a limit is solved for one up to `final`.
+
+    Last times of SGD differ by a step with N: rounded up, they share a solution.
+    """
+    unit = 2.0 ** (math.floor(math.log2(final)) - 4)
+    return math.ceil(final / unit - 1e-9) * unit

@@ -28,10 +28,12 @@ def training_kernel(
     - `test_inputs`: as in `Weights`.
     - `native`: whether inputs may be drawn in C++.
     """
-    return TrainingKernel(  # type: ignore[call-arg]
+    steps = _block(problem, block, lanes)
+    return TrainingKernel(
         lanes=lanes,
+        segment=steps if problem.data is None else 1,
         batch=problem.batch,
-        block=_block(problem, block, lanes),
+        block=steps,
         n=problem.n,
         choice=epoch_rows if problem.data is None else problem.data.choice,
         dtype=jnp.dtype(dtype),

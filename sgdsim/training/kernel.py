@@ -52,11 +52,12 @@ class TrainingKernel(Kernel):
     """One model, `batch` data to a step.
 
     - `n`: data of every replica; None where they are fresh. - `choice`: their order. - `block`: steps whose data are
-    drawn or chosen at once. Only fresh data depend on where a block begins: with n data a trajectory may be interrupted
-    after any step.
+    drawn or chosen at once. Only fresh data depend on where a block begins: there it is a segment, but with n data a
+    trajectory may be interrupted after any step.
     """
 
     lanes: int = eqx.field(static=True)
+    segment: int = eqx.field(static=True)
     batch: int = eqx.field(static=True)
     block: int = eqx.field(static=True)
     n: int | None = eqx.field(static=True)
@@ -65,11 +66,6 @@ class TrainingKernel(Kernel):
     dt: Any
     model: TrainedModel
     optimiser: Optimiser
-
-    @property
-    def segment(self) -> int:  # type: ignore[override]
-        """Steps of a block, where data are fresh."""
-        return self.block if self.n is None else 1
 
     @property
     def _update(self) -> optax.GradientTransformation:

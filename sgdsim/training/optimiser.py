@@ -22,6 +22,7 @@ class Optimiser(eqx.Module):
     """
 
     name: ClassVar[str]
+    """As in an experiment file."""
 
     @property
     def plain(self) -> bool:

@@ -76,6 +76,15 @@ def test_data_are_those_of_the_teacher():
     assert abs(x.mean()) < 5 / x.size**0.5
 
 
+def test_noise_knows_nothing_of_inputs():
+    """The normals of a datum's label are none of its inputs'."""
+    _, state = started(problem(data=FiniteData(n=N), batch=BATCH, gamma=1e-9))
+    x, y, teacher = (np.asarray(part) for part in (state.x, state.y, state.fixed))
+    clean = np.einsum("r,lrs->ls", [1.0, 2.0], erf(teacher @ x.mT / (2 * D) ** 0.5)) / 2
+    zeta = (y - clean) / 0.1**0.5
+    assert np.abs(x - zeta[:, :, None]).min() > 1e-6
+
+
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_steps_of_an_optimiser_by_hand(name):
     """Three steps on batches of finite data, both layers, with a schedule."""

@@ -29,8 +29,11 @@ def problem(**more):
 
 @pytest.mark.parametrize(
     ("data", "batch"),
-    [(FiniteData(n=20), 1), (FiniteData(n=60), 3), (FiniteData(n=4000, draws="replacement"), 1)],
-    ids=["one pass", "one pass in batches", "more and more data"],
+    [
+        pytest.param(FiniteData(n=20), 1, id="one pass", marks=pytest.mark.slow),
+        pytest.param(FiniteData(n=60), 3, id="one pass in batches"),
+        pytest.param(FiniteData(n=4000, draws="replacement"), 1, id="more and more data", marks=pytest.mark.slow),
+    ],
 )
 def test_one_pass_is_sgd_on_fresh_data_in_law(data, batch):
     """20 steps: no datum is used twice, or hardly any, so the law is that of the built-in step."""

@@ -16,6 +16,8 @@ from sgdsim.rules.rule import Sample, in_arrays
 from sgdsim.rules.units import UnitArray
 from sgdsim.training.inputs import InputLaw
 
+TEST_INPUTS = 256
+"""Of every replica and save time, where nothing else is asked for."""
 AT_ONCE = 64
 """Test inputs that are held at once."""
 TEST = np.uint64(2**64 - 4)

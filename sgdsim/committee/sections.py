@@ -66,7 +66,7 @@ _Keys = section_of(
         ),
         "gamma_a0": (Annotated[float | None, GAMMA_A0], None),
     },
-    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM, *MIXTURE, *OWN_KEYS),
+    optional=("d", *PLAIN, *SCALING, "batch", *LAYER, *SPECTRUM, *MIXTURE, *OWN_KEYS, "labels"),
     order=(
         *("d", "steps_per_time", "k", *PLAIN, *SCALING, "noise", "activation", "batch"),
         *("teacher_activation", "target", "degree", *SPECTRUM, *MIXTURE, *LAW_KEYS, *OWN_KEYS),

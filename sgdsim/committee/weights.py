@@ -11,7 +11,7 @@ from sgdsim.committee.law_weights import LawWeights
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
-from sgdsim.committee.sampled_risk import SampledRisk
+from sgdsim.committee.sampled_risk import TEST_INPUTS, SampledRisk
 from sgdsim.committee.training import CHOSEN, training_bytes, training_cost, training_kernel
 from sgdsim.contracts import Kernel, Problem
 from sgdsim.cost import StepCost
@@ -26,6 +26,12 @@ from sgdsim.rules.weights import RuleWeights
 from sgdsim.training.inputs import NormalInputs
 
 PAIRED = Parameter("", "whether all cells have the same random numbers, so the same data where n and d agree")
+
+TESTED = Parameter(
+    "",
+    f"fresh inputs of a law for every replica and save time, to observe the risk; {TEST_INPUTS} if left out",
+    least=1,
+)
 
 
 def weights_kernel(
@@ -66,9 +72,7 @@ class Weights(AnyWeights):
 
     takes: ClassVar[type[Problem]] = Committee
     paired: Annotated[bool | None, PAIRED] = None  # type: ignore[assignment]
-    test_inputs: Annotated[
-        int, Parameter("", "fresh inputs of a law for every replica and save time, to observe the risk", least=1)
-    ] = 256
+    test_inputs: Annotated[int | None, TESTED] = None
 
     def check(self, problem: Committee) -> None:
         """Any problem will do. Raises ArgumentError where the kernel cannot be had."""
@@ -82,10 +86,10 @@ class Weights(AnyWeights):
         """The kernel of a problem, with tiles of a size that fits the cache."""
         lanes = self._lanes(problem, replicas)
         if problem.trains:
-            sizes = (lanes, self.block, self.test_inputs)
+            sizes = (lanes, self.block, self.test_inputs or TEST_INPUTS)
             return training_kernel(problem, self.precision, *sizes, native=self.kernel != "xla")
         if problem.law is not None:
-            return law_weights(problem, self.precision, lanes, self.block, self.test_inputs)
+            return law_weights(problem, self.precision, lanes, self.block, self.test_inputs or TEST_INPUTS)
         kernel = super().bind(problem, replicas, final)
         if problem.noise_draws is None:
             return kernel

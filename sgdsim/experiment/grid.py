@@ -126,7 +126,8 @@ class _Reader:
         found = next(filter(None, (hint(path, home.section, self.complaints) for home in self.homes)), "")
         if " in [" in found or " of [" in found:
             found += " Only" * found.endswith("?") or "; only"
-            found += f" keys of {' and '.join(f'[{home.name}]' for home in self.homes)} can be axes"
+            *names, last = (f"[{home.name}]" for home in self.homes)
+            found += f" keys of {' and '.join(filter(None, [', '.join(names), last]))} can be axes"
         return unknown("key", key, [name for home in self.homes for name in home.section.model_fields], found)
 
     def _is_regular(self, factor: Factor, path: KeyPath) -> bool:

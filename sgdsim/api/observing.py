@@ -153,7 +153,7 @@ class ObservingSimulator(Simulator):
     @property
     def paired(self) -> bool:  # type: ignore[override]
         """As the inner simulator."""
-        return self.inner.paired
+        return bool(self.inner.paired)
 
     def check(self, problem: Any) -> None:
         """As the inner simulator."""

@@ -12,6 +12,7 @@ _LETTERS = "alpha beta gamma delta epsilon eta theta kappa lambda mu nu rho sigm
 _GREEK: dict[str, str] = {name: html5[f"{name};"] for name in re.findall(r"\w+", _LETTERS)}
 _SIGNS = {
     "infty": "infin",
+    "to": "rarr",
     "cdot": "middot",
     "times": "times",
     "geq": "ge",

@@ -11,7 +11,7 @@ VARIABLES = {
     "train_accuracy": Variable("training accuracy", r"A_{\mathrm{train}}"),
     "test_accuracy": Variable("test accuracy", r"A_{\mathrm{test}}"),
     "fit_accuracy": Variable("accuracy on the labels that are trained on", r"A_{\mathrm{fit}}"),
-    "weight_norm": Variable("norm of the weights of a unit", r"\|W\|"),
+    "weight_norm": Variable("norm of the weights of a unit", r"|W|"),
     "dead_fraction": Variable("fraction of dead units", "f_0"),
     "seed_distance": Variable("Wasserstein distance between seeds", "W_1"),
     "histogram": Variable("fraction of the weights of one pixel in each bin", r"\nu", ("bin",)),

@@ -205,7 +205,7 @@ def test_the_code_of_a_system_is_what_its_numbers_are_made_of():
     assert len({code.digest for code in codes}) == len(SYSTEMS)
     for name, code in zip(SYSTEMS, codes, strict=True):
         rooms = {file.split("/")[1] for file in code.files}
-        assert rooms == {"contracts", "ensemble", "rules", "native", "experiment", name}
+        assert rooms == {"contracts", "ensemble", "rules", "native", "training", "images", "experiment", name}
     assert "sgdsim/native/lanes.h" in codes[0].files
     guest = code_of_system(SYSTEM)
     assert {file for file in guest.files if not file.startswith("sgdsim/")} == {"toy.py"}

@@ -103,7 +103,7 @@ def test_the_laws_of_a_kernel_hold():
 
 def test_what_is_refused_and_what_it_costs():
     asked = replace(PROBLEM, noise_draws=1000)
-    with pytest.raises(ArgumentError, match='take the simulator `weights`'):
+    with pytest.raises(ArgumentError, match="take the simulator `weights`"):
         Chain().check(asked)
     with pytest.raises(ArgumentError, match="`noise_draws` must be left out beside gamma_a"):
         Committee(d=100, p=2, k=2, gamma=1.0, noise_draws=8, second=SecondLayer(gamma_a=0.1))

@@ -33,7 +33,7 @@ from sgdsim.recovery.dmft import advance as dmft_advance
 from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates
 from sgdsim.recovery.dmft_step import begin as dmft_begin
-from sgdsim.training import Adam
+from sgdsim.training import Adam, FiniteData
 
 COMMITTEE = Committee(d=40, p=2, k=1, gamma=0.4, noise=0.1)
 BATCHES = Committee(d=40, p=2, k=1, gamma=0.5, noise=0.1, batch=2)

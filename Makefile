@@ -9,8 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist worksteal --durations=10
 # asks for others. Slow tests, and those of bits that different programs have in common, take the programs that users
 # have.
 PLAIN_CODE := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
-# There is a process for every core. With threads of its own for large operations, XLA has waited for ever for one of
-# 2^15 lanes, while none of its threads had work.
+# There is a process for every core: none needs threads of its own for large operations.
 ONE_THREAD := --xla_cpu_multi_thread_eigen=false
 # Seconds after which a slow test tells where it stands, and is ended.
 SLOW_LIMITS := -o faulthandler_timeout=1440 --timeout=1500

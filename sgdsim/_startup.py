@@ -6,6 +6,10 @@ from pathlib import Path
 
 from sgdsim.cgroups import usable_cores
 
+LEAST_THREADS = 4
+"""With fewer than three threads XLA (jaxlib 0.10.2) waits for ever, every one of them idle, in some programs of 2^15
+lanes: `tests/committee/test_targets.py::test_one_step_has_the_mean_of_the_ode`. With three and four it never did."""
+
 
 def _cache_folder() -> Path:
     """The user's cache folder for compiled programs."""
@@ -34,9 +38,9 @@ def configure() -> None:
     # Checks inside a program call the host, and such a program is compiled anew in every session: NaN instead, which
     # the solver of the ODEs turns into a message. Where Equinox is imported already it is slower, not wrong.
     os.environ.setdefault("EQX_ON_ERROR", "nan")
-    # XLA starts a thread for every core of the machine, whatever part of it a container has. Their number changes no
-    # bit of its products. BLAS is left as it is: its sums have other bits with one thread than with two.
-    os.environ.setdefault("PJRT_NPROC", str(usable_cores()))
+    # XLA starts a thread for every core of the machine, whatever part of it a container has. Their number changes no bit
+    # of its products. BLAS is left as it is: its sums have other bits with one thread than with two.
+    os.environ.setdefault("PJRT_NPROC", str(max(usable_cores(), LEAST_THREADS)))
     for name, value in _settings().items():
         variable = name.upper()
         if name == "jax_enable_x64":

@@ -192,6 +192,15 @@ def test_fewer_cores_are_allowed_than_the_quota_is_worth(tmp_path, monkeypatch):
     assert usable_cores(root_of(tmp_path, "0::/", [UNIFIED], {"cpu.max": "400000 100000"})) == 2
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, "4"), (2, "4"), (16, "16")])
+def test_xla_has_threads_enough_not_to_wait_for_ever(monkeypatch, cores, threads):
+    monkeypatch.setattr(_startup, "usable_cores", lambda: cores)
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")
+    monkeypatch.delenv("PJRT_NPROC", raising=False)
+    _startup.configure()
+    assert os.environ["PJRT_NPROC"] == threads
+
+
 def test_a_pod_of_4_cores_and_8_gb_on_a_node_of_64(tmp_path, monkeypatch):
     """All that asks for cores or memory takes those of the pod."""
     _, mounts, files, *_ = MACHINES["v2, a pod of 4 cores and 8 GB"]

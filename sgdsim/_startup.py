@@ -38,8 +38,8 @@ def configure() -> None:
     # Checks inside a program call the host, and such a program is compiled anew in every session: NaN instead, which
     # the solver of the ODEs turns into a message. Where Equinox is imported already it is slower, not wrong.
     os.environ.setdefault("EQX_ON_ERROR", "nan")
-    # XLA starts a thread for every core of the machine, whatever part of it a container has. Their number changes no bit
-    # of its products. BLAS is left as it is: its sums have other bits with one thread than with two.
+    # XLA starts a thread for every core of the machine, whatever part of it a container has. Their number changes no
+    # bit of its products. BLAS is left as it is: its sums have other bits with one thread than with two.
     os.environ.setdefault("PJRT_NPROC", str(max(usable_cores(), LEAST_THREADS)))
     for name, value in _settings().items():
         variable = name.upper()

@@ -190,7 +190,7 @@ def test_no_replica_draws_what_another_has_drawn(case):
         "tile": started(case, tile=1)[2],
         "seed": started(case, case.ensemble(seed=1))[2],
     } | ({} if case.simulator.paired else {"cell": cell})
-    assert case.simulator.paired == np.array_equal(cell, keys)
+    assert bool(case.simulator.paired) == np.array_equal(cell, keys)
     for name, other in others.items():
         if name != "lane" or keys.shape[1] > 1:
             assert apart(steps_from(case.read, kernel, state, other, steps)[0], here), name
@@ -201,7 +201,7 @@ def test_starts_are_shared_or_of_each_replica(case):
     places = [(ensembles[0], 0), (ensembles[0], 1), *((ensemble, 0) for ensemble in ensembles[1:])]
     states = [np.asarray(case.read(started(case, *place)[1])) for place in places]
     rows = np.concatenate(states).reshape(sum(map(len, states)), -1)
-    shared, paired = isinstance(case.start, OverlapStart), case.simulator.paired
+    shared, paired = isinstance(case.start, OverlapStart), bool(case.simulator.paired)
     distinct = len(rows) - len(states[2]) * paired
     assert len(np.unique(rows, axis=0)) == (1 if shared else distinct)
 

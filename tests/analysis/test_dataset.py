@@ -56,6 +56,17 @@ def test_one_cell():
     assert data.x.attrs == {"long_name": "position", "units": "1", "symbol": "x_i", "cell_methods": "replica: mean"}
 
 
+def test_what_theory_alone_has_is_kept():
+    """A second prediction beside the first has no average of replicas of its name."""
+    _, _, tiles = cell(d=1000, p=3)
+    del tiles.mean["x"], tiles.m2["x"]
+    problem = Walk(d=1000, p=3)
+    moments = merge(tiles)
+    data = to_dataset(SYSTEM, problem, TIMES, problem.steps(TIMES), moments, tiles)
+    assert {name for name in data.data_vars if str(name).startswith("x")} == {"x_theory"}
+    np.testing.assert_array_equal(data["x_theory"], moments.theory["x"])
+
+
 def test_the_largest_mean_distance_stands_with_the_error_at_its_time():
     """Mean distances 1, 3, 2 with the spreads 0.1, 0.3, 0.2 of eight replicas in two tiles."""
     _, _, tiles = cell(d=1000, p=3, replicas=(4, 4))

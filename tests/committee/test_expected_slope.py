@@ -89,6 +89,18 @@ def test_a_width_of_one_has_no_factor():
         assert SLOPES.assumes("sup_deviation", against, growing) is None
 
 
+def test_width_helps_where_all_else_is_the_same():
+    """excess_inf ~ noise gamma/p: -1 in p, for one d, gamma and noise; without noise nothing is left."""
+
+    def wider(d=100, gamma=1.0, noise=0.1, p=8):
+        return [Committee(d=100, p=4, k=2, gamma=1.0, noise=0.1), Committee(d=d, p=p, k=2, gamma=gamma, noise=noise)]
+
+    assert SLOPES.slope("excess_risk", "p", wider()) == -1.0
+    for other in (wider(d=200), wider(gamma=2.0), wider(noise=0.2)):
+        assert SLOPES.slope("excess_risk", "p", other) is None
+    assert SLOPES.slope("excess_risk", "p", [Committee(d=100, p=p, k=2, gamma=1.0) for p in (4, 8)]) is None
+
+
 def test_different_widths_at_the_same_dt_have_no_slope_in_it():
     problems = [*cells(dims=(100,)), *cells(p0=8.0, dims=(100,))]
     assert SLOPES.slope("sup_deviation", "dt", problems) is None

@@ -3,6 +3,7 @@
 import pytest
 
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.bridge import TwoLimits
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
@@ -37,6 +38,9 @@ def test_dynamics(keys, dynamics):
         ({"model": "output_erf", "loss": "logistic"}, "output_erf", 3),
         ({"model": "radial"}, "radial", 40),
         ({"model": "radial", "d": 7}, "radial", 7),
+        ({"model": "teacher"}, "teacher", 16),
+        ({"model": "teacher", "d": 5, "k": 3, "overlap": 0.4, "label_noise": 0.1}, "teacher", 5),
+        ({"model": "output_relu", "support": "cone"}, "output_relu", 3),
     ],
 )
 def test_models(keys, name, weights):
@@ -48,6 +52,12 @@ def test_models(keys, name, weights):
     [
         ({"dt": 0.1}, "dt"),
         ({"d": 4}, "d"),
+        ({"model": "radial", "k": 2}, "k"),
+        ({"model": "output_tanh", "overlap": 0.5}, "overlap"),
+        ({"label_noise": 0.1}, "label_noise"),
+        ({"model": "teacher", "d": 3, "k": 3}, "d"),
+        ({"model": "teacher", "loss": "logistic"}, "loss"),
+        ({"model": "teacher", "support": "cone"}, "support"),
         ({"model": "radial", "loss": "logistic"}, "loss"),
         ({"beta": 1.0, "gamma": 2.0}, "gamma"),
     ],
@@ -68,8 +78,8 @@ def test_starts():
 
 
 def test_theories_and_simulators():
-    built = [TheorySection(kind=kind).build() for kind in ("limit", "ntk", "none")]
-    assert built == [MeanFieldLimit(), NtkLimit(), None]
+    built = [TheorySection(kind=kind).build() for kind in ("limit", "bridge", "ntk", "none")]
+    assert built == [MeanFieldLimit(), TwoLimits(), NtkLimit(), None]
     kinds = ("particles", "pair", "linearised", "none")
     built = [SimulatorSection(kind=kind, precision="float64").build() for kind in kinds]
     assert built == [Particles("float64"), Pair("float64"), Linearised("float64"), None]

@@ -16,7 +16,7 @@ from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.limits.limit import solution
 from sgdsim.meanfield.limits.linear_noise import linear_noise
 from sgdsim.meanfield.losses import CallableLoss, CrossEntropy, Logistic, Squared
-from sgdsim.meanfield.model import GaussianLaw, Model, ParticleLaw
+from sgdsim.meanfield.model import GaussianLaw, Model, ParticleLaw, SubspaceLaw
 from sgdsim.meanfield.models import output_model, radial_model, tanh_model
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart
@@ -98,6 +98,9 @@ REFUSED = [
     (lambda: radial_model(2.5), "d", "integer"),
     (lambda: radial_model(0), "d", ">= 1"),
     (lambda: TwoGaussians(2, 7), "count", "even"),
+    (lambda: output_model("relu", support="half"), "support", "cone"),
+    (lambda: SubspaceLaw(GaussianLaw([0.0, 0.0], [1.0, 1.0]), 2), "held", "0 to 1"),
+    (lambda: SubspaceLaw(np.ones(2), 0), "law", "GaussianLaw"),
     (lambda: GaussianLaw([0.0, 1.0], [1.0]), "std", "length 2"),
     (lambda: GaussianLaw([0.0], [-1.0]), "std", ">= 0"),
     (lambda: GaussianLaw([np.inf], [1.0]), "mean", "finite"),

@@ -64,10 +64,10 @@ class BridgeFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """What maps and cuts show."""
         return (
-            "a: relative distance of the final excess risk of N units in R^d from the ODE, d -> infinity at that N, "
-            "in percent; in brackets where it is below two standard errors. b: the same from the mean-field limit, "
-            "N -> infinity at that d. Bold: the nearer of the two. c, d: the risk along a cut, means over runs with "
-            "standard errors, and both predictions."
+            "a: relative distance of the final excess risk of N units in R^d from the ODE, d -> infinity at that N, in "
+            "percent; in brackets where it is below two standard errors of the runs. b: the same from the mean-field "
+            "limit, N -> infinity at that d. Bold: the nearer of the two. c, d: the risk along a cut, means over runs "
+            "with standard errors, and both predictions."
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -123,7 +123,7 @@ def draw_cut(run: Stored, along: str = "N", ax: Axes | None = None) -> Axes:
     x, some = np.array(list(cells)), cells.values()
     for limit, (_, words) in LIMITS.items():
         axes.plot(x, [cell.limits[limit] for cell in some], label=words, **STYLES[limit])
-    style = point_style(0) | {"linestyle": "none"}
+    style: dict[str, Any] = point_style(0) | {"linestyle": "none"}
     axes.errorbar(x, [cell.risk for cell in some], [cell.error for cell in some], label="SGD", **style)
     axes.set(xscale="log", yscale="log", xlabel=f"${along}$", ylabel="final excess risk")
     axes.set_title(f"${fixed}$ = {shown(middle)}", loc="left")
@@ -136,7 +136,9 @@ def draw_cut(run: Stored, along: str = "N", ax: Axes | None = None) -> Axes:
 def _write_risks(axes: Axes) -> None:
     """Ticks of few digits that lie within the axis: in part of a decade there may be no power of ten."""
     low, high = axes.get_ylim()
-    ticks = [mantissa * 10.0**power for power in range(-12, 3) for mantissa in (1, 1.2, 1.5, 2, 2.5, 3, 4, 6, 8)]
+    ticks = [
+        mantissa * 10.0**power for power in range(-12, 3) for mantissa in (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 6, 8)
+    ]
     inside = [tick for tick in ticks if low <= tick <= high]
     axes.set_yticks(inside, [shown(tick) for tick in inside])
     axes.minorticks_off()

@@ -24,8 +24,8 @@ from sgdsim.meanfield.model import GaussianLaw, Model
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.teacher import GaussianTeacher
 
-DRAWS, LEAST_STARTS = 8192, 64
-"""Particles in all starts together, and the least number of starts: the mean over starts is right to 1 % and better."""
+DRAWS, LEAST_STARTS = 2**15, 64
+"""Particles in all starts together, and the least number of starts, whose mean has the error of as many runs."""
 AT_ONCE = 8
 """Starts that are followed side by side."""
 _SEED = 1995

@@ -18,6 +18,7 @@ from sgdsim.committee.theory.fluctuations import check_room, check_size, predict
 from sgdsim.committee.theory.largest import mean_largest, predict_equal_spread
 from sgdsim.committee.theory.noise_curve import NoiseCurve
 from sgdsim.committee.theory.overlap_curve import OverlapCurve
+from sgdsim.committee.theory.sign_descent import check_sign_descent, is_linear, sign_curve, sign_rule
 from sgdsim.committee.theory.step_covariance import StepCovariance
 from sgdsim.contracts import Curve, Problem, Spread, Start, Theory
 from sgdsim.cost import Once
@@ -30,6 +31,7 @@ from sgdsim.rules.ode import ATOL, RTOL, rule_once, rule_seconds
 from sgdsim.rules.sample_points import points_log2
 from sgdsim.rules.structured_step import StructuredStep
 from sgdsim.tracing import is_traced
+from sgdsim.training.optimiser import SignDescent
 
 LEAST_PREDICTED = 8
 """Least number of equal units whose fluctuations are predicted as those of equal units; fewer are taken one by one."""
@@ -47,6 +49,11 @@ OWN_SHARE = 0.1
 def _alike(start: Start, problem: Committee) -> TypeGuard[EqualStart]:
     """Whether the fluctuations are those of equal units, on modes."""
     return problem.plain and isinstance(start, EqualStart) and problem.p >= LEAST_PREDICTED
+
+
+def _descends_by_sign(problem: Committee) -> bool:
+    """Whether the ODE is that of signs of gradients."""
+    return isinstance(problem.optimiser, SignDescent)
 
 
 def _constant(value: Any) -> jax.Array:
@@ -77,18 +84,19 @@ class OverlapODE(Theory):
         """A and B, the weights of drift and noise in the time of the problem: numbers, traced ones too."""
 
     def exists(self, problem: Committee) -> bool:
-        """Not in the red region, not of labels that are classes, and of an optimiser only where it is the plain step.
+        """Not in the red region, not of labels that are classes, and of no optimiser but the plain step and sign descent.
 
         Of finite data it is the ODE of fresh ones, which one pass follows.
         """
-        plain = problem.optimiser is None or problem.optimiser.plain
-        return plain and problem.labels == "real" and problem.region is not Region.RED
+        try:
+            self._check_optimiser(problem)
+        except ArgumentError:
+            return False
+        return problem.labels == "real" and problem.region is not Region.RED
 
     def check(self, problem: Committee) -> None:
         """Raises ArgumentError in the red region, of classes and of other optimisers, where no ODE exists."""
-        if problem.optimiser is not None and not problem.optimiser.plain:
-            remedy = 'Ask for no theory, or for optimiser = "sgd" without decay and clip.'
-            raise ArgumentError("theory", f"be none beside optimiser = {problem.optimiser.name}", self.name, remedy)
+        self._check_optimiser(problem)
         if problem.labels == "sign":
             remedy = "Ask for no theory: the averages of sign(y) are not those of a function of fields alone."
             raise ArgumentError("theory", "be none beside labels that are classes", self.name, remedy)
@@ -109,6 +117,22 @@ class OverlapODE(Theory):
                 raise ArgumentError("fluctuations", "be false beside finite data", True, remedy)
             self._check_noise(problem)
             check_room(problem)
+
+    def _check_optimiser(self, problem: Committee) -> None:
+        """Raises ArgumentError beside an optimiser whose step is not the plain one, unless this knows its ODE."""
+        optimiser = problem.optimiser
+        if optimiser is None or optimiser.plain:
+            return
+        if not isinstance(optimiser, SignDescent):
+            remedy = 'Ask for no theory, or for optimiser = "sgd" without decay and clip.'
+            raise ArgumentError("theory", f"be none beside optimiser = {optimiser.name}", self.name, remedy)
+        if not isinstance(self, ExactODE):
+            remedy = 'Take the theory "exact", which knows sign descent.'
+            raise ArgumentError("theory", f"be exact or none beside optimiser = {optimiser.name}", self.name, remedy)
+        check_sign_descent(problem)
+        if self.fluctuations:
+            remedy = "Ask for the theory alone: the noise of a step along signs is not that of SGD."
+            raise ArgumentError("fluctuations", f"be false beside optimiser = {optimiser.name}", True, remedy)
 
     def _check_noise(self, problem: Committee) -> None:
         """Raises ArgumentError where the spread would be that of other labels: E zeta^4 is in it."""
@@ -192,6 +216,8 @@ class OverlapODE(Theory):
 
         Predicted fluctuations are sampled.
         """
+        if _descends_by_sign(problem):
+            return rule_seconds(sign_rule(problem), float(times[-1]), False, 0 if is_linear(problem) else SERIES)
         if not problem.plain:
             series = SERIES if accuracy_of(problem) else 0
             return rule_seconds(rule_of(problem), float(times[-1]), self.fluctuations, series)
@@ -201,6 +227,8 @@ class OverlapODE(Theory):
 
     def once(self, problem: Committee, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
         """The ODE of this p and k, of any p from equal units; and its linearisation for the fluctuations."""
+        if _descends_by_sign(problem):
+            return rule_once(sign_rule(problem), False)
         if not problem.plain:
             return rule_once(rule_of(problem), self.fluctuations)
         shape = (type(problem.activation), problem.k, _alike(start, problem) or problem.p)
@@ -258,7 +286,9 @@ class ExactODE(OverlapODE):
     name: ClassVar[str] = "exact"
 
     def bind(self, problem: Committee) -> Curve:
-        """The curve of this problem: of the plain network or, see `rules.mean_step`, of any other rule."""
+        """The curve of this problem: of the plain network, of sign descent or, see `rules.mean_step`, of any rule."""
+        if _descends_by_sign(problem):
+            return sign_curve(problem, self.rtol, self.atol)
         if problem.plain:
             return super().bind(problem)
         least = OWN_SHARE * accuracy_of(problem)

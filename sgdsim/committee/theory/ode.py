@@ -84,7 +84,7 @@ class OverlapODE(Theory):
         """A and B, the weights of drift and noise in the time of the problem: numbers, traced ones too."""
 
     def exists(self, problem: Committee) -> bool:
-        """Not in the red region, not of labels that are classes, and of no optimiser but the plain step and sign descent.
+        """Not in the red region, not of classes, and of no optimiser but the plain step and sign descent.
 
         Of finite data it is the ODE of fresh ones, which one pass follows.
         """
@@ -120,22 +120,20 @@ class OverlapODE(Theory):
 
     def _check_optimiser(self, problem: Committee) -> None:
         """Raises ArgumentError beside an optimiser whose step is not the plain one, unless this knows its ODE."""
-        optimiser = problem.optimiser
-        if optimiser is None or optimiser.plain:
+        if problem.optimiser is None or problem.optimiser.plain:
             return
-        if not isinstance(optimiser, SignDescent):
-            remedy = 'Ask for no theory, or for optimiser = "sgd" without decay and clip.'
-            raise ArgumentError("theory", f"be none beside optimiser = {optimiser.name}", self.name, remedy)
-        if not isinstance(self, ExactODE):
-            remedy = 'Take the theory "exact", which knows sign descent.'
-            raise ArgumentError("theory", f"be exact or none beside optimiser = {optimiser.name}", self.name, remedy)
+        signs, name = _descends_by_sign(problem), problem.optimiser.name
+        if not signs or not isinstance(self, ExactODE):
+            remedy = 'Take the theory "exact".' if signs else 'Ask for none, or for optimiser = "sgd" plain.'
+            must = f"be {'exact or ' * signs}none beside optimiser = {name}"
+            raise ArgumentError("theory", must, self.name, remedy)
         check_sign_descent(problem)
-        if self.fluctuations:
-            remedy = "Ask for the theory alone: the noise of a step along signs is not that of SGD."
-            raise ArgumentError("fluctuations", f"be false beside optimiser = {optimiser.name}", True, remedy)
 
     def _check_noise(self, problem: Committee) -> None:
-        """Raises ArgumentError where the spread would be that of other labels: E zeta^4 is in it."""
+        """Raises ArgumentError where the spread would be that of other labels, whose E zeta^4 is in it, or steps."""
+        if _descends_by_sign(problem):
+            remedy = "Ask for the theory alone: the noise of a step along signs is not that of SGD."
+            raise ArgumentError("fluctuations", "be false beside optimiser = sign", True, remedy)
         if problem.label_noise is not None:
             remedy = "Ask for the theory alone: the mean depends on the noise's variance only."
             raise ArgumentError("fluctuations", "be false beside label_noise", True, remedy)
@@ -195,6 +193,7 @@ class OverlapODE(Theory):
         **Raises:** ArgumentError where problem, start or times do not fit; see `check`.
         """
         self.check(problem)
+        self._check_noise(problem)
         check_room(problem)
         start.check(problem)
         flow, theory = self._curves(problem)

@@ -2,20 +2,22 @@
 
 Of one sample the gradient of unit i is along x, so that the step is w_i <- w_i + (gamma/(p sqrt(d))) S_i sign(x) with
 
-    S_i = sign(a_i sigma'(lambda_i) e),    e = y - f
+    S_i = s_i sign(e),    s_i = sign(a_i sigma'(lambda_i)),    e = y - f
 
-In components without a mark sign(x) is sqrt(2/pi) x and a rest of d (1 - 2/pi) in square, which knows nothing of any
-field: with s_i = sign(a_i sigma'(lambda_i)), which is sign(a_i) of units that rise,
+In components without a mark sign(x) is sqrt(2/pi) x, and a rest which knows nothing of any field. So in a step, with
+c = gamma/(p d) and up to O(1/d) of each part,
 
-    dM_ir = c sqrt(2/pi) E[S_i lambda*_r],    dQ_ij = c sqrt(2/pi) (E[S_i lambda_j] + E[S_j lambda_i]) + c^2 d E[s_i s_j]
+    dM_ir = c sqrt(2/pi) E[S_i lambda*_r]
+    dQ_ij = c sqrt(2/pi) (E[S_i lambda_j] + E[S_j lambda_i]) + c^2 d E[s_i s_j]
 
-per step, c = gamma/(p d), up to O(1/d) of each. Of linear units and Gaussian noise, with C the fields' covariance,
+Units that rise have s_i = sign(a_i): those with a of one sign all move by the same vector, and stay as far apart as
+they are. Of linear units and Gaussian noise, with C the covariance of the fields,
 
-    E[sign(e) lambda_b] = sqrt(2/pi) Cov(e, lambda_b)/sd(e)
+    E[sign(e) l_b] = sqrt(2/pi) Cov(e, l_b)/sd(e)
 
-which for p = k = 1 is the theory of Xiao et al. (2024): the risk's own step, divided by sd(e), at 2/pi of the rate, and
-a noise that does not fall with the risk. Given the errors e^s of a batch of n such samples, a component of its gradient is
-normal with the variance |e|^2, so that E|chi_n| takes the place of E|chi_1|, the second sqrt(2/pi) of the drift.
+which for p = k = 1 is the theory of Xiao et al. (2024): the drift of SGD divided by sd(e), at 2/pi of the rate, and a
+noise that does not fall with the risk. Given the errors e^s of a batch of n such samples, a component of its gradient
+is normal with the variance |e|^2, so that E|chi_n| takes the place of E|chi_1|, the second sqrt(2/pi) of the drift.
 """
 
 import math
@@ -29,8 +31,9 @@ from sgdsim.committee.averages.activations import Linear
 from sgdsim.committee.labels import Labels
 from sgdsim.committee.network_rule import NetworkRule
 from sgdsim.committee.problem import Committee
-from sgdsim.committee.rule_of import network_of
+from sgdsim.committee.rule_of import network_of, observing_rule
 from sgdsim.committee.target import UnitMean, target_values
+from sgdsim.contracts import Observables
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_algebra import batched_root
@@ -51,13 +54,31 @@ class SignStep(Wrapped):
 
     Of a step they are all there is: it is no kick along x, so that neither chain nor fluctuations can be made of it.
 
+    The inner rule is the network's, and `observed` says what simulations observe of it.
+
     - `points`: normals that make the fields, where averages are sums; None of linear units, whose are closed.
     - `length`: E|chi_batch|, sqrt(2/pi) of one sample.
     """
 
-    inner: NetworkRule
+    observed: Rule
     points: Float[Array, "points fields"] | None
     length: float = eqx.field(static=True)
+
+    @property
+    def network(self) -> NetworkRule:
+        """Activation, target and noise."""
+        assert isinstance(self.inner, NetworkRule)
+        return self.inner
+
+    def observe(
+        self,
+        P: Float[Array, "k k *batch"],
+        M: Float[Array, "n k *batch"],
+        Q: Float[Array, "n n *batch"],
+        numbers: Float[Array, "q *batch"],
+    ) -> Observables:
+        """What is observed of the problem, whatever its update."""
+        return self.observed.observe(P, M, Q, numbers)
 
     def step(self, at: Sample) -> Move:
         """**Raises:** NotImplementedError: see the class."""
@@ -73,7 +94,7 @@ class SignStep(Wrapped):
     ) -> KickMoments:
         """sqrt(2/pi) E[S_i l_b] for kicks with fields, and E[s_i s_j] for their squares."""
         C, k = covariance(P, M, Q), P.shape[0]
-        signs = jnp.sign(jnp.asarray(self.inner.outputs))
+        signs = jnp.sign(jnp.asarray(self.network.outputs))
         if self.points is None:
             fields, squares = jnp.broadcast_to(self._linear(C), (len(Q), len(C))), jnp.ones_like(Q)
         else:
@@ -83,7 +104,7 @@ class SignStep(Wrapped):
 
     def _linear(self, C: Float[Array, "n n"]) -> Float[Array, " n"]:
         """sqrt(2/pi) E|chi| Cov(e, l_b)/sd(e), of all fields b; 0 where there is no error."""
-        network = self.inner
+        network = self.network
         assert isinstance(network.target, UnitMean)
         teacher = jnp.asarray(network.target.outputs) / network.k
         s = jnp.concatenate([teacher, -jnp.asarray(network.outputs) / network.p])
@@ -98,13 +119,14 @@ class SignStep(Wrapped):
 
         The label's noise is averaged over in closed form, which smooths the jump of sign(e).
         """
-        network = self.inner
-        l = z @ batched_root(C[None])[0].T
-        f = network.activation.value(l[:, k:]) @ jnp.asarray(network.outputs) / network.p
-        clean = target_values(network.target, l[:, :k]) - f
+        network = self.network
+        fields = z @ batched_root(C[None])[0].T
+        fixed, moving = fields[:, :k], fields[:, k:]
+        f = network.activation.value(moving) @ jnp.asarray(network.outputs) / network.p
+        clean = target_values(network.target, fixed) - f
         error = Labels(network.made.law, classes=True).mean(clean, network.noise_root)
-        slopes = jnp.sign(network.activation.derivative(l[:, k:]))
-        return HALF_NORMAL * (slopes * error[:, None]).T @ l / len(z), slopes.T @ slopes / len(z)
+        slopes = jnp.sign(network.activation.derivative(moving))
+        return HALF_NORMAL * (slopes * error[:, None]).T @ fields / len(z), slopes.T @ slopes / len(z)
 
 
 def is_linear(problem: Committee) -> bool:
@@ -116,9 +138,9 @@ def is_linear(problem: Committee) -> bool:
 
 
 def check_sign_descent(problem: Committee) -> None:
-    """**Raises:** ArgumentError where the mean step of sign descent does not close in the overlaps."""
-    if not isinstance(problem.inputs, NormalInputs):
-        given = "those of no law" if problem.inputs is None else problem.inputs.name
+    """**Raises:** ArgumentError where the mean step does not close in the overlaps."""
+    if not isinstance(problem.law, NormalInputs):
+        given = None if problem.law is None else problem.law.name
         remedy = (
             'Add inputs = "gaussian", NormalInputs(): signs of entries know coordinates, and without it teacher and '
             "student begin in the first k + p of them."
@@ -142,7 +164,7 @@ def sign_rule(problem: Committee) -> Rule:
     closed = is_linear(problem)
     points = None if closed else jnp.asarray(sobol_normals(network.k + network.p, LIMITED_LOG2))
     length = math.sqrt(2) * math.exp(math.lgamma((n + 1) / 2) - math.lgamma(n / 2))
-    rule: Rule = SignStep(network, points, length)
+    rule: Rule = SignStep(network, observing_rule(problem), points, length)
     if optimiser.decays:
         rule = Decay(rule, optimiser.decay * network.rate)
     return rule if problem.schedules is None else Timed(rule, *problem.schedules)

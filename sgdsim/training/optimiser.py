@@ -29,6 +29,9 @@ class Optimiser(eqx.Module):
         """Whether it is U = -g."""
         return False
 
+    marks: ClassVar[bool] = False
+    """Whether it is known to take entries one by one: turned coordinates would then be another optimiser."""
+
     @property
     def copies(self) -> int:
         """Arrays of the parameters' size that its state holds, for plans."""
@@ -146,6 +149,7 @@ class Adam(Named):
     beta2: Annotated[float, BETA] = 0.999
     epsilon: Annotated[float, Parameter(r"\epsilon", "added to the roots of squares", above=0)] = 1e-8
     name: ClassVar[str] = "adam"
+    marks: ClassVar[bool] = True
 
     @property
     def copies(self) -> int:
@@ -164,6 +168,7 @@ class RMSProp(Named):
     beta2: Annotated[float, BETA] = 0.9
     epsilon: Annotated[float, Parameter(r"\epsilon", "added to the squares", above=0)] = 1e-8
     name: ClassVar[str] = "rmsprop"
+    marks: ClassVar[bool] = True
 
     @property
     def copies(self) -> int:
@@ -180,6 +185,7 @@ class SignDescent(Named):
     """D(g) = sign(g), in every entry."""
 
     name: ClassVar[str] = "sign"
+    marks: ClassVar[bool] = True
 
     def direction(self) -> optax.GradientTransformation:
         """optax.scale_by_sign."""

@@ -154,6 +154,16 @@ SOURCES: Mapping[str, Paper] = {
             "2410.09005",
         ),
         Paper(
+            "xiao2024",
+            "article",
+            "Xiao, Ke Liang and Marshall, Noah and Agarwala, Atish and Paquette, Elliot",
+            "Exact risk curves of signSGD in high-dimensions: Quantifying preconditioning and noise-compression"
+            " effects",
+            "arXiv preprint",
+            2024,
+            "2411.12135",
+        ),
+        Paper(
             "polyak1992",
             "article",
             "Polyak, Boris T. and Juditsky, Anatoli B.",
@@ -263,6 +273,8 @@ _SETTINGS: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
     "meanfield": (("support", "all", "chizat2018"),),
 }
 """Of each system (key, plain value, paper): who sets the key to another value, in a table or along an axis, uses it."""
+_VALUES: Mapping[str, tuple[tuple[str, Any, str], ...]] = {"committee": (("optimiser", "sign", "xiao2024"),)}
+"""Of each system (key, value, paper): who sets the key to this value uses it."""
 _GENERATOR = "salmon2011"
 """The random numbers of every simulation."""
 
@@ -282,6 +294,8 @@ def sources_of(experiment: Mapping[str, Any]) -> tuple[Paper, ...]:
         keys += _FIGURES.get(str(name), ())
     for name, usual, paper in _SETTINGS.get(system, ()):
         keys += [paper for value in _values(tables, name) if value != usual][:1]
+    for name, own, paper in _VALUES.get(system, ()):
+        keys += [paper for value in _values(tables, name) if value == own][:1]
     if "none" not in _values(tables.get("simulator"), "kind"):
         keys.append(_GENERATOR)
     return tuple(SOURCES[key] for key in dict.fromkeys(keys))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sgdsim.figures.catalogue import FIGURES
-from sgdsim.sources import _FIGURES, _SETTINGS, SOURCES, SYSTEMS, sources_of
+from sgdsim.sources import _FIGURES, _SETTINGS, _VALUES, SOURCES, SYSTEMS, sources_of
 from sgdsim.systems import SYSTEMS as KNOWN
 from sgdsim.systems import load_system
 
@@ -25,6 +25,9 @@ def test_what_an_experiment_uses():
     assert keys(committee | {"rule": {"reuse": 2}}) == ["veiga2022", "saad1995", "dandi2024", "salmon2011"]
     along = committee | {"grid": {"zip": [{"reuse": [1, 3], "mu": [0.0, 0.0]}], "mu": [0.5]}}
     assert keys(along) == ["veiga2022", "saad1995", "arnaboldi2024", "dandi2024", "salmon2011"]
+    signs = committee | {"grid": {"optimiser": ["sgd", "sign"]}}
+    assert keys(signs) == ["veiga2022", "saad1995", "xiao2024", "salmon2011"]
+    assert keys(committee | {"rule": {"optimiser": "adam"}}) == keys(committee)
     drawn = {"system": "meanfield", "report": {"figures": ["radial", "risk"]}, "simulator": {"kind": "none"}}
     assert keys(drawn) == ["debortoli2020", "mei2018"]
     assert keys({"system": "of a package", "report": {"figures": 3}, "simulator": "no table"}) == ["salmon2011"]
@@ -44,8 +47,12 @@ def test_the_tables_name_what_there_is():
         for key, usual, _ in settings:
             # What a run writes out as a default is no use of it.
             assert known[key].default in (usual, None), key
+    for name, settings in _VALUES.items():
+        known = {key for section in load_system(name).homes.values() for key in section.model_fields}
+        assert {key for key, _, _ in settings} <= known
     used = {key for table in (SYSTEMS, _FIGURES) for found in table.values() for key in found}
-    used |= {source for found in _SETTINGS.values() for _, _, source in found} | {"salmon2011"}
+    used |= {source for table in (_SETTINGS, _VALUES) for found in table.values() for _, _, source in found}
+    used |= {"salmon2011"}
     assert used == set(SOURCES)
 
 

@@ -165,15 +165,20 @@ def test_units_with_outputs_of_one_sign_stay_as_far_apart_as_they_are(followed):
 
 @pytest.mark.slow
 def test_the_mean_comes_to_it_like_one_over_d():
-    """At d = 12 and 24 the largest difference is far above its error and halves; at d = 1000 the risk is within 2 %."""
+    """The largest difference stands above its error, and halves or so: by how much is a matter of the frame."""
     far = []
-    for d in (12, 24):
-        tiles = run(problem(d=d), START, Weights(test_inputs=1), [3.0], 2048, theory=ExactODE())
+    for d, replicas in ((16, 2048), (32, 4096)):
+        tiles = run(problem(d=d), START, Weights(test_inputs=1), [3.0], replicas, theory=ExactODE())
         mean, sem = mean_of(tiles, "M")
         off = np.abs(mean - tiles.theory["M"][0])[0]
         far.append(off.max())
-        assert off.max() > 6 * sem.max()
+        assert off.max() > 5 * sem.max()
     assert 1.5 < far[0] / far[1] < 3.5
+
+
+@pytest.mark.slow
+def test_the_risk_is_within_two_percent():
+    """At d = 1000, of erf units; and batches of linear ones."""
     tiles = run(problem(d=1000), START, Weights(test_inputs=1024), [1.0, 3.0], 64, theory=ExactODE())
     batches = run(problem(d=64, batch=3, activation=Linear()), START, Weights(), [1.0], 256, theory=ExactODE())
     assert worst({name: z_from_theory(batches, name) for name in ("M", "Q")}) < 5

@@ -86,7 +86,8 @@ MISTAKES = {
     'spherical: must not be given beside optimiser = "sgd"': ["rule.optimiser=sgd", "rule.spherical=true"],
     "must be left out beside data": ["data.n=9", "rule.momentum=0.5"],
     "for the simulator `chain`": ["data.n=9", "simulator.kind=chain"],
-    "must be none beside optimiser = sign": ["rule.optimiser=sign", "theory.kind=exact"],
+    "must be none beside optimiser = adam": ["rule.optimiser=adam", "theory.kind=exact"],
+    'inputs: must be "gaussian" beside optimiser = sign': ["rule.optimiser=sign", "theory.kind=exact"],
 }
 
 

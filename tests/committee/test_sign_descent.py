@@ -53,7 +53,7 @@ def problem(**more):
 
 
 def moments(net):
-    return sign_rule(net).moments(*map(jnp.asarray, (P, M0, Q0)), jnp.zeros(0), 0.0)
+    return sign_rule(net).moments(jnp.asarray(P), jnp.asarray(M0), jnp.asarray(Q0), jnp.zeros(0), 0.0)
 
 
 def begun(net, start=START):

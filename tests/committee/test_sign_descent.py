@@ -53,7 +53,9 @@ def problem(**more):
 
 
 def moments(net):
-    return sign_rule(net).moments(jnp.asarray(P), jnp.asarray(M0), jnp.asarray(Q0), jnp.zeros(0), 0.0)
+    found = sign_rule(net).moments(jnp.asarray(P), jnp.asarray(M0), jnp.asarray(Q0), jnp.zeros(0), 0.0)
+    assert found is not None
+    return found
 
 
 def begun(net, start=START):

@@ -31,6 +31,7 @@ from sgdsim.committee.target import Target as Target
 from sgdsim.committee.target import UnitMean as UnitMean
 from sgdsim.committee.target import product as product
 from sgdsim.committee.target import staircase as staircase
+from sgdsim.committee.teacher_start import TeacherStart as TeacherStart
 from sgdsim.committee.theory.ode import ExactODE as ExactODE
 from sgdsim.committee.theory.ode import GradientFlow as GradientFlow
 from sgdsim.committee.theory.ode import LimitODE as LimitODE
@@ -44,6 +45,7 @@ from sgdsim.training.inputs import InputLaw as InputLaw
 from sgdsim.training.inputs import LabelLaw as LabelLaw
 from sgdsim.training.inputs import NormalInputs as NormalInputs
 from sgdsim.training.inputs import NormalNoise as NormalNoise
+from sgdsim.training.module import ModuleStudent as ModuleStudent
 from sgdsim.training.noise import LaplaceNoise as LaplaceNoise
 from sgdsim.training.noise import RademacherNoise as RademacherNoise
 from sgdsim.training.noise import StudentTNoise as StudentTNoise

@@ -18,6 +18,8 @@ def cautions(problem: Committee) -> list[str]:
     A third tells where the samples of a batch do more together than the exact ODE knows of, and a fourth of finite data
     which theory stands beside them. Other optimisers than SGD have no such rule, and some know coordinates.
     """
+    if problem.student is not None:  # no rule of a step is of any module, and no theory stands beside it
+        return []
     found, gamma = [], problem.effective_gamma
     rate = gamma / problem.p * problem.mean_square
     with_momentum = "" if gamma == problem.gamma else "/(1 - mu)"

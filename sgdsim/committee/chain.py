@@ -28,8 +28,7 @@ class Chain(AnyChain):
 
     def check(self, problem: Committee) -> None:
         """Raises ArgumentError for finite data, optimisers, inputs of a law, classes, and the noise of a step."""
-        if problem.trains:
-            name = "optimiser" if problem.data is None else "data"
+        if (name := problem.trained_by) is not None:
             remedy = "The chain is of fresh inputs and steps along them: take the simulator `weights`."
             raise ArgumentError(name, "be left out for the simulator `chain`", getattr(problem, name), remedy)
         if problem.law is not None:

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from sgdsim.checks import Real, lenient, number
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.starts import NetworkStart
 from sgdsim.committee.theory.equal_units import EqualUnits
-from sgdsim.contracts import Problem, Start
+from sgdsim.contracts import Problem
 from sgdsim.ensemble.section import OneOrMore
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
@@ -21,7 +22,7 @@ from sgdsim.tracing import any_traced
 
 @lenient
 @dataclass(frozen=True)
-class EqualStart(Start):
+class EqualStart(NetworkStart):
     """Equal units: overlaps that are the same for all units and pairs of units, for any p and k.
 
         P = I,    M0_ir = M0_r,    Q0 = off_diagonal + (diagonal - off_diagonal) I
@@ -65,6 +66,7 @@ class EqualStart(Start):
         Outside the span of the teacher the Gram matrix S = Q0 - M0 M0^T has the eigenvalue diagonal - off_diagonal
         p - 1 times, and diagonal - |M0|^2 + (p - 1) (off_diagonal - |M0|^2) once.
         """
+        super().check(problem)
         p, k = problem.p, problem.k
         inside = float(np.sum(self.row(k) ** 2))
         apart, together = self.diagonal - self.off_diagonal, self.diagonal + (p - 1) * self.off_diagonal - p * inside

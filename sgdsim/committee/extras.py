@@ -14,6 +14,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.rules.linear_noise import MAX_ENTRIES
 from sgdsim.training.data import FiniteData
 from sgdsim.training.inputs import InputLaw, LabelLaw
+from sgdsim.training.module import ModuleStudent, skeleton_of
 
 if TYPE_CHECKING:
     from sgdsim.committee.problem import Committee
@@ -27,6 +28,7 @@ _KINDS: dict[str, tuple[Any, str, str]] = {
         "a Spectrum, a Mixture or an InputLaw",
         "Write PowerSpectrum(spectrum=0.5), Blocks(sizes, variances), Mixture(separation=1.0) or Rademacher().",
     ),
+    "student": (ModuleStudent, "a ModuleStudent", 'Write ModuleStudent("three_layers"), or of a function of your own.'),
     "data": (FiniteData, "a FiniteData", "Write FiniteData(n=...)."),
     "label_noise": (LabelLaw, "a LabelLaw", "Write RademacherNoise()."),
 }
@@ -41,6 +43,8 @@ def check_extras(problem: Committee) -> None:
     _check_sizes(problem)
     _check_together(problem)
     _check_training(problem)
+    if problem.student is not None:
+        _check_student(problem, problem.student)
 
 
 def _check_sizes(problem: Committee) -> None:
@@ -89,7 +93,7 @@ def _check_training(problem: Committee) -> None:
     """Of finite data and optimisers."""
     if not problem.trains:
         return
-    name = "data" if problem.optimiser is None else "optimiser"
+    name = problem.trained_by
     if problem.update is not None and not problem.update.plain:
         remedy = 'Name an optimiser that does it, e.g. optimiser = "momentum" beside momentum.'
         raise ArgumentError("update", f"be left out beside {name}", problem.update, remedy)
@@ -104,6 +108,21 @@ def _check_training(problem: Committee) -> None:
         raise ArgumentError(
             "batch", f"be at most the data, n = {n}", problem.batch, "A batch of n is gradient descent."
         )
+
+
+def _check_student(problem: Committee, student: ModuleStudent) -> None:
+    """Of a module, beside which nothing is left that is of the network's own layers."""
+    if problem.teacher_activation is not None:
+        remedy = "`activation` is that of the teacher: the student has its own."
+        raise ArgumentError("teacher_activation", "be left out beside student", problem.teacher_activation, remedy)
+    layer = problem.second or SecondLayer()
+    for name, value, plain in (("gamma_a", layer.gamma_a, 0.0), ("a0", layer.a0, (1.0,))):
+        if value != plain:
+            raise ArgumentError(name, "be left out beside student", value, "All layers of a module are trained.")
+    if problem.escape_level is not None:
+        remedy = "Specialisation is that of units of a committee."
+        raise ArgumentError("escape_level", "be left out beside student", problem.escape_level, remedy)
+    skeleton_of(student, problem.d, problem.p)
 
 
 def _check_noise(problem: Committee) -> None:
@@ -131,6 +150,7 @@ def extras(problem: Committee) -> tuple[str, ...]:
         "schedule": problem.schedules,
         "inputs": None if isinstance(problem.inputs, InputLaw) else problem.inputs,
         "label_noise": problem.label_noise,
+        "student": problem.student,
         "labels": None if problem.labels == "real" else problem.labels,
     }
     named = (name for name, part in own.items() if part is not None and not getattr(part, "plain", False))

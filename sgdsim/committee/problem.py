@@ -27,6 +27,7 @@ from sgdsim.rules.problem import MAX_BATCH, MAX_DIMENSION
 from sgdsim.rules.schedule import Constant, Schedule, as_schedule
 from sgdsim.training.data import FiniteData
 from sgdsim.training.inputs import InputLaw, LabelLaw, NormalInputs
+from sgdsim.training.module import ModuleStudent, skeleton_of
 from sgdsim.training.optimiser import as_optimiser
 
 LabelKind = Literal["real", "sign"]
@@ -53,7 +54,9 @@ class Committee(Problem):
     grow with d. Without it they do not (kappa = delta = mu = 0), and dt = 1/d.
 
     Of finite `data`, see `FiniteData`, batches are drawn, and an `optimiser`, see `Optimiser`, takes the place of the
-    plain step: both, as inputs of a law and classes, for the simulator `weights` alone.
+    plain step. A `student` is any equinox module in place of the network, see `ModuleStudent`: theta <- theta - gamma
+    grad R for all its parameters, `p` is the width that its function is given, and `activation` the teacher's. All
+    three, as inputs of a law and classes, are for the simulator `weights` alone.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -87,6 +90,7 @@ class Committee(Problem):
     ] = eqx.field(static=True, default=None)
     data: FiniteData | None = eqx.field(static=True, default=None)
     optimiser: Any = None
+    student: ModuleStudent | None = eqx.field(static=True, default=None)
     inputs: GaussianInputs | InputLaw | None = None
     label_noise: LabelLaw | None = None
     labels: Annotated[LabelKind, Parameter("", "labels y, or the classes sign(y)", in_results=False)] = eqx.field(
@@ -131,6 +135,7 @@ class Committee(Problem):
         noise_draws: Integer | None = None,
         data: FiniteData | None = None,
         optimiser: Any = None,
+        student: ModuleStudent | None = None,
         inputs: GaussianInputs | InputLaw | None = None,
         label_noise: LabelLaw | None = None,
         labels: LabelKind = "real",
@@ -165,7 +170,7 @@ class Committee(Problem):
         parts: dict[str, Any] = {"k": k, "noise": noise, "activation": Erf() if activation is None else activation}
         second = scaled_second(second, gamma_a0, gamma / scaling.gamma0)
         parts |= {"teacher_activation": teacher_activation, "second": second, "target": target, "update": update}
-        parts |= {"data": data, "optimiser": optimiser}
+        parts |= {"data": data, "optimiser": optimiser, "student": student}
         parts |= {"label_noise": label_noise, "labels": labels}
         parts |= {"inputs": inputs, "schedule": schedule, "schedule_a": schedule_a, "escape_level": escape_level}
         parts["noise_draws"] = noise_draws
@@ -180,7 +185,9 @@ class Committee(Problem):
 
     @property
     def order_parameters(self) -> tuple[str, ...]:  # type: ignore[override]
-        """M and Q, of a mixture B, and the second layer where it is trained."""
+        """M and Q, of a mixture B, and the second layer where it is trained; of a module without them the risk."""
+        if self.student is not None and skeleton_of(self.student, self.d, self.p).rows is None:
+            return ("excess_risk",)
         trained = self.second is not None and self.second.gamma_a > 0
         return ("M", "Q", *("B",) * isinstance(self.inputs, Mixture), *("a",) * trained)
 
@@ -228,8 +235,13 @@ class Committee(Problem):
 
     @property
     def trains(self) -> bool:
-        """Whether there are finite data or an optimiser, so that only full weights can be simulated."""
-        return self.data is not None or self.optimiser is not None
+        """Whether there are finite data, an optimiser or a module, so that only full weights can be simulated."""
+        return self.trained_by is not None
+
+    @property
+    def trained_by(self) -> str | None:
+        """The name of what asks for full weights."""
+        return next((name for name in ("student", "data", "optimiser") if getattr(self, name) is not None), None)
 
     @property
     def step_size(self) -> Any:
@@ -281,6 +293,12 @@ class Committee(Problem):
         """Of the data that inputs are rows of."""
         return self.inputs.digests() if isinstance(self.inputs, InputLaw) else {}
 
+    def code_modules(self) -> tuple[str, ...]:
+        """Those of a module that is the student: of its function, and of the classes that it is made of."""
+        if self.student is None:
+            return ()
+        return (*self.student.modules, *skeleton_of(self.student, self.d, self.p).modules)
+
     def cautions(self) -> list[str]:
         """What should be known of the step size; see `cautions`."""
         return cautions(self)
@@ -308,6 +326,7 @@ class Committee(Problem):
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             **({} if self.data is None else given(self.data) | {"n": self.data.count(self.d)}),
             **({"inverse_step": 1 / self.step_size} if self.trains else {}),
+            **({} if self.student is None else self.student.told),
             **({} if self.optimiser is None else {"optimiser": self.optimiser.name} | given(self.optimiser)),
             **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),
             **({"inputs": self.inputs.name} | given(self.inputs) if isinstance(self.inputs, InputLaw) else {}),

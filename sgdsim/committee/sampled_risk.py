@@ -1,5 +1,6 @@
 """The excess risk of a committee on inputs of any law, where no overlap says what it is: a mean over fresh inputs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -46,22 +47,38 @@ class SampledRisk(eqx.Module):
         self, key: Key, W: Float[Array, "lanes p d"], teacher: Float[Array, "lanes k d"], a: Float[Array, "lanes q"]
     ) -> Float[Array, " lanes"]:
         """Of students W with second layers a (q = 0 where it is not trained), under the key of this step."""
-        own = fold(key, TEST)
-        rows = jnp.arange(self.count, dtype=jnp.uint32)
-        whole = self.count // AT_ONCE * AT_ONCE
-        sums = jax.lax.map(lambda some: self._sum(own, some, W, teacher, a), rows[:whole].reshape(-1, AT_ONCE))
-        total = sums.sum(axis=0)
-        if whole < self.count:
-            total = total + self._sum(own, rows[whole:], W, teacher, a)
-        return total / (2 * self.count)
 
-    def _sum(self, key: Key, rows: Any, W: Array, teacher: Array, a: Array) -> Float[Array, " lanes"]:
-        """The sum of (E[y|x] - f(x))^2 over some inputs, float64."""
-        x = self.law.draw(key, rows, self.d, W.dtype)
+        def squares(x: Float[Array, "lanes rows d"]) -> Float[Array, "lanes rows"]:
+            return self._squares(x, W, teacher, a)
+
+        return sum_over_inputs(self.law, self.d, self.count, W.dtype, key, squares) / (2 * self.count)
+
+    def _squares(self, x: Array, W: Array, teacher: Array, a: Array) -> Float[Array, "lanes rows"]:
+        """(E[y|x] - f(x))^2 of some inputs, float64."""
         fixed, moving = (
             UnitArray(jnp.einsum("lsd,lnd->lsn", x, vectors).astype(jnp.float64) * self.d**-0.5)
             for vectors in (teacher, W)
         )
         network = in_arrays(self.network, jnp.float64)
         sample = Sample(fixed, moving, moving[:0], UnitArray(a.astype(jnp.float64)[:, None]), 0.0)
-        return jnp.sum(network.excess(sample) ** 2, axis=1)
+        return network.excess(sample) ** 2
+
+
+def sum_over_inputs(
+    law: InputLaw,
+    d: int,
+    count: int,
+    dtype: Any,
+    key: Key,
+    values: Callable[[Float[Array, "lanes rows d"]], Float[Array, "lanes rows"]],
+) -> Float[Array, " lanes"]:
+    """The sum of values(x) over `count` inputs of a law that are fresh under the key of a step, some of them at once."""
+    own = fold(key, TEST)
+
+    def total(rows: Any) -> Float[Array, " lanes"]:
+        return jnp.sum(values(law.draw(own, rows, d, dtype)), axis=1)
+
+    rows = jnp.arange(count, dtype=jnp.uint32)
+    whole = count // AT_ONCE * AT_ONCE
+    found = jax.lax.map(total, rows[:whole].reshape(-1, AT_ONCE)).sum(axis=0)
+    return found + total(rows[whole:]) if whole < count else found

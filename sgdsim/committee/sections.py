@@ -26,6 +26,7 @@ from sgdsim.committee.second_layer import GAMMA_A0, SecondLayer
 from sgdsim.committee.spectrum import GaussianInputs, PowerSpectrum
 from sgdsim.committee.starts import CombinationStart, ExplicitStart, GaussianStart, OverlapStart, SphereStart
 from sgdsim.committee.target import Products, SignTarget, product, staircase
+from sgdsim.committee.teacher_start import TeacherStart
 from sgdsim.committee.theory.ode import ExactODE, GradientFlow, LimitODE
 from sgdsim.committee.weights import Weights
 from sgdsim.committee.words import PROBLEM_WORDS, SMOOTH
@@ -237,8 +238,18 @@ class CombinationSection(_start("combination", CombinationStart)):
     """A student W0 = A W* of linear combinations of the teacher's units; random ones without A."""
 
 
+class TeacherSection(_start("teacher", TeacherStart)):
+    """The teacher alone, beside a [student] that begins as its function makes it: overlaps P, I where left out."""
+
+
 AnyStart = Annotated[
-    OverlapSection | EqualSection | ExplicitSection | SphereSection | GaussianSection | CombinationSection,
+    OverlapSection
+    | EqualSection
+    | ExplicitSection
+    | SphereSection
+    | GaussianSection
+    | CombinationSection
+    | TeacherSection,
     Field(discriminator="kind"),
 ]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sgdsim.checks import lenient
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.scaling import MAX_PREFACTOR
-from sgdsim.contracts import Problem
+from sgdsim.contracts import Problem, Start
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.rules.overlaps import Overlaps
@@ -31,8 +31,19 @@ Length = Annotated[
 ]
 
 
+class NetworkStart(Start):
+    """One that says how a committee begins, and nothing of another student."""
+
+    def check(self, problem: Committee) -> None:
+        """Raises ArgumentError beside a module."""
+        if problem.student is not None:
+            remedy = 'It begins as its function makes it: take TeacherStart(), in a file kind = "teacher".'
+            raise ArgumentError("start", "say nothing of the student beside a module", type(self).__name__, remedy)
+        super().check(problem)
+
+
 @dataclass(frozen=True, eq=False)
-class ExplicitStart(GivenOverlaps):
+class ExplicitStart(NetworkStart, GivenOverlaps):
     """Given overlaps P (k, k), M0 (p, k) and Q0 (p, p), the same for all replicas.
 
     **Raises:** ArgumentError unless Omega is symmetric and positive semidefinite with a regular P.
@@ -41,7 +52,7 @@ class ExplicitStart(GivenOverlaps):
     takes: ClassVar[type[Problem]] = Committee
 
 
-class DrawnStart(DrawnOverlaps):
+class DrawnStart(NetworkStart, DrawnOverlaps):
     """A random start: drawn once from its own `seed` for all replicas or, `per_replica`, for each of them.
 
     The draw of a replica depends on (ensemble's seed, `seed`, cell, replica): another `seed` gives other starts to the
@@ -53,7 +64,7 @@ class DrawnStart(DrawnOverlaps):
 
 @lenient
 @dataclass(frozen=True)
-class OverlapStart(AlignedOverlaps):
+class OverlapStart(NetworkStart, AlignedOverlaps):
     """Units of length 1 that each have the overlap's share of it in the span of an orthonormal teacher.
 
         P = I,    M0 = overlap A,    Q0 = overlap^2 A A^T + (1 - overlap^2) I

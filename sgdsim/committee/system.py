@@ -13,6 +13,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_section import RuleSection
 from sgdsim.committee.scaling import Region
 from sgdsim.committee.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
+from sgdsim.committee.student_section import StudentSection
 from sgdsim.committee.theory.asymptotic_error import SoftCommitteeError
 from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.committee.theory.plateau import PlateauGrowth
@@ -50,9 +51,9 @@ class CommitteeSlopes:
           `GradientFlow` both are the limit gamma -> 0 at a fixed gamma nu.
 
         None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers,
-        of inputs of a law and of classes. Of other updates see `rule_slope`.
+        of inputs of a law, of classes and of a module. Of other updates see `rule_slope`.
         """
-        if any(problem.law is not None for problem in problems):
+        if any(problem.law is not None or problem.student is not None for problem in problems):
             return None
         if quantity in MEDIANS:
             return recovery_slope(quantity, against, problems, beside_log=False)
@@ -81,7 +82,7 @@ class CommitteeSlopes:
 
     def slope_beside_log(self, quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
         """That of `steps_to_overlap`, `samples_to_overlap` divided by ln(d), see `recovery_slope`; None of others."""
-        known = quantity in MEDIANS and all(problem.law is None for problem in problems)
+        known = quantity in MEDIANS and all(problem.law is None and problem.student is None for problem in problems)
         return recovery_slope(quantity, against, problems, beside_log=True) if known else None
 
     def assumes(self, quantity: str, against: str, problems: Sequence[Committee]) -> str | None:
@@ -141,7 +142,7 @@ SYSTEM = System(
     variables=VARIABLES,
     risk="excess_risk",
     problem_section=ProblemSection,
-    tables={"rule": RuleSection, "data": DataSection},
+    tables={"rule": RuleSection, "data": DataSection, "student": StudentSection},
     start_section=StartSection,
     theory_section=TheorySection,
     simulator_section=SimulatorSection,

@@ -5,17 +5,23 @@ from typing import Any
 import jax.numpy as jnp
 
 from sgdsim.committee.problem import Committee
+from sgdsim.committee.sampled_risk import AT_ONCE
 from sgdsim.committee.student import NetworkStudent
+from sgdsim.committee.taught_module import TaughtModule
 from sgdsim.cost import StepCost
 from sgdsim.ensemble.shuffle import ROUNDS
 from sgdsim.rules.recursion import block_steps
+from sgdsim.training.counted import count_gradient
 from sgdsim.training.data import epoch_rows
 from sgdsim.training.kernel import TrainingKernel
+from sgdsim.training.module import ModuleStudent, skeleton_of
 from sgdsim.training.optimiser import SGD
 
 CHOSEN = 2048
 """Data of a tile that are chosen at once: their order is made in loops, which would count beside fewer, and what is
 chosen beyond a save time is chosen again."""
+OWN_LOOPS = 0.5
+"""Compiled loops for each operation of a module's gradient: about half of them are fused with others."""
 WORDS = 2 * 110.0
 """Operations of a round of a random order: two words of Threefry."""
 
@@ -38,7 +44,7 @@ def training_kernel(
         choice=epoch_rows if problem.data is None else problem.data.choice,
         dtype=jnp.dtype(dtype),
         dt=problem.dt,
-        model=NetworkStudent.of(problem, test_inputs, native),
+        model=(TaughtModule if problem.student else NetworkStudent).of(problem, test_inputs, native),
         optimiser=problem.optimiser or SGD(),
     )
 
@@ -60,22 +66,42 @@ def training_bytes(problem: Committee, dtype: Any, block: int) -> int:
 
     The second copy of the data is what they are drawn in, and what passes over them to be observed.
     """
+    if problem.student is not None:
+        return _module_bytes(problem, problem.student, dtype, block)
     d, p, n = problem.d, problem.p, problem.n or 0
     vectors = p * (3 + (problem.optimiser.copies if problem.optimiser else 0)) + problem.k
-    batch = 0 if _whole(problem) else max(problem.batch, block if problem.data is None else 0)
-    rows = 2 * (n + vectors + batch)
+    rows = 2 * (n + vectors + _at_once(problem, block))
     return (rows * d + n * (2 * p + 2)) * jnp.dtype(dtype).itemsize
+
+
+def _at_once(problem: Committee, block: int) -> int:
+    """Inputs beside the data that are held at once."""
+    return 0 if _whole(problem) else max(problem.batch, block if problem.data is None else 0)
+
+
+def _module_bytes(problem: Committee, student: ModuleStudent, dtype: Any, block: int) -> int:
+    """Of a module: the same, and what its gradient makes on the way, of a batch or of as many test inputs."""
+    n, size = problem.n or 0, skeleton_of(student, problem.d, problem.p).size
+    copies = 3 + (problem.optimiser.copies if problem.optimiser else 0)
+    rows = 2 * (n + problem.k + _at_once(problem, block))
+    made = count_gradient(student, problem.d, problem.p).numbers * max(problem.batch, AT_ONCE, n)
+    return int(rows * problem.d + 2 * size * copies + made) * jnp.dtype(dtype).itemsize
 
 
 def training_cost(problem: Committee, block: int, lanes: int) -> StepCost:
     """Products of the gradient, and the inputs or their choice; an optimiser passes over the weights."""
     batch, d, p, k = problem.batch, problem.d, problem.p, problem.k
-    steps = _block(problem, block, lanes)
-    moving = p * d * (2.0 + 10 * (problem.optimiser.copies if problem.optimiser else 0))
-    fields = 20.0 * batch * (p + k)
+    steps, passes = _block(problem, block, lanes), 2.0 + 10 * (problem.optimiser.copies if problem.optimiser else 0)
+    if problem.student is None:
+        moving, products, own = p * d * passes + 20.0 * batch * (p + k), 4.0 * batch * d * p, 0.0
+    else:
+        counted = count_gradient(problem.student, d, p)
+        size = skeleton_of(problem.student, d, p).size
+        moving, products = size * passes + batch * (counted.operations + 20.0 * k), batch * counted.products
+        own = counted.steps * OWN_LOOPS
     if problem.data is None:
-        return StepCost(moving + fields + 30.0 * batch * d, batch * d * (4.0 * p + 2 * k), 4 + 12 / steps, 8.0)
+        return StepCost(moving + 30.0 * batch * d, products + 2.0 * batch * d * k, 4 + own + 12 / steps, 8.0 + own)
     if _whole(problem):
-        return StepCost(moving + fields, 4.0 * batch * d * p, loops=6.0, launches=8.0)
+        return StepCost(moving, products, loops=6.0 + own, launches=8.0 + own)
     order = WORDS * ROUNDS * batch if problem.data.draws == "shuffled" else 110.0 * batch
-    return StepCost(moving + fields + order + batch * d, 4.0 * batch * d * p, 6 + 4 * ROUNDS / steps, 12.0)
+    return StepCost(moving + order + batch * d, products, 6 + own + 4 * ROUNDS / steps, 12.0 + own)

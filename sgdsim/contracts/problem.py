@@ -90,6 +90,10 @@ class Problem(eqx.Module):
         """A checksum of everything that the problem takes from outside the experiment, e.g. data, by its name."""
         return {}
 
+    def code_modules(self) -> tuple[str, ...]:
+        """Modules of Python beside those of the system that have a hand in the numbers: a run folder knows their code."""
+        return ()
+
     def scale(self, steps: int) -> float:
         """A size that order parameters may have after so many steps without having blown up."""
         return 1.0

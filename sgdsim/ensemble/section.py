@@ -25,6 +25,14 @@ class Section(BaseModel):
     words: ClassVar[Mapping[str, str]] = {}
     otherwise: ClassVar[Mapping[str, str]] = {}
 
+    @classmethod
+    def opened(cls, table: Mapping[str, Any], grid: Mapping[str, Any]) -> "type[Section]":
+        """The section for a table as it is written, beside the table [grid]: of one whose keys depend on their values.
+
+        It raises nothing: what is wrong is told by `apply`.
+        """
+        return cls
+
 
 def _listed(value: object) -> object:
     """One number as a list of one, so that a mistake in it is told once."""

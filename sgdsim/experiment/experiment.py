@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sgdsim.amounts import size_text
 from sgdsim.bounds import LARGEST, OutOfBounds, check_bounds
 from sgdsim.contracts import System
+from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError, ExperimentError
 from sgdsim.experiment.cells import Cell, CellBuilder, asks_for_none
 from sgdsim.experiment.complaints import Complaints
@@ -107,7 +108,7 @@ def load_experiment(given: Given, overrides: Overrides = (), quick: bool = False
         if name in source.document and name not in system.tables:
             text = f"must be left out: the system {system.name} has no such table"
             complaints.add((name,), text, remedy="remove the table")
-    homes = [Home(name, tables.get(name, {}), section) for name, section in system.homes.items()]
+    homes = [_home(name, section, tables) for name, section in system.homes.items()]
     grid = read_grid(tables["grid"], homes, complaints)
     builder = CellBuilder(system, homes, grid, {name: sections[name] for name in _PARTS}, complaints)
     cells = builder.build()
@@ -144,6 +145,13 @@ def _tables(document: Table) -> dict[str, Table]:
         if key.annotation == Table and isinstance(table, dict) and (name in document or not key.is_required()):
             found[name] = table
     return {"grid": {}, "fits": {}} | found
+
+
+def _home(name: str, section: type[BaseModel], tables: Mapping[str, Table]) -> Home:
+    """A table whose keys may be axes; some have keys that depend on what is written, see `Section.opened`."""
+    table = tables.get(name, {})
+    opened = section.opened(table, tables["grid"]) if issubclass(section, Section) else section
+    return Home(name, table, opened)
 
 
 def _read_points(report: Any, complaints: Complaints) -> list[AgainstSection | None]:

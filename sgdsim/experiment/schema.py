@@ -37,6 +37,7 @@ class Document(Section):
     problem: Table
     rule: Table = Field(default={})
     data: Table = Field(default={})
+    student: Table = Field(default={})
     grid: Table = Field(default={})
     digests: dict[str, str] = Field(default={})
     start: Table

@@ -31,7 +31,7 @@ _NO_EXPERIMENT = {
 }
 """Why a file that could be read is none, by the error that it gives."""
 
-FURTHER = ("rule", "data")
+FURTHER = ("rule", "data", "student")
 """The tables beside [problem] that say more of it, in systems that have them."""
 
 FIXED = ("problem", *FURTHER)

@@ -47,7 +47,7 @@ class OpenRun:
     @property
     def code(self) -> Code:
         """The code that simulates in this process."""
-        return code_of_system(self.experiment.system)
+        return code_of_system(self.experiment.system, (cell.problem for cell in self.experiment.cells))
 
     @property
     def manifest(self) -> Manifest:

@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sgdsim
 
 if TYPE_CHECKING:  # the contracts need JAX, without which a run can be looked at
-    from sgdsim.contracts import System
+    from sgdsim.contracts import Problem, System
 
 ROOMS = ("contracts", "ensemble", "images", "native", "rules", "training")
 """Rooms of sgdsim that every kernel is made of."""
@@ -48,22 +48,25 @@ class Code:
 
 
 @cache
-def code_of(*classes: type) -> Code:
+def code_of(*classes: type, modules: tuple[str, ...] = ()) -> Code:
     """The code behind some classes of a system, as it lies on disk: what all kernels share, and their own packages.
+
+    - `modules`: others of Python, by name, whose packages have a hand in the numbers too.
 
     Whole files are compared: whether a change touches a number cannot be told from its text.
     """
     own = Path(sgdsim.__file__).parent
     files = [*(path for room in ROOMS for path in _below(own / room)), *(own / name for name in MODULES)]
     found = {f"sgdsim/{path.relative_to(own).as_posix()}": _checksum(path) for path in files}
-    for module in {one.__module__ for one in classes}:
+    for module in {*(one.__module__ for one in classes), *modules}:
         found |= dict(_package_of(module))
     return Code(found)
 
 
-def code_of_system(system: "System") -> Code:
-    """The code that simulates a system, ours or that of a package."""
-    return code_of(system.problem_section, type(system.default_simulator))
+def code_of_system(system: "System", problems: Iterable["Problem"] = ()) -> Code:
+    """The code that simulates a system, ours or that of a package, and what some problems bring with them."""
+    modules = {module for problem in problems for module in problem.code_modules()}
+    return code_of(system.problem_section, type(system.default_simulator), modules=tuple(sorted(modules)))
 
 
 def _package_of(module: str) -> Iterator[tuple[str, str]]:

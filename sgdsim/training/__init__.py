@@ -8,6 +8,7 @@ from sgdsim.training.inputs import NormalNoise as NormalNoise
 from sgdsim.training.kernel import TrainingKernel as TrainingKernel
 from sgdsim.training.model import Begun as Begun
 from sgdsim.training.model import TrainedModel as TrainedModel
+from sgdsim.training.module import ModuleStudent as ModuleStudent
 from sgdsim.training.optimiser import SGD as SGD
 from sgdsim.training.optimiser import Adam as Adam
 from sgdsim.training.optimiser import HeavyBall as HeavyBall

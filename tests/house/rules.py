@@ -13,7 +13,7 @@ FLOORS = (
     ("contracts",),
     ("systems",),
     ("ensemble",),
-    ("native", "analysis", "images"),
+    ("native", "analysis", "images", "students"),
     ("rules", "training"),
     SYSTEMS,
     ("laws",),

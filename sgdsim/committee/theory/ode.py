@@ -84,19 +84,19 @@ class OverlapODE(Theory):
         """A and B, the weights of drift and noise in the time of the problem: numbers, traced ones too."""
 
     def exists(self, problem: Committee) -> bool:
-        """Not in the red region, not of classes, and of no optimiser but the plain step and sign descent.
+        """Not in the red region, not of classes or a module, and of no optimiser but the plain step and sign descent.
 
         Of finite data it is the ODE of fresh ones, which one pass follows.
         """
         try:
-            self._check_optimiser(problem)
+            self._check_student(problem)
         except ArgumentError:
             return False
         return problem.labels == "real" and problem.region is not Region.RED
 
     def check(self, problem: Committee) -> None:
-        """Raises ArgumentError in the red region, of classes and of other optimisers, where no ODE exists."""
-        self._check_optimiser(problem)
+        """Raises ArgumentError in the red region, of classes, modules, other optimisers, where no ODE exists."""
+        self._check_student(problem)
         if problem.labels == "sign":
             remedy = "Ask for no theory: the averages of sign(y) are not those of a function of fields alone."
             raise ArgumentError("theory", "be none beside labels that are classes", self.name, remedy)
@@ -118,8 +118,11 @@ class OverlapODE(Theory):
             self._check_noise(problem)
             check_room(problem)
 
-    def _check_optimiser(self, problem: Committee) -> None:
-        """Raises ArgumentError beside an optimiser whose step is not the plain one, unless this knows its ODE."""
+    def _check_student(self, problem: Committee) -> None:
+        """Raises ArgumentError beside a module, or an optimiser of another step, unless this knows its ODE."""
+        if problem.student is not None:
+            remedy = 'Ask for no theory, kind = "none".'
+            raise ArgumentError("theory", f"be none beside student = {problem.student.name}", self.name, remedy)
         if problem.optimiser is None or problem.optimiser.plain:
             return
         signs, name = _descends_by_sign(problem), problem.optimiser.name

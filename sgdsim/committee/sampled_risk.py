@@ -72,7 +72,7 @@ def sum_over_inputs(
     key: Key,
     values: Callable[[Float[Array, "lanes rows d"]], Float[Array, "lanes rows"]],
 ) -> Float[Array, " lanes"]:
-    """The sum of values(x) over `count` inputs of a law that are fresh under the key of a step, some of them at once."""
+    """The sum of values(x) over `count` inputs of a law, fresh under the key of a step, some of them at once."""
     own = fold(key, TEST)
 
     def total(rows: Any) -> Float[Array, " lanes"]:

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import Parameter as Argument
+from itertools import chain
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
+from sgdsim.committee.data_section import DataSection
 from sgdsim.committee.problem import Committee
 from sgdsim.committee.rule_section import RuleSection
 from sgdsim.committee.sections import ProblemSection
-from sgdsim.committee.data_section import DataSection
 from sgdsim.ensemble.section import Section
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
@@ -39,7 +40,7 @@ class StudentSection(Section):
             try:
                 fields |= {key: (kind | None, None) for key, kind in _keys(find_student(name))}
             except ArgumentError:
-                fields |= {key: (Any, None) for key in {*table, *grid} - {ARGUMENT, "zip"} - cls.others}
+                fields |= dict.fromkeys({*table, *grid} - {ARGUMENT, "zip"} - cls.others, (Any, None))
         return create_model(cls.__name__, __base__=cls, __doc__=cls.__doc__, **fields) if fields else cls
 
     def apply(self, problem: Committee) -> Committee:
@@ -59,7 +60,7 @@ def _names(table: Mapping[str, Any], grid: Mapping[str, Any]) -> list[str]:
     groups = grid.get("zip", [])
     tables = [grid, *(groups if isinstance(groups, list) else [])]
     axes = [axis for one in tables if isinstance(one, Mapping) and isinstance(axis := one.get(ARGUMENT), list)]
-    return [name for name in (table.get(ARGUMENT), *sum(axes, [])) if isinstance(name, str)]
+    return [name for name in (table.get(ARGUMENT), *chain(*axes)) if isinstance(name, str)]
 
 
 def _keys(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:

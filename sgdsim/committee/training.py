@@ -80,11 +80,11 @@ def _at_once(problem: Committee, block: int) -> int:
 
 
 def _module_bytes(problem: Committee, student: ModuleStudent, dtype: Any, block: int) -> int:
-    """Of a module: the same, and what its gradient makes on the way, of a batch or of as many test inputs."""
+    """Of a module: the same, and what f makes on the way, twice of a batch, and of all data that are looked at."""
     n, size = problem.n or 0, skeleton_of(student, problem.d, problem.p).size
     copies = 3 + (problem.optimiser.copies if problem.optimiser else 0)
     rows = 2 * (n + problem.k + _at_once(problem, block))
-    made = count_gradient(student, problem.d, problem.p).numbers * max(problem.batch, AT_ONCE, n)
+    made = count_gradient(student, problem.d, problem.p).numbers * max(2 * problem.batch, AT_ONCE, n)
     return int(rows * problem.d + 2 * size * copies + made) * jnp.dtype(dtype).itemsize
 
 

@@ -91,7 +91,7 @@ class Problem(eqx.Module):
         return {}
 
     def code_modules(self) -> tuple[str, ...]:
-        """Modules of Python beside those of the system that have a hand in the numbers: a run folder knows their code."""
+        """Modules of Python beside the system's that have a hand in the numbers: a run folder knows their code."""
         return ()
 
     def scale(self, steps: int) -> float:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.extend.core import jaxprs_in_params
 
 from sgdsim.training.module import ModuleStudent, skeleton_of
 
@@ -17,10 +18,7 @@ FUNCTION = 10.0
 
 
 class Counted(NamedTuple):
-    """Elementwise operations, those inside of matrix products, numbers that are made on the way, and operations in all.
-
-    The numbers are what memory may be held by, where nothing is thrown away.
-    """
+    """Operations by element, those in matrix products, numbers that are made on the way, and how many steps it has."""
 
     operations: float
     products: float
@@ -30,21 +28,25 @@ class Counted(NamedTuple):
 
 @lru_cache(maxsize=256)
 def count_gradient(student: ModuleStudent, d: int, p: int) -> Counted:
-    """Of the gradient of (y - f(x))^2/2 of one datum with respect to all parameters."""
+    """Of the gradient of (y - f(x))^2/2 of one datum with respect to all parameters; the numbers are those of f alone.
+
+    A gradient is added up over data, and so is not held for each of them.
+    """
     skeleton = skeleton_of(student, d, p)
 
     def loss(parameters: Any, x: Any) -> Any:
         return eqx.combine(parameters, skeleton.static)(x) ** 2
 
     x = jax.ShapeDtypeStruct((d,), jnp.float32)
-    return count(jax.make_jaxpr(jax.value_and_grad(loss))(skeleton.shapes, x).jaxpr)
+    alone, whole = (count(jax.make_jaxpr(one)(skeleton.shapes, x).jaxpr) for one in (loss, jax.value_and_grad(loss)))
+    return whole._replace(numbers=alone.numbers)
 
 
 def count(jaxpr: Any) -> Counted:
     """Of a jaxpr; loops of unknown length count once, and of branches all."""
     total = Counted(0.0, 0.0, 0.0, 0.0)
     for equation in jaxpr.eqns:
-        inner = [count(getattr(one, "jaxpr", one)) for one in jax.core.jaxprs_in_params(equation.params)]
+        inner = [count(one) for one in jaxprs_in_params(equation.params)]
         times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
         found = [Counted(*(times * value for value in one)) for one in inner] or [_of(equation)]
         total = Counted(*(sum(values) for values in zip(total, *found, strict=True)))

@@ -10,7 +10,10 @@ from sgdsim.errors import ArgumentError
 from sgdsim.plugins import Catalogue
 
 STUDENTS: Catalogue[Any] = Catalogue(
-    {one.__name__: one for one in (students.two_layers, students.three_layers, students.normalised, students.attention)},
+    {
+        one.__name__: one
+        for one in (students.two_layers, students.three_layers, students.normalised, students.attention)
+    },
     "sgdsim.students",
     Callable,  # type: ignore[arg-type]
 )

@@ -41,7 +41,7 @@ class ModuleStudent:
     parameters: tuple[tuple[str, Any], ...]
     name: str
 
-    def __init__(self, function: Callable[..., Any] | str, /, **parameters: Any) -> None:
+    def __init__(self, function: Any, /, **parameters: Any) -> None:
         found = find_student(function) if isinstance(function, str) else function
         if not callable(found):
             raise ArgumentError("student", f"be {TAKES}", function)
@@ -201,7 +201,9 @@ def _check_leaves(student: ModuleStudent, made: Any) -> None:
         if _is_shape(leaf) and not jnp.issubdtype(leaf.dtype, jnp.floating):
             remedy = "Make a constant where it is used, or hold it as a tuple in a field that is static."
             got = f"{where}, {leaf.dtype}"
-            raise ArgumentError("student", f"hold arrays of floats alone, which are trained, {student.name}", got, remedy)
+            raise ArgumentError(
+                "student", f"hold arrays of floats alone, which are trained, {student.name}", got, remedy
+            )
     if not any(_is_shape(leaf) for _, leaf in leaves):
         raise ArgumentError("student", f"hold an array of floats to be trained, {student.name}", type(made).__name__)
 

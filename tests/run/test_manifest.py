@@ -36,7 +36,7 @@ def other_code(monkeypatch):
     """Has this process simulate with another file of rules than that of the run."""
     files = code_of_system(SYSTEM).files
     changed = Code({**files, "sgdsim/rules/rule.py": "0123456789abcdef"})
-    monkeypatch.setattr("sgdsim.run.opened.code_of_system", lambda system: changed)
+    monkeypatch.setattr("sgdsim.run.opened.code_of_system", lambda system, problems: changed)
     return changed
 
 

@@ -29,9 +29,9 @@ HEAD = """\
 
 Written by `python docs/reference.py` from the declarations in `sgdsim/*/`; a test holds it to them.
 
-A key of a table [problem], [rule], [data], [start], [theory] or [simulator] of an experiment file is the argument of
-the same name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a slip, and
-not in Python. The tables that the files of all systems share stand at the [end](#tables-of-every-system).
+A key of a table [problem], [rule], [data], [student], [start], [theory] or [simulator] of an experiment file is the
+argument of the same name of the class that the table makes. Some numbers are bounded in a file, where one beyond is a
+slip, and not in Python. The tables that the files of all systems share stand at the [end](#tables-of-every-system).
 """
 SHARED = {
     "[times]": TimesSection,
@@ -103,7 +103,9 @@ def _system(system: System) -> str:
 def _summary(section: type[BaseModel]) -> str:
     """The classes that a table makes, as their system's package has them."""
     names = [f"`{'.'.join(owner.__module__.split('.')[:2])}.{owner.__name__}`" for owner in _owners(section)]
-    return ", ".join(names) or "nothing"
+    if issubclass(section, KindSection | PartSection):
+        return ", ".join(names) or "nothing"
+    return (inspect.getdoc(section) or "").split(": ", 1)[-1].rstrip(".")
 
 
 def _owners(section: type[BaseModel]) -> list[type]:

@@ -21,7 +21,7 @@ from sgdsim.rules.overlaps import Overlaps
 from sgdsim.rules.rule import in_arrays
 from sgdsim.rules.schedule import Constant, Schedule
 from sgdsim.rules.units import UnitArray
-from sgdsim.training.inputs import NormalInputs, NormalNoise
+from sgdsim.training.inputs import InputLaw, NormalInputs, NormalNoise
 from sgdsim.training.model import Begun
 from sgdsim.training.module import ModuleStudent, Skeleton, first_layer, skeleton_of
 
@@ -54,12 +54,12 @@ class TaughtModule(TaughtModel):
         - `native`: as in `NormalInputs`.
         """
         assert problem.student is not None
-        d, law = problem.d, problem.inputs
+        d, law = problem.d, problem.inputs if isinstance(problem.inputs, InputLaw) else NormalInputs(native)
         first, _ = problem.schedules or (Constant(), Constant())
         return cls(
             d=d,
             network=network_of(problem),
-            inputs=NormalInputs(native) if law is None else law.at(d),
+            inputs=law.at(d),
             labels=problem.label_noise or NormalNoise(),
             student=problem.student,
             p=problem.p,

@@ -13,6 +13,7 @@ from sgdsim.ensemble.shuffle import ROUNDS
 from sgdsim.rules.recursion import block_steps
 from sgdsim.training.counted import count_gradient
 from sgdsim.training.data import epoch_rows
+from sgdsim.training.inputs import NormalInputs
 from sgdsim.training.kernel import TrainingKernel
 from sgdsim.training.module import ModuleStudent, skeleton_of
 from sgdsim.training.optimiser import SGD
@@ -86,6 +87,14 @@ def _module_bytes(problem: Committee, student: ModuleStudent, dtype: Any, block:
     rows = 2 * (n + problem.k + _at_once(problem, block))
     made = count_gradient(student, problem.d, problem.p).numbers * max(2 * problem.batch, AT_ONCE, n)
     return int(rows * problem.d + 2 * size * copies + made) * jnp.dtype(dtype).itemsize
+
+
+def observing_cost(problem: Committee, student: ModuleStudent, test_inputs: int) -> StepCost:
+    """What f takes on the test inputs, which are drawn, and on the data: a third of what its gradient does."""
+    counted, (drawn, multiplied) = count_gradient(student, problem.d, problem.p), NormalInputs().cost(problem.d)
+    seen = test_inputs + (problem.n or 0)
+    operations = seen * counted.operations / 3 + test_inputs * drawn
+    return StepCost(operations, seen * counted.products / 3 + test_inputs * multiplied)
 
 
 def training_cost(problem: Committee, block: int, lanes: int) -> StepCost:

@@ -12,7 +12,7 @@ from sgdsim.committee.problem import Committee
 from sgdsim.committee.recursion import recursion_of
 from sgdsim.committee.rule_of import rule_of
 from sgdsim.committee.sampled_risk import TEST_INPUTS, SampledRisk
-from sgdsim.committee.training import CHOSEN, training_bytes, training_cost, training_kernel
+from sgdsim.committee.training import CHOSEN, observing_cost, training_bytes, training_cost, training_kernel
 from sgdsim.contracts import Kernel, Problem
 from sgdsim.cost import StepCost
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
@@ -122,7 +122,9 @@ class Weights(AnyWeights):
         return recursion_of(problem)
 
     def observe_cost(self, problem: Committee) -> StepCost:
-        """That of the fresh batches, if any."""
+        """That of the fresh batches, if any; of a module that of its test inputs and data."""
+        if problem.student is not None:
+            return observing_cost(problem, problem.student, self.test_inputs or TEST_INPUTS)
         return measuring_cost(problem)
 
     def inputs(self, problem: Committee) -> InputBlocks | None:

@@ -36,12 +36,12 @@ class Layers(eqx.Module):
     def __call__(self, x: Float[Array, " d"]) -> Float[Array, ""]:
         """f(x)."""
         unit = x.shape[0] ** -0.5
-        g = x
-        for depth, (V, c) in enumerate(zip(self.weights, self.biases, strict=True)):
-            z = (V @ g + c) * unit
-            if depth == 0 and self.normalises:
-                z = eqx.nn.LayerNorm(z.shape, use_weight=False, use_bias=False)(z)
+        z = (self.weights[0] @ x + self.biases[0]) * unit
+        if self.normalises:
+            z = eqx.nn.LayerNorm(z.shape, use_weight=False, use_bias=False)(z)
+        for V, c in zip(self.weights[1:], self.biases[1:], strict=True):
             g = jax.lax.erf(z * 0.5**0.5) * len(z) ** -0.5
+            z = (V @ g + c) * unit
         return z[0]
 
     def first_layer(self) -> Float[Array, "p d"]:

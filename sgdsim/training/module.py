@@ -124,7 +124,7 @@ def skeleton_of(student: ModuleStudent, d: int, p: int) -> Skeleton:
 def first_layer(module: Any, d: int) -> Float[Array, "p d"] | None:
     """W whose fields are W x/sqrt(d), None where a module has no first layer; see `ModuleStudent`."""
     if callable(own := getattr(module, "first_layer", None)):
-        return own()
+        return own()  # type: ignore[return-value]
     layers = module.layers if isinstance(module, eqx.nn.MLP | eqx.nn.Sequential) else ()
     if layers and isinstance(layers[0], eqx.nn.Linear) and layers[0].in_features == d:
         return layers[0].weight * d**0.5

@@ -108,9 +108,7 @@ MISTAKES = {
     "tokens: must divide d = 12": ["student.module=attention", "student.tokens=5"],
     "start.kind: .*must say nothing of the student": ["start.kind=gaussian"],
     "simulator.kind: .*must be left out for the simulator .chain": ["simulator.kind=chain"],
-    "theory.*must be none beside student": [
-        "theory.kind=exact"
-    ],
+    "theory.*must be none beside student": ["theory.kind=exact"],
     "student.module: must have no parameter that is a key of another table, noise": [
         "student.module=tests.training.nets:noisy"
     ],

@@ -317,6 +317,7 @@ class Committee(Problem):
         exponents = {"kappa": scaling.kappa, "delta": scaling.delta, "theta": scaling.theta}
         found = recovery_rate(self)
         return {
+            **({} if self.student is None else self.student.told),
             **given(self),
             "activation": self.activation.name,
             **({} if self.teacher_activation is None else {"teacher_activation": self.teacher_activation.name}),
@@ -326,7 +327,6 @@ class Committee(Problem):
             **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             **({} if self.data is None else given(self.data) | {"n": self.data.count(self.d)}),
             **({"inverse_step": 1 / self.step_size} if self.trains else {}),
-            **({} if self.student is None else self.student.told),
             **({} if self.optimiser is None else {"optimiser": self.optimiser.name} | given(self.optimiser)),
             **(given(self.inputs) if isinstance(self.inputs, PowerSpectrum | Mixture) else {}),
             **({"inputs": self.inputs.name} | given(self.inputs) if isinstance(self.inputs, InputLaw) else {}),

@@ -77,7 +77,7 @@ class Weights(AnyWeights):
     def check(self, problem: Committee) -> None:
         """Any problem will do. Raises ArgumentError where the kernel cannot be had."""
         if self.kernel == "fused" and problem.trains:
-            raise refused("for finite data and optimisers")
+            raise refused("for finite data and optimisers" if problem.student is None else "for a student of one's own")
         if self.kernel == "fused" and problem.law is not None:
             raise refused("for full weights on inputs of a law, and for classes")
         super().check(problem)

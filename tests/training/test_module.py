@@ -275,6 +275,7 @@ REFUSED = {
     "`noise_draws` must be left out beside student": lambda: problem(noise_draws=4),
     "`teacher_activation` must be left out beside student": lambda: problem(teacher_activation=sgdsim.committee.Relu()),
     "`student` must be left out for the simulator `chain`": lambda: Chain().check(problem()),
+    "for a student of one's own": lambda: Weights(kernel="fused").check(problem()),
     "`theory` must be none beside student = three_layers": lambda: ExactODE().check(problem()),
     "say nothing of the student .*TeacherStart": lambda: OverlapStart(0.5).check(problem()),
     "say how the student begins": lambda: TEACHER.check(problem(None)),

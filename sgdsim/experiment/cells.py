@@ -47,7 +47,7 @@ class Cell:
 class CellBuilder:
     """Builds the cells of a grid. What is wrong with any of them becomes a complaint, and then it is left out.
 
-    - `homes`: the tables [problem] and, of a system that has them, [rule] and [data], as written.
+    - `homes`: the tables [problem] and, of a system that has them, [rule], [data] and [student], as written.
     - `sections`: "start", "theory", "simulator" and "times", None where the table is wrong.
     - `constants`: the keys of each home that are the same in all cells, defaults included; known after `build`, and
       without those beside [problem] of which nothing is said.

@@ -89,7 +89,7 @@ def test_keys_come_with_their_defaults_and_ranges():
     assert not any(line.startswith(("# p =", "# k =")) for line in lines)
     assert "# noise = 0.0                     # variance of the label noise (>= 0)" in lines
     assert any(line.startswith('# activation = "erf"') and '"relu"' in line for line in lines)
-    assert '# kind: one of "overlap", "equal", "explicit", "sphere", "gaussian", "combination"' in lines
+    assert '# kind: one of "overlap", "equal", "explicit", "sphere", "gaussian", "combination", "teacher"' in lines
     tables = [*load_system("committee").sections][1:]
     assert [lines.index(f"# [{table}]") for table in tables] == sorted(lines.index(f"# [{table}]") for table in tables)
     assert lines.index("# [rule]") > lines.index("p = [1, 2]")

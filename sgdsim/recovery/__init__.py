@@ -1,5 +1,6 @@
 """Recovery of a hidden signal by GD and SGD, with dynamical mean-field theory."""
 
+from sgdsim.recovery.coarse import CoarseDmft as CoarseDmft
 from sgdsim.recovery.descent import Descent as Descent
 from sgdsim.recovery.dmft import Dmft as Dmft
 from sgdsim.recovery.dmft import integrate as integrate

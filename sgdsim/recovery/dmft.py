@@ -36,6 +36,18 @@ WITHOUT_COMPILER = 3.0
 _PAUSE = 0.25
 """Seconds of computation after which Python has its turn, to hear Ctrl-C; at most twice as long."""
 
+Tolerance = Annotated[
+    float,
+    Parameter(
+        "",
+        "distance from the signal at which the solution is no longer followed",
+        least=0,
+        below=1,
+        must="be at least 0 and below 1",
+    ),
+]
+"""The parameter of both forms of the theory."""
+
 Values = Real | Sequence[Real] | Float[np.ndarray, "..."]
 """One number, or many."""
 
@@ -229,9 +241,25 @@ class DmftCurve(SharedCurve):
         path = Path(
             *(np.asarray(values)[at] for values in (known.m, known.norm, known.e2)),
             earlier=np.asarray(known.C[at[:, None], earlier]),
-            R_start=np.asarray(known.R[at, 0]),
+            **_responses(np.asarray(known.R[at]), problem),
         )
         return path.observe(problem)
+
+
+def _responses(R: Float[np.ndarray, "times n"], problem: Recovery) -> dict[str, np.ndarray]:
+    """The responses of `Path` from rows of R, which is zero from the time of the row on."""
+    waiting = np.array(problem.waiting_steps, np.int64)
+    # Of waiting times after the last step there is nothing.
+    inside = np.minimum(waiting, R.shape[1] - 1)
+    since = [problem.eta * R[:, step:].sum(axis=1) for step in waiting]
+    chi = np.array(since).T.reshape(len(R), len(waiting))
+    return {"R_start": R[:, 0], "R_waiting": R[:, inside], "chi_waiting": chi}
+
+
+def check_quadratic(problem: Recovery, name: str) -> None:
+    """**Raises:** ArgumentError for a problem of degree 1, which a theory of this name is none of."""
+    if problem.degree != 2:
+        raise ArgumentError("theory", "be 'linear' for degree 1", name, "Its solution is closed: take 'linear'.")
 
 
 @dataclass(frozen=True)
@@ -242,16 +270,7 @@ class Dmft(Theory):
     followed until the distance from the signal is below `tolerance`, and constant from there.
     """
 
-    tolerance: Annotated[
-        float,
-        Parameter(
-            "",
-            "distance from the signal at which the solution is no longer followed",
-            least=0,
-            below=1,
-            must="be at least 0 and below 1",
-        ),
-    ] = 1e-12
+    tolerance: Tolerance = 1e-12
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "dmft"
     on_accelerator: ClassVar[bool] = True
@@ -262,10 +281,7 @@ class Dmft(Theory):
 
     def check(self, problem: Recovery) -> None:
         """Raises ArgumentError for another degree."""
-        if not self.exists(problem):
-            raise ArgumentError(
-                "theory", "be 'linear' for degree 1", self.name, "Its solution is closed: take the theory 'linear'."
-            )
+        check_quadratic(problem, self.name)
 
     def memory(self, problem: Recovery, times: Float[np.ndarray, " times"]) -> int:
         """32 n^2 bytes for four kernels of n >= T + 1 steps, and those of the stage before while they grow."""

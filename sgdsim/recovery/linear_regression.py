@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sgdsim.contracts import Problem, Start, Theory
 from sgdsim.cost import Once
@@ -52,7 +52,7 @@ class RegressionCurve(SharedCurve):
     def solve(self, initial: SignalOverlaps, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Observables at the steps rint(t/eta).
 
-            m(t) = 1 + (m0 - 1) nu_{0,t},   C(t,0) = m0 + (C00 - m0) nu_{0,t},   R(t,0) = nu_{0,t-1}
+            m(t) = 1 + (m0 - 1) nu_{0,t},   C(t,0) = m0 + (C00 - m0) nu_{0,t},   R(t,t') = nu_{0,t-t'-1}
             E(t,t') = (x(t) - x*).(x(t') - x*)/N
                     = Delta0 nu_{0,t+t'} + V sum_{s<t'} e2(s) nu_{1,t+t'-2-2s},   t' <= t
             C(t,t') = E(t,t') + m(t) + m(t') - 1
@@ -86,8 +86,16 @@ class RegressionCurve(SharedCurve):
                     ]
                 ),
                 R_start=np.where(at > 0, nu.nu0[np.maximum(at, 1) - 1], 0.0),
+                **_responses(nu, at, problem),
             )
             return path.observe(problem)
+
+
+def _responses(nu: SpectralMoments, at: Int[np.ndarray, " times"], problem: Recovery) -> dict[str, np.ndarray]:
+    """R(t,t_w) and chi(t,t_w) = eta sum_{s<t-t_w} nu_{0,s}: the response depends on the time since alone."""
+    since = np.maximum(at[:, None] - np.array(problem.waiting_steps, np.int64), 0)
+    sums = np.concatenate([[0.0], problem.eta * np.cumsum(nu.nu0)])
+    return {"R_waiting": np.where(since > 0, nu.nu0[np.maximum(since, 1) - 1], 0.0), "chi_waiting": sums[since]}
 
 
 def squared_residuals(

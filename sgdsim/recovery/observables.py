@@ -12,10 +12,17 @@ VARIABLES = {
     "C_start": Variable("correlation with the start", "C(t,0)"),
     "R_start": Variable("response to a push at the start", "R(t,0)"),
     "C_waiting": Variable("correlation with an earlier time", "C(t,t_w)", ("waiting",)),
+    "R_waiting": Variable("response to a push at an earlier time", "R(t,t_w)", ("waiting",)),
+    "chi_waiting": Variable("integrated response to a field since an earlier time", r"\chi(t,t_w)", ("waiting",)),
 }
 """m = x.x*/N, C(t,t') = x(t).x(t')/N, R(t,0) = (1/N) sum_i dx_i(t)/dH_i(0) for a field H added to the first step.
 
-C_waiting is C(t, min(t, t_w)) for each waiting time t_w of the problem.
+For each waiting time t_w of the problem, C_waiting is C(t, min(t, t_w)), R_waiting is R(t,t_w), and
+
+    chi(t,t_w) = (1/N) sum_i dx_i(t)/dh_i = eta sum_{t_w<=s<t} R(t,s),
+
+of a force h that is added to the descent from t_w on, x <- x - eta (grad H - h): of Langevin dynamics at temperature T
+in equilibrium chi(t,t_w) = [C(t,t) - C(t,t_w)]/T. Both are 0 up to t_w.
 """
 
 

@@ -22,16 +22,21 @@ class SharedCurve(Curve):
 
 @dataclass(frozen=True)
 class Path:
-    """m(t), C(t,t), e2(t), C(t, min(t, t')) for t' = 0 and each waiting time, and R(t,0), of one start."""
+    """m(t), C(t,t), e2(t), C(t, min(t, t')) for t' = 0 and each waiting time, and the responses, of one start.
+
+    - `R_waiting`: R(t,t_w), 0 for t <= t_w. `chi_waiting`: chi(t,t_w) = eta sum_{t_w<=s<t} R(t,s).
+    """
 
     m: Float[np.ndarray, " times"]
     C: Float[np.ndarray, " times"]
     e2: Float[np.ndarray, " times"]
     earlier: Float[np.ndarray, "times earlier"]
     R_start: Float[np.ndarray, " times"]
+    R_waiting: Float[np.ndarray, "times waiting"]
+    chi_waiting: Float[np.ndarray, "times waiting"]
 
     def observe(self, problem: Recovery) -> dict[str, np.ndarray]:
-        """The observables of the system; `C_waiting` only where the problem has waiting times.
+        """The observables of the system; those of waiting times only where the problem has any.
 
         Where the path has grown beyond all numbers, distance, C and loss are infinite, and the rest is NaN.
         """
@@ -43,7 +48,9 @@ class Path:
             "C_start": self.earlier[:, 0],
             "R_start": self.R_start,
         }
-        observed |= {"C_waiting": self.earlier[:, 1:]} if problem.waiting else {}
+        if problem.waiting:
+            waiting = {"C": self.earlier[:, 1:], "R": self.R_waiting, "chi": self.chi_waiting}
+            observed |= {f"{name}_waiting": values for name, values in waiting.items()}
         # The distance is the first to go: it has m and C in it.
         good = np.isfinite(observed["distance"])
 

@@ -68,8 +68,9 @@ class CoarseDmft(Theory):
 
     The last 64 steps are all kept. Of the even steps before, and of the odd ones, neighbours that are kept are up to
     `spacing` times their distance from the present or from the start apart, whichever is shorter, and functions of old
-    times are interpolated between them. So T = 1e5 steps keep about 400 times, and the memory and work of a step grow with the square of log T where those of `Dmft` grow with
-    T^2. Errors against it go as spacing^8: docs/exact.md has what was measured.
+    times are interpolated between them. So T = 1e5 steps keep about 400 times, and the memory and work of a step grow
+    with the square of log T where those of `Dmft` grow with T^2. Errors against it go as spacing^8: docs/exact.md has
+    what was measured.
     """
 
     spacing: Annotated[

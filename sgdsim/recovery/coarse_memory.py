@@ -2,10 +2,11 @@
 
 Six matrices hold what the equations sum over, at pairs of kept times; see `old_times` for what becomes of a time that
 is dropped. The first index of each is that of a sum, weighted with the interpolating functions phi_j, the second one a
-point:
+point. A pinned time that is dropped stays as a point and is no part of sums any more: among times that are thinned
+evenly it would stand out of line, and interpolation through it be unstable.
 
-    C, Lambda_C, R, Lambda_R    of the first argument, e.g.   sum_s A(t,s) R(s,t')      = sum_j A(t,s_j) R[j,t']
-    R, Lambda_R transposed      of the second,         e.g.   sum_u Lambda_R(s,u) Q(t,u) = sum_j Q(t,u_j) Lambda_R^T[j,s]
+    C, Lambda_C, R, Lambda_R    of the first argument:   sum_s A(t,s) R(s,t') = sum_j A(t,s_j) R[j,t']
+    R, Lambda_R transposed      of the second:           sum_u R(t',u) B(u) = sum_j B(u_j) R^T[j,t']
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Rows:
 class Memory:
     """The past at kept times, float64. It changes as time goes on.
 
-    - `times`, `m`: the kept times s_j in steps, and m(s_j).
+    - `times`, `m`: the kept and the pinned times s_j in steps, and m(s_j).
     - `weights`: sum_s phi_j(s) over all past steps s, and in a row for each pinned time over those from it on.
     - `past`: the six matrices in the order above.
     """
@@ -45,6 +46,7 @@ class Memory:
         room = most_times(steps, spacing) + len(pinned)
         self._spacing, self._count, self._pinned = spacing, 0, np.array(pinned, np.int64)
         self._times, self._m = np.zeros(room, np.int64), np.zeros(room)
+        self._summed = np.zeros(room, bool)
         self._weights, self._past = np.zeros((1 + len(pinned), room)), np.zeros((MATRICES, room, room))
 
     @property
@@ -76,7 +78,7 @@ class Memory:
         n = self._count
         step = int(self._times[n - 1]) + 1 if n else 0
         self._count, self._times[n], self._m[n] = n + 1, step, m
-        self._weights[:, n] = np.concatenate([[1.0], step >= self._pinned])
+        self._summed[n], self._weights[:, n] = True, np.concatenate([[1.0], step >= self._pinned])
         new, whole = self.past, self.weights[0]
         new[:, n, :] = new[:, :, n] = 0.0
         new[:4, n, :] = rows.C, rows.LC, rows.R, rows.LR
@@ -86,13 +88,21 @@ class Memory:
 
     def thinned(self, rows: Rows) -> Rows:
         """Drops old times; the rows of the step at hand without them."""
-        chosen = thin(self.times, self._spacing, np.isin(self.times, self._pinned))
-        kept, dropped, left = chosen.kept, chosen.dropped, len(chosen.kept)
-        stays = self.past[:, kept][:, :, kept]
-        for phi, gone in zip(chosen.phi, self.past[:, dropped][:, :, kept].transpose(1, 0, 2), strict=True):
+        own = np.flatnonzero(self._summed[: self._count])
+        chosen = thin(self.times[own], self._spacing)
+        for place, phi in zip(own[chosen.dropped], chosen.phi, strict=True):
             near = np.flatnonzero(phi)  # few of many
-            stays[:, near] += phi[near, None] * gone[:, None]
-        self._past[:, :left, :left] = stays
-        self._weights[:, :left] = self.weights[:, kept] + self.weights[:, dropped] @ chosen.phi
-        self._times[:left], self._m[:left], self._count = self.times[kept], self.m[kept], left
-        return rows.at(kept)
+            to = own[chosen.kept[near]]
+            self.past[:, to] += phi[near, None] * self.past[:, place, None]
+            self.weights[:, to] += self.weights[:, place, None] * phi[near]
+            self.past[:, place] = self.weights[:, place] = 0.0
+            self._summed[place] = False
+        stays = np.flatnonzero(self._summed[: self._count] | np.isin(self.times, self._pinned))
+        self._compress(stays)
+        return rows.at(stays)
+
+    def _compress(self, stays: Int[np.ndarray, " stays"]) -> None:
+        left = len(stays)
+        self._past[:, :left, :left] = self.past[:, stays[:, None], stays]
+        self._weights[:, :left], self._summed[:left] = self.weights[:, stays], self._summed[stays]
+        self._times[:left], self._m[:left], self._count = self.times[stays], self.m[stays], left

@@ -38,7 +38,11 @@ class Descent(Simulator):
     precision: Precision = "float32"
     response: Annotated[
         bool,
-        Parameter("", "whether R(t, 0) is measured too, by a push at the first step; it doubles the work"),
+        Parameter(
+            "",
+            "whether R(t, 0), and R and chi(t, t_w) of waiting times, are measured too, by pushes of paired runs: "
+            "each is as much work as the run itself",
+        ),
     ] = False
     stored: Annotated[
         bool | None,
@@ -101,20 +105,24 @@ class Descent(Simulator):
         itemsize, features = jnp.dtype(self.precision).itemsize, Features(problem.N, problem.degree)
         # J belongs to a tile: each of its lanes counts its part of it.
         rows = problem.data if self.keeps(problem) else min(problem.data, block_rows(features))
-        vectors = (4 + len(problem.waiting) + 2 * self.response) * problem.N
-        arrays = (6 + 4 * self.response) * features.count
+        vectors = (4 + len(problem.waiting) + self.response + self._pushes(problem)) * problem.N
+        arrays = (6 + 4 * self._pushes(problem)) * features.count
         return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize
 
     def step_cost(self, problem: Recovery) -> StepCost:
-        """Two matrix products with J, twice that with the response; its numbers drawn anew where it is not kept."""
+        """Two matrix products with J, and with every push; its numbers drawn anew where it is not kept."""
         # 30 operations make a number of J, once for all lanes of a tile.
         drawing = 0.0 if self.keeps(problem) else 30.0 / self.most_lanes(problem)
         return replace(self.portable_cost(problem), operations=self._numbers(problem) * drawing)
 
     def portable_cost(self, problem: Recovery) -> StepCost:
         """The products alone: whether data are drawn anew is up to the machine's memory."""
-        products = self._numbers(problem) * (8.0 if self.response else 4.0)
+        products = self._numbers(problem) * 4.0 * (1 + self._pushes(problem))
         return StepCost(operations=0.0, products=products, loops=60.0, launches=14.0)
+
+    def _pushes(self, problem: Recovery) -> int:
+        """Pushes whose responses are measured: at the first step, and two for each waiting time."""
+        return 1 + 2 * len(problem.waiting) if self.response else 0
 
     def _numbers(self, problem: Recovery) -> float:
         """How many numbers the data J of one replica have."""

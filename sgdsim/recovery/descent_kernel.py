@@ -37,7 +37,8 @@ class DescentState(eqx.Module):
     """A tile of replicas, in the precision of the loop. `step` counts the steps made.
 
     - `waiting`: x at min(t, t_w), for each waiting time.
-    - `probe`, `tangent`: a push v at the first step and what has become of it, dx(t); None unless measured.
+    - `probe`, `tangents`: a direction v, and what has become of pushes along it, dx(t); None unless measured. The first
+      is v at the first step, then come v at the step t_w of each waiting time, and v at every step from t_w on.
     - `J`: the data in blocks, None where they are drawn anew at every step.
     """
 
@@ -46,7 +47,7 @@ class DescentState(eqx.Module):
     start: Float[Array, "N lanes"]
     waiting: Float[Array, "waiting N lanes"]
     probe: Float[Array, "N lanes"] | None
-    tangent: Float[Array, "N lanes"] | None
+    tangents: Float[Array, "pushes N lanes"] | None
     J: tuple[Float[Array, "blocks rows half"], Float[Array, "blocks rows half"]] | None
     keys: UInt32[Array, "2 lanes"]
     step: Int[Array, ""]
@@ -111,7 +112,7 @@ class DescentKernel(Kernel):
             start=start,
             waiting=jnp.broadcast_to(start, (len(self.waiting_steps), *start.shape)),
             probe=frame[2] if self.response else None,
-            tangent=jnp.zeros_like(start) if self.response else None,
+            tangents=jnp.zeros((1 + 2 * len(self.waiting_steps), *start.shape), self.dtype) if self.response else None,
             J=J,
             keys=keys,
             step=jnp.zeros((), jnp.int64),
@@ -139,12 +140,21 @@ class DescentKernel(Kernel):
             "C": C,
             "C_start": jnp.sum(x * start, axis=0) / N,
         }
-        if state.probe is not None and state.tangent is not None:
-            probe, tangent = state.probe.astype(jnp.float64), state.tangent.astype(jnp.float64)
-            seen["R_start"] = jnp.sum(probe * tangent, axis=0) / jnp.sum(probe * probe, axis=0)
+        if state.probe is not None and state.tangents is not None:
+            seen |= self._responses(state.probe.astype(jnp.float64), state.tangents.astype(jnp.float64))
         if self.waiting_steps:
             seen["C_waiting"] = jnp.sum(state.waiting.astype(jnp.float64) * x[None, :, :], axis=1) / N
         return seen
+
+    def _responses(self, probe: Float[Array, "N lanes"], tangents: Float[Array, "pushes N lanes"]) -> Observables:
+        """R(t,0), R(t,t_w) and chi(t,t_w), from the tangents along the probe."""
+        along = jnp.sum(probe[None, :, :] * tangents, axis=1) / jnp.sum(probe * probe, axis=0)[None, :]
+        count = len(self.waiting_steps)
+        seen = {"R_start": along[0]}
+        # A force h is a push by eta h.
+        return (
+            seen | {"R_waiting": along[1 : count + 1], "chi_waiting": self.eta * along[count + 1 :]} if count else seen
+        )
 
     def _step(self, state: DescentState, J: Halves | None) -> DescentState:
         """One step, of the tangent too, and of the memory of the waiting times. `J` is that of the whole trajectory."""
@@ -154,23 +164,30 @@ class DescentKernel(Kernel):
         def moved(x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
             return x - eta * self._gradient(state, J, x)
 
-        if state.probe is not None and state.tangent is not None:
-            x, tangent = jax.jvp(moved, (state.x,), (state.tangent,))
-            # The push is added to the first step, and moves as x does from there on.
-            tangent = jnp.where(state.step == 0, state.probe, tangent)
+        if state.probe is not None and state.tangents is not None:
+            # The step of x itself is the same for all tangents, and is made once.
+            pushed = jax.vmap(lambda tangent: jax.jvp(moved, (state.x,), (tangent,)), out_axes=(None, 0))
+            x, tangents = pushed(state.tangents)
+            tangents = tangents + self._pushes(state.step)[:, None, None] * state.probe[None, :, :]
         else:
-            x, tangent = moved(state.x), None
+            x, tangents = moved(state.x), None
         return DescentState(
             x=x,
             signal=state.signal,
             start=state.start,
             waiting=self._remembered(state.waiting, x, step),
             probe=state.probe,
-            tangent=tangent,
+            tangents=tangents,
             J=None,
             keys=state.keys,
             step=step,
         )
+
+    def _pushes(self, step: Int[Array, ""]) -> Float[Array, " pushes"]:
+        """Whether each tangent is pushed in this step: at t = 0, at each t_w, and from each t_w on."""
+        waiting = jnp.asarray(self.waiting_steps, jnp.int64)
+        pushes = jnp.concatenate([jnp.zeros(1, jnp.int64) == step, waiting == step, waiting <= step])
+        return pushes.astype(self.dtype)
 
     def _remembered(
         self, waiting: Float[Array, "waiting N lanes"], x: Float[Array, "N lanes"], step: Int[Array, ""]

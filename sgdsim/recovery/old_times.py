@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 RECENT = 64
 """Youngest steps that are all kept."""
@@ -34,18 +34,16 @@ class Thinning:
     phi: Float[np.ndarray, "dropped kept"]
 
 
-def thin(times: Int[np.ndarray, " times"], spacing: float, pinned: Bool[np.ndarray, " times"]) -> Thinning:
+def thin(times: Int[np.ndarray, " times"], spacing: float) -> Thinning:
     """Drops times whose neighbours are no farther apart than the spacing times their distance from both ends.
 
-    - `times`: steps, increasing; the last one is now. Neighbours are those among the even, or among the odd ones.
-    - `pinned`: those that stay.
-
+    `times` are steps, increasing, and the last one is now. Neighbours are those among the even, or among the odd ones.
     Of two neighbours one is dropped at most.
     """
     stays = np.ones(len(times), dtype=bool)
     for parity in (0, 1):
         own = np.flatnonzero(times % 2 == parity)
-        stays[own[_spare(times[own], int(times[-1]), spacing, pinned[own])]] = False
+        stays[own[_spare(times[own], int(times[-1]), spacing)]] = False
     kept, dropped = np.flatnonzero(stays), np.flatnonzero(~stays)
     phi = np.zeros((len(dropped), len(kept)))
     for parity in (0, 1):
@@ -54,12 +52,10 @@ def thin(times: Int[np.ndarray, " times"], spacing: float, pinned: Bool[np.ndarr
     return Thinning(kept, dropped, phi)
 
 
-def _spare(
-    times: Int[np.ndarray, " times"], now: int, spacing: float, pinned: Bool[np.ndarray, " times"]
-) -> Int[np.ndarray, " spare"]:
+def _spare(times: Int[np.ndarray, " times"], now: int, spacing: float) -> Int[np.ndarray, " spare"]:
     """The places of times that may be dropped, no two of them neighbours."""
     wide, before, after = times[2:] - times[:-2], times[:-2], now - times[2:]
-    may = (wide <= spacing * np.minimum(before, after)) & (after >= RECENT) & ~pinned[1:-1]
+    may = (wide <= spacing * np.minimum(before, after)) & (after >= RECENT)
     places = np.flatnonzero(may) + 1
     begins = np.diff(places, prepend=-2) > 1
     # Every other one of each row of neighbours, from its first on.
@@ -83,7 +79,7 @@ def _interpolation(
 
 
 def most_times(steps: int, spacing: float) -> int:
-    """A bound of how many times are kept at once over so many steps, those that are pinned apart.
+    """A bound of how many times are kept at once over so many steps.
 
     All of the first 4/spacing and of the youngest, and between them those of either parity no closer than half of the
     spacing times their distance from the nearer end; a quarter more for those that wait for the next thinning.

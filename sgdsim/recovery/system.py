@@ -38,6 +38,6 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Descent(),
     default_theory=Dmft(),
-    figures=("aging",),
+    figures=("aging", "effective_temperature"),
     expectations={"onset": DescentOnset()},
 )

@@ -2,5 +2,6 @@
 
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.recovery.aging import AgingFigure
+from sgdsim.figures.recovery.effective_temperature import EffectiveTemperatureFigure
 
-KINDS: tuple[FigureKind, ...] = (AgingFigure(),)
+KINDS: tuple[FigureKind, ...] = (AgingFigure(), EffectiveTemperatureFigure())

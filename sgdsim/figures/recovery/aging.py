@@ -20,6 +20,8 @@ WAITING = "waiting"
 """The dimension of the waiting times, and their key in [problem]."""
 LENGTH = "C"
 """The observable C(t, t)."""
+CORRELATION = "C_waiting"
+"""The observable C(t, t_w)."""
 CELLS = 6
 """Cells drawn at most; of more, these many are picked evenly."""
 COLUMNS = 2
@@ -35,7 +37,7 @@ class AgingFigure(FigureKind):
 
     def lacks(self, run: Stored) -> str:
         """An observable with waiting times, and a cell with values."""
-        if not _names(run) or not _waiting(run):
+        if not _names(run) or not waiting_times(run):
             return CORRELATIONS
         return "" if alive(run) else VALUES
 
@@ -69,18 +71,17 @@ class AgingFigure(FigureKind):
             axis.remove()
         for axis in axes[:, 1:].flat:
             axis.set_ylabel("")
-        _draw_legend(figure, run)
+        draw_legend(figure, run)
         return figure
 
 
 def _names(run: Stored) -> list[str]:
-    """Observables that have a value for each waiting time, where their length is known as well."""
-    if LENGTH not in run.observables:
-        return []
-    return [name for name in run.observables if WAITING in run.results[run.column(name)].dims]
+    """The correlation with each waiting time, where the length is known as well."""
+    return [CORRELATION] if {LENGTH, CORRELATION} <= set(run.observables) else []
 
 
-def _waiting(run: Stored) -> list[float]:
+def waiting_times(run: Stored) -> list[float]:
+    """The waiting times of the experiment, as they were asked for."""
     return list(tomllib.loads(run.experiment).get("problem", {}).get(WAITING, ()))
 
 
@@ -94,23 +95,23 @@ def draw_aging(run: Stored, cell: int | None = None, ax: Axes | None = None) -> 
 
     **Raises:** ArgumentError where the run has no correlations with waiting times, or no finite values.
     """
-    name = pick({one: one for one in _names(run) if _waiting(run)}, None, CORRELATIONS)
+    name = pick({one: one for one in _names(run) if waiting_times(run)}, None, CORRELATIONS)
     cell = pick({str(one): one for one in alive(run)}, None if cell is None else str(cell), VALUES)
-    axes, waiting = panel(ax), _waiting(run)
+    axes, waiting = panel(ax), waiting_times(run)
     dt, times = run.dt(cell), run.times(cell)
     for index, colour in enumerate(series_colours(len(waiting))):
         # The waiting time that was realised, a whole number of steps.
         start = np.rint(waiting[index] / dt) * dt
         later = times > start * (1 + 1e-9)  # a logarithmic axis has no place for 0
         since = times[later] - start
-        values = {part: _values(run, f"{name}{part}", cell, index)[later] for part in _parts(run, name)}
+        values = {part: values_of(run, f"{name}{part}", cell, index)[later] for part in _parts(run, name)}
         own = "" if run.simulated else "_theory"
         length = _length(run, own, cell, start)
         centre = values[own] / length
         for part in BANDS if run.simulated else ():
             width = values[f"_{part}"] / length
             draw_band(axes, since, centre - width, centre + width, colour, OPACITIES[part])
-        axes.plot(since, centre, color=colour, linewidth=1.6, label=_label(waiting[index]))
+        axes.plot(since, centre, color=colour, linewidth=1.6, label=label_of(waiting[index]))
         if run.has_theory:
             theory = values["_theory"] / _length(run, "_theory", cell, start)
             axes.plot(since, theory, **THEORY, zorder=3)
@@ -127,7 +128,7 @@ def _length(run: Stored, part: str, cell: int, start: float) -> float:
     return float(np.interp(start, run.times(cell), run.results[f"{LENGTH}{part}"].isel(cell=cell).to_numpy()))
 
 
-def _label(time: float) -> str:
+def label_of(time: float) -> str:
     """A waiting time in a legend."""
     return rf"$t_w$ = {shown(time)}"
 
@@ -136,17 +137,17 @@ def _parts(run: Stored, name: str) -> list[str]:
     return [part for part in ("", "_std", "_sem", "_theory") if f"{name}{part}" in run.results]
 
 
-def _values(run: Stored, variable: str, cell: int, index: int) -> np.ndarray:
+def values_of(run: Stored, variable: str, cell: int, index: int) -> np.ndarray:
     """One waiting time of a variable, shape (times,)."""
     return run.results[variable].isel({"cell": cell, WAITING: index}).to_numpy()
 
 
-def _draw_legend(figure: Figure, run: Stored) -> None:
+def draw_legend(figure: Figure, run: Stored) -> None:
     """Waiting times in the first rows, what lines and bands mean in the last."""
-    waiting = _waiting(run)
+    waiting = waiting_times(run)
     most = 5 if figure.get_figwidth() > 5 else 3
     keys: list[Any] = [
-        Line2D([], [], color=colour, label=_label(time))
+        Line2D([], [], color=colour, label=label_of(time))
         for time, colour in zip(waiting, series_colours(len(waiting)), strict=True)
     ]
     means = marks(run, OPACITIES)

@@ -258,6 +258,7 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
     "support": ("chizat2018",),
     "weight_histograms": ("debortoli2020",),
     "aging": ("kamali2023sgd",),
+    "effective_temperature": ("kamali2023sgd",),
 }
 _SETTINGS: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
     "committee": (

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from sgdsim.contracts import Problem, Start, Theory
 from sgdsim.cost import THEORY_OPERATION, Once
+from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter
 from sgdsim.recovery.coarse_memory import MATRICES, Memory
 from sgdsim.recovery.coarse_step import CoarseRates, Now, begin, step
@@ -106,6 +107,14 @@ class CoarseDmft(Theory):
     def once(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
         """Nothing: it is all NumPy."""
         return ()
+
+    def unreached(self, problem: Recovery, last: float, final: float) -> ArgumentError:
+        """What to tell where the solution has blown up: at the edge of stability its own error may have done it."""
+        remedy = (
+            "The solution grows without bound from there. Near the largest stable eta that may be an error of the "
+            "interpolation: take a smaller `spacing`, or a smaller eta."
+        )
+        return ArgumentError("times", f"end at or before t = {last:g}", final, remedy)
 
     def bind(self, problem: Recovery) -> CoarseCurve:
         """The curve of this problem."""

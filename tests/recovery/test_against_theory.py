@@ -67,9 +67,10 @@ def test_mean_field_theory(alpha, b, eta):
         kept: solve_theory(problem_of(200, alpha, eta, kept, 2), ExactStart(), STEPS * eta, Dmft()) for kept in (b, 1.0)
     }
     scores = intercepts(found, theories[b])
-    expected = {"distance", "loss", "m", "C", "C_start", "C_waiting"} | ({"R_start"} if alpha == 2.5 else set())
+    expected = {"distance", "loss", "m", "C", "C_start", "C_waiting"}
+    expected |= {"R_start", "R_waiting", "chi_waiting"} if alpha == 2.5 else set()
     assert scores.keys() == expected
-    assert min(len(z) for z in scores.values()) >= 8
+    assert min(len(z) for z in scores.values()) >= 6  # R(t,t_w) is 1 exactly in its first step
     assert worst(scores) < 4, scores
     if b < 1:
         assert worst(intercepts(found, theories[1.0])) > (10 if b == 0.2 else 5)

@@ -139,6 +139,10 @@ def test_observables():
     assert curve["R_start"][0] == 0
     waiting = [[s.C[k, min(k, w)] for w in (5, 20)] for k in t]
     np.testing.assert_array_equal(curve["C_waiting"], waiting)
+    np.testing.assert_array_equal(curve["R_waiting"], [[s.R[k, w] for w in (5, 20)] for k in t])
+    # A force of one is a push of eta in every step from t_w on.
+    chi = [[0.1 * sum(s.R[k, u] for u in range(w, k)) for w in (5, 20)] for k in t]
+    np.testing.assert_allclose(curve["chi_waiting"], chi, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("compiler", [True, False])

@@ -167,3 +167,13 @@ def test_what_the_theory_cannot_do_is_refused():
     problem = Recovery(alpha=2, eta=0.1, degree=1)
     with pytest.raises(ArgumentError, match="shared by all replicas"):
         LinearRegression().bind(problem)(SignalOverlaps(m=np.array(0.3), C=np.array(1.2)), jnp.array([1.0]))
+
+
+def test_responses_to_waiting_times_are_those_to_the_start_later():
+    problem = Recovery(alpha=1.5, eta=0.1, b=0.4, degree=1, m0=0.3, waiting=(0.4, 0.7))
+    seen = solve_theory(problem, ExactStart(), np.arange(13) * 0.1, LinearRegression())
+    R = seen["R_start"]
+    for index, first in enumerate((4, 7)):
+        later = np.concatenate([np.zeros(first), R[: 13 - first]])
+        np.testing.assert_allclose(seen["R_waiting"][:, index], later, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(seen["chi_waiting"][:, index], 0.1 * np.cumsum(later), rtol=0, atol=1e-14)

@@ -30,6 +30,7 @@ def _dataset(cells, simulated, theory):
         "m": (("cell", "time"), 1 - distance / 2, "overlap with the signal", "m"),
         "C": (("cell", "time"), length, "squared length", "C(t,t)"),
         "C_waiting": (("cell", "time", "waiting"), waiting, "correlation with an earlier time", "C(t,t_w)"),
+        "chi_waiting": (("cell", "time", "waiting"), 2 - 2 * waiting, "integrated response", r"\chi(t,t_w)"),
     }
     data = {}
     for name, (dims, values, words, symbol) in shapes.items():

@@ -71,7 +71,7 @@ class AgingFigure(FigureKind):
             axis.remove()
         for axis in axes[:, 1:].flat:
             axis.set_ylabel("")
-        draw_legend(figure, run)
+        draw_legend(figure, run, marks(run, OPACITIES))
         return figure
 
 
@@ -142,7 +142,7 @@ def values_of(run: Stored, variable: str, cell: int, index: int) -> np.ndarray:
     return run.results[variable].isel({"cell": cell, WAITING: index}).to_numpy()
 
 
-def draw_legend(figure: Figure, run: Stored) -> None:
+def draw_legend(figure: Figure, run: Stored, means: list[Any]) -> None:
     """Waiting times in the first rows, what lines and bands mean in the last."""
     waiting = waiting_times(run)
     most = 5 if figure.get_figwidth() > 5 else 3
@@ -150,7 +150,6 @@ def draw_legend(figure: Figure, run: Stored) -> None:
         Line2D([], [], color=colour, label=label_of(time))
         for time, colour in zip(waiting, series_colours(len(waiting)), strict=True)
     ]
-    means = marks(run, OPACITIES)
     rows = [items[first : first + most] for items in (keys, means) for first in range(0, len(items), most)]
     handles, columns = by_columns(rows)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)

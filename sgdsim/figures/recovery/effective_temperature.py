@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sgdsim.figures.common.curves import THEORY, alive, cell_label, evenly
 from sgdsim.figures.kinds import FigureKind
@@ -62,7 +63,8 @@ class EffectiveTemperatureFigure(FigureKind):
             draw_effective_temperature(run, cell, axis)
         for axis in axes.flat[len(cells) :]:
             axis.remove()
-        draw_legend(figure, run)
+        dashed = [Line2D([], [], **THEORY, label="theory")] if len(_sources(run)) > 1 else []
+        draw_legend(figure, run, dashed)
         return figure
 
 

@@ -67,11 +67,13 @@ def _seen(memory: Memory, now: Now, problem: Recovery) -> tuple[float | np.ndarr
 class CoarseDmft(Theory):
     """The mean-field theory `Dmft` over long times: steps are as many, but old ones are remembered by few of them.
 
-    The last 64 steps are all kept. Of the even steps before, and of the odd ones, neighbours that are kept are up to
-    `spacing` times their distance from the present or from the start apart, whichever is shorter, and functions of old
-    times are interpolated between them. So T = 1e5 steps keep about 400 times, and the memory and work of a step grow
-    with the square of log T where those of `Dmft` grow with T^2. Errors against it go as spacing^8: docs/exact.md has
-    what was measured.
+    The last 32 steps are all kept. Of the even steps before, and of the odd ones, neighbours that are kept are up to
+    `spacing` times their distance from these or from the start apart, whichever is shorter, and functions of old times
+    are interpolated between them. So T = 1e5 steps keep about 530 times, and the memory and work of a step grow with
+    the square of log T where those of `Dmft` grow with T^2. Errors against it go as spacing^8: docs/exact.md has what
+    was measured. Where the dynamics freezes (GD, or SGD that fits its data), errors may grow after some ten thousand
+    steps, sooner the wider the spacing: look whether half of it gives the same. Where a mean square has become negative
+    by them, the solution ends, and is told as one that grows without bound.
     """
 
     spacing: Annotated[
@@ -82,7 +84,7 @@ class CoarseDmft(Theory):
             above=0,
             most=0.3,
         ),
-    ] = 0.15
+    ] = 0.1
     tolerance: Tolerance = 1e-12
     takes: ClassVar[type[Problem]] = Recovery
     name: ClassVar[str] = "coarse_dmft"
@@ -111,8 +113,8 @@ class CoarseDmft(Theory):
     def unreached(self, problem: Recovery, last: float, final: float) -> ArgumentError:
         """What to tell where the solution has blown up: at the edge of stability its own error may have done it."""
         remedy = (
-            "The solution grows without bound from there. Near the largest stable eta that may be an error of the "
-            "interpolation: take a smaller `spacing`, or a smaller eta."
+            "The solution grows without bound from there. Where the dynamics freezes that may be an error of the "
+            "interpolation: take a smaller `spacing`."
         )
         return ArgumentError("times", f"end at or before t = {last:g}", final, remedy)
 

@@ -1,5 +1,6 @@
 """One step of the mean-field theory of signal recovery from a coarse memory of the past; see `dmft_step.step`."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,9 @@ from jaxtyping import Float
 
 from sgdsim.recovery.coarse_memory import Memory, Rows
 from sgdsim.recovery.observables import distance
+
+_NEGATIVE = -1e-8
+"""What rounding, and interpolation near the signal, may make of a mean square that is 0."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ def step(rates: CoarseRates, memory: Memory, now: Now) -> Now:
     KLC, KLR, LRQ = (_sums(by, memory.past[at]) for by, at in ((K, 1), (K, 3), (Q[:n], 5)))
     LR, LC = np.append(-rates.eta * KLR, 1.0), LRQ - rates.eta * KLC
     e2 = float((LR * np.append(whole, 1.0)) @ Q - rates.eta * ((K * whole) @ LC))
+    if e2 < _NEGATIVE:  # no mean square: from here on there is no solution
+        m, e2 = math.nan, math.nan
     e2 = max(e2, 0.0)  # near recovery it may round to -1e-17
     return Now(m, e2, Rows(np.append(C, norm), R, np.append(LC, e2 / rates.b), LR))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-RECENT = 64
+RECENT = 32
 """Youngest steps that are all kept."""
 PERIOD = 16
 """Steps after which old times are dropped."""
@@ -37,6 +37,9 @@ class Thinning:
 def thin(times: Int[np.ndarray, " times"], spacing: float) -> Thinning:
     """Drops times whose neighbours are no farther apart than the spacing times their distance from both ends.
 
+    These are the start and the oldest of the youngest steps, so that what is kept becomes coarser by and by: where the
+    distance between neighbours leaps, interpolation soon grows unstable.
+
     `times` are steps, increasing, and the last one is now. Neighbours are those among the even, or among the odd ones.
     Of two neighbours one is dropped at most.
     """
@@ -54,8 +57,8 @@ def thin(times: Int[np.ndarray, " times"], spacing: float) -> Thinning:
 
 def _spare(times: Int[np.ndarray, " times"], now: int, spacing: float) -> Int[np.ndarray, " spare"]:
     """The places of times that may be dropped, no two of them neighbours."""
-    wide, before, after = times[2:] - times[:-2], times[:-2], now - times[2:]
-    may = (wide <= spacing * np.minimum(before, after)) & (after >= RECENT)
+    wide, before, after = times[2:] - times[:-2], times[:-2], now - RECENT - times[2:]
+    may = wide <= spacing * np.minimum(before, after)
     places = np.flatnonzero(may) + 1
     begins = np.diff(places, prepend=-2) > 1
     # Every other one of each row of neighbours, from its first on.
@@ -81,10 +84,10 @@ def _interpolation(
 def most_times(steps: int, spacing: float) -> int:
     """A bound of how many times are kept at once over so many steps.
 
-    All of the first 4/spacing and of the youngest, and between them those of either parity no closer than half of the
-    spacing times their distance from the nearer end; a quarter more for those that wait for the next thinning.
+    All of the first 4/spacing, of the youngest and of 4/spacing before these, and between them those of either parity
+    no closer than half of the spacing times their distance from the nearer end; a quarter more for those that wait for
+    the next thinning.
     """
     early, half = 4 / spacing, max(steps, 1) / 2
-    young = max(float(RECENT), early)
-    logs = math.log(max(half / early, 1.0)) + math.log(max(half / young, 1.0))
-    return min(steps + 1, math.ceil(early + young + PERIOD + 1.25 * early * logs))
+    whole = 2 * early + RECENT + PERIOD + 2.5 * early * math.log(max(half / early, 1.0))
+    return min(steps + 1, math.ceil(whole))

@@ -27,7 +27,7 @@ def errors(problem, steps, theory=None, every=7):
 
 def test_while_all_times_are_kept_it_is_the_whole_theory():
     problem = Recovery(alpha=1.5, eta=0.1, b=0.3, m0=-0.4, C00=0.7, waiting=(0.5, 2.0, 90.0))
-    assert max(errors(problem, RECENT).values()) < 1e-12
+    assert max(errors(problem, 60).values()) < 1e-12
 
 
 @pytest.mark.parametrize("b", [1.0, 0.2])
@@ -46,7 +46,7 @@ def test_errors_fall_with_the_spacing():
 @pytest.mark.slow
 @pytest.mark.parametrize("b", [1.0, 0.2])
 def test_errors_at_three_thousand_steps(b):
-    assert max(errors(Recovery(b=b, waiting=(10.0, 80.0, 260.0), **GLASSY), 3000, every=50).values()) < 1e-4
+    assert max(errors(Recovery(b=b, waiting=(10.0, 80.0, 260.0), **GLASSY), 3000, every=50).values()) < 1e-6
 
 
 def kept(alpha, b, waiting):
@@ -98,7 +98,7 @@ def test_times_that_are_kept(spacing):
         own = times[times % 2 == parity]
         gap = np.diff(own)
         assert (gap[gap > 2] <= spacing * np.minimum(own[:-1], times[-1] - own[1:])[gap > 2]).all()
-    assert most < 420
+    assert most < 500
 
 
 def test_a_recovery_ends_and_a_blow_up_is_told():
@@ -112,7 +112,7 @@ def test_a_recovery_ends_and_a_blow_up_is_told():
     assert np.isfinite(curve["distance"][0])
     assert curve["distance"][1] == curve["loss"][1] == np.inf
     assert np.isnan(curve["m"][1])
-    with pytest.raises(sgdsim.ArgumentError, match=r"at or before t = 2, .* smaller `spacing`, or a smaller eta"):
+    with pytest.raises(sgdsim.ArgumentError, match=r"at or before t = 2, .* smaller `spacing`"):
         solve_theory(unstable, ExactStart(), np.array([2.0, 6e3]), CoarseDmft())
 
 
@@ -122,8 +122,8 @@ def _coarse(tolerance):
 
 def test_cost_is_known_before():
     problem, times = Recovery(waiting=(1.0, 5.0), **GLASSY), np.array([1.0, 2e4])
-    n = most_times(100_000, 0.15) + 3
-    assert CoarseDmft().memory(problem, times) == 48 * n**2 < 20e6
+    n = most_times(100_000, 0.1) + 3
+    assert CoarseDmft().memory(problem, times) == 48 * n**2 < 40e6
     assert CoarseDmft().cost(problem, ExactStart(), times) == pytest.approx(
         1e5 * (CALLS + 12 * n**2 * THEORY_OPERATION)
     )
@@ -136,3 +136,10 @@ def test_errors():
     for spacing in (0.0, 0.4):
         with pytest.raises(sgdsim.ArgumentError, match="spacing"):
             CoarseDmft(spacing)
+
+
+def test_a_mean_square_that_interpolation_has_made_negative_is_told():
+    """At alpha = 1 SGD freezes and its loss vanishes slowly: too wide a spacing ends before 2000 steps."""
+    problem = Recovery(alpha=1.0, eta=0.2, b=0.2, m0=0.0)
+    with pytest.raises(sgdsim.ArgumentError, match="smaller `spacing`"):
+        solve_theory(problem, ExactStart(), np.array([10.0, 600.0]), CoarseDmft(0.3))

@@ -21,7 +21,7 @@ MATRICES = 6
 
 
 @dataclass(frozen=True)
-class Rows:
+class LatestRows:
     """C(t,s), R(t,s), Lambda_C(t,s) and Lambda_R(t,s) at the kept times s <= t, the last of which is t."""
 
     C: Float[np.ndarray, " times"]
@@ -29,9 +29,9 @@ class Rows:
     LC: Float[np.ndarray, " times"]
     LR: Float[np.ndarray, " times"]
 
-    def at(self, kept: Int[np.ndarray, " kept"]) -> "Rows":
+    def at(self, kept: Int[np.ndarray, " kept"]) -> "LatestRows":
         """Those of some times, by position."""
-        return Rows(self.C[kept], self.R[kept], self.LC[kept], self.LR[kept])
+        return LatestRows(self.C[kept], self.R[kept], self.LC[kept], self.LR[kept])
 
 
 class Memory:
@@ -73,7 +73,7 @@ class Memory:
         """The positions of pinned times among the kept ones; of one that is yet to come, the last."""
         return np.minimum(np.searchsorted(self.times, steps), self._count - 1)
 
-    def append(self, m: float, rows: Rows) -> None:
+    def append(self, m: float, rows: LatestRows) -> None:
         """The step after the last one, or step 0: its rows of all functions, which include the step itself."""
         n = self._count
         step = int(self._times[n - 1]) + 1 if n else 0
@@ -86,7 +86,7 @@ class Memory:
         new[0, :, n], new[1, :, n] = rows.C * whole, rows.LC * whole
         new[4, :, n], new[5, :, n] = rows.R * whole, rows.LR * whole
 
-    def thinned(self, rows: Rows) -> Rows:
+    def thinned(self, rows: LatestRows) -> LatestRows:
         """Drops old times; the rows of the step at hand without them."""
         own = np.flatnonzero(self._summed[: self._count])
         chosen = thin(self.times[own], self._spacing)

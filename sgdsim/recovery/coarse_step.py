@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from sgdsim.recovery.coarse_memory import Memory, Rows
+from sgdsim.recovery.coarse_memory import LatestRows, Memory
 from sgdsim.recovery.observables import distance
 
 _NEGATIVE = -1e-8
@@ -19,7 +19,7 @@ class Now:
 
     m: float
     e2: float
-    rows: Rows
+    rows: LatestRows
 
     @property
     def distance(self) -> float:
@@ -43,7 +43,7 @@ class CoarseRates:
 def begin(rates: CoarseRates, m0: float, C00: float) -> Now:
     """Step 0: r(0) = xi(0), so that e2(0) = Q(0,0) and Lambda_R(0,0) = 1."""
     e2 = 0.5 * (1 - 2 * m0**2 + C00**2)
-    return Now(m0, e2, Rows(np.array([C00]), np.zeros(1), np.array([e2 / rates.b]), np.ones(1)))
+    return Now(m0, e2, LatestRows(np.array([C00]), np.zeros(1), np.array([e2 / rates.b]), np.ones(1)))
 
 
 def step(rates: CoarseRates, memory: Memory, now: Now) -> Now:
@@ -70,7 +70,7 @@ def step(rates: CoarseRates, memory: Memory, now: Now) -> Now:
     if e2 < _NEGATIVE:  # no mean square: from here on there is no solution
         m, e2 = math.nan, math.nan
     e2 = max(e2, 0.0)  # near recovery it may round to -1e-17
-    return Now(m, e2, Rows(np.append(C, norm), R, np.append(LC, e2 / rates.b), LR))
+    return Now(m, e2, LatestRows(np.append(C, norm), R, np.append(LC, e2 / rates.b), LR))
 
 
 def _sums(by: Float[np.ndarray, " times"], past: Float[np.ndarray, "times times"]) -> Float[np.ndarray, " times"]:

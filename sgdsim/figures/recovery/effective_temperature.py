@@ -1,7 +1,7 @@
 """The fluctuation-dissipation plot: integrated response against correlation, whose slope is -1/T of a temperature T."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -87,11 +87,12 @@ def draw_effective_temperature(run: Stored, cell: int | None = None, ax: Axes | 
     times = run.times(cell)
     for index, colour in enumerate(series_colours(len(waiting))):
         later = times >= np.rint(waiting[index] / run.dt(cell)) * run.dt(cell) * (1 - 1e-9)
+        own = {"color": colour, "linewidth": 1.6, "label": label_of(waiting[index])}
         for part in sources:
             length = run.results[f"{LENGTH}{part}"].isel(cell=cell).to_numpy()
             C, chi = (values_of(run, f"{name}{part}", cell, index) / length for name in (CORRELATION, RESPONSE))
-            first = {"color": colour, "linewidth": 1.6, "label": label_of(waiting[index])}
-            axes.plot(C[later], chi[later], **(first if part == sources[0] else THEORY | {"zorder": 3}))
+            line: dict[str, Any] = own if part == sources[0] else THEORY | {"zorder": 3}
+            axes.plot(C[later], chi[later], **line)
     axes.axvline(1.0, color=INK, linewidth=0.6, zorder=1)
     axes.set(xlabel="$C(t,t_w)$ / $C(t,t)$", ylabel=r"$\chi(t,t_w)$ / $C(t,t)$", title=cell_label(run, cell))
     return axes

@@ -44,7 +44,7 @@ class EffectiveTemperatureFigure(FigureKind):
 
     def caption(self, run: Stored) -> str:
         """What is drawn, and how a temperature is read off."""
-        drawn = {("",): "means over replicas", ("_theory",): "theory"}
+        drawn: dict[tuple[str, ...], str] = {("",): "means over replicas", ("_theory",): "theory"}
         lines = drawn.get(_sources(run), "means over replicas; dashed: theory")
         return (
             "Integrated response to a force since t_w against the correlation with t_w, both over the squared length "

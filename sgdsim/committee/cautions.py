@@ -16,7 +16,7 @@ def cautions(problem: Committee) -> list[str]:
     """A line where gamma is above the stable rule although the region learns, and one where steps are large.
 
     A third tells where the samples of a batch do more together than the exact ODE knows of, and a fourth of finite data
-    which theory stands beside them. Other optimisers than SGD have no such rule, and some know coordinates.
+    which theory stands beside them. Other optimisers than SGD have no such rule.
     """
     if problem.student is not None:  # no rule of a step is of any module, and no theory stands beside it
         return []
@@ -47,12 +47,6 @@ def cautions(problem: Committee) -> list[str]:
         found.append(
             f"A dt = {problem.step_size:.3g} is above {LARGEST_STEP:g}, {where}: the theory `exact` leaves out "
             "what the samples of a batch do together, which corrects it below."
-        )
-    if problem.optimiser is not None and problem.optimiser.marks and problem.law is None:
-        found.append(
-            f"optimiser = {problem.optimiser.name} takes entries one by one, and teacher and student begin in the "
-            'first k + p coordinates: dense weights learn at other rates, at any d. With inputs = "gaussian" they '
-            "begin in no marked direction."
         )
     if problem.n is not None:
         found.append(

@@ -1,4 +1,4 @@
-"""The frame that vectors begin in: the first coordinates or, beside inputs that know coordinates, one of no mark."""
+"""The frame that vectors begin in: the first coordinates or, one of no mark."""
 
 from functools import lru_cache
 

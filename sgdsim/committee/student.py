@@ -69,7 +69,7 @@ class NetworkStudent(TaughtModel):
     observed: Rule
     schedules: tuple[Schedule, Schedule]
     frame: Frame | None = None
-    """Where inputs know coordinates, see `spread_frame`."""
+    """Where inputs or the optimiser know coordinates, see `spread_frame`."""
     risk: SampledRisk | None = None
     """Where overlaps do not say what it is."""
 
@@ -81,12 +81,13 @@ class NetworkStudent(TaughtModel):
         """
         law, d = problem.law, problem.d
         count = problem.k + min(problem.p, d - problem.k)
+        turns = law is None and (problem.optimiser is None or problem.optimiser.turns)
         return cls(
             d=d,
             network=network_of(problem),
             inputs=NormalInputs(native) if law is None else law.at(d),
             labels=problem.label_noise or NormalNoise(),
-            frame=None if law is None else spread_frame(count, d),
+            frame=None if turns else spread_frame(count, d),
             risk=None if law is None else SampledRisk.of(problem, test_inputs),
             observed=observing_rule(problem),
             schedules=problem.schedules or (Constant(), Constant()),

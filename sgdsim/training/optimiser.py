@@ -29,8 +29,8 @@ class Optimiser(eqx.Module):
         """Whether it is U = -g."""
         return False
 
-    marks: ClassVar[bool] = False
-    """Whether it is known to take entries one by one: turned coordinates would then be another optimiser."""
+    turns: ClassVar[bool] = False
+    """Whether its steps turn with the coordinates, as those of an optimiser that takes entries one by one do not."""
 
     @property
     def copies(self) -> int:
@@ -101,6 +101,7 @@ class SGD(Named):
     """D(g) = g."""
 
     name: ClassVar[str] = "sgd"
+    turns: ClassVar[bool] = True
 
     @property
     def plain(self) -> bool:
@@ -118,6 +119,7 @@ class HeavyBall(Named):
 
     momentum: Annotated[float, Parameter(r"\mu", "momentum", least=0, below=1)] = 0.9
     name: ClassVar[str] = "momentum"
+    turns: ClassVar[bool] = True
     nesterov: ClassVar[bool] = False
 
     @property
@@ -149,7 +151,6 @@ class Adam(Named):
     beta2: Annotated[float, BETA] = 0.999
     epsilon: Annotated[float, Parameter(r"\epsilon", "added to the roots of squares", above=0)] = 1e-8
     name: ClassVar[str] = "adam"
-    marks: ClassVar[bool] = True
 
     @property
     def copies(self) -> int:
@@ -168,7 +169,6 @@ class RMSProp(Named):
     beta2: Annotated[float, BETA] = 0.9
     epsilon: Annotated[float, Parameter(r"\epsilon", "added to the squares", above=0)] = 1e-8
     name: ClassVar[str] = "rmsprop"
-    marks: ClassVar[bool] = True
 
     @property
     def copies(self) -> int:
@@ -185,7 +185,6 @@ class SignDescent(Named):
     """D(g) = sign(g), in every entry."""
 
     name: ClassVar[str] = "sign"
-    marks: ClassVar[bool] = True
 
     def direction(self) -> optax.GradientTransformation:
         """optax.scale_by_sign."""

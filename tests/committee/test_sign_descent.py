@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import erf
@@ -26,12 +27,13 @@ from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.frame import spread_frame, vectors_in
 from sgdsim.committee.system import SYSTEM
 from sgdsim.committee.theory.sign_descent import sign_curve, sign_rule
+from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.rules.mean_step import Point
 from sgdsim.rules.schedule import PowerSchedule
 from sgdsim.testing import check_system
 from sgdsim.training.data import FiniteData
-from sgdsim.training.optimiser import Adam, SignDescent
+from sgdsim.training.optimiser import SGD, Adam, HeavyBall, Nesterov, OptaxUpdate, RMSProp, SignDescent
 from tests.helpers import mean_of, run, worst, z_from_theory
 
 P, M0, Q0 = [[1.0, 0.2], [0.2, 0.8]], [[0.4, 0.1], [-0.2, 0.5], [0.3, 0.2]], np.diag([0.9, 1.1, 0.7])
@@ -49,7 +51,7 @@ FUNCTIONS = {
 
 def problem(**more):
     usual = {"d": 100, "p": 3, "k": 2, "gamma": 1.0, "noise": 0.05, "second": LAYER}
-    return Committee(**usual | {"optimiser": SignDescent(), "inputs": NormalInputs()} | more)
+    return Committee(**usual | {"optimiser": SignDescent()} | more)
 
 
 def moments(net):
@@ -134,9 +136,7 @@ def test_a_step_by_hand():
 def test_one_linear_unit_is_linear_regression(noise):
     """r = |w* - w|^2/d obeys r' = -(4/pi) gamma r/sqrt(r + noise) + gamma^2, which ends where that is 0."""
     gamma, times = 0.7, np.array([0.5, 1.0, 3.0, 40.0])
-    net = Committee(
-        d=10**6, p=1, k=1, gamma=gamma, noise=noise, activation=Linear(), optimiser=SignDescent(), inputs=NormalInputs()
-    )
+    net = Committee(d=10**6, p=1, k=1, gamma=gamma, noise=noise, activation=Linear(), optimiser=SignDescent())
     found = ExactODE().bind(net).solve(begun(net, ExplicitStart([[1.0]], [[0.2]], [[0.9]])), times)
 
     def rate(_, r):
@@ -191,11 +191,11 @@ def test_the_risk_is_within_two_percent():
 
 
 def test_the_contract_holds():
-    check_system(SYSTEM, problem(d=8, activation=Linear()), START, simulator=Weights(test_inputs=8))
+    check_system(SYSTEM, problem(d=8, activation=Linear()), START, simulator=Weights())
 
 
 REFUSED = {
-    "inputs": [{"inputs": None}, {"inputs": Rademacher()}],
+    "inputs": [{"inputs": Rademacher()}],
     "gamma_a": [{"second": SecondLayer(gamma_a=1.0)}],
     "batch": [{"batch": 2}, {"batch": 2, "activation": Linear(), "label_noise": RademacherNoise()}],
     "noise_draws": [{"second": None, "noise_draws": 4}],
@@ -225,11 +225,24 @@ def test_other_theories_and_fluctuations_are_refused():
         )
 
 
-def test_who_knows_coordinates_is_told_where_weights_begin():
-    """Signs and squares of entries do; of finite data the theory is that of fresh ones."""
-    for optimiser in (SignDescent(), Adam()):
-        assert any("first k + p coordinates" in line for line in problem(inputs=None, optimiser=optimiser).cautions())
-        assert not problem(optimiser=optimiser).cautions()
+def test_weights_begin_in_no_marked_direction_beside_who_knows_coordinates():
+    """In the first coordinates beside what turns with them."""
+
+    def entries(optimiser):
+        kernel = Weights().bind(problem(optimiser=optimiser), 8, 1.0)
+        initial = START.draw(problem(), np.random.default_rng(0), 1)
+        return np.asarray(kernel.init(initial, jnp.asarray(replica_keys(1, 0, 0, 8))).moving.parameters["W"])[0]
+
+    for optimiser in (SGD(), HeavyBall(momentum=0.5), Nesterov(momentum=0.5)):
+        assert not entries(optimiser)[:, 5:].any()
+    for optimiser in (SignDescent(), Adam(), RMSProp(), OptaxUpdate(optax.lion(1.0))):
+        W = entries(optimiser)
+        np.testing.assert_allclose(W @ W.T / 100, Q0, atol=1e-6)
+        assert np.abs(W).max() < 5
+
+
+def test_theory_is_of_gaussian_inputs_and_of_fresh_data():
+    assert ExactODE().exists(problem(inputs=NormalInputs()))
     fresh = problem(data=FiniteData(n=500))
     assert ExactODE().exists(fresh)
     assert any("n = 500 data" in line for line in fresh.cautions())

@@ -148,8 +148,10 @@ def test_plain_sgd_is_the_built_in_step(second):
     initial, keys = START.draw(net, np.random.default_rng(0), 1), replica_keys(3, 0, 0, 1)
     begun = begin(built_in, initial, keys)
     _, x, zeta = inputs_of_one(begun, 8, 8)
-    kernel, state = started(problem(second=second, data=FiniteData(n=8), optimiser=optax.sgd(1.0)), lanes=1)
-    kernel = replace(kernel, choice=in_order)
+    kernel, _ = started(problem(second=second, data=FiniteData(n=8), optimiser=optax.sgd(1.0)), lanes=1)
+    first = eqx.tree_at(lambda model: model.frame, kernel.model, None)  # coordinates, as the built-in kernel's vectors
+    kernel = replace(kernel, choice=in_order, model=first)
+    state = begin(kernel, initial, keys)
     y = jax.jit(lambda model, *of: model.label(*of))(kernel.model, state.fixed, x[None], zeta)
     state = eqx.tree_at(lambda state: (state.x, state.y), state, (x[None], y))
     after, expected = advance(kernel, state, jnp.asarray(8)), advance(built_in, begun, jnp.asarray(8))

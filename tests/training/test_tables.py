@@ -87,7 +87,9 @@ MISTAKES = {
     "must be left out beside data": ["data.n=9", "rule.momentum=0.5"],
     "for the simulator `chain`": ["data.n=9", "simulator.kind=chain"],
     "must be none beside optimiser = adam": ["rule.optimiser=adam", "theory.kind=exact"],
-    'inputs: must be "gaussian" beside optimiser = sign': ["rule.optimiser=sign", "theory.kind=exact"],
+    "inputs: must be Gaussian beside optimiser = sign": [
+        *("rule.optimiser=sign", "theory.kind=exact", "problem.inputs=rademacher"),
+    ],
 }
 
 

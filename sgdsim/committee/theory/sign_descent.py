@@ -139,13 +139,9 @@ def is_linear(problem: Committee) -> bool:
 
 def check_sign_descent(problem: Committee) -> None:
     """**Raises:** ArgumentError where the mean step does not close in the overlaps."""
-    if not isinstance(problem.law, NormalInputs):
-        given = None if problem.law is None else problem.law.name
-        remedy = (
-            'Add inputs = "gaussian", NormalInputs(): signs of entries know coordinates, and without it teacher and '
-            "student begin in the first k + p of them."
-        )
-        raise ArgumentError("inputs", 'be "gaussian" beside optimiser = sign, for an ODE', given, remedy)
+    if problem.law is not None and not isinstance(problem.law, NormalInputs):
+        remedy = "Leave them out, or ask for no theory: of other inputs sign(x) is another part of x."
+        raise ArgumentError("inputs", "be Gaussian beside optimiser = sign, for an ODE", problem.law.name, remedy)
     if problem.second is not None and problem.second.gamma_a > 0:
         remedy = "Leave the second layer as it is, or ask for no theory."
         raise ArgumentError("gamma_a", "be 0 beside optimiser = sign, for an ODE", problem.second.gamma_a, remedy)

@@ -8,6 +8,9 @@ from pathlib import Path
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for this process and those that tests start
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# A tenth of the time went into where in the source each operation of a program is, and into shorter tracebacks.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from sgdsim.figures.style import math_name
 from sgdsim.printable import printable
 
-_LETTERS = "alpha beta gamma delta epsilon eta theta kappa lambda mu nu rho sigma tau Delta Omega"
+_LETTERS = "alpha beta gamma delta epsilon eta theta kappa lambda mu nu rho sigma tau chi Delta Omega"
 _GREEK: dict[str, str] = {name: html5[f"{name};"] for name in re.findall(r"\w+", _LETTERS)}
 _SIGNS = {
     "infty": "infin",

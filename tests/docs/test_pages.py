@@ -26,7 +26,7 @@ SHIPPED = {path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONF
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 LONG = (
     *("committee", "sharp_bits", "python", "meanfield", "extending", "rules/inputs"),
-    *("training", "rules/targets", "howto/choose", "howto/results", "howto/sweep", "howto/python_runs"),
+    *("bridge", "training", "rules/targets", "howto/choose", "howto/results", "howto/sweep", "howto/python_runs"),
     *("tutorials/committee", "tutorials/recovery", "tutorials/meanfield", "tutorials/classification"),
 )
 

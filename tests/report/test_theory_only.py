@@ -21,7 +21,7 @@ def draw(name, run):
 def test_observables_are_those_of_theory():
     run = recovery()
     assert (run.simulated, run.has_theory) == (False, False)
-    assert run.observables == ("distance", "m", "C", "C_waiting")
+    assert run.observables == ("distance", "m", "C", "C_waiting", "chi_waiting")
     assert run.scalars == ("distance", "m", "C")
     assert run.words("distance") == "distance from the signal"
     assert run.symbol("distance") == r"\Delta"
@@ -49,7 +49,7 @@ def test_curves_are_solid_in_the_colours_of_the_cells_and_without_bands(name):
 
 
 def test_there_are_no_panels_of_differences():
-    assert len(draw("trajectories", recovery()).axes) == 4
+    assert len(draw("trajectories", recovery()).axes) == 5
 
 
 @pytest.mark.parametrize("name", ["risk", "trajectories"])

@@ -18,6 +18,7 @@ import pytest  # noqa: E402
 
 from tests import typechecked  # noqa: E402
 
+pytest_plugins = ["tests.budget"]
 typechecked.install()
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

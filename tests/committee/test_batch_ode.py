@@ -62,6 +62,7 @@ def of_batch(batch, **keys):
     return Committee(**given)
 
 
+@pytest.mark.slow
 def test_the_ode_follows_the_chain_at_a_batch_of_d():
     """gamma/p = 10, where a step is A dt = 0.05 long: the ODE of the leading order is off by 17 error bars."""
     problem = of_batch(200, d=200, gamma=20.0)

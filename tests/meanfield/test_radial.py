@@ -65,6 +65,7 @@ def test_risk_falls(solved):
     assert risk[-1] < risk[0] / 2
 
 
+@pytest.mark.slow
 def test_start_has_the_chi_square_law(solved):
     """E r^2 = 0.64, and the histogram agrees with samples of |w|."""
     assert abs(float(solved.limit.variance[0].sum()) - 0.64) < 1e-6

@@ -123,6 +123,7 @@ def test_blocks_of_inputs_have_wishart_matrices_of_their_own():
     assert len(np.unique(entries)) == entries.size
 
 
+@pytest.mark.slow
 def test_a_batch_in_chunks_has_the_same_law(monkeypatch):
     """Four chunks of 23, of which the last has two samples that do not count."""
     monkeypatch.setattr(batches, "CHUNK", 28)

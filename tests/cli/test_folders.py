@@ -159,7 +159,10 @@ def test_status_of_ten_thousand_blocks_is_fast_and_imports_nothing_slow(tmp_path
     before = processor()
     command = [sys.executable, "-c", code, "status", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert processor() - before < 2  # by the clock too, where the machine has nothing else to do: make bench
+    used, began = processor() - before, time.process_time()
+    sum(number for number in range(10**7))
+    # 10^7 steps of Python are half a second where it takes 0.8 s; there are machines at a third of that speed.
+    assert used < 4 * (time.process_time() - began)
     assert not {"jax", "xarray", "scipy", "matplotlib", "sgdsim.experiment.schema"} & set(done.stderr.split())
 
 

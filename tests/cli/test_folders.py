@@ -161,8 +161,8 @@ def test_status_of_ten_thousand_blocks_is_fast_and_imports_nothing_slow(tmp_path
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     used, began = processor() - before, time.process_time()
     sum(number for number in range(10**7))
-    # 10^7 steps of Python are half a second where it takes 0.8 s; there are machines at a third of that speed.
-    assert used < 4 * (time.process_time() - began)
+    # 10^7 steps of Python, 0.3 to 0.6 s on machines of one kind: it takes four of them where little else goes on.
+    assert used < 8 * (time.process_time() - began)
     assert not {"jax", "xarray", "scipy", "matplotlib", "sgdsim.experiment.schema"} & set(done.stderr.split())
 
 

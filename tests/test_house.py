@@ -57,6 +57,7 @@ def here():
     return counts(modules())
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_counts_of_this_house(here):
     command = [sys.executable, "-m", "tests.house"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

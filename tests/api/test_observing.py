@@ -80,6 +80,7 @@ def test_a_function_of_the_state_has_no_theory(data):
     assert "both_theory" not in data
 
 
+@pytest.mark.slow
 def test_every_replica_of_its_own_start_has_its_own_theory():
     problem = Committee(d=30, p=2, k=1, gamma=0.5, noise=0.1)
     start = OverlapStart(0.3, per_replica=True)

@@ -65,6 +65,7 @@ def command(*options, **environment):
     )
 
 
+@pytest.mark.slow
 def test_the_command_runs_a_section_and_says_that_all_is_well():
     done = command("--cpu", "--only", "card", "--seconds", "300")
     assert (done.returncode, done.stderr) == (0, "")

@@ -72,6 +72,7 @@ def test_the_ode_follows_the_chain_at_a_batch_of_d():
     assert worst({"Q": z_from_theory(tiles, "Q")}) > 15
 
 
+@pytest.mark.slow
 def test_a_network_with_a_second_layer_has_the_terms_of_the_plain_one():
     """Outputs that are one and hardly move: the closed forms of `NetworkRule` and `MeanStep` at a batch of 100."""
     plain, network = of_batch(100), of_batch(100, second=SecondLayer(gamma_a=1e-12))

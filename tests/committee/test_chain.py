@@ -232,7 +232,8 @@ def test_batches_have_the_law_of_full_weights():
     assert worst(z_of_variances(chain, weights)) < 5
 
 
-@pytest.mark.parametrize("d", [pytest.param(1000, marks=pytest.mark.slow), 10**6])
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [1000, 10**6])
 def test_float32_follows_float64_path_by_path(d):
     """Both precisions draw the same bits, so every replica's path can be compared, not only the law."""
     problem = Committee.from_scaling(d=d, k=4, p0=4, noise=1e-3)

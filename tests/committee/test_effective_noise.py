@@ -35,6 +35,7 @@ def overlaps(W, teacher, d):
     return independent(W @ teacher.T / d, W @ W.T / d)
 
 
+@pytest.mark.slow
 def test_what_fresh_batches_add_is_a_step_of_sgd_by_hand():
     problem = replace(PROBLEM, d=40)
     _, W, teacher = weights(problem)

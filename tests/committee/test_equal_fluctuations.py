@@ -285,6 +285,7 @@ def test_about_another_theory_its_distance_from_the_ode_counts(theory, delta):
     assert ExactODE().predicted_deviation(given, start(), TIMES)[-1] < 0.2 * distance
 
 
+@pytest.mark.slow
 def test_any_number_of_equal_units_and_no_other():
     with pytest.raises(ArgumentError, match=r"more than 400 independent.*Start from equal units"):
         THEORY.check_start(problem(30), OverlapStart(0.5))

@@ -102,6 +102,7 @@ def test_the_start_is_turned_out_of_the_coordinates():
     np.testing.assert_allclose(observe(kernel, state)["Q"][..., 0], initial.Q[0], atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_risk_over_test_inputs_is_the_closed_one():
     """Of Gaussian inputs, at t = 0 and later, with a trained second layer; a mean over 2^18 inputs in all."""
     problem = committee(inputs=NormalInputs(), second=SecondLayer(a0=(0.6, 1.4, -0.8), gamma_a=2.0))

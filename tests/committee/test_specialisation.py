@@ -80,6 +80,7 @@ def test_a_second_layer_has_it_too():
     assert float(seen["specialisation"]) == pytest.approx(by_hand(start.P, start.M, start.Q))
 
 
+@pytest.mark.slow
 def test_differences_between_units_grow_at_the_rate_of_the_linearised_ode():
     """d ln|M_11 - M_22 ...|/dt of the limit ODE, between two times on the plateau, is lambda."""
     problem = Committee(d=10**9, p=2, k=2, gamma=2.0, noise=0.01)

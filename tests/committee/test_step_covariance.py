@@ -101,6 +101,7 @@ def test_entries_and_matrices_are_inverse_to_one_another():
         np.testing.assert_array_equal(part, back)
 
 
+@pytest.mark.slow
 def test_a_step_of_the_chain_has_the_predicted_covariance_and_no_other():
     """d = 12, where the variance of |x|^2 is felt; without it, without label noise or off by a tenth, it is seen."""
     problem = Committee(d=12, p=2, k=2, gamma=6.0, noise=0.1)

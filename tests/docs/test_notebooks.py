@@ -31,6 +31,7 @@ def test_a_notebook_begins_with_its_title(name):
     assert second.startswith("# # ")
 
 
+@pytest.mark.slow
 def test_seeds_on_digits(tmp_path, monkeypatch):
     accuracy = executed("classification", tmp_path, monkeypatch)["accuracy"]
     assert accuracy[0.5] > 0.7

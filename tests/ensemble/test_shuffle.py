@@ -41,6 +41,7 @@ def test_all_orders_are_equally_likely():
     assert sum((count - expected) ** 2 / expected for count in counts.values()) < 49.7
 
 
+@pytest.mark.slow
 def test_neighbouring_images_are_no_likelier_neighbours():
     """The distance of the places of images 0 and 1 of 101 on a ring is uniform: chi^2 of 100 values, 99.9 % < 148."""
     order = np.asarray(orders(KEYS.T, 101))

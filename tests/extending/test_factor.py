@@ -102,6 +102,7 @@ def test_without_an_error_there_is_no_factor(guest):
     assert (found.factor, found.problem) == (None, "no fit: every cell needs a theory and an error")
 
 
+@pytest.mark.slow
 def test_it_goes_the_whole_way(file, tmp_path):
     experiment = load_experiment(file)
     law = LAWS["factor"]

@@ -79,6 +79,7 @@ def test_one_step_by_quadrature(guest, gamma):
     assert float(solved["m"][0]) == pytest.approx(m, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_many_steps_by_simulation(guest):
     """Means of 2^15 replicas, of which 2 % of any coefficient would be seen; early, in between, and settled."""
     problem = guest.LeastSquares(d=5, gamma=0.7, noise=0.3)

@@ -100,6 +100,7 @@ def test_a_step_by_hand():
         np.testing.assert_allclose(after[:, :, lane].T, moved, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_it_has_the_law_of_the_committee():
     """eps = gamma/(p d): risk and overlaps with the teacher, their means and spreads, after 20, 50 and 100 steps."""
     committee = Committee(d=D, p=N, k=2, gamma=1.5, noise=NOISE)

@@ -27,6 +27,7 @@ def test_curve_of_the_limit():
     np.testing.assert_allclose(found["excess_risk"][1], 0.0103964, atol=6e-8)
 
 
+@pytest.mark.slow
 def test_lazy_curve_is_the_matrix_exponential():
     """With a squared loss c = p (m - g): m = (1 - exp(-K diag(p) t)) g."""
     from sgdsim.meanfield.limits.ntk import law_nodes, tangent_kernel

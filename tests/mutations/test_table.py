@@ -75,6 +75,7 @@ def toy(tmp_path):
     field.close()
 
 
+@pytest.mark.slow
 def test_what_becomes_of_an_error(toy):
     """Only an assertion that does not hold is a catch."""
 

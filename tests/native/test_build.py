@@ -119,6 +119,7 @@ def test_one_killed_while_it_compiles_leaves_nothing_that_another_would_take(tmp
     shutil.rmtree(cache)
 
 
+@pytest.mark.slow
 def test_two_at_once_make_one_library(tmp_path):
     code = f"from sgdsim.native.build import *; print(make_library(find_compiler(), {HELLO!r})[1].answer())"
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}

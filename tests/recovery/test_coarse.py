@@ -138,6 +138,7 @@ def test_errors():
             CoarseDmft(spacing)
 
 
+@pytest.mark.slow
 def test_a_mean_square_that_interpolation_has_made_negative_is_told():
     """At alpha = 1 SGD freezes and its loss vanishes slowly: too wide a spacing ends before 2000 steps."""
     problem = Recovery(alpha=1.0, eta=0.2, b=0.2, m0=0.0)

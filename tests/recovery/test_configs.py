@@ -77,6 +77,7 @@ def test_gd_turns_unstable_at_the_largest_eigenvalue_of_the_hessian(tmp_path):
     assert summary.fits["eta_max[alpha=2.5, b=0.2]"].onset < 0.93 / 3.5
 
 
+@pytest.mark.slow
 def test_older_systems_forget_more_slowly(tmp_path):
     """Ageing: at the same t - t_w, C(t, t_w)/C(t_w, t_w) is the larger the larger t_w is."""
     _, results = run("aging", tmp_path, "times.final=60", "simulator.kind=none")

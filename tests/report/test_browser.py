@@ -168,6 +168,7 @@ def test_every_link_leads_somewhere(page, directory):
     )
 
 
+@pytest.mark.slow
 def test_on_paper_there_is_no_machinery_and_nothing_is_folded(page, tmp_path):
     page.emulate_media(media="print")
     hidden = page.locator(".contents, #explore, #files, .copied > button, .reading")

@@ -145,6 +145,7 @@ def test_words_of_others_are_text_wherever_they_stand(copy):
     assert "problem.noise=1e5" in page.text
 
 
+@pytest.mark.slow
 def test_the_same_files_give_the_same_bytes_whatever_the_style_of_the_user(written):
     directory, paths = written
     before = [path.read_bytes() for path in paths]

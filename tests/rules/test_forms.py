@@ -74,6 +74,7 @@ class Many(Net):
         return super().sizes._replace(numbers=ROOM)
 
 
+@pytest.mark.slow
 def test_a_rule_whose_vectors_or_numbers_do_not_fit_is_told(monkeypatch):
     monkeypatch.setattr(mosaic, "why_not", lambda device: None)
     assert mosaic.why_unfit(shape_of(net()), np.float32) is None

@@ -41,10 +41,11 @@ def found(rule, batch=1):
     return {line.split(":")[0] for line in lines}
 
 
-WRONG = [pytest.param(name, 1.02, marks=[pytest.mark.slow] * (name != "slopes")) for name in KickMoments._fields]
+WRONG = [(name, 1.02) for name in KickMoments._fields]
 
 
-@pytest.mark.parametrize(("name", "factor"), [*WRONG, pytest.param("squares", -1.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "factor"), [*WRONG, ("squares", -1.0)])
 def test_a_wrong_closed_form_is_noticed(name, factor):
     class Wrong(Line):
         def moments(self, P, M, Q, numbers, time):

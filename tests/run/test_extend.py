@@ -113,6 +113,7 @@ def narrow_below(monkeypatch, replicas):
     monkeypatch.setattr(Walker, "bind", bind)
 
 
+@pytest.mark.slow
 def test_cells_whose_tiles_change_their_width_are_made_anew_and_that_is_said(tmp_path, monkeypatch):
     narrow_below(monkeypatch, 20)
     finish(make_experiment(replicas=24), tmp_path / "fresh")

@@ -31,7 +31,7 @@ def problem(**more):
     ("data", "batch"),
     [
         pytest.param(FiniteData(n=20), 1, id="one pass", marks=pytest.mark.slow),
-        pytest.param(FiniteData(n=60), 3, id="one pass in batches"),
+        pytest.param(FiniteData(n=60), 3, id="one pass in batches", marks=pytest.mark.slow),
         pytest.param(FiniteData(n=4000, draws="replacement"), 1, id="more and more data", marks=pytest.mark.slow),
     ],
 )

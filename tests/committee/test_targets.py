@@ -131,7 +131,12 @@ def found_by(rule, overlaps, a):
     return seen["excess_risk"], fields, moments.squares, moments.numbers / rule.output_step
 
 
-@pytest.mark.parametrize("case", CASES)
+EVERY_DAY = ("He_3", "staircase", "squares", "function")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * (case not in EVERY_DAY)) for case in CASES]
+)
 def test_averages_of_targets_against_a_product_rule(case):
     target, function, k, activation, tolerance = CASES[case]
     problem = problem_of(target, k, activation[0], gamma_a=1.0)

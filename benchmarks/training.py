@@ -1,8 +1,9 @@
 """Training in full weights against the built-in step: CPU seconds of both in one run, and their ratio.
 
-python -m benchmarks.training
+python -m benchmarks.training --write
 """
 
+import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.table import Row, show, write
 from benchmarks.timing import cpu_seconds_each, machine
 from sgdsim.committee import Committee, OverlapStart, Weights
 from sgdsim.ensemble.random import replica_keys
@@ -23,6 +25,11 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 CASES = ((300, 4, 1), (1000, 4, 1), (1000, 8, 16))
 """d, p = k, batch."""
+BUILT_IN = "the built-in step"
+TITLE = "## Training in full weights"
+WORDS = """CPU time of a sample, 64 replicas in float32; kinds take turns, so that a busy machine slows all alike.
+The built-in step is fused, in C++; finite data are not drawn but read, in a random order. SGD of optax is to stay below 1.5
+(`tests/benchmarks/test_training.py`)."""
 _advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 _begin = jax.jit(lambda kernel, initial, keys: kernel.init(initial, keys))
 
@@ -45,16 +52,24 @@ def per_sample(d: int, p: int, batch: int, samples: int) -> dict[str, float]:
     )
 
 
+def rows_of(d: int, p: int, batch: int, found: dict[str, float]) -> list[Row]:
+    """A row for every kind of a case, beside the built-in step."""
+    built_in = found["built-in step"]
+    return [
+        Row(f"Training, d = {d}, p = k = {p}, batch = {batch}", kind, f"{1e6 * time:.2f} us", time / built_in, BUILT_IN)
+        for kind, time in found.items()
+    ]
+
+
 def main() -> None:
-    """A line for every case and kind."""
-    print(machine())
-    for d, p, batch in CASES:
-        found = per_sample(d, p, batch, 4096)
-        built_in = found["built-in step"]
-        for kind, time in found.items():
-            print(
-                f"d = {d}, p = {p}, batch = {batch}: {kind}: {1e6 * time:.2f} us a sample, ratio {time / built_in:.2f}"
-            )
+    """Measures every case, prints, and writes on demand."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
+    options = parser.parse_args()
+    rows = [row for case in CASES for row in rows_of(*case, per_sample(*case, 4096))]
+    show(rows)
+    if options.write:
+        write(rows, "training", f"{TITLE}\n\n`python -m benchmarks.training --write` on {machine()}.\n{WORDS}")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ CASES = ((300, 4, 1), (1000, 4, 1), (1000, 8, 16))
 BUILT_IN = "the built-in step"
 TITLE = "## Training in full weights"
 WORDS = """CPU time of a sample, 64 replicas in float32; kinds take turns, so that a busy machine slows all alike.
-The built-in step is fused, in C++; finite data are not drawn but read, in a random order. SGD of optax is to stay below 1.5
-(`tests/benchmarks/test_training.py`)."""
+The built-in step is fused, in C++; finite data are not drawn but read, in a random order. SGD of optax is to stay below
+1.5 (`tests/benchmarks/test_training.py`)."""
 _advance = jax.jit(lambda kernel, state, steps: kernel.advance(state, steps))
 _begin = jax.jit(lambda kernel, initial, keys: kernel.init(initial, keys))
 

@@ -19,6 +19,7 @@ from sgdsim.committee.theory.ode import ExactODE
 from sgdsim.committee.theory.plateau import PlateauGrowth
 from sgdsim.committee.theory.recovery import MEDIANS, recovery_slope
 from sgdsim.committee.theory.rule_slopes import rule_slope
+from sgdsim.committee.theory.sign_descent import floor_slope
 from sgdsim.committee.theory.wider import WiderStudent
 from sgdsim.contracts import System
 
@@ -50,15 +51,16 @@ class CommitteeSlopes:
           where gamma = gamma0 d^-delta alone differs between problems, in the green region. `ExactODE` and
           `GradientFlow` both are the limit gamma -> 0 at a fixed gamma nu.
 
-        None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers,
-        of inputs of a law, of classes and of a module. Of other updates see `rule_slope`.
+        None too where problems differ in mu, or in a batch that is no power of d, of finite data and beside optimisers
+        other than signs, of inputs of a law, of classes and of a module. Of other updates see `rule_slope`, of sign
+        descent `floor_slope`.
         """
         if any(problem.law is not None or problem.student is not None for problem in problems):
             return None
         if quantity in MEDIANS:
             return recovery_slope(quantity, against, problems, beside_log=False)
         if any(problem.trains for problem in problems):
-            return None
+            return floor_slope(quantity, against, problems)
         if quantity in APART:
             return _slope_of_small_steps(quantity, against, problems)
         if any(problem.update is not None or problem.schedules is not None for problem in problems):
@@ -89,6 +91,8 @@ class CommitteeSlopes:
         """What the slope takes for granted beside the power of dt or d, in words; None where nothing."""
         if quantity in APART and self.slope(quantity, against, problems) is not None:
             return "while the risk is above what noise leaves of it"
+        if floor_slope(quantity, against, problems) == 1.0:
+            return "to leading order in gamma/sqrt(noise)"
         grows = quantity in DEVIATIONS and len({problem.p for problem in problems}) > 1
         known = grows and self.slope(quantity, against, problems) is not None
         return "with the factor log(p) of the bound, which need not be sharp" if known else None

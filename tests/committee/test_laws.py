@@ -55,10 +55,13 @@ normals = jax.jit(
 )
 
 
-@pytest.mark.parametrize(("labels", "batch"), [("real", 1), ("sign", 2)])
-def test_steps_by_hand(labels, batch):
+SPREAD = Covariance(np.diag(np.linspace(0.2, 1.8, D)))
+OWN = FunctionInputs(lambda key, d: 3**0.5 * jax.random.uniform(key, (d,), minval=-1, maxval=1), "own")
+
+
+@pytest.mark.parametrize(("law", "labels", "batch"), [(SPREAD, "real", 1), (SPREAD, "sign", 2), (OWN, "real", 1)])
+def test_steps_by_hand(law, labels, batch):
     """Inputs of the law, label noise of its law, and classes: 8 steps of one block and 3 of the next, by NumPy."""
-    law = Covariance(np.diag(np.linspace(0.2, 1.8, D)))
     problem = committee(inputs=law, label_noise=LaplaceNoise(), labels=labels, batch=batch)
     kernel, state = started(problem)
     steps = 8 // batch

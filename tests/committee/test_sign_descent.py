@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 from scipy.special import erf
 
 from sgdsim.committee import (
@@ -25,7 +26,7 @@ from sgdsim.committee import (
 )
 from sgdsim.committee.equal_start import EqualStart
 from sgdsim.committee.frame import spread_frame, vectors_in
-from sgdsim.committee.system import SYSTEM
+from sgdsim.committee.system import SYSTEM, CommitteeSlopes
 from sgdsim.committee.theory.sign_descent import sign_curve, sign_rule
 from sgdsim.ensemble.random import replica_keys
 from sgdsim.errors import ArgumentError
@@ -146,6 +147,44 @@ def test_one_linear_unit_is_linear_regression(noise):
     np.testing.assert_allclose(2 * found["excess_risk"], by_hand, rtol=1e-6)
     c = np.pi * gamma / 4
     np.testing.assert_allclose(2 * found["excess_risk"][-1], (c**2 + np.sqrt(c**4 + 4 * c**2 * noise)) / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("noise", "slope"), [(0.0, 2.0), (0.3, 1.0)])
+def test_the_floor_goes_like_gamma_squared_and_with_noise_like_gamma(noise, slope):
+    """Of linear units with outputs of both signs, where drift and noise of the rate by hand are equal."""
+    # The mean of a_i w_i/p moves by a sum of |a_i|/p where one unit alone would move by 1.
+    floors, gammas, moves = [], np.array([0.01, 0.02]), np.abs(A).sum() / 9
+    for gamma in gammas:
+        c = gamma * moves
+        floors.append(brentq(lambda r, c=c: c**2 - 4 / np.pi * c * r / np.sqrt(r + noise), 1e-12, 1.0, xtol=1e-15))
+    np.testing.assert_allclose(np.diff(np.log(floors)) / np.log(2), slope, atol=0.01)
+    nets = [problem(gamma=gamma, noise=noise, activation=Linear()) for gamma in gammas]
+    slopes = CommitteeSlopes()
+    assert slopes.slope("excess_risk", "gamma", nets) == slope
+    said = "to leading order in gamma/sqrt(noise)" if noise else None
+    assert slopes.assumes("excess_risk", "gamma", nets) == said
+    risk = ExactODE().bind(nets[1]).solve(begun(nets[1]), np.array([2000.0]))["excess_risk"][-1]
+    np.testing.assert_allclose(2 * risk, floors[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"activation": Erf()},
+        {"optimiser": Adam()},
+        {"optimiser": SignDescent(decay=0.1)},
+        {"schedule": PowerSchedule(t0=0.5, exponent=1.0)},
+        {"data": FiniteData(n=500)},
+        {"second": SecondLayer(gamma_a=1.0)},
+        {"label_noise": RademacherNoise()},
+        {"d": 200},
+        {"noise": 0.3},
+    ],
+)
+def test_of_other_floors_no_slope_is_expected(more):
+    nets = [problem(gamma=0.1, activation=Linear()), problem(**{"gamma": 0.2, "activation": Linear()} | more)]
+    assert CommitteeSlopes().slope("excess_risk", "gamma", nets) is None
+    assert CommitteeSlopes().slope("excess_risk", "gamma", [nets[1], nets[1]]) is None or "d" in more or "noise" in more
 
 
 @pytest.fixture(scope="module")

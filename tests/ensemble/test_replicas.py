@@ -11,12 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, SphereStart, Weights
+from sgdsim.committee import Chain, Committee, ExactODE, OverlapStart, SphereStart, TeacherStart, Weights
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.ensemble.statistics import tile_statistics, tree_sum
 from sgdsim.ensemble.times import linear_times
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import LawStart, MeanField, Pair, Sde
+from sgdsim.training import Adam, FiniteData, ModuleStudent
+from sgdsim.training.components import Laplace
 from tests.helpers import run
 from tests.meanfield.test_reproducible import THREE
 
@@ -50,11 +52,17 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas
 
 
 def digests():
-    """Number of devices, and a digest of every number of two ensembles, the last tile of which is not full."""
+    """Number of devices, and a digest of every number of some ensembles, the last tile of which is not full."""
     committee = (PROBLEM, OverlapStart(0.5, 1))
     wide = (MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde()), LawStart())
-    found = []
-    for task, simulator in ((committee, Weights(block=4)), (wide, Pair())):
+    keys = {"d": 12, "p": 3, "k": 2, "gamma": 1.0, "noise": 0.1}
+    trained = Committee(**keys, inputs=Laplace(), data=FiniteData(n=20), batch=3, optimiser=Adam())
+    module = Committee(**keys, student=ModuleStudent("attention", tokens=3))
+    few, found = Weights(test_inputs=4), []
+    for task, simulator in (
+        *((committee, Weights(block=4)), (wide, Pair())),
+        *(((trained, OverlapStart(0.5, 1)), few), ((module, TeacherStart()), few)),
+    ):
         tiles = run(*task, simulator, TIMES, 1020, 3)
         data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
         found.append(hashlib.sha256(data).hexdigest())
@@ -70,7 +78,7 @@ print(json.dumps(digests()))
 
 @pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
-    """Of matrix products, and of particles; tests/run/test_resume.py has the chain, in real runs.
+    """Of matrix products, of particles, and of training; tests/run/test_resume.py has the chain, in real runs.
 
     The devices of this process, one for each core, against four or three. A tile alone, above, is on one device.
     """

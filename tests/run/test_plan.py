@@ -57,6 +57,19 @@ def test_memory_is_that_of_the_replicas_at_once():
     assert one >= LANES * (2 * 8 + 5 * 3 * 8)  # the state, and three observables at five save times
 
 
+def test_memory_has_the_data_of_every_replica():
+    """n (d + 1) numbers of float32 each: 30 d data in place of 10 d are 20 d (d + 1) numbers more."""
+    few, many = (
+        make_plan(
+            load_experiment(CONFIGS / "committee" / "gd_to_one_pass.toml", ["grid.zip=[]", f"data.n0={n0}"], quick=True)
+        ).cells[0]
+        for n0 in (10.0, 30.0)
+    )
+    assert few.replicas == many.replicas == 32
+    data = 32 * 20 * 60 * 61 * 4
+    assert data <= many.memory - few.memory <= 2.5 * data
+
+
 @pytest.fixture
 def reference(monkeypatch):
     """A machine as fast as the reference, with two cores."""

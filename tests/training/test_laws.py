@@ -15,6 +15,7 @@ from sgdsim.training.inputs import NormalInputs, NormalNoise
 from sgdsim.training.noise import LaplaceNoise, RademacherNoise, StudentTNoise, UniformNoise
 from sgdsim.training.rows import DataRows, FunctionInputs, ImageRows
 from sgdsim.training.structured import Covariance, HiddenManifold, Manifold, PowerCovariance
+from tests.images.by_hand import write_folder
 
 LANES, ROWS = 4, 512
 KEYS = replica_keys(7, 0, 0, LANES)
@@ -184,6 +185,19 @@ def test_images_as_inputs(tmp_path):
         law.check(SimpleNamespace(d=100))
     with pytest.raises(ArgumentError, match="or a folder"):
         ImageRows(tmp_path / "nowhere")
+
+
+def test_rows_of_idx_files(tmp_path):
+    """Training images of a folder, by NumPy; a folder that is written anew has another digest."""
+    images = write_folder(tmp_path, train=9, size=3)[0].reshape(9, 9).astype(float)
+    law = ImageRows(tmp_path)
+    rows = np.asarray(law.at(9).X)
+    centred = images - images.mean(axis=0)
+    np.testing.assert_allclose(rows, centred / np.sqrt((centred**2).mean()), rtol=1e-6, atol=1e-7)
+    x = inputs(law.at(9), 9, 64)
+    assert np.abs(x[:, :, None] - rows).max(axis=3).min(axis=2).max() < 1e-12
+    write_folder(tmp_path, train=9, size=3, seed=1)
+    assert ImageRows(tmp_path).digest != law.digest
 
 
 NOISE = {

@@ -21,6 +21,7 @@ is normal with the variance |e|^2, so that E|chi_n| takes the place of E|chi_1|,
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -171,3 +172,23 @@ def sign_curve(problem: Committee, rtol: float, atol: float) -> MeanStep:
     if not is_linear(problem):
         rtol, atol = max(rtol, POINTS_RTOL), max(atol, POINTS_ATOL)
     return MeanStep.of(sign_rule(problem), problem.d, problem.dt, 1, rtol, atol, LIMITED_LOG2)
+
+
+def floor_slope(quantity: str, against: str, problems: Sequence[Committee]) -> float | None:
+    """Slope of log(excess_risk) against log(gamma) once it has settled, of linear units; None of all else.
+
+    Linear units move along one vector, so that their mean is one unit of linear regression, whose r = |w* - w|^2/d ends
+    at (c^2 + sqrt(c^4 + 4 c^2 noise))/2, c ~ gamma: 2 without label noise, and with it 1 to leading order in gamma.
+    """
+    alike = {(one.d, one.p, one.k, one.batch, one.noise, one.second, one.optimiser) for one in problems}
+    if (quantity, against) != ("excess_risk", "gamma") or len(alike) > 1 or not all(map(_settles, problems)):
+        return None
+    return 1.0 if problems[0].noise > 0 else 2.0
+
+
+def _settles(problem: Committee) -> bool:
+    """Whether signs of linear units take the risk to a floor that they alone make."""
+    optimiser = problem.optimiser
+    signs = isinstance(optimiser, SignDescent) and not optimiser.decays and problem.data is None
+    fixed = problem.second is None or problem.second.gamma_a == 0
+    return signs and fixed and problem.schedules is None and is_linear(problem)

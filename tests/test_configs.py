@@ -30,6 +30,7 @@ CUTS: dict[str, tuple[str, ...]] = {
     "figure_5_green_quarter": (*FLOOR, "grid.d=[100,300]"),
     "figure_6_trade_off": (*SHAPE, "problem.d=300", "times.final=20", "grid.delta=[0.25,0.5]"),
     "gradient_flow": ("times.count=20", "ensemble.replicas=2048", "grid.delta=[0.6,1.0]"),
+    "sign_floor": ("problem.d=50", "grid.gamma=[0.025,0.1]", "ensemble.replicas=256"),
     "figure_7_orange": (*SHAPE, "grid.d=[1000000,1000000000000]", "times.final=20"),
 }
 """Overrides on top of a quick variant that leave a few seconds of work."""

@@ -22,9 +22,11 @@ from sgdsim.rules.schedule import PowerSchedule
 from sgdsim.students import attention, normalised, three_layers
 from sgdsim.testing import check_system
 from sgdsim.training import SGD, Adam, FiniteData, HeavyBall, ModuleStudent
+from sgdsim.training.components import Laplace
 from sgdsim.training.counted import count_gradient
 from sgdsim.training.kernel import DATA, LABELS, ORDER
 from sgdsim.training.module import first_layer, skeleton_of
+from sgdsim.training.noise import RademacherNoise
 from tests.compiled import advance, begin, folded, observe
 from tests.training import nets
 
@@ -51,8 +53,9 @@ def started(net, lanes=LANES, test_inputs=1, keys=None, block=4):
     [
         {"data": FiniteData(n=N), "batch": BATCH},
         {"optimiser": SGD(), "schedule": PowerSchedule(t0=0.2, exponent=1.5)},
+        {"inputs": Laplace(), "label_noise": RademacherNoise(), "labels": "sign", "optimiser": SGD(), "batch": 2},
     ],
-    ids=["data", "fresh, a schedule"],
+    ids=["data", "fresh, a schedule", "inputs and noise of a law, classes"],
 )
 def test_a_module_of_the_committee_is_the_committee(more):
     """The same W and teacher, the same random numbers: the same W after 6 steps to rounding, and the same M and Q."""

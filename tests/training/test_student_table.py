@@ -3,6 +3,7 @@
 import re
 import sys
 
+import numpy as np
 import pytest
 import tomli_w
 
@@ -14,6 +15,7 @@ from sgdsim.store.code import code_of
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.identity import fingerprint
 from tests.extending.guests import install
+from tests.helpers import make_blocks
 
 TEXT = """
 system = "committee"
@@ -135,6 +137,26 @@ def test_a_package_adds_a_student(load, guest):
 
 def code_files(experiment, folder):
     return {name.rpartition("/")[2] for name in OpenRun.of(experiment, RunDirectory(folder)).code.files}
+
+
+@pytest.mark.slow
+def test_a_run_that_lost_some_of_its_blocks_makes_the_same_again(load, tmp_path):
+    """Of a module, finite data and Adam: what is made later, with others missing, has the bits that it had."""
+    data = ("data.n=9", "problem.batch=3", "rule.optimiser=adam")
+    experiment = load(*data, "ensemble.replicas=250", "ensemble.block=64")
+    make_blocks(experiment, tmp_path / "run")
+    files = sorted((tmp_path / "run").glob("blocks/*/*.npz"))
+    assert len(files) > 3
+    made = {file: dict(np.load(file)) for file in files}
+    for file in files[1::2]:
+        file.unlink()
+    make_blocks(experiment, tmp_path / "run")
+    for file, arrays in made.items():
+        again = dict(np.load(file))
+        assert again.keys() == arrays.keys()
+        for name, values in arrays.items():
+            if values.dtype.kind == "f":  # beside them stands how long it took
+                np.testing.assert_array_equal(again[name], values)
 
 
 def test_changed_code_of_a_student_is_not_resumed(load, guest, tmp_path):

@@ -51,19 +51,26 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, start, replicas
     assert identical(type(whole).concatenate(parts), whole)
 
 
-def digests():
-    """Number of devices, and a digest of every number of some ensembles, the last tile of which is not full."""
-    committee = (PROBLEM, OverlapStart(0.5, 1))
-    wide = (MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde()), LawStart())
+def plain_tasks():
+    """Matrix products, and particles."""
+    wide = MeanField(model=THREE, N=50, gamma=0.1, beta=0.5, dynamics=Sde())
+    return [(PROBLEM, OverlapStart(0.5, 1), Weights(block=4)), (wide, LawStart(), Pair())]
+
+
+def trained_tasks():
+    """Finite data of a law with an optimiser, and a module."""
     keys = {"d": 12, "p": 3, "k": 2, "gamma": 1.0, "noise": 0.1}
-    trained = Committee(**keys, inputs=Laplace(), data=FiniteData(n=20), batch=3, optimiser=Adam())
+    data = Committee(**keys, inputs=Laplace(), data=FiniteData(n=20), batch=3, optimiser=Adam())
     module = Committee(**keys, student=ModuleStudent("attention", tokens=3))
-    few, found = Weights(test_inputs=4), []
-    for task, simulator in (
-        *((committee, Weights(block=4)), (wide, Pair())),
-        *(((trained, OverlapStart(0.5, 1)), few), ((module, TeacherStart()), few)),
-    ):
-        tiles = run(*task, simulator, TIMES, 1020, 3)
+    few = Weights(test_inputs=4)
+    return [(data, OverlapStart(0.5, 1), few), (module, TeacherStart(), few)]
+
+
+def digests(tasks):
+    """Number of devices, and a digest of every number of some ensembles, the last tile of which is not full."""
+    found = []
+    for task in tasks():
+        tiles = run(*task, TIMES, 1020, 3)
         data = b"".join(array.tobytes() for _, array in sorted(tiles.to_arrays().items()))
         found.append(hashlib.sha256(data).hexdigest())
     return [jax.local_device_count(), found]
@@ -71,21 +78,22 @@ def digests():
 
 SCRIPT = """
 import json
-from tests.ensemble.test_replicas import digests
-print(json.dumps(digests()))
+from tests.ensemble import test_replicas as tests
+print(json.dumps(tests.digests(tests.{tasks})))
 """
 
 
 @pytest.mark.slow
-def test_the_number_of_devices_changes_no_bit():
-    """Of matrix products, of particles, and of training; tests/run/test_resume.py has the chain, in real runs.
+@pytest.mark.parametrize("tasks", [plain_tasks, trained_tasks])
+def test_the_number_of_devices_changes_no_bit(tasks):
+    """tests/run/test_resume.py has the chain, in real runs.
 
     The devices of this process, one for each core, against four or three. A tile alone, above, is on one device.
     """
-    devices, here = digests()
+    devices, here = digests(tasks)
     other = 4 if devices != 4 else 3
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT.format(tasks=tasks.__name__)],
         env=os.environ
         | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={other}"},
         capture_output=True,

@@ -30,6 +30,7 @@ from sgdsim.recovery import Descent, ExactStart, Recovery
 from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates, begin
+from sgdsim.recovery.selection import Fresh
 from sgdsim.rules.lanes import RuleLanes
 
 _TILES = 256
@@ -131,6 +132,6 @@ def _all_tiles(
 def _theory(n: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """Steps of the mean-field theory in arrays of size n, with whole products as an accelerator takes them."""
     number, index = jax.ShapeDtypeStruct((1,), jnp.float64), jax.ShapeDtypeStruct((), jnp.int64)
-    rates = jax.eval_shape(lambda each: Rates(each, each, each, each), number)
+    rates = jax.eval_shape(lambda each: Rates(each, each, each, each, each), number)
     known = jax.eval_shape(jax.vmap(partial(begin, n=n)), rates, number, number)
-    return partial(advance, products=WholeProducts()), (rates, known, index, index)
+    return partial(advance, products=WholeProducts()), (rates, Fresh(), known, index, index)

@@ -33,6 +33,7 @@ from sgdsim.recovery.dmft import advance as dmft_advance
 from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates
 from sgdsim.recovery.dmft_step import begin as dmft_begin
+from sgdsim.recovery.selection import Fresh
 from sgdsim.training import Adam, FiniteData
 
 COMMITTEE = Committee(d=40, p=2, k=1, gamma=0.4, noise=0.1)
@@ -116,14 +117,15 @@ def test_tiles_side_by_side_make_steps_of_their_own(name, static):
 @pytest.mark.bits
 def test_the_mean_field_theory(request):
     """Elements stop in a chunk, at its end, or go on until the last step, where the arrays end."""
-    rates = Rates(*(jnp.array(three) for three in ((2.5, 1.5, 1.5), (0.1, 0.2, 0.1), (0.5, 1.0, 1.0), (0.9, 0.5, 0.0))))
+    constants = ((2.5, 1.5, 1.5), (0.1, 0.2, 0.1), (0.5, 1.0, 1.0), (0.0, 0.0, 0.0), (0.9, 0.5, 0.0))
+    rates = Rates(*(jnp.array(three) for three in constants))
     known = jax.vmap(partial(dmft_begin, n=24))(rates, jnp.array([0.4, 0.3, 0.1]), jnp.array([1.0, 0.8, 0.9]))
 
     def solved(ends):
         solve = jax.jit(lambda *arguments: dmft_advance.__wrapped__(*arguments, products=WholeProducts()))
         now, begin = known, 0
         for end in ends:
-            now, begin = solve(rates, now, jnp.asarray(begin), jnp.asarray(end)), end
+            now, begin = solve(rates, Fresh(), now, jnp.asarray(begin), jnp.asarray(end)), end
         return now
 
     plain = solved([23])

@@ -36,7 +36,7 @@ class CoarseCurve(SharedCurve):
         Where the solution has grown beyond all numbers, distance, C and loss are infinite, and the rest is NaN.
         """
         problem, at, tolerance = self.problem, self.problem.steps(times), self.tolerance
-        rates = CoarseRates(problem.alpha, problem.eta, problem.b)
+        rates = CoarseRates(problem.alpha, problem.eta, problem.b, problem.temperature)
         memory = Memory(int(at.max()), self.spacing, (0, *problem.waiting_steps))
         now, t, points = begin(rates, float(initial.m), float(initial.C)), 0, []
         memory.append(now.m, now.rows)
@@ -94,8 +94,11 @@ class CoarseDmft(Theory):
         return problem.degree == 2
 
     def check(self, problem: Recovery) -> None:
-        """Raises ArgumentError for another degree."""
+        """Raises ArgumentError for another degree, and where data are not selected fresh in each step."""
         check_quadratic(problem, self.name)
+        if problem.selection != "fresh":
+            remedy = "Correlations of a selection fall too fast for few old times: take 'dmft'."
+            raise ArgumentError("theory", f"be 'dmft' for a {problem.selection} selection", self.name, remedy)
 
     def memory(self, problem: Recovery, times: Float[np.ndarray, " times"]) -> int:
         """Six matrices of float64 between the kept times."""

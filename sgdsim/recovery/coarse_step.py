@@ -38,6 +38,7 @@ class CoarseRates:
     alpha: float
     eta: float
     b: float
+    temperature: float
 
 
 def begin(rates: CoarseRates, m0: float, C00: float) -> Now:
@@ -62,6 +63,7 @@ def step(rates: CoarseRates, memory: Memory, now: Now) -> Now:
     C = C + g * (drift * memory.m - AC + RB)
     # C(t+1,t+1) from the same formula, with the new row in the place of C(s,t+1) and R(t+1,s).
     norm = float(C[-1]) + g * float(drift * m - (A * whole) @ C + (B * whole) @ R[:n])
+    norm += 2 * rates.temperature * rates.eta
     K = R[:n] * C
     Q = 0.5 * (1 - m**2 - np.append(memory.m, m) ** 2 + np.append(C, norm) ** 2)
     KLC, KLR, LRQ = (_sums(by, memory.past[at]) for by, at in ((K, 1), (K, 3), (Q[:n], 5)))

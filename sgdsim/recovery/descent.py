@@ -107,7 +107,9 @@ class Descent(Simulator):
         rows = problem.data if self.keeps(problem) else min(problem.data, block_rows(features))
         vectors = (4 + len(problem.waiting) + self.response + self._pushes(problem)) * problem.N
         arrays = (6 + 4 * self._pushes(problem)) * features.count
-        return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize
+        # An integer for every datum, before and after a step.
+        remembered = 0 if problem.selection == "fresh" else 8 * problem.data
+        return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize + remembered
 
     def step_cost(self, problem: Recovery) -> StepCost:
         """Two matrix products with J, and with every push; its numbers drawn anew where it is not kept."""

@@ -17,17 +17,19 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
-from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
+from sgdsim.ensemble.random import Key, block_normals, fold, normal_pair
 from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.selection import Drawn, Selection
 from sgdsim.recovery.starts import SignalOverlaps, exact_start, random_frame
 
 _BLOCK = 2**21
 """Numbers of J in a block, about."""
 _LEAST_ROWS = 64
 """Data of a block at least, so that it is no smaller than the arrays over the features that it is multiplied with."""
-SELECTION = 0
-"""What a replica's key is folded with to select data; its frame of vectors takes 1, 2 and 3, its data 2^32 and more."""
+SELECTION, THERMAL = 0, 4
+"""What a replica's key is folded with to select data, and for Langevin noise; its frame of vectors takes 1, 2 and 3,
+its data 2^32 and more."""
 
 Halves = tuple[Array, Array]
 """An array over the features in two halves, because normals are made in pairs: none is copied."""
@@ -40,6 +42,7 @@ class DescentState(eqx.Module):
     - `probe`, `tangents`: a direction v, and what has become of pushes along it, dx(t); None unless measured. The first
       is v at the first step, then come v at the step t_w of each waiting time, and v at every step from t_w on.
     - `J`: the data in blocks, None where they are drawn anew at every step.
+    - `drawn`: what the selection remembers of every datum; None for a fresh one, which remembers nothing.
     """
 
     x: Float[Array, "N lanes"]
@@ -49,6 +52,7 @@ class DescentState(eqx.Module):
     probe: Float[Array, "N lanes"] | None
     tangents: Float[Array, "pushes N lanes"] | None
     J: tuple[Float[Array, "blocks rows half"], Float[Array, "blocks rows half"]] | None
+    drawn: Drawn | None
     keys: UInt32[Array, "2 lanes"]
     step: Int[Array, ""]
 
@@ -66,8 +70,11 @@ class DescentKernel(Kernel):
     dtype: Any = eqx.field(static=True)
     stored: bool = eqx.field(static=True)
     response: bool = eqx.field(static=True)
+    thermal: bool = eqx.field(static=True)
+    selection: Selection
     eta: float
     b: float
+    temperature: float
     waiting_steps: tuple[int, ...]
 
     @classmethod
@@ -86,8 +93,11 @@ class DescentKernel(Kernel):
             dtype=jnp.dtype(dtype),
             stored=stored,
             response=response,
+            thermal=problem.temperature > 0,
+            selection=problem.selection_law,
             eta=problem.eta,
             b=problem.b,
+            temperature=problem.temperature,
             waiting_steps=problem.waiting_steps,
         )
 
@@ -114,6 +124,7 @@ class DescentKernel(Kernel):
             probe=frame[2] if self.response else None,
             tangents=jnp.zeros((1 + 2 * len(self.waiting_steps), *start.shape), self.dtype) if self.response else None,
             J=J,
+            drawn=self.selection.begin(self.data, self.lanes),
             keys=keys,
             step=jnp.zeros((), jnp.int64),
         )
@@ -158,11 +169,12 @@ class DescentKernel(Kernel):
 
     def _step(self, state: DescentState, J: Halves | None) -> DescentState:
         """One step, of the tangent too, and of the memory of the waiting times. `J` is that of the whole trajectory."""
-        step = state.step + 1
-        eta = jnp.asarray(self.eta, self.dtype)
+        step, keys = state.step + 1, (state.keys[0], state.keys[1])
+        eta, b = jnp.asarray(self.eta, self.dtype), jnp.asarray(self.b, jnp.float64)
+        drawn = self.selection.drawn(state.drawn, fold(keys, SELECTION), b, state.step)
 
         def moved(x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
-            return x - eta * self._gradient(state, J, x)
+            return x - eta * self._gradient(state, J, drawn, x)
 
         if state.probe is not None and state.tangents is not None:
             # The step of x itself is the same for all tangents, and is made once.
@@ -171,6 +183,8 @@ class DescentKernel(Kernel):
             tangents = tangents + self._pushes(state.step)[:, None, None] * state.probe[None, :, :]
         else:
             x, tangents = moved(state.x), None
+        if self.thermal:
+            x = x + self._thermal_noise(keys, state.step)
         return DescentState(
             x=x,
             signal=state.signal,
@@ -179,9 +193,18 @@ class DescentKernel(Kernel):
             probe=state.probe,
             tangents=tangents,
             J=None,
+            drawn=drawn,
             keys=state.keys,
             step=step,
         )
+
+    def _thermal_noise(self, keys: Key, step: Int[Array, ""]) -> Float[Array, "N lanes"]:
+        """sqrt(2 T eta) N(0, 1) for every coordinate."""
+        # Pinned, as a product that is added without rounding is another number, and tiles side by side have it so.
+        pin = Pin.of(keys[0][0].astype(jnp.int64), self.dtype)
+        normals = block_normals(fold(fold(keys, THERMAL), step), self.features.N, self.dtype, pin).T
+        size = jnp.sqrt(2.0 * jnp.asarray(self.temperature, jnp.float64) * self.eta)
+        return pin(size.astype(self.dtype) * normals)
 
     def _pushes(self, step: Int[Array, ""]) -> Float[Array, " pushes"]:
         """Whether each tangent is pushed in this step: at t = 0, at each t_w, and from each t_w on."""
@@ -198,14 +221,16 @@ class DescentKernel(Kernel):
         before = jnp.stack([step <= jnp.asarray(last) for last in self.waiting_steps])
         return jnp.where(before[:, None, None], x[None, :, :], waiting)
 
-    def _gradient(self, state: DescentState, J: Halves | None, x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
+    def _gradient(
+        self, state: DescentState, J: Halves | None, drawn: Drawn | None, x: Float[Array, "N lanes"]
+    ) -> Float[Array, "N lanes"]:
         """sum_mu sigma_mu r_mu grad h_mu(x), block by block."""
         phi = self._split(self.features.difference(x, state.signal))
         key = fold(fold((state.keys[0], state.keys[1]), SELECTION), state.step)
 
         def block(index: Int[Array, ""], sums: Halves) -> Halves:
             here = self._block(J, state.keys, index)
-            weighted = self._weights(key, index) * self._residuals(here, phi)
+            weighted = self._weights(drawn, key, state.step, index) * self._residuals(here, phi)
             return sums[0] + _transposed(here[0], weighted), sums[1] + _transposed(here[1], weighted)
 
         left, right = jax.lax.fori_loop(0, self._blocks, block, (jnp.zeros_like(phi[0]), jnp.zeros_like(phi[1])))
@@ -233,23 +258,21 @@ class DescentKernel(Kernel):
         phi = jnp.pad(phi, ((0, 2 * self._half - self.features.count), (0, 0)))
         return phi[: self._half], phi[self._half :]
 
-    def _exist(self, index: Int[Array, ""]) -> Bool[Array, "rows lanes"]:
+    def _exist(self, index: Int[Array, ""]) -> Bool[Array, "rows 1"]:
         """Whether there is such a datum; the last block may be partly empty."""
-        return self._numbers(index) < self.data
+        return (self._numbers(index) < self.data)[:, None]
 
-    def _numbers(self, index: Int[Array, ""]) -> Int[Array, "rows lanes"]:
+    def _numbers(self, index: Int[Array, ""]) -> Int[Array, " rows"]:
         """The number mu of every datum in a block."""
-        rows = jax.lax.broadcasted_iota(jnp.int32, (self.rows, self.lanes), 0)
-        return rows + (index * self.rows).astype(jnp.int32)
+        return jnp.arange(self.rows, dtype=jnp.int32) + (index * self.rows).astype(jnp.int32)
 
-    def _weights(self, key: Key, index: Int[Array, ""]) -> Float[Array, "rows lanes"]:
-        """sigma = s/b of a block: s = 1 where a uniform number is below b, so that different b select alike."""
-        numbers = self._numbers(index).astype(jnp.uint32)
-        wide = (jnp.broadcast_to(word, numbers.shape) for word in key)
-        bits, _ = threefry((next(wide), next(wide)), (numbers, jnp.zeros_like(numbers)))
-        b = jnp.asarray(self.b, jnp.float64)
-        # Compared in float64: 32 bits do not fit into a float32, and b = 1 must select every datum.
-        selected = (bits.astype(jnp.float64) * 2.0**-32 < b) & self._exist(index)
+    def _weights(
+        self, drawn: Drawn | None, key: Key, step: Int[Array, ""], index: Int[Array, ""]
+    ) -> Float[Array, "rows lanes"]:
+        """sigma = s/b of a block."""
+        b, numbers = jnp.asarray(self.b, jnp.float64), self._numbers(index)
+        here = None if drawn is None else drawn[jnp.minimum(numbers, self.data - 1)]
+        selected = self.selection.used(here, key, b, step, numbers) & self._exist(index)
         return jnp.where(selected, (1 / b).astype(self.dtype), 0)
 
     def _block(self, J: Halves | None, keys: UInt32[Array, "2 lanes"], index: Int[Array, ""]) -> Halves:

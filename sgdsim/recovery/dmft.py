@@ -21,10 +21,12 @@ from sgdsim.ensemble.loops import steps_while
 from sgdsim.errors import ArgumentError
 from sgdsim.native.build import find_compiler
 from sgdsim.parameters import Parameter
+from sgdsim.recovery.dmft_loss import mean_squares
 from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
 from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.selection import Fresh, Selection
 from sgdsim.recovery.starts import SignalOverlaps
 
 _FIRST = 4 * TILE
@@ -79,30 +81,35 @@ def integrate(
     C00: Values,
     steps: Integer,
     tolerance: Real = 0.0,
+    *,
+    temperature: Values = 0.0,
+    selection: Selection = Fresh(),  # noqa: B008 (it is frozen)
 ) -> DmftSolution:
     """The closed equations of m, C, R, Lambda_C and Lambda_R, step by step in float64; see `dmft_step.step`.
 
-    The five parameters broadcast against one another. An element stops when its distance 1 - 2|m| + C(t,t) has fallen
-    below `tolerance` (0: never), or is no longer a finite number. On a CPU elements are solved one after another and
-    do not depend on one another bitwise; an accelerator takes all at once. Memory 32 T^2 bytes each.
+    The six parameters broadcast against one another; `selection`, who is used in a step, is that of all. An element
+    stops when its distance 1 - 2|m| + C(t,t) has fallen below `tolerance` (0: never), or is no longer a finite number.
+    On a CPU elements are solved one after another and do not depend on one another bitwise; an accelerator takes all at
+    once. Memory 32 T^2 bytes each.
 
     **Raises:** ArgumentError for parameters that are no finite numbers, outside the ranges of `Recovery`, or
     do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
     """
     steps, least = integer("steps", steps, 0), as_declared(Dmft, "tolerance", tolerance)
-    given = _broadcast(alpha=alpha, eta=eta, b=b, m0=m0, C00=C00)
+    given = _broadcast(alpha=alpha, eta=eta, b=b, temperature=temperature, m0=m0, C00=C00)
     _check(given)
     flat = np.stack([value.reshape(-1) for value in given.values()])
     # On a CPU side by side would wait for the slowest, and would round by the size of the batch.
     groups = np.split(flat, flat.shape[1], axis=1) if on_cpu() else [flat]
-    parts = [_host(solve(*group, steps=steps, tolerance=least), steps) for group in groups]
+    parts = [_host(solve(*group, steps=steps, tolerance=least, selection=selection), steps) for group in groups]
+    known = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    e2 = np.empty_like(known.m)
+    for i, eta_i in enumerate(flat[1]):
+        e2[i] = mean_squares(jax.tree.map(lambda leaf, i=i: leaf[i], known), eta_i, selection)
+    found = {name: getattr(known, name) for name in ("m", "R", "LR", "last")}
+    found |= {"e2": e2, "C": _symmetric(known.C), "LC": _symmetric(known.LC)}
     shape = given["alpha"].shape
-    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves).reshape((*shape, *leaves[0].shape[1:])), *parts)
-    return DmftSolution(
-        **{name: getattr(joined, name) for name in ("m", "e2", "R", "LR", "last")},
-        C=_symmetric(joined.C),
-        LC=_symmetric(joined.LC),
-    )
+    return DmftSolution(**{name: values.reshape((*shape, *values.shape[1:])) for name, values in found.items()})
 
 
 def _broadcast(**parameters: Values) -> dict[str, np.ndarray]:
@@ -179,14 +186,17 @@ def solve(
     alpha: Float[np.ndarray, " batch"],
     eta: Float[np.ndarray, " batch"],
     b: Float[np.ndarray, " batch"],
+    temperature: Float[np.ndarray, " batch"],
     m0: Float[np.ndarray, " batch"],
     C00: Float[np.ndarray, " batch"],
     *,
     steps: int,
     tolerance: float,
+    selection: Selection,
 ) -> Kernels:
     """All elements side by side, on the device, until T or until all have stopped; padded, see `stage_sizes`."""
-    rates = Rates(*(jnp.asarray(value, jnp.float64) for value in (alpha, eta, b, np.full_like(b, tolerance))))
+    constants = (alpha, eta, b, temperature, np.full_like(b, tolerance))
+    rates = Rates(*(jnp.asarray(value, jnp.float64) for value in constants))
     sizes = stage_sizes(steps)
     _check_memory(len(b) * _bytes(sizes), steps)
     known = jax.vmap(partial(begin, n=sizes[0]))(rates, jnp.asarray(m0), jnp.asarray(C00))
@@ -197,7 +207,8 @@ def solve(
         while t < end and not np.asarray(known.stopped).all():
             until, began = min(t + chunk, end), time.perf_counter()
             # A call that returns at once could not be timed, nor interrupted.
-            known = jax.block_until_ready(advance(rates, known, jnp.asarray(t), jnp.asarray(until), _products()))
+            span = jnp.asarray(t), jnp.asarray(until)
+            known = jax.block_until_ready(advance(rates, selection, known, *span, _products()))
             t = until
             # The clock decides only how often Python has its turn: steps do not depend on how they are grouped.
             took = time.perf_counter() - began
@@ -206,10 +217,13 @@ def solve(
 
 
 @partial(jax.jit, static_argnames="products", donate_argnames="known")
-def advance(rates: Rates, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], products: Products) -> Kernels:
+def advance(
+    rates: Rates, selection: Selection, known: Kernels, t: Int[Array, ""], until: Int[Array, ""], products: Products
+) -> Kernels:
     """From step t to `until`, or to where all elements have stopped."""
-    every = jax.vmap(partial(step, products=products), in_axes=(0, 0, None))
-    return steps_while(t, until, lambda known: ~known.stopped.all(), lambda t, known: every(rates, known, t), known)
+    every = jax.vmap(partial(step, products=products), in_axes=(0, None, 0, None))
+    going = lambda known: ~known.stopped.all()  # noqa: E731
+    return steps_while(t, until, going, lambda t, known: every(rates, selection, known, t), known)
 
 
 def _grow(known: Kernels, size: int) -> Kernels:
@@ -232,14 +246,17 @@ class DmftCurve(SharedCurve):
         problem = self.problem
         at = problem.steps(times)
         start = [np.atleast_1d(np.asarray(value, np.float64)) for value in (initial.m, initial.C)]
-        constants = [np.array([value], np.float64) for value in (problem.alpha, problem.eta, problem.b)]
-        batch = solve(*constants, *start, steps=int(at.max()), tolerance=self.tolerance)
+        rates = (problem.alpha, problem.eta, problem.b, problem.temperature)
+        constants = [np.array([value], np.float64) for value in rates]
+        selection = problem.selection_law
+        batch = solve(*constants, *start, steps=int(at.max()), tolerance=self.tolerance, selection=selection)
         known = jax.tree.map(lambda leaf: leaf[0], batch)
         # Beyond an early stop the arrays are zero: the last step that was made stands for what follows.
         at = np.minimum(at, int(known.last))
         earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
         path = Path(
-            *(np.asarray(values)[at] for values in (known.m, known.norm, known.e2)),
+            *(np.asarray(values)[at] for values in (known.m, known.norm)),
+            e2=mean_squares(known, problem.eta, selection)[at],
             earlier=np.asarray(known.C[at[:, None], earlier]),
             **_responses(np.asarray(known.R[at]), problem),
         )
@@ -266,6 +283,7 @@ def check_quadratic(problem: Recovery, name: str) -> None:
 class Dmft(Theory):
     """Dynamical mean-field theory of degree 2, exact for N -> infinity (Kamali & Urbani 2023).
 
+    It closes for every kind of selection, and with Langevin noise.
     The path of one replica concentrates on this solution: |x(t) - theory| = O(1/sqrt(N)), with a bias of O(1/N). It is
     followed until the distance from the signal is below `tolerance`, and constant from there.
     """

@@ -54,10 +54,10 @@ class RegressionCurve(SharedCurve):
 
             m(t) = 1 + (m0 - 1) nu_{0,t},   C(t,0) = m0 + (C00 - m0) nu_{0,t},   R(t,t') = nu_{0,t-t'-1}
             E(t,t') = (x(t) - x*).(x(t') - x*)/N
-                    = Delta0 nu_{0,t+t'} + V sum_{s<t'} e2(s) nu_{1,t+t'-2-2s},   t' <= t
+                    = Delta0 nu_{0,t+t'} + sum_{s<t'} [V e2(s) nu_{1,t+t'-2-2s} + 2 T eta nu_{0,t+t'-2-2s}],   t' <= t
             C(t,t') = E(t,t') + m(t) + m(t') - 1
 
-        with Delta0 = 1 - 2 m0 + C00 and V = eta^2 (1/b - 1), the strength of the noise of SGD.
+        with Delta0 = 1 - 2 m0 + C00 and V = eta^2 (1/b - 1), the strength of the noise of SGD; T is the temperature.
         """
         problem, at = self.problem, self.problem.steps(times)
         m0, C00 = float(initial.m), float(initial.C)
@@ -66,12 +66,14 @@ class RegressionCurve(SharedCurve):
         with np.errstate(over="ignore", invalid="ignore"):
             nu = moments(problem.alpha, problem.eta, 2 * int(at.max()) + 1)
             V, Delta0 = problem.eta**2 * (1 / problem.b - 1), 1 - 2 * m0 + C00
-            e2 = squared_residuals(nu, problem.alpha, V, Delta0, int(at.max()))
+            heat = 2 * problem.temperature * problem.eta
+            e2 = squared_residuals(nu, problem.alpha, V, Delta0, int(at.max()), heat)
             m = 1 + (m0 - 1) * nu.nu0
 
             def correlation(late: int, early: int) -> float:
-                kicks = nu.nu1[late - early : late + early : 2][::-1]  # k = late + early - 2, ..., late - early
-                error = Delta0 * nu.nu0[late + early] + V * (e2[:early] @ kicks)
+                span = slice(late - early, late + early, 2)  # k = late + early - 2, ..., late - early
+                error = Delta0 * nu.nu0[late + early] + V * (e2[:early] @ nu.nu1[span][::-1])
+                error += heat * nu.nu0[span].sum()
                 return float(error + m[late] + m[early] - 1)
 
             early = [[min(t, waiting) for waiting in problem.waiting_steps] for t in at.tolist()]
@@ -99,15 +101,17 @@ def _responses(nu: SpectralMoments, at: Int[np.ndarray, " times"], problem: Reco
 
 
 def squared_residuals(
-    nu: SpectralMoments, alpha: float, V: float, Delta0: float, steps: int
+    nu: SpectralMoments, alpha: float, V: float, Delta0: float, steps: int, heat: float
 ) -> Float[np.ndarray, " steps"]:
-    """e2(t) for t = 0..steps: alpha e2(t) = Delta0 nu_{1,2t} + V sum_{s<t} e2(s) nu_{2,2(t-1-s)}.
+    """e2(t) for t = 0..steps: alpha e2(t) = Delta0 nu_{1,2t} + sum_{s<t} [V e2(s) nu_2 + heat nu_1]_{2(t-1-s)}.
 
-    Step s adds noise of covariance V sum_mu r_mu(s)^2 J_mu J_mu^T/N to x, and r_mu^2 may be replaced by its mean.
+    Step s adds noise of covariance V sum_mu r_mu(s)^2 J_mu J_mu^T/N to x, and r_mu^2 may be replaced by its mean;
+    `heat` = 2 T eta is the variance of Langevin noise.
     """
     e2, kicks = np.empty(steps + 1), nu.nu2[::2]
     for t in range(steps + 1):
-        e2[t] = (Delta0 * nu.nu1[2 * t] + V * (e2[:t] @ kicks[:t][::-1])) / alpha
+        warmth = heat * nu.nu1[: 2 * t : 2].sum()
+        e2[t] = (Delta0 * nu.nu1[2 * t] + V * (e2[:t] @ kicks[:t][::-1]) + warmth) / alpha
     return e2
 
 
@@ -126,10 +130,15 @@ class LinearRegression(Theory):
         return problem.degree == 1
 
     def check(self, problem: Recovery) -> None:
-        """Raises ArgumentError for another degree."""
+        """Raises ArgumentError for another degree, and where data are not selected fresh in each step."""
         if not self.exists(problem):
             raise ArgumentError(
                 "theory", "be 'dmft' for degree 2", self.name, "Only linear regression has a closed form."
+            )
+        if problem.selection != "fresh":
+            remedy = "The closed form is that of fresh selections: write [theory] kind = 'none'."
+            raise ArgumentError(
+                "theory", f"be 'none' for a {problem.selection} selection of degree 1", self.name, remedy
             )
 
     def once(self, problem: Recovery, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:

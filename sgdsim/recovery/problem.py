@@ -11,6 +11,7 @@ from sgdsim.checks import Row, check_fields, lenient, row
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
+from sgdsim.recovery.selection import Fresh, Persistent, Selection, Shuffled
 
 
 @lenient
@@ -22,10 +23,12 @@ class Recovery(Problem):
         degree 2:  h_mu(x) = (1/N) sum_{i<j} J^mu_ij x_i x_j           (the quadratic signal)
         degree 1:  h_mu(x) = (1/sqrt(N)) sum_i J^mu_i x_i              (linear regression)
         r_mu = h_mu(x) - h_mu(x*),   H = (1/2) sum_mu r_mu^2
-        x <- x - eta sum_mu sigma_mu r_mu grad h_mu(x),   sigma_mu = s_mu/b,   s_mu ~ Bernoulli(b), fresh each step
+        x <- x - eta sum_mu sigma_mu r_mu grad h_mu(x) + sqrt(2 T eta) N(0, 1),   sigma_mu = s_mu/b,   E s_mu = b
 
-    b = 1 is gradient descent. x(0) has exactly the overlaps m(0) = x.x*/N = m0 and C(0, 0) = |x|^2/N = C00. Time is
-    t = nu eta after nu steps.
+    s_mu in {0, 1} says who is used: each datum with probability b, fresh in each step; or, shuffled, once in each epoch
+    of 1/b steps; or, persistent, with s_mu drawn anew with probability eta/persistence. b = 1 is gradient descent, of
+    temperature T > 0 Langevin dynamics. x(0) has exactly the overlaps m(0) = x.x*/N = m0 and C(0, 0) = |x|^2/N = C00.
+    Time is t = nu eta after nu steps.
 
     **Raises:** ArgumentError where a value is out of range.
     """
@@ -39,6 +42,20 @@ class Recovery(Problem):
     b: Annotated[float, Parameter("b", "part of the data that a step uses", above=0, most=1)] = 1.0
     m0: Annotated[float, Parameter("m_0", "overlap m(0) with the signal, at most sqrt(C00) in size")] = 0.2
     C00: Annotated[float, Parameter("C_0", "squared length per dimension, C(0, 0)", above=0)] = 1.0
+    selection: Annotated[
+        Literal["fresh", "shuffled", "persistent"],
+        Parameter(
+            "",
+            "who is used: 'fresh' takes each datum with probability b in every step, 'shuffled' once in 1/b steps, "
+            "'persistent' keeps it in or out for a while",
+        ),
+    ] = eqx.field(static=True, default="fresh")
+    persistence: Annotated[
+        float, Parameter(r"\tau", "time for which a persistent selection stays, on average; 0 for others", least=0)
+    ] = 0.0
+    temperature: Annotated[
+        float, Parameter("T", "temperature of Langevin noise, sqrt(2 T eta) N(0, 1) in every step", least=0, limit=1e6)
+    ] = 0.0
     N: Annotated[
         int, Parameter("N", "dimension; the theory, N to infinity, does not depend on it", least=2, limit=100_000)
     ] = eqx.field(static=True, default=200)
@@ -62,6 +79,28 @@ class Recovery(Problem):
         if self.m0 * self.m0 > self.C00:
             raise ArgumentError("m0", f"be at most sqrt(C00) = {self.C00**0.5:.6g} in size", self.m0)
         self.waiting = _increasing("waiting", self.waiting)
+        self._check_selection()
+
+    def _check_selection(self) -> None:
+        """**Raises:** ArgumentError where b or `persistence` do not suit the kind of selection."""
+        batches = round(1 / self.b)
+        if self.selection == "shuffled" and (abs(batches * self.b - 1) > 1e-9 or batches > self.data):
+            raise ArgumentError("b", f"be 1/n of a whole n <= {self.data} data where they are shuffled", self.b)
+        if self.selection == "persistent" and self.persistence < self.eta:
+            must = f"be at least a step, eta = {self.eta:g}, where a selection is persistent"
+            raise ArgumentError("persistence", must, self.persistence)
+        if self.selection != "persistent" and self.persistence:
+            must = f"be 0 where the selection is '{self.selection}'"
+            raise ArgumentError("persistence", must, self.persistence, "Write selection = 'persistent'.")
+
+    @property
+    def selection_law(self) -> Selection:
+        """The law by which data are selected, in steps."""
+        if self.selection == "shuffled":
+            return Shuffled(batches=round(1 / self.b))
+        if self.selection == "persistent":
+            return Persistent(stay=1 - self.eta / self.persistence)
+        return Fresh()
 
     @property
     def dt(self) -> float:

@@ -10,5 +10,8 @@ PROBLEM_WORDS = TIME_WORDS | {
     **dict.fromkeys(("m", "overlap", "magnetisation", "magnetization", "m_0"), "`m0`"),
     **dict.fromkeys(("C", "C0", "norm", "radius"), "`C00`, |x(0)|^2/N"),
     **dict.fromkeys(("p", "order"), "`degree`"),
+    **dict.fromkeys(("tau", "persistence_time", "persistent"), "`persistence`, with selection = 'persistent'"),
+    **dict.fromkeys(("T", "temp", "beta_inverse"), "`temperature`"),
+    **dict.fromkeys(("shuffle", "shuffled", "sampling", "replacement"), "`selection`"),
     **dict.fromkeys(("tw", "t_w", "waiting_times", "waiting_time"), "`waiting`"),
 }

@@ -11,7 +11,16 @@ from sgdsim.recovery.starts import ExactStart
 advance = jax.jit(lambda kernel, state, n_steps: kernel.advance(state, n_steps))
 begin = jax.jit(lambda kernel, initial, keys: kernel.init(initial, keys))
 observe = jax.jit(lambda kernel, state: kernel.observe(state))
-weights = jax.jit(lambda kernel, key, indices: jax.lax.map(lambda index: kernel._weights(key, index), indices))
+
+
+@jax.jit
+def weights(kernel, state):
+    """sigma of every block in the next step."""
+    stream = fold((state.keys[0], state.keys[1]), SELECTION)
+    drawn = kernel.selection.drawn(state.drawn, stream, jnp.asarray(kernel.b), state.step)
+    key = fold(stream, state.step)
+    blocks = jnp.arange(kernel._blocks)
+    return jax.lax.map(lambda index: kernel._weights(drawn, key, state.step, index), blocks)
 
 
 def started(problem, dtype="float64", lanes=2, stored=True, response=False, rows=None, seed=3):
@@ -29,9 +38,7 @@ def data_of(kernel, state):
 
 def selection(kernel, state):
     """sigma (M, lanes) of the step that the state is about to make."""
-    key = fold(fold((state.keys[0], state.keys[1]), SELECTION), state.step)
-    blocks = weights(kernel, key, jnp.arange(kernel._blocks))
-    return np.concatenate(blocks)[: kernel.data]
+    return np.concatenate(weights(kernel, state))[: kernel.data]
 
 
 def pair(N, e):

@@ -13,6 +13,7 @@ from sgdsim.native.build import find_compiler
 from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_products import NativeProducts, TiledProducts, WholeProducts
 from sgdsim.recovery.dmft_step import Rates, begin
+from sgdsim.recovery.selection import Fresh
 
 SIZE = 512  # as a run begins: its program is shared with other tests
 FORMS = [NativeProducts(), TiledProducts(), WholeProducts()]
@@ -20,7 +21,7 @@ FORMS = [NativeProducts(), TiledProducts(), WholeProducts()]
 
 def started():
     """One element, of few data and an unsymmetric start."""
-    rates = Rates(*(jnp.array([value]) for value in (1.5, 0.1, 0.3, 0.0)))
+    rates = Rates(*(jnp.array([value]) for value in (1.5, 0.1, 0.3, 0.0, 0.0)))
     return rates, jax.vmap(partial(begin, n=SIZE))(rates, jnp.array([-0.4]), jnp.array([0.7]))
 
 
@@ -28,7 +29,7 @@ def solved(products, ends):
     rates, known = started()
     first = 0
     for end in ends:
-        known, first = advance(rates, known, jnp.asarray(first), jnp.asarray(end), products), end
+        known, first = advance(rates, Fresh(), known, jnp.asarray(first), jnp.asarray(end), products), end
     return known
 
 
@@ -36,7 +37,7 @@ def test_forms_agree_to_rounding():
     """More than a tile of steps, and no whole number of vectors."""
     native, tiled, whole = (solved(products, [205]) for products in FORMS)
     assert int(whole.last[0]) == 205
-    for name in ("m", "norm", "e2", "C", "R", "LC", "LR"):
+    for name in ("m", "norm", "used2", "C", "R", "LC", "LR"):
         expected = np.asarray(getattr(whole, name))
         for known in (native, tiled):
             difference = np.abs(np.asarray(getattr(known, name)) - expected).max()
@@ -55,7 +56,7 @@ def test_no_matrix_is_copied():
     """What a program needs beside its arguments and results is less than half of one of its four matrices."""
     rates, known = started()
     index = jnp.asarray(0)
-    memory = advance.lower(rates, known, index, index, NativeProducts()).compile().memory_analysis()
+    memory = advance.lower(rates, Fresh(), known, index, index, NativeProducts()).compile().memory_analysis()
     assert memory is not None
     assert memory.temp_size_in_bytes < 4 * SIZE**2
 

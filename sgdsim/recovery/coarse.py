@@ -21,6 +21,8 @@ from sgdsim.recovery.starts import SignalOverlaps
 
 CALLS = 1.2e-4
 """Seconds that a step takes beside its products."""
+_RISE = 1e-5
+"""A rise of the loss over its first value that is no rounding: errors of interpolation are 1e-7 where all is well."""
 
 
 class CoarseCurve(SharedCurve):
@@ -39,12 +41,18 @@ class CoarseCurve(SharedCurve):
         rates = CoarseRates(problem.alpha, problem.eta, problem.b, problem.temperature)
         memory = Memory(int(at.max()), self.spacing, (0, *problem.waiting_steps))
         now, t, points = begin(rates, float(initial.m), float(initial.C)), 0, []
+        descends = problem.b == 1 and problem.temperature == 0 and problem.eta <= problem.stable_eta
+        first, least = now.e2, now.e2
         memory.append(now.m, now.rows)
         # A blow-up ends in numbers that are not finite, which `Path.observe` marks.
         with np.errstate(over="ignore", invalid="ignore"):
             for save in at.tolist():
                 while t < save and not _stops(now, tolerance):
                     now, t = step(rates, memory, now), t + 1
+                    least = min(least, now.e2)
+                    # No descent goes up: where its loss does, what is remembered has become wrong.
+                    if descends and now.e2 > least + _RISE * first:
+                        now = now.ended()
                     memory.append(now.m, now.rows)
                     now = now if t % PERIOD else now.thinned(memory)
                 points.append(_seen(memory, now, problem))
@@ -73,7 +81,8 @@ class CoarseDmft(Theory):
     the square of log T where those of `Dmft` grow with T^2. Errors against it go as spacing^8: docs/exact.md has what
     was measured. Where the dynamics freezes (GD, or SGD that fits its data), errors may grow after some ten thousand
     steps, sooner the wider the spacing: look whether half of it gives the same. Where a mean square has become negative
-    by them, the solution ends, and is told as one that grows without bound.
+    by them, or the loss of a descent of stable step size has risen, the solution ends, and is told as one that grows
+    without bound.
     """
 
     spacing: Annotated[

@@ -26,6 +26,10 @@ class Now:
         """Delta = 1 - 2 |m| + C(t,t)."""
         return distance(self.m, float(self.rows.C[-1]))
 
+    def ended(self) -> "Now":
+        """One that is no solution any more: m and e2 are NaN."""
+        return replace(self, m=math.nan, e2=math.nan)
+
     def thinned(self, memory: Memory) -> "Now":
         """The same, once the memory has dropped old times."""
         return replace(self, rows=memory.thinned(self.rows))
@@ -69,10 +73,9 @@ def step(rates: CoarseRates, memory: Memory, now: Now) -> Now:
     KLC, KLR, LRQ = (_sums(by, memory.past[at]) for by, at in ((K, 1), (K, 3), (Q[:n], 5)))
     LR, LC = np.append(-rates.eta * KLR, 1.0), LRQ - rates.eta * KLC
     e2 = float((LR * np.append(whole, 1.0)) @ Q - rates.eta * ((K * whole) @ LC))
-    if e2 < _NEGATIVE:  # no mean square: from here on there is no solution
-        m, e2 = math.nan, math.nan
-    e2 = max(e2, 0.0)  # near recovery it may round to -1e-17
-    return Now(m, e2, LatestRows(np.append(C, norm), R, np.append(LC, e2 / rates.b), LR))
+    # Near recovery it may round to -1e-17.
+    now = Now(m, max(e2, 0.0), LatestRows(np.append(C, norm), R, np.append(LC, max(e2, 0.0) / rates.b), LR))
+    return now.ended() if e2 < _NEGATIVE else now  # no mean square: from here on there is no solution
 
 
 def _sums(by: Float[np.ndarray, " times"], past: Float[np.ndarray, "times times"]) -> Float[np.ndarray, " times"]:

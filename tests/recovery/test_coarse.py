@@ -144,3 +144,12 @@ def test_a_mean_square_that_interpolation_has_made_negative_is_told():
     problem = Recovery(alpha=1.0, eta=0.2, b=0.2, m0=0.0)
     with pytest.raises(sgdsim.ArgumentError, match="smaller `spacing`"):
         solve_theory(problem, ExactStart(), np.array([10.0, 600.0]), CoarseDmft(0.3))
+
+
+@pytest.mark.slow
+def test_a_descent_that_goes_up_is_told():
+    """GD at alpha = 1.4 with too wide a spacing: its loss rises between steps 1500 and 2500."""
+    problem = Recovery(alpha=1.4, eta=0.2, m0=0.0)
+    with pytest.raises(sgdsim.ArgumentError, match="smaller `spacing`"):
+        solve_theory(problem, ExactStart(), np.array([300.0, 500.0]), CoarseDmft(0.3))
+    assert np.isfinite(solve_theory(problem, ExactStart(), np.array([300.0]), CoarseDmft(0.3))["loss"]).all()

@@ -44,6 +44,15 @@ class Descent(Simulator):
             "each is as much work as the run itself",
         ),
     ] = False
+    recovered_below: Annotated[
+        float | None,
+        Parameter(
+            "",
+            "a distance from the signal: `recovered` is then 1 in runs that are nearer, its mean the rate of success",
+            above=0,
+            limit=1e3,
+        ),
+    ] = None
     stored: Annotated[
         bool | None,
         Parameter(
@@ -78,7 +87,8 @@ class Descent(Simulator):
     def bind(self, problem: Recovery, replicas: int, final: float) -> DescentKernel:
         """The kernel of a problem, with tiles that are no larger than so many replicas need."""
         lanes = min(self.most_lanes(problem), 1 << (replicas - 1).bit_length())
-        return DescentKernel.of(problem, self.precision, lanes, self.keeps(problem), self.response)
+        kept = self.keeps(problem)
+        return DescentKernel.of(problem, self.precision, lanes, kept, self.response, level=self.recovered_below)
 
     def most_lanes(self, problem: Recovery) -> int:
         """Replicas of a tile, where there are enough of them."""

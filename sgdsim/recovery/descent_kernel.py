@@ -70,6 +70,7 @@ class DescentKernel(Kernel):
     dtype: Any = eqx.field(static=True)
     stored: bool = eqx.field(static=True)
     response: bool = eqx.field(static=True)
+    level: float | None = eqx.field(static=True)
     thermal: bool = eqx.field(static=True)
     selection: Selection
     eta: float
@@ -79,7 +80,14 @@ class DescentKernel(Kernel):
 
     @classmethod
     def of(
-        cls, problem: Recovery, dtype: Any, lanes: int, stored: bool, response: bool = False, rows: int | None = None
+        cls,
+        problem: Recovery,
+        dtype: Any,
+        lanes: int,
+        stored: bool,
+        response: bool = False,
+        rows: int | None = None,
+        level: float | None = None,
     ) -> "DescentKernel":
         """The kernel of a problem, with blocks of at most `rows` data."""
         features = Features(problem.N, problem.degree)
@@ -93,6 +101,7 @@ class DescentKernel(Kernel):
             dtype=jnp.dtype(dtype),
             stored=stored,
             response=response,
+            level=level,
             thermal=problem.temperature > 0,
             selection=problem.selection_law,
             eta=problem.eta,
@@ -151,6 +160,8 @@ class DescentKernel(Kernel):
             "C": C,
             "C_start": jnp.sum(x * start, axis=0) / N,
         }
+        if self.level is not None:
+            seen["recovered"] = (seen["distance"] < self.level).astype(jnp.float64)
         if state.probe is not None and state.tangents is not None:
             seen |= self._responses(state.probe.astype(jnp.float64), state.tangents.astype(jnp.float64))
         if self.waiting_steps:

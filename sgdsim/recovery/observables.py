@@ -11,11 +11,14 @@ VARIABLES = {
     "C": Variable("squared length", "C(t,t)"),
     "C_start": Variable("correlation with the start", "C(t,0)"),
     "R_start": Variable("response to a push at the start", "R(t,0)"),
+    "recovered": Variable("runs that have found the signal", r"P_{\rm rec}"),
     "C_waiting": Variable("correlation with an earlier time", "C(t,t_w)", ("waiting",)),
     "R_waiting": Variable("response to a push at an earlier time", "R(t,t_w)", ("waiting",)),
     "chi_waiting": Variable("integrated response to a field since an earlier time", r"\chi(t,t_w)", ("waiting",)),
 }
 """m = x.x*/N, C(t,t') = x(t).x(t')/N, R(t,0) = (1/N) sum_i dx_i(t)/dH_i(0) for a field H added to the first step.
+
+`recovered` is 1 where the distance is below the level that the simulator was given, else 0.
 
 For each waiting time t_w of the problem, C_waiting is C(t, min(t, t_w)), R_waiting is R(t,t_w), and
 

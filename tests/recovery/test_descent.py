@@ -315,3 +315,15 @@ def test_what_the_simulator_cannot_do_is_refused():
         Descent(lanes=12).check(Recovery(alpha=2, eta=0.1))
     with pytest.raises(ArgumentError, match="`N` must be >= 3"):
         Descent(response=True).check(Recovery(alpha=2, eta=0.1, N=2))
+
+
+def test_runs_that_have_found_the_signal_are_counted():
+    """From near the signal and from far, by its distance; nothing is said of it without a level."""
+    rates = {}
+    for m0, C00 in ((0.99, 1.0), (0.1, 1.0)):
+        problem = Recovery(alpha=2.5, eta=0.1, N=20, m0=m0, C00=C00)
+        moments = run(problem, ExactStart(), Descent(lanes=4, recovered_below=0.1), [0.1], 8, 3)
+        assert np.array_equal(moments.mean["recovered"], moments.mean["distance"] < 0.1)
+        rates[m0] = moments.mean["recovered"].mean()
+    assert rates == {0.99: 1.0, 0.1: 0.0}
+    assert "recovered" not in run(problem, ExactStart(), Descent(lanes=4), [0.1], 8, 3).mean

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from sgdsim.ensemble.backend import host_drives_loops
 from sgdsim.ensemble.random import Key, fold, threefry
 from sgdsim.ensemble.shuffle import shuffled
 
@@ -95,7 +96,10 @@ class Shuffled(Selection):
             place = jax.vmap(lambda key: shuffled(key, jnp.arange(size), size), out_axes=1)(epoch)
             return (place.astype(jnp.int64) * self.batches // size).astype(jnp.int32)
 
-        return jax.lax.cond(step % self.batches == 0, anew, lambda: before)
+        begins = step % self.batches == 0
+        if host_drives_loops():  # a branch would have the host wait in every step: the order is made and left
+            return jnp.where(begins, anew(), before)
+        return jax.lax.cond(begins, anew, lambda: before)
 
     def used(
         self, remembered: Drawn | None, key: Key, b: Float[Array, ""], step: Int[Array, ""], rows: Int[Array, " rows"]

@@ -81,13 +81,16 @@ def used_in(problem, steps, lanes=2):
     return np.array(found)
 
 
-def test_shuffled_data_are_used_once_in_an_epoch():
-    used = used_in(Recovery(alpha=3.1, eta=0.1, b=0.25, N=11, selection="shuffled"), 12)
-    assert used.shape == (12, 34, 2)
-    for epoch in used.reshape(3, 4, 34, 2):
+@pytest.mark.parametrize(("branches", "alpha"), [(True, 3.1), (False, 3.2)])
+def test_shuffled_data_are_used_once_in_an_epoch(branches, alpha, monkeypatch):
+    """On a CPU, and as a GPU draws them, without a branch; of other data, since compiled functions are kept."""
+    monkeypatch.setattr("sgdsim.recovery.selection.host_drives_loops", lambda: not branches)
+    problem = Recovery(alpha=alpha, eta=0.1, b=0.25, N=11, selection="shuffled")
+    epochs = used_in(problem, 12).reshape(3, 4, problem.data, 2)
+    for epoch in epochs:
         assert (epoch.sum(axis=0) == 1).all()
         assert set(epoch.sum(axis=1).ravel()) == {8, 9}
-    orders = used.reshape(3, 4, 34, 2).argmax(axis=1)
+    orders = epochs.argmax(axis=1)
     # Two orders agree on a quarter of the data, about.
     for one, other in ((orders[0], orders[1]), (orders[1], orders[2]), (orders[..., 0], orders[..., 1])):
         assert abs((one == other).mean() - 0.25) < 5 * (0.25 * 0.75 / one.size) ** 0.5
@@ -222,3 +225,19 @@ def test_theories_that_do_not_close_are_refused():
         problem = Recovery(alpha=2, eta=0.1, b=0.5, degree=degree, selection="shuffled")
         with pytest.raises(ArgumentError, match="shuffled selection"):
             theory.check(problem)
+
+
+@pytest.mark.slow
+def test_noise_of_every_kind_finds_what_descent_does_not():
+    """At alpha = 2, m0 = 0.01, as `which_noise` has it; what is found at a temperature stays warm."""
+    given = {"alpha": 2.0, "eta": 0.2, "m0": 0.01, "C00": 1.0, "steps": 400}
+
+    def end(b, **more):
+        s = integrate(b=b, **given, **more)
+        return 1 - 2 * abs(s.m[-1]) + s.C[-1, -1]
+
+    assert end(1.0) > 2
+    assert end(0.2) < 1e-3
+    assert end(0.2, selection=Shuffled(batches=5)) < 1e-3
+    assert end(0.2, selection=Persistent(stay=0.8)) < 0.2
+    assert 0.1 < end(1.0, temperature=0.17) < 0.5

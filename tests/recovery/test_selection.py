@@ -194,6 +194,7 @@ def run_moments(problem, replicas):
     return merge(run(problem, ExactStart(), Descent(), STEPS * problem.eta, replicas, seed=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["shuffled", "persistent"])
 def test_batch_changes_no_bit(kind):
     problem = Recovery(alpha=2.5, eta=0.25, b=0.25, N=20, temperature=0.1, **KINDS[kind][1])

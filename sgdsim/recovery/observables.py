@@ -11,7 +11,7 @@ VARIABLES = {
     "C": Variable("squared length", "C(t,t)"),
     "C_start": Variable("correlation with the start", "C(t,0)"),
     "R_start": Variable("response to a push at the start", "R(t,0)"),
-    "recovered": Variable("runs that have found the signal", r"P_{\rm rec}"),
+    "recovered": Variable("rate of success", r"P_{\rm rec}"),
     "C_waiting": Variable("correlation with an earlier time", "C(t,t_w)", ("waiting",)),
     "R_waiting": Variable("response to a push at an earlier time", "R(t,t_w)", ("waiting",)),
     "chi_waiting": Variable("integrated response to a field since an earlier time", r"\chi(t,t_w)", ("waiting",)),

@@ -8,8 +8,8 @@ Run as `python -m tests.nursery`; it reads a request a line and answers with a l
 
 "die" has the process kill itself in the middle of writing: at its count-th "sync" (the data are written, the name is
 not) or its count-th "save" of a block (half of the data are written). With a signal as a third entry it sends itself
-that one; stopped, it goes on where it was. More of a start: "seconds" until SIGALRM, "memory" and "largest" as limits
-in bytes on its address space and on a file, and "patch": {"package.module.NAME": value}.
+that one; stopped, it goes on where it was. More of a start: "memory" and "largest" as limits in bytes on its address space
+and on a file, and "patch": {"package.module.NAME": value}. More of a wait: "seconds" until SIGALRM.
 """
 
 import ctypes
@@ -22,6 +22,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 
 import dask.distributed  # noqa: F401  # xarray asks for it when it writes
@@ -31,6 +32,7 @@ import sgdsim.committee.system
 import sgdsim.run.conductor
 import sgdsim.run.opened  # noqa: F401
 from sgdsim import cli
+from tests.processes import starved
 
 PR_SET_PDEATHSIG = 1
 
@@ -72,7 +74,6 @@ def limit(request):
     """Sets limits to this process, and values of modules that no option of a user sets."""
     # Whoever is over time says where it stands, in all its threads, before it dies.
     faulthandler.register(signal.SIGALRM, chain=True)
-    signal.alarm(request.get("seconds", 0))
     for name, kind in (("largest", resource.RLIMIT_FSIZE), ("memory", resource.RLIMIT_AS)):
         if name in request:
             resource.setrlimit(kind, (request[name], resource.RLIM_INFINITY))
@@ -111,13 +112,28 @@ def start(request):
     raise AssertionError("the command exits")
 
 
+def wait(pid, seconds=None):
+    """The exit status of a process; ends it when it takes longer, but for the time that it waits for a processor."""
+    began = time.monotonic()
+    while seconds is not None:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() - began - starved(pid) > seconds:
+            os.kill(pid, signal.SIGALRM)
+            os.kill(pid, signal.SIGCONT)  # one that is stopped would not die of it
+            break
+        time.sleep(0.005)
+    return os.waitpid(pid, 0)[1]
+
+
 def main():
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:
             answer = start(request)
         else:
-            answer = here(request["here"]) if "here" in request else os.waitpid(request["wait"], 0)[1]
+            answer = here(request["here"]) if "here" in request else wait(request["wait"], request.get("seconds"))
         print(answer, flush=True)
 
 

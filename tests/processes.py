@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import xarray as xr
@@ -124,6 +125,15 @@ class Process:
     def succeed(self):
         assert self.finish() == 0, self.said()
         return self
+
+
+def starved(pid):
+    """Seconds that a process would have worked, and a busy machine did not let it: of the thread that waited longest."""
+    waited = [0]
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # it has ended
+            waited.append(int(path.read_text().split()[1]))
+    return max(waited) / 1e9
 
 
 def blocks(folder):

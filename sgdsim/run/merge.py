@@ -51,9 +51,9 @@ def unite(
     """
     others = [source for source in sources if not _same_folder(source, target)]
     first = target if target.exists else sources[0]
-    for run in sources:
-        _check_same(first, run)
     runs = [target, *sources] if target.index.exists() else sources
+    for run in runs:
+        _check_same(first, run)
     manifest = _common_manifest(runs, accept_code)
     layout = manifest.cells
     check_idle(target, "merge", say)
@@ -77,8 +77,8 @@ def _same_folder(one: RunDirectory, other: RunDirectory) -> bool:
 
 
 def _check_same(first: RunDirectory, other: RunDirectory) -> None:
-    """**Raises:** ExperimentError where a folder is no run, or holds another experiment than the first."""
-    keys = differing_keys(first.read_experiment(), other.read_experiment())
+    """**Raises:** ExperimentError where a folder is no run, was changed, or holds another experiment than the first."""
+    keys = differing_keys(first.read_experiment(), other.checked()[1])
     if not keys:
         return
     remedy = "only folders of the same experiment can be merged"

@@ -171,6 +171,7 @@ def check_same(experiment: Experiment, directory: RunDirectory) -> None:
 def _check_begun(opened: OpenRun, accept_code: bool) -> None:
     """Whether a run that was begun can be taken up, before anything is changed in its folder."""
     directory = opened.directory
+    begun = directory.index.exists()
     if not directory.exists:
         # Without experiment.toml the manifest says what was begun here.
         if keys := directory.read_manifest().differing(opened.experiment.resolved):
@@ -178,10 +179,11 @@ def _check_begun(opened: OpenRun, accept_code: bool) -> None:
                 [f"{directory.path}: holds a different experiment (differing: {', '.join(keys)}); {OTHER_FOLDER}"]
             )
     else:
-        check_same(opened.experiment, directory)
-    if directory.index.exists():
-        if directory.exists:
+        if begun:
+            # First whether the folder agrees with itself: else what is asked for would be called a different experiment.
             directory.checked_manifest()
+        check_same(opened.experiment, directory)
+    if begun:
         opened.as_stored()
         if not accept_code:
             check_code(opened)

@@ -69,8 +69,13 @@ class CellLayout:
 
     @classmethod
     def from_json(cls, cell: int, entry: Mapping[str, Any]) -> "CellLayout":
-        """The inverse of `to_json`."""
-        return cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"], entry.get("cost", 1.0))
+        """The inverse of `to_json`. **Raises:** ValueError unless the cuts go from 0 to all replicas without a gap."""
+        found = cls(cell, entry["axes"], entry["replicas"], entry["lanes"], entry["cuts"], entry.get("cost", 1.0))
+        # A theory that is solved alone has no replicas, and one block.
+        tiles = max(1, -(-found.replicas // found.lanes))
+        if (found.cuts[0], found.cuts[-1]) != (0, tiles) or any(first >= stop for first, stop in pairwise(found.cuts)):
+            raise ValueError(f"cell {cell} is not cut from 0 to its {tiles} tiles without a gap")
+        return found
 
 
 def cut_tiles(tiles: range, lanes: int, seconds: float, replicas: int | None) -> list[int]:

@@ -83,9 +83,12 @@ class Manifest:
         # Before anything is made of it: cuts that were shortened would be those of a smaller run.
         if digest != _digest(content):
             raise ExperimentError([f"{path}: is not as it was written (its digest is another); {RESTORE}"])
-        cells = [CellLayout.from_json(cell, entry) for cell, entry in enumerate(content["cells"])]
-        codes = tuple(Code(files) for files in content["codes"])
-        return cls(content["name"], content["experiment"], content["fingerprint"], codes, cells)
+        try:
+            cells = [CellLayout.from_json(cell, entry) for cell, entry in enumerate(content["cells"])]
+            codes = tuple(Code(files) for files in content["codes"])
+            return cls(content["name"], content["experiment"], content["fingerprint"], codes, cells)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # whoever wrote it, it was not sgdsim
+            raise unreadable(path, error) from error
 
     def accepting(self, code: Code) -> "Manifest":
         """With one more code that may simulate."""

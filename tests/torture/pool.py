@@ -16,13 +16,14 @@ from itertools import islice
 from pathlib import Path
 
 from sgdsim import cli
+from tests.processes import starved
 from tests.torture.lab import Lab, Loss
 from tests.torture.parts import Part
 
 SECONDS = 20.0
 """Of processor time in Python, before a case counts as hung."""
 WALL = 180.0
-"""Of the clock, for what waits instead of working, or does so outside of Python."""
+"""Of the clock, for what waits instead of working, or does so outside of Python; time that others had is not counted."""
 GROWTH = 500.0
 """MB that a case may take on top of what its process has."""
 ROOM = 3 << 30
@@ -47,8 +48,15 @@ class Worker:
 
     def give(self, seed: int) -> None:
         """Gives it a case."""
-        self.seed, self.since = seed, time.monotonic()
+        self.seed, self.since = seed, self._clock()
         os.write(self.asked, f"{seed}\n".encode())
+
+    def waits(self) -> float:
+        """Seconds of the clock since the case was given, but for those in which a busy machine did not let it work."""
+        return self._clock() - self.since
+
+    def _clock(self) -> float:
+        return time.monotonic() - starved(self.pid)
 
     def take(self) -> tuple[int, str | Loss, dict[str, float]]:
         """What came of it."""
@@ -118,7 +126,7 @@ class PoolPart(Part):
             for worker in workers:
                 if worker.answers in ready:
                     return worker, worker.take()
-                if time.monotonic() - worker.since > WALL:
+                if worker.waits() > WALL:
                     worker.spent = True
                     return worker, (worker.seed, Loss(f"hung: {WALL:g} s"), {})
 

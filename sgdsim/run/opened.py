@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from sgdsim.ensemble.evolution import Evolution
@@ -44,9 +45,9 @@ class OpenRun:
         """
         return replace(self, layout=_stored_layout(self.directory, self.layout))
 
-    @property
+    @cached_property
     def code(self) -> Code:
-        """The code that simulates in this process."""
+        """The code that simulates in this process. **Raises:** ExperimentError where it cannot be known."""
         return code_of_system(self.experiment.system, (cell.problem for cell in self.experiment.cells))
 
     @property
@@ -92,12 +93,13 @@ def open_run(experiment: Experiment, path: Path, accept_code: bool = False) -> O
     begun = directory.exists or directory.index.exists()
     if begun:
         _check_begun(opened, accept_code)
+    manifest = opened.manifest
     directory.make()
     if not directory.create_experiment(experiment.resolved):
         check_same(experiment, directory)
         if directory.read_experiment() != experiment.resolved:
             directory.write_experiment(experiment.resolved)
-    if directory.create_manifest(opened.manifest):
+    if directory.create_manifest(manifest):
         return opened
     opened = opened.as_stored()
     accept(opened, accept_code)
@@ -180,7 +182,7 @@ def _check_begun(opened: OpenRun, accept_code: bool) -> None:
             )
     else:
         if begun:
-            # First whether the folder agrees with itself: else what is asked for would be called a different experiment.
+            # First whether the folder agrees with itself: else what was asked for would be called different.
             directory.checked_manifest()
         check_same(opened.experiment, directory)
     if begun:

@@ -9,7 +9,7 @@ from sgdsim.figures.catalogue import FIGURES
 from sgdsim.laws.catalogue import LAWS
 from sgdsim.systems import versions_behind_system
 
-PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray")
+PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "optax", "numpy", "xarray")
 
 
 def versions(experiment: Experiment) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """The manifest: what does not belong together is refused by name, and what was changed since is found."""
 
 import dataclasses
+import importlib
 import json
 import os
 import re
 import shutil
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ from sgdsim.run.provenance import begin_session
 from sgdsim.run.results import write_results
 from sgdsim.run.status import StatusReader
 from sgdsim.run.verify import check_blocks, check_results
-from sgdsim.store.code import Code, code_of, code_of_system
+from sgdsim.store.code import _READ, Code, code_of, code_of_system
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.origin import mixture
 from sgdsim.store.stored import Stored, file_digest
@@ -222,7 +225,7 @@ def test_the_code_of_a_system_is_what_its_numbers_are_made_of():
         assert rooms == {"contracts", "ensemble", "rules", "native", "training", "images", "experiment", name}
     assert "sgdsim/native/lanes.h" in codes[0].files
     guest = code_of_system(SYSTEM)
-    assert {file for file in guest.files if not file.startswith("sgdsim/")} == {"toy.py"}
+    assert {file for file in guest.files if not file.startswith("sgdsim/")} == {"tests/toy.py"}
 
 
 def test_a_changed_line_is_other_code_and_a_changed_line_end_is_not(tmp_path, monkeypatch):
@@ -232,7 +235,7 @@ def test_a_changed_line_is_other_code_and_a_changed_line_end_is_not(tmp_path, mo
     simulator = type("Simulator", (Walker,), {"__module__": "guest"})
 
     def digest():
-        code_of.cache_clear()
+        _READ.clear()  # as a new process has it
         return code_of(simulator).digest
 
     first = digest()
@@ -240,6 +243,61 @@ def test_a_changed_line_is_other_code_and_a_changed_line_end_is_not(tmp_path, mo
     assert digest() == first
     module.write_text("a = 1\nb = 3\n")
     assert digest() != first
+
+
+HELPED = "import os, numpy, {one}\nfrom {one} import depth\nfrom sgdsim import rules\n"
+
+
+@pytest.fixture
+def guests(tmp_path, monkeypatch):
+    """Modules of somebody's own, each of which imports the next: one alone, one in a folder, one in a package."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for folder in ("guest_folder", "guest_package"):
+        (tmp_path / folder).mkdir()
+    files = {
+        "guest_net.py": HELPED.format(one="guest_folder.near"),
+        "guest_folder/near.py": "from . import far\nfrom .far import depth\n",
+        "guest_folder/far.py": "from guest_package.deep import depth\n",
+        "guest_package/__init__.py": "",
+        "guest_package/deep.py": "depth = 1\n",
+        "guest_package/beside.py": "",
+        "guest_folder/stranger.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    importlib.import_module("guest_net")
+    yield {tmp_path / name for name in files if "stranger" not in name}
+    for name in [name for name in sys.modules if name.startswith("guest_")]:
+        del sys.modules[name]
+
+
+def test_code_of_ones_own_is_followed_up_to_installed_packages(guests, tmp_path):
+    """A helper that was changed between two commands went unnoticed: blocks of both stood together."""
+    found = code_of(modules=("guest_net", "collections.abc")).files
+    others = {name for name in found if not name.startswith("sgdsim/")}
+    assert others == {path.relative_to(tmp_path).as_posix() for path in guests}
+    assert not [name for name in found if name.startswith(("numpy", "os", "collections"))]
+
+
+def test_code_that_was_changed_since_it_was_loaded_is_refused(guests, tmp_path):
+    """Which of both this process runs cannot be known; once it is imported again, it can."""
+    before = code_of(modules=("guest_net",)).digest
+    path = tmp_path / "guest_folder" / "far.py"
+    path.write_text(path.read_text() + "more = 1\n")
+    with pytest.raises(ExperimentError, match=r"far.py: was changed after this process had loaded it, .*; begin a new"):
+        code_of(modules=("guest_net",))
+    importlib.reload(sys.modules["guest_folder.far"])
+    assert code_of(modules=("guest_net",)).digest != before
+
+
+def test_code_that_is_in_no_file_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "typed_here", types.ModuleType("typed_here"))
+    monkeypatch.setattr("sgdsim.run.opened.code_of_system", lambda system, problems: code_of(modules=("typed_here",)))
+    with pytest.raises(
+        ExperimentError, match=r"module typed_here: is in no file, .*; write it to a file"
+    ):
+        open_run(make_experiment(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["results.nc", "summary.json", "provenance.json", "figures", "live", "logs", "failed"])

@@ -11,7 +11,7 @@ from sgdsim.committee import ModuleStudent, TeacherStart
 from sgdsim.errors import ExperimentError
 from sgdsim.experiment.experiment import load_experiment
 from sgdsim.run.opened import OpenRun, open_run
-from sgdsim.store.code import code_of
+from sgdsim.store.code import _READ
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.identity import fingerprint
 from tests.extending.guests import install
@@ -166,7 +166,9 @@ def test_changed_code_of_a_student_is_not_resumed(load, guest, tmp_path):
     before = opened.code
     assert open_run(experiment, tmp_path / "run").code == before
     guest.write_text(GUEST.format(scale=2))
-    code_of.cache_clear()
+    with pytest.raises(ExperimentError, match=r"guest_students.py: was changed after this process had loaded it"):
+        open_run(experiment, tmp_path / "run")
+    _READ.clear()  # as a new process has it
     with pytest.raises(ExperimentError, match=r"was simulated by other code \(differing: .*guest_students"):
         open_run(experiment, tmp_path / "run")
     assert "nets.py" in code_files(load(PERCEPTRON, "problem.p=1"), tmp_path)

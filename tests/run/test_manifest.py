@@ -91,8 +91,8 @@ def test_a_block_of_code_that_was_not_accepted_is_put_aside(half, tmp_path, monk
     path.write_bytes(foreign.directory.path_of(block).read_bytes())
     problems = []
     check_blocks(half.directory, Meter(), problems.append)
-    (problem,) = problems
-    assert problem.startswith(f"{path}: was made by other code than the run accepts; sgdsim run ")
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{path}: was made by other code than the run accepts; sgdsim run ")
 
 
 def test_folders_of_other_code_are_merged_only_if_that_is_accepted(half, tmp_path, monkeypatch):

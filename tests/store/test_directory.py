@@ -113,13 +113,14 @@ def test_every_flipped_bit_of_the_numbers_is_noticed(run):
             run.read_block(BLOCK, lanes=3)
 
 
-def test_numbers_that_are_not_those_of_the_receipt_are_noticed(run):
+@pytest.mark.parametrize("at", [0, -1])
+def test_numbers_that_are_not_those_of_the_receipt_are_noticed(run, at):
     """A file that is whole, by all that the format itself can tell."""
     run.write_block(BLOCK, result(), ORIGIN)
     path = run.path_of(BLOCK)
     with path.open("rb") as stream, np.load(stream) as stored:
         receipt, numbers = stored["receipt"], stored["numbers"].copy()
-    numbers[0] ^= 1
+    numbers[at] ^= 1
     np.savez(path, receipt=receipt, numbers=numbers)
     with pytest.raises(SpoiltBlock, match=r"is damaged \(its checksum is not that of its numbers\)"):
         run.read_block(BLOCK, lanes=3)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import tomli_w
 from scipy.special import erf
 from scipy.stats import norm
 
@@ -19,7 +20,9 @@ from sgdsim.committee.sections import ProblemSection
 from sgdsim.committee.system import SYSTEM, CommitteeSlopes
 from sgdsim.committee.update import Update
 from sgdsim.ensemble.random import block_normal_pairs, replica_keys
-from sgdsim.errors import ArgumentError
+from sgdsim.errors import ArgumentError, ExperimentError
+from sgdsim.experiment.experiment import load_experiment
+from sgdsim.store.identity import differing_keys
 from sgdsim.testing import check_rule, check_system
 from sgdsim.training.components import Laplace, Rademacher, StudentT
 from sgdsim.training.data import FiniteData
@@ -30,6 +33,7 @@ from sgdsim.training.rows import DataRows, FunctionInputs
 from sgdsim.training.structured import Covariance, HiddenManifold, PowerCovariance
 from tests.compiled import advance, begin, folded, observe
 from tests.helpers import run, worst, z_between, z_from_theory
+from tests.images.by_hand import write_folder
 from tests.rules.nets import START as RULE_START
 
 START = ExplicitStart([[1.0, 0.2], [0.2, 0.8]], [[0.4, 0.1], [-0.2, 0.5], [0.3, 0.2]], np.diag([0.9, 1.1, 0.7]))
@@ -286,6 +290,29 @@ def test_laws_in_files():
     assert noise.parameters()["labels"] == "sign"
     digits = ProblemSection(**FILE, inputs="digits").build()
     assert [*digits.digests()] == ["digits"]
+
+
+def test_images_are_known_by_what_is_in_them(tmp_path):
+    """A run is not gone on with, nor made again, on others of the same name."""
+    text = f"""
+    system = "committee"
+    problem = {{ d = 4, k = 1, p = 2, gamma = 1.0, inputs = "idx", folder = "{tmp_path}" }}
+    simulator = {{ kind = "weights" }}
+    theory = {{ kind = "none" }}
+    start = {{ kind = "overlap", overlap = 0.5 }}
+    times = {{ final = 1.0, count = 2 }}
+    ensemble = {{ replicas = 2 }}
+    """
+    (tmp_path / "test.toml").write_text(text)
+    write_folder(tmp_path)
+    before = load_experiment(tmp_path / "test.toml").resolved
+    write_folder(tmp_path, seed=1)
+    after = load_experiment(tmp_path / "test.toml").resolved
+    (key,) = differing_keys(before, after)
+    assert key.startswith("digests.")
+    (tmp_path / "test.toml").write_text(tomli_w.dumps(before))
+    with pytest.raises(ExperimentError, match="these are other data than those of this experiment"):
+        load_experiment(tmp_path / "test.toml")
 
 
 @pytest.mark.parametrize(

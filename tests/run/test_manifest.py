@@ -204,8 +204,9 @@ def test_results_whose_digest_was_mended_are_found_by_the_blocks(whole):
     summary = Summary.load(whole.directory.summary)
     mended = summary.model_copy(update={"results": file_digest(whole.directory.results.read_bytes())})
     whole.directory.summary.write_text(mended.text())
-    _, (problem,) = checked(whole)
-    assert problem.startswith(f"{whole.directory.results}: risk: not what the blocks give; write it anew: sgdsim run")
+    _, problems = checked(whole)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{whole.directory.results}: risk: not what the blocks give; write it anew: sgdsim")
     fitted = mended.model_copy(update={"n_diverged": 1})
     whole.directory.summary.write_text(fitted.text())
     assert len(checked(whole)[1]) == 2
@@ -293,9 +294,7 @@ def test_code_that_was_changed_since_it_was_loaded_is_refused(guests, tmp_path):
 def test_code_that_is_in_no_file_is_refused(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "typed_here", types.ModuleType("typed_here"))
     monkeypatch.setattr("sgdsim.run.opened.code_of_system", lambda system, problems: code_of(modules=("typed_here",)))
-    with pytest.raises(
-        ExperimentError, match=r"module typed_here: is in no file, .*; write it to a file"
-    ):
+    with pytest.raises(ExperimentError, match=r"module typed_here: is in no file, .*; write it to a file"):
         open_run(make_experiment(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -13,9 +13,12 @@ from tests.torture.pool import PoolPart, command, refused_or_taken
 SHIPPED = (
     *("committee/theorem", "committee/fluctuations", "committee/large_batch", "committee/batch_reuse"),
     *("committee/per_replica", "committee/phase_diagram", "committee/weights_check", "committee/momentum"),
-    *("meanfield/density", "meanfield/linear_noise", "meanfield/rates", "meanfield/mei"),
+    *("committee/gd_to_one_pass", "committee/optimisers", "committee/three_layers", "committee/universality"),
+    *("committee/universality_images", "committee/mixture", "committee/effective_noise", "committee/sign"),
+    *("meanfield/density", "meanfield/linear_noise", "meanfield/rates", "meanfield/mei", "meanfield/bridge"),
     *("recovery/aging", "recovery/dmft", "recovery/linear_regression", "recovery/sgd_is_faster"),
-    *("classification/histograms", "classification/regularisation"),
+    *("recovery/interrupted_aging", "classification/histograms", "classification/regularisation"),
+    *("classification/bad_minima",),
 )
 """Files that are changed: of every system, and all of them planned in less than a second."""
 NUMBERS = (

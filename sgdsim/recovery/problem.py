@@ -79,12 +79,14 @@ class Recovery(Problem):
         if self.m0 * self.m0 > self.C00:
             raise ArgumentError("m0", f"be at most sqrt(C00) = {self.C00**0.5:.6g} in size", self.m0)
         self.waiting = _increasing("waiting", self.waiting)
+        if self.waiting and self.waiting[-1] / self.eta > 2**53:  # beyond, a number of steps is no integer of a float
+            raise ArgumentError("waiting", f"be at most 2**53 steps of eta = {self.eta:g}", self.waiting[-1])
         self._check_selection()
 
     def _check_selection(self) -> None:
         """**Raises:** ArgumentError where b or `persistence` do not suit the kind of selection."""
-        batches = round(1 / self.b)
-        if self.selection == "shuffled" and (abs(batches * self.b - 1) > 1e-9 or batches > self.data):
+        batches = min(1 / self.b, 2.0 * self.data)  # of the least numbers the inverse is infinite
+        if self.selection == "shuffled" and (abs(round(batches) * self.b - 1) > 1e-9 or batches > self.data + 0.5):
             raise ArgumentError("b", f"be 1/n of a whole n <= {self.data} data where they are shuffled", self.b)
         if self.selection == "persistent" and self.persistence < self.eta:
             must = f"be at least a step, eta = {self.eta:g}, where a selection is persistent"

@@ -327,3 +327,10 @@ def test_runs_that_have_found_the_signal_are_counted():
         rates[m0] = moments.mean["recovered"].mean()
     assert rates == {0.99: 1.0, 0.1: 0.0}
     assert "recovered" not in run(problem, ExactStart(), Descent(lanes=4), [0.1], 8, 3).mean
+
+
+@pytest.mark.parametrize("waiting", [(1e300,), (0.5, 2.0**53), (0.5, float("inf")), (0.5, 0.5), (-1.0,)])
+def test_waiting_times_that_cannot_be_are_refused(waiting):
+    """One of more steps than an integer holds was taken for a negative one, and seen as the start."""
+    with pytest.raises(ArgumentError, match=r"`waiting` must be (at most 2|finite, > 0 and increasing)"):
+        Recovery(alpha=2.5, eta=0.1, b=0.5, waiting=waiting)

@@ -167,7 +167,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_written(parts,
 
 
 def test_a_folder_that_is_no_run_is_refused(parts, tmp_path):
-    with pytest.raises(ExperimentError, match=r"nowhere.experiment.toml: cannot be read"):
+    with pytest.raises(ExperimentError, match=r"nowhere.blocks.index.json: cannot be read"):
         merge([*parts, RunDirectory(tmp_path / "nowhere")], RunDirectory(tmp_path / "all"))
     assert not (tmp_path / "all").exists()
 

@@ -209,6 +209,7 @@ def test_batch_changes_no_bit(more):
     [
         ({"b": 0.3, "selection": "shuffled"}, "1/n"),
         ({"b": 0.002, "N": 10, "selection": "shuffled"}, "<= 20 data"),
+        ({"b": 5e-324, "selection": "shuffled"}, "1/n"),
         ({"selection": "persistent"}, "at least a step"),
         ({"selection": "persistent", "persistence": 0.05}, "at least a step"),
         ({"persistence": 1.0}, "selection is 'fresh'"),

@@ -2,10 +2,12 @@
 
 from sgdsim.analysis.pairs import pair_covariance as pair_covariance
 from sgdsim.meanfield.bridge import TwoLimits as TwoLimits
+from sgdsim.meanfield.clt import Clt as Clt
 from sgdsim.meanfield.data import Atoms as Atoms
 from sgdsim.meanfield.data import TwoGaussians as TwoGaussians
 from sgdsim.meanfield.dynamics import Sde as Sde
 from sgdsim.meanfield.dynamics import Sgd as Sgd
+from sgdsim.meanfield.limits.fluctuations import fluctuations as fluctuations
 from sgdsim.meanfield.limits.limit import solution as solution
 from sgdsim.meanfield.limits.linear_noise import linear_noise as linear_noise
 from sgdsim.meanfield.losses import CallableLoss as CallableLoss
@@ -21,6 +23,8 @@ from sgdsim.meanfield.models import output_model as output_model
 from sgdsim.meanfield.models import radial_model as radial_model
 from sgdsim.meanfield.models import tanh_model as tanh_model
 from sgdsim.meanfield.models import teacher_model as teacher_model
+from sgdsim.meanfield.particles import Approximation as Approximation
+from sgdsim.meanfield.particles import Copies as Copies
 from sgdsim.meanfield.particles import Linearised as Linearised
 from sgdsim.meanfield.particles import Pair as Pair
 from sgdsim.meanfield.particles import Particles as Particles

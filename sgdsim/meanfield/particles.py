@@ -1,4 +1,4 @@
-"""The simulators: particles on their own, beside their limit, and beside the linearised network."""
+"""The simulators: particles on their own, beside their limit, their copies, their SDE, or the linearised network."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,6 +9,8 @@ from sgdsim.contracts import Kernel, Problem, Simulator
 from sgdsim.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sgd
+from sgdsim.meanfield.kernels.approximation import COPIES, FOLDS, ApproximationKernel
+from sgdsim.meanfield.kernels.copies import COUNT, CopiesKernel
 from sgdsim.meanfield.kernels.linearised import LinearisedKernel
 from sgdsim.meanfield.kernels.pair import PairKernel
 from sgdsim.meanfield.kernels.particle import ParticleKernel
@@ -133,6 +135,60 @@ class Linearised(Particles):
         """The particles, their start, and the kernel."""
         kernel = 2 * len(atoms_of(problem.model).points) ** 2 * jnp.dtype(self.precision).itemsize
         return super().bytes_per_replica(problem) + 2 * problem.model.dim * problem.N * 8 + kernel
+
+
+@dataclass(frozen=True)
+class Copies(Particles):
+    """Seven runs a replica, four of their own and three on the data of the first: how independent two particles are."""
+
+    name: ClassVar[str] = "copies"
+
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The kernel of a problem."""
+        return CopiesKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
+
+    def bytes_per_replica(self, problem: MeanField) -> int:
+        """Seven times the particles."""
+        return COUNT * super().bytes_per_replica(problem)
+
+    def step_cost(self, problem: MeanField) -> StepCost:
+        """Seven times the particles' own."""
+        own = super().step_cost(problem)
+        return StepCost(COUNT * own.operations, loops=own.loops, launches=own.launches)
+
+
+@dataclass(frozen=True)
+class Approximation(Particles):
+    """Runs of SGD and of its SDE from the start of a replica: how far their laws are apart."""
+
+    name: ClassVar[str] = "approximation"
+
+    def check(self, problem: MeanField) -> None:
+        """Raises ArgumentError as `Particles`, and unless particles of one weight learn finitely many atoms by SGD."""
+        super().check(problem)
+        _check_atoms(problem, self.name)
+        if not isinstance(problem.dynamics, Sgd):
+            raise ArgumentError("dynamics", "be SGD: its SDE is simulated beside it", problem.dynamics.name)
+        if problem.model.dim > 1 or problem.a < 1:
+            remedy = "In one dimension the best assignment is that of sorted particles."
+            raise ArgumentError("model", "have particles of one weight, and a = 1", problem.model.name, remedy)
+
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The kernel of a problem."""
+        return ApproximationKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
+
+    def most_lanes(self, problem: MeanField, replicas: int) -> int:
+        """One: the runs of a replica fill the vectors of a core, and its cache."""
+        return 1
+
+    def bytes_per_replica(self, problem: MeanField) -> int:
+        """The particles of all runs of both, sorted too."""
+        return 4 * FOLDS * COPIES * super().bytes_per_replica(problem)
+
+    def step_cost(self, problem: MeanField) -> StepCost:
+        """Of all runs: SGD's own, and five passes over the atoms."""
+        own, atoms = super().step_cost(problem), _feature(problem, len(atoms_of(problem.model).points))
+        return StepCost(FOLDS * COPIES * (own.operations + 5 * atoms), loops=2 * own.loops, launches=2 * own.launches)
 
 
 def _feature(problem: MeanField, points: int) -> float:

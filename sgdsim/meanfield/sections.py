@@ -8,10 +8,11 @@ from sgdsim.contracts import Start
 from sgdsim.ensemble.section import section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.bridge import TwoLimits
+from sgdsim.meanfield.clt import Clt
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import MOST_WEIGHTS, Model
 from sgdsim.meanfield.models import LossName, Support, output_model, radial_model, tanh_model, teacher_model
-from sgdsim.meanfield.particles import Linearised, Pair, Particles
+from sgdsim.meanfield.particles import Approximation, Copies, Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart, LawStart
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
@@ -109,15 +110,30 @@ class StartSection(section_of(ExplicitStart, optional=("particles",))):
         return LawStart() if particles is None else ExplicitStart(tuple(tuple(row) for row in particles))
 
 
-class TheorySection(section_of_kinds({"limit": MeanFieldLimit, "bridge": TwoLimits, "ntk": NtkLimit, "none": None})):
+_THEORIES = {"limit": MeanFieldLimit, "clt": Clt, "bridge": TwoLimits, "ntk": NtkLimit, "none": None}
+
+
+class TheorySection(section_of_kinds(_THEORIES)):
     """[theory]: the mean-field limit (where it is deterministic), the tangent-kernel limit (a < 1), or none.
 
-    With `kind = "bridge"`, of the model teacher, the mean-field limit and that of d -> infinity.
+    With `kind = "clt"` the mean-field limit and the fluctuations about it, for beta < 1; with `kind = "bridge"`, of the
+    model teacher, the mean-field limit and that of d -> infinity.
     """
 
 
-_SIMULATORS = {"particles": Particles, "pair": Pair, "linearised": Linearised, "none": None}
+_SIMULATORS = {
+    "particles": Particles,
+    "pair": Pair,
+    "copies": Copies,
+    "approximation": Approximation,
+    "linearised": Linearised,
+    "none": None,
+}
 
 
 class SimulatorSection(section_of_kinds(_SIMULATORS)):
-    """[simulator]: the particles, alone or beside their limit or the linearised network; or the theory alone."""
+    """[simulator]: the particles, alone or beside their limit or the linearised network; or the theory alone.
+
+    With `kind = "copies"` seven runs a replica, for the dependence of two particles; with `kind = "approximation"` SGD
+    beside its SDE.
+    """

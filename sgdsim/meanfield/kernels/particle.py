@@ -23,15 +23,18 @@ DRIVEN = 1
 
 def drive_of(problem: MeanField) -> Drive:
     """The drive of a problem's dynamics."""
-    kinds = (SharedSgd, OwnSgd) if isinstance(problem.dynamics, Sgd) else (CommonSde, _own_sde(problem.model))
-    kind = kinds[0 if problem.dynamics.common else 1]
+    own = SharedSgd if problem.dynamics.common else OwnSgd
+    kind = own if isinstance(problem.dynamics, Sgd) else sde_of(problem)
     batch = problem.dynamics.batch
     return kind(dt=problem.dt, noise=problem.eps / batch, scale=problem.N ** (problem.a - 1), batch=batch)
 
 
-def _own_sde(model: Model) -> type[Drive]:
+def sde_of(problem: MeanField) -> type[Drive]:
+    """The drive of the SDE with the problem's noise, common to all particles or their own."""
+    if problem.dynamics.common:
+        return CommonSde
     # With one weight Sigma is a number, whose root needs one normal; else there is one for every atom.
-    return OwnScalarSde if model.dim == 1 else OwnSde
+    return OwnScalarSde if problem.model.dim == 1 else OwnSde
 
 
 class ParticleState(eqx.Module):

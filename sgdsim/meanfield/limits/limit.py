@@ -22,7 +22,7 @@ from sgdsim.meanfield.kernels.particle import drive_of
 from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
 from sgdsim.meanfield.limits.density import Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
-from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, refined, rounded_up
+from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, identity, refined, rounded_up
 from sgdsim.meanfield.limits.teacher_limit import TeacherSolution, follows_teacher
 from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
 from sgdsim.meanfield.observables import Positions
@@ -167,16 +167,10 @@ def limit_cost(problem: MeanField, final: float) -> Once:
 def _key(problem: MeanField, final: float) -> tuple[Hashable, Hashable, float]:
     """What a solution depends on: the model, at beta = 1 the dynamics, and the last time that it is solved to."""
     dynamics = (problem.gamma, problem.dynamics) if problem.beta == 1 else None
-    return _identity(problem.model), dynamics, rounded_up(final)
+    return identity(problem.model), dynamics, rounded_up(final)
 
 
 _solved: dict[Hashable, Solution] = {}
-
-
-def _identity(model: Model) -> Hashable:
-    """Equal for models of equal content."""
-    leaves, structure = jax.tree.flatten(model)
-    return structure, tuple(np.asarray(leaf).tobytes() for leaf in leaves)
 
 
 def check_limit(problem: MeanField) -> None:

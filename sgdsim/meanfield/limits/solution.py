@@ -2,14 +2,17 @@
 
 import abc
 import math
+from collections.abc import Hashable
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy
 from jaxtyping import Array, Float
 
+from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.problem import MeanField
 
 SPACING = 2.5e-3
@@ -77,6 +80,12 @@ def refined(dt: float, coarse: tuple[Array, Array, Array]) -> Limit:
     splines = (scipy.interpolate.CubicSpline(np.arange(count), np.asarray(values)) for values in coarse)
     m, mean, variance = (jnp.asarray(spline(fine)) for spline in splines)
     return Limit(dt / parts, m, mean, variance)
+
+
+def identity(model: Model) -> Hashable:
+    """Equal for models of equal content."""
+    leaves, structure = jax.tree.flatten(model)
+    return structure, tuple(np.asarray(leaf).tobytes() for leaf in leaves)
 
 
 def rounded_up(final: float) -> float:

@@ -16,6 +16,7 @@ from sgdsim.laws.law import Fit, Fitted, Law, Members
 from sgdsim.laws.log_power import LogPower
 from sgdsim.laws.onset import Onset
 from sgdsim.laws.power import Power
+from sgdsim.laws.power_log import PowerLog
 from sgdsim.laws.threshold import Threshold
 from sgdsim.laws.two_term import TwoTerm
 from sgdsim.plugins import Catalogue
@@ -30,6 +31,7 @@ _KINDS: tuple[Law[Any, Any], ...] = (
     Onset(),
     TwoTerm(),
     LogPower(),
+    PowerLog(),
 )
 
 LAWS: Catalogue[Law[Any, Any]] = Catalogue({law.name: law for law in _KINDS}, "sgdsim.laws", Law)

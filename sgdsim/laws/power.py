@@ -28,7 +28,7 @@ from sgdsim.laws.law import (
     reason,
 )
 from sgdsim.laws.quality import in_table
-from sgdsim.laws.quantities import COLUMNS, Point, apart, each_replica, is_alone, medians, quantity_of
+from sgdsim.laws.quantities import COLUMNS, Point, apart, each_replica, is_alone, largest_of, medians, quantity_of
 from sgdsim.laws.text import DIGITS, Line, Name, Number, Statement, Table, Words, called, headings, held
 
 
@@ -101,8 +101,8 @@ class Power(Law[PowerFit, FittedPower]):
     columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """All of them: deviations, scalar observables, when a level is reached, when half have escaped, and `apart`."""
-        return (*DEVIATIONS, *names, *COLUMNS, *medians(names), *apart(names))
+        """All of them: deviations, scalar observables, when a level is reached, when half have escaped, `apart`, and `largest_of`."""
+        return (*DEVIATIONS, *names, *COLUMNS, *medians(names), *apart(names), *largest_of(names))
 
     def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:
         """A level that its quantity does not have, or has to have."""

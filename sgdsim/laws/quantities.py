@@ -10,7 +10,7 @@ from jaxtyping import Float, Num
 
 from sgdsim.analysis.bootstrap import mean_and_sem
 from sgdsim.analysis.levels import first_crossing, median_time
-from sgdsim.analysis.names import BIAS, DEVIATIONS, EACH_DEVIATION, KEPT, PREDICTED, PREDICTED_STD, STD
+from sgdsim.analysis.names import BIAS, DEVIATIONS, EACH_DEVIATION, KEPT, LARGEST, PREDICTED, PREDICTED_STD, STD
 from sgdsim.errors import ArgumentError
 
 if TYPE_CHECKING:  # which needs JAX
@@ -72,6 +72,8 @@ def quantity_of(system: "System", quantity: str, level: float | None, data: xr.D
         return _bias(data, quantity.removesuffix(BIAS))
     if quantity.endswith(STD):
         return _std(data, quantity.removesuffix(STD))
+    if quantity.endswith(LARGEST):
+        return _largest(data, quantity.removesuffix(LARGEST))
     if quantity in DEVIATIONS:
         predicted = f"{quantity}{PREDICTED}"
         return *deviation(data, quantity), float(data[predicted]) if predicted in data else math.nan
@@ -131,6 +133,25 @@ def _bias(data: xr.Dataset, name: str) -> Point:
     """|mean - theory| at the last save time; its error is that of the mean, as theory has none."""
     mean, sem, theory = final(data, name)
     return abs(mean - theory), sem, math.nan
+
+
+def largest_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The largest mean over the save times of each of these."""
+    return tuple(f"{name}{LARGEST}" for name in names)
+
+
+def _largest(data: xr.Dataset, name: str) -> Point:
+    """max_t E of an observable, with the error of the mean at that time, and of theory there.
+
+    Of means that differ by less than their errors it is the one that happens to be largest: too large by part of it.
+    """
+    means = data[name].values if name in data else np.array([math.nan])
+    if not np.isfinite(means).any():
+        return math.nan, math.nan, math.nan
+    at = int(np.nanargmax(means))
+    columns = (name, f"{name}_sem", f"{name}_theory")
+    mean, sem, theory = (float(data[column].values[at]) if column in data else math.nan for column in columns)
+    return mean, sem, theory
 
 
 def _std(data: xr.Dataset, name: str) -> Point:

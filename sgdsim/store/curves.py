@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from sgdsim.analysis.names import BIAS, INTRODUCTION, PREDICTED, PREDICTED_STD, STD
+from sgdsim.analysis.names import BIAS, INTRODUCTION, LARGEST, PREDICTED, PREDICTED_STD, STD
 from sgdsim.analysis.plateau import find_plateau
 from sgdsim.errors import ArgumentError
 
@@ -19,8 +19,8 @@ DEVIATIONS = {
     "final_deviation": ("final deviation", r"$\mathrm{E}\,|\Omega - \bar\Omega|_\infty$ at the final time"),
 }
 """The distances of a replica from theory that every system has, in words and as mathematics."""
-APART = {BIAS: "bias", STD: "standard deviation"}
-"""What is said of a scalar observable at the last save time, by the ending of its name."""
+APART = {BIAS: "bias", STD: "standard deviation", LARGEST: "largest over time"}
+"""What is said of a scalar observable, by the ending of its name: at the last save time, the third of all of them."""
 DEVIATION = "deviation"
 """|Omega - Omega_bar|_inf at every save time, averaged over the replicas: an average that is no observable."""
 _NO_PARAMETERS = ("system", "title", "experiment", "axes", "manifest", *INTRODUCTION)

@@ -101,7 +101,7 @@ class Power(Law[PowerFit, FittedPower]):
     columns = headings("fit, of, against, exponent, theory, off by, constant, chi2 / dof, points")
 
     def quantities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """All of them: deviations, scalar observables, when a level is reached, when half have escaped, `apart`, and `largest_of`."""
+        """All of them: deviations, scalars and what is said of them, when a level is reached or half have escaped."""
         return (*DEVIATIONS, *names, *COLUMNS, *medians(names), *apart(names), *largest_of(names))
 
     def mistakes(self, fit: PowerFit) -> Iterable[tuple[str, str]]:

@@ -82,9 +82,8 @@ class PowerLog(Law[PowerLogFit, FittedPowerLog]):
     def headline(self, found: FittedPowerLog) -> str:
         """Both exponents beside those of the bound."""
         s, q = rounded(found.slope, found.slope_error), rounded(found.log_slope, found.log_slope_error)
-        bound = (
-            "" if found.bound_slope is None else f" (bound {plain(found.bound_slope)}, {plain(found.bound_log_slope)})"
-        )
+        exponents = f"{plain(found.bound_slope)}, {plain(found.bound_log_slope)}"
+        bound = "" if found.bound_slope is None else f" (bound {exponents})"
         law = f"{found.quantity} = C {found.against}^s log(1 + 1/{found.against})^q"
         return f"{law} with s = {s}, q = {q}{bound}, correlation {found.correlation:.3f}; {judgement(found)}"
 

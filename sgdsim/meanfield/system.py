@@ -22,8 +22,8 @@ class MeanFieldSlopes:
         E |W^N - W^*|^2 ~ N^-(1 - beta) for beta < 1 and N^-1 at beta = 1 (De Bortoli et al., theorems 1 and 2); the
         squared displacement of a lazy network falls as N^(2 (a - 1)).
 
-        Against eps: E |W_sde - W_sgd|^2 ~ eps of runs that do not know of one another; laws differ by eps in their means
-        and, to the same order, by the skewness of a sum of T/eps steps, so that W_2^2 ~ eps^2.
+        Against eps: E |W_sde - W_sgd|^2 ~ eps of runs that do not know of one another; laws differ by eps in their
+        means and, to the same order, by the skewness of a sum of T/eps steps, so that W_2^2 ~ eps^2.
         """
         if against == "eps":
             return _in_eps(quantity)

@@ -1,8 +1,11 @@
 """Figures of wide networks."""
 
 from sgdsim.figures.kinds import FigureKind
+from sgdsim.figures.meanfield.approximation import ApproximationFigure
 from sgdsim.figures.meanfield.bridge import BridgeFigure
+from sgdsim.figures.meanfield.clt import CltFigure
 from sgdsim.figures.meanfield.density import DensityFigure
+from sgdsim.figures.meanfield.dependence import DependenceFigure
 from sgdsim.figures.meanfield.lazy import LazyFigure
 from sgdsim.figures.meanfield.linear_noise import LinearNoiseFigure
 from sgdsim.figures.meanfield.noise import NoiseFigure
@@ -19,4 +22,7 @@ KINDS: tuple[FigureKind, ...] = (
     LazyFigure(),
     BridgeFigure(),
     SupportFigure(),
+    ApproximationFigure(),
+    DependenceFigure(),
+    CltFigure(),
 )

@@ -35,7 +35,7 @@ from sgdsim.meanfield.observables import Positions, predictions
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import Given
 
-COPIES = 128
+COPIES = 2048
 """Runs of a fold: of Gaussian laws that differ in width, the smoothed W_2^2 is 2 % too small, of others in mean, 0."""
 FOLDS = 2
 

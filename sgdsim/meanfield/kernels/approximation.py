@@ -108,7 +108,8 @@ class ApproximationKernel(Kernel):
 
     def observe(self, state: ApproximationState) -> Observables:
         """What is observed of one run of SGD, and how far the laws are apart."""
-        first = ParticleState(tuple(w[:, : self.lanes] for w in state.sgd.W), state.sgd.keys, state.sgd.step)
+        W, keys = state.sgd.W, state.sgd.keys
+        first = ParticleState(tuple(w[:, : self.lanes] for w in W), keys[:, : self.lanes], state.sgd.step)
         sgd, sde = (self._folds(part.W[0].astype(jnp.float64)) for part in (state.sgd, state.sde))
         together = [part.reshape(1, FOLDS, -1, self.lanes) for part in (_first(sgd), _first(sde))]
         seen = self.system.observe(first) | {"apart": jnp.mean((sde - sgd) ** 2, axis=(0, 1, 2))}
@@ -119,7 +120,7 @@ class ApproximationKernel(Kernel):
             seen |= {f"{name}{ending}": value for ending, value in parts}
         return seen
 
-    def _folds(self, w: Float[Array, "N runs"]) -> Float[Array, "N folds copies lanes"]:
+    def _folds(self, w: Float[Array, "N _"]) -> Float[Array, "N folds copies lanes"]:
         return w.reshape(len(w), FOLDS, COPIES, self.lanes)
 
 

@@ -86,18 +86,15 @@ class CopiesKernel(Kernel):
 
     def observe(self, state: ParticleState) -> Observables:
         """What is observed of the first copy, and how independent its particles are."""
-        first = ParticleState(tuple(w[:, : self.lanes] for w in state.W), state.keys, state.step)
-        apart = [tuple(w[:, i].astype(jnp.float64) for w in self._copies(state.W)) for i in range(COUNT)]
-        own, given = ([apart[copy] for copy in copies] for copies in (OWN, GIVEN))
+        first = ParticleState(tuple(w[:, : self.lanes] for w in state.W), state.keys[:, : self.lanes], state.step)
+        W = tuple(w.astype(jnp.float64).reshape(len(w), COUNT, self.lanes) for w in state.W)
+        own, given = ([tuple(w[:, copy] for w in W) for copy in copies] for copies in (OWN, GIVEN))
         return self.system.observe(first) | {
             "covariance": covariance(own),
             "covariance_given_data": covariance(given),
             "dependence": distance_covariance(own),
             "dependence_given_data": distance_covariance(given),
         }
-
-    def _copies(self, W: Positions) -> tuple[Float[Array, "N copies lanes"], ...]:
-        return tuple(w.reshape(len(w), COUNT, self.lanes) for w in W)
 
 
 def covariance(copies: Sequence[Positions]) -> Float[Array, " lanes"]:

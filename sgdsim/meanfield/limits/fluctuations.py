@@ -34,9 +34,9 @@ from sgdsim.meanfield.limits.solution import identity, rounded_up
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import Positions
 
-LONGEST = 0.25
+LONGEST = 0.125
 """Longest step in time."""
-POINTS_LOG2 = 14
+POINTS_LOG2 = 13
 """Sobol points, as a power of 2, that carry a law of several weights."""
 MOST_DIM = 8
 """Weights of a particle at most: the linearisation has as many rows and columns, for each of the points."""
@@ -71,12 +71,12 @@ class Fluctuations:
         mean = self.start / N + (self.common * eps if common else 0.0)
         return np.einsum("tvtv->tv", mean)[:, -self.variance.shape[1] :] - self.variance / N
 
-    def at(self, times: Float[np.ndarray, " times"]) -> "Fluctuations":
+    def at(self, times: Float[np.ndarray, " at"]) -> "Fluctuations":
         """At other times >= 0, by cubic splines."""
         # scipy.interpolate takes long to import: by this name it is imported when it is used.
         spline = scipy.interpolate.CubicSpline
 
-        def between(covariance: TwoTimes) -> TwoTimes:
+        def between(covariance: TwoTimes) -> Float[np.ndarray, "at V at V"]:
             shares = spline(self.times, np.eye(len(self.times)))(times)
             found = np.einsum("ti,ivjw,uj->tvuw", shares, covariance, shares, optimize=True)
             # Noise has a kink where both times are one, which no spline of two times has: there it is one of one time.
@@ -98,11 +98,11 @@ class Path:
     - `rate`, `S`: dc_j/dm_j, and the covariance of the slopes of the loss.
     """
 
-    F: Float[Array, "grid V n"]
-    G: Float[Array, "grid V dim n"]
-    back: Float[Array, "grid J dim n"]
-    rate: Float[Array, "grid J"]
-    S: Float[Array, "grid J J"]
+    F: Float[Array | np.ndarray, "*grid V n"]
+    G: Float[Array | np.ndarray, "*grid V dim n"]
+    back: Float[Array | np.ndarray, "*grid J dim n"]
+    rate: Float[Array | np.ndarray, "*grid J"]
+    S: Float[Array | np.ndarray, "*grid J J"]
 
 
 def fluctuations(model: Model, final: float) -> Fluctuations:

@@ -4,8 +4,9 @@ import pytest
 
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.bridge import TwoLimits
+from sgdsim.meanfield.clt import Clt
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.particles import Linearised, Pair, Particles
+from sgdsim.meanfield.particles import Approximation, Copies, Linearised, Pair, Particles
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.meanfield.starts import ExplicitStart, LawStart
 from sgdsim.meanfield.system import SYSTEM, MeanFieldSlopes
@@ -78,11 +79,18 @@ def test_starts():
 
 
 def test_theories_and_simulators():
-    built = [TheorySection(kind=kind).build() for kind in ("limit", "bridge", "ntk", "none")]
-    assert built == [MeanFieldLimit(), TwoLimits(), NtkLimit(), None]
-    kinds = ("particles", "pair", "linearised", "none")
+    built = [TheorySection(kind=kind).build() for kind in ("limit", "clt", "bridge", "ntk", "none")]
+    assert built == [MeanFieldLimit(), Clt(), TwoLimits(), NtkLimit(), None]
+    kinds = ("particles", "pair", "copies", "approximation", "linearised", "none")
     built = [SimulatorSection(kind=kind, precision="float64").build() for kind in kinds]
-    assert built == [Particles("float64"), Pair("float64"), Linearised("float64"), None]
+    assert built == [
+        Particles("float64"),
+        Pair("float64"),
+        Copies("float64"),
+        Approximation("float64"),
+        Linearised("float64"),
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,16 @@ def test_theories_and_simulators():
 def test_expected_slopes(quantity, keys, slope):
     assert SLOPES.slope(quantity, "N", [problem(**keys), problem(**keys, N=50)]) == slope
     assert SLOPES.slope(quantity, "gamma", [problem(**keys)]) is None
-    assert SYSTEM.expectations == {"power": MeanFieldSlopes()}
+    assert SYSTEM.expectations == {"power": MeanFieldSlopes(), "power_log": MeanFieldSlopes()}
+
+
+def test_expected_in_eps():
+    """Squares: eps of runs that are apart, eps^2 of laws; the theorem bounds both by eps log(1 + 1/eps)^2."""
+    for quantity, slope in (("apart", 1.0), ("assigned_largest", 2.0), ("laws", 2.0)):
+        assert SLOPES.slope(quantity, "eps", [problem()]) == slope
+        assert SLOPES.bound(quantity, "eps", [problem()]) == (1.0, 2.0)
+    assert SLOPES.slope("distance", "eps", [problem()]) is None
+    assert SLOPES.bound("apart", "N", [problem()]) is None
 
 
 def test_problems_of_several_beta_have_no_common_slope():

@@ -85,6 +85,8 @@ def draw_approximation(run: Stored, group: str | None = None, ax: Axes | None = 
             _draw_floor(axes, run, law, FLOORS[quantity], index)
     _draw_bound(axes, groups[name]["apart_largest"])
     axes.set(xscale="log", yscale="log", xlabel=r"$\varepsilon = \gamma_N/N$")
+    # Room for the legend below the points: between the couplings there is none.
+    axes.set_ylim(bottom=axes.get_ylim()[0] / 12)
     axes.set_ylabel(r"$\max_t\,\mathrm{E}^{1/2}\, |W_{\rm sde} - W_{\rm sgd}|^2$")
     return axes
 
@@ -112,7 +114,7 @@ def _draw_law(axes: Axes, law: FittedPower, index: int) -> None:
     root = np.sqrt(mean)
     error = sem / (2 * root)
     slope = None if law.slope is None else typeset(rounded(law.slope / 2, (law.slope_error or 0.0) / 2))
-    label = f"{COUPLINGS[law.quantity]}: exponent {slope}" + quality.label(law, "\n", ", fails")
+    label = f"{COUPLINGS[law.quantity]}: exponent {slope}" + quality.label(law, ", ", ", fails")
     axes.errorbar(eps, root, [np.minimum(error, 0.9 * root), error], linestyle="none", label=label, **style)
     span = around(eps, 1.15)
     axes.plot(span, np.sqrt(law.at(span)), color=style["color"], linewidth=1.2)

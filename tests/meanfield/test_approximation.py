@@ -65,8 +65,8 @@ def test_a_step_of_each_by_hand(data, monkeypatch):
     problem = MeanField(model=MODEL, N=4, gamma=eps, beta=1.0, dynamics=Sgd(data))
     kernel = Approximation("float64").bind(problem, 1, eps)
     initial = ExplicitStart(tuple((x,) for x in w)).draw(problem, np.random.default_rng(0), 1)
-    state = kernel.init(initial, jnp.asarray(replica_keys(2, 0, 0, 1)))
-    state = eqx.filter_jit(kernel.advance)(state, jnp.asarray(1))
+    first = kernel.init(initial, jnp.asarray(replica_keys(2, 0, 0, 1)))
+    state = eqx.filter_jit(kernel.advance)(first, jnp.asarray(1))
     sgd, sde = (np.asarray(part.W[0]) for part in (state.sgd, state.sde))
     m = np.tanh(np.outer(w, X)).mean(axis=0)
     places = (
@@ -75,6 +75,9 @@ def test_a_step_of_each_by_hand(data, monkeypatch):
     for k in range(4):
         assert np.abs(sgd[k][:, None] - places[k]).min(axis=1).max() < 1e-12
         assert len(np.unique(sgd[k].round(9))) == 16
+    still = eqx.tree_at(lambda one: one.sde.noise, kernel, 0.0)
+    moved = np.asarray(eqx.filter_jit(still.advance)(first, jnp.asarray(1)).sde.W[0])
+    np.testing.assert_allclose(moved, np.broadcast_to(by_heun(w, eps)[:, None], moved.shape), rtol=1e-12)
     variance = eps**2 * drift_and_variance(w, m)[1]
     z = (sde.mean(axis=1) - by_heun(w, eps)) / (variance / sde.shape[1]) ** 0.5
     assert np.abs(z).max() < 5

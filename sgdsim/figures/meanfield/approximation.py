@@ -66,6 +66,8 @@ class ApproximationFigure(FigureKind):
             axes.set_title(group_label(coordinates(group)))
         for axes in every[1:]:
             axes.set_ylabel("")
+        # Room for the legends below the points: between the couplings there is none.
+        every[0].set_ylim(bottom=every[0].get_ylim()[0] / 12)
         return figure
 
 
@@ -85,8 +87,6 @@ def draw_approximation(run: Stored, group: str | None = None, ax: Axes | None = 
             _draw_floor(axes, run, law, FLOORS[quantity], index)
     _draw_bound(axes, groups[name]["apart_largest"])
     axes.set(xscale="log", yscale="log", xlabel=r"$\varepsilon = \gamma_N/N$")
-    # Room for the legend below the points: between the couplings there is none.
-    axes.set_ylim(bottom=axes.get_ylim()[0] / 12)
     axes.set_ylabel(r"$\max_t\,\mathrm{E}^{1/2}\, |W_{\rm sde} - W_{\rm sgd}|^2$")
     return axes
 

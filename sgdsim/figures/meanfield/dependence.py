@@ -115,7 +115,7 @@ def _draw_series(axes: Axes, run: Stored, name: str, cells: list[int], style: di
 
 def _point(run: Stored, name: str, cell: int) -> tuple[float, float, float]:
     mean, error = (float(run.results[f"{name}{end}"].isel(cell=cell, time=-1)) for end in ("", "_sem"))
-    return run.summary.cells[cell].parameters["N"], mean, error
+    return float(run.summary.cells[cell].parameters["N"]), mean, error
 
 
 def _draw_legend(figure: Figure, run: Stored) -> None:

@@ -91,7 +91,7 @@ class Fluctuations:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Path:
+class _Path:
     """What a limit is linearised with, at every time of a grid.
 
     - `F`: features and weights at the nodes (V, n); `G`, `back`: G Phi(t, 0), and Phi(t, 0)^-1 G of the features.
@@ -143,7 +143,7 @@ def _nodes(model: Model) -> tuple[Positions, Float[Array, "n 1"]]:
 
 
 @jax.jit
-def _path(model: Model, start: Positions, p: Float[Array, "n 1"], gaps: Float[Array, " grid"]) -> Path:
+def _path(model: Model, start: Positions, p: Float[Array, "n 1"], gaps: Float[Array, " grid"]) -> _Path:
     """By one step of RK4 of particles, Phi and its inverse from every time of the grid to the next."""
     dim, n = len(start), len(p)
     unit = jnp.broadcast_to(jnp.eye(dim)[:, :, None], (dim, dim, n))
@@ -155,7 +155,7 @@ def _path(model: Model, start: Positions, p: Float[Array, "n 1"], gaps: Float[Ar
         moved = sum_pulls(model, tuple(w[:, :, None]), -c)
         return jnp.stack(moved)[..., 0], -_times(damping, Phi), _times(inverse, damping)
 
-    def step(state: tuple[Array, ...], dt: Array) -> tuple[tuple[Array, ...], Path]:
+    def step(state: tuple[Array, ...], dt: Array) -> tuple[tuple[Array, ...], _Path]:
         state = rk4(velocity, state, jnp.zeros(()), dt)
         return state, _at(model, *state, p)
 
@@ -181,14 +181,14 @@ def _times(a: Float[Array, "rows dim n"], b: Float[Array, "dim columns n"]) -> F
     return sum((a[:, k, None] * b[None, k] for k in range(1, len(b))), a[:, 0, None] * b[None, 0])
 
 
-def _at(model: Model, w: Float[Array, "dim n"], Phi: Array, inverse: Array, p: Float[Array, "n 1"]) -> Path:
+def _at(model: Model, w: Float[Array, "dim n"], Phi: Array, inverse: Array, p: Float[Array, "n 1"]) -> _Path:
     """What the linearisation takes at one time."""
     atoms, m = atoms_of(model), _outputs(model, w, p)
     c, s = atoms.coefficients(model.loss, m)
     rate = jax.jvp(lambda m: atoms.coefficients(model.loss, m)[0], (m,), (jnp.ones_like(m),))[1]
     features, G = (jax.vmap(f, 1, -1)(w) for f in (partial(_features, model), jax.jacfwd(partial(_features, model))))
     # The weights are features too, of gradient 1: their mean is off as predictions are, and pushes nobody.
-    return Path(
+    return _Path(
         F=jnp.concatenate([features, w]),
         G=_times(jnp.concatenate([G, jnp.broadcast_to(jnp.eye(len(w))[:, :, None], Phi.shape)]), Phi),
         back=jnp.swapaxes(_times(inverse, jnp.swapaxes(G, 0, 1)), 0, 1),
@@ -198,7 +198,7 @@ def _at(model: Model, w: Float[Array, "dim n"], Phi: Array, inverse: Array, p: F
 
 
 def _covariances(
-    path: Path, p: Float[np.ndarray, " n"], gaps: Float[np.ndarray, " gaps"]
+    path: _Path, p: Float[np.ndarray, " n"], gaps: Float[np.ndarray, " gaps"]
 ) -> tuple[TwoTimes, TwoTimes, TwoTimes]:
     """`common`, `start` and `own` between all times of the grid."""
     grid, V = path.G.shape[:2]
@@ -248,7 +248,7 @@ def _noise(kernel: np.ndarray, root: Float[np.ndarray, "grid J J"], gaps: Float[
     return (flat @ flat.T).reshape(*kernel.shape[:2], *kernel.shape[:2])
 
 
-def _own(path: Path, p: Float[np.ndarray, " n"], gaps: Float[np.ndarray, " gaps"]) -> TwoTimes:
+def _own(path: _Path, p: Float[np.ndarray, " n"], gaps: Float[np.ndarray, " gaps"]) -> TwoTimes:
     """The covariance of f by noise of their own: that of a particle up to the earlier of both times."""
     strength = np.einsum("tjan,tjk,tkbn->tabn", path.back, path.S, path.back, optimize=True)
     steps = (strength[1:] + strength[:-1]) / 2 * gaps[:, None, None, None]

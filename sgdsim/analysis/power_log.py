@@ -64,7 +64,7 @@ def fit_power_log(
     residual = (np.log(mean) - columns @ found) * weights
     constant = math.exp(found[0])
     judgement = judged(
-        residual @ residual, len(x) - 3, slope=errors[1], log_slope=errors[2], constant=constant * errors[0]
+        float(residual @ residual), len(x) - 3, slope=errors[1], log_slope=errors[2], constant=constant * errors[0]
     )
     return PowerLogLaw(
         slope=float(found[1]),

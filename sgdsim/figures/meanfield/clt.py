@@ -1,7 +1,7 @@
 """The central limit theorem: N times the variance of predictions over runs against time, and its ratio to theory."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -64,7 +64,8 @@ def draw_clt(run: Stored, model: str | None = None, ax: Axes | None = None) -> A
         error = measured * _error(run, cell)
         draw_band(axes, times, measured - error, measured + error, colour, BAND)
         axes.plot(times, measured, color=colour, linewidth=1.3, label=_label(run, cell))
-        axes.plot(times, predicted, **(THEORY | {"color": colour}))
+        style: dict[str, Any] = THEORY | {"color": colour}
+        axes.plot(times, predicted, **style)
     axes.set(yscale="log", xlabel="$t$", ylabel=r"$N\ \mathrm{Var}\, m$")
     return axes
 

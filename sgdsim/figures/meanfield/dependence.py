@@ -102,7 +102,7 @@ def _draw_series(axes: Axes, run: Stored, name: str, cells: list[int], style: di
     # Aside, so that open and full symbols of the same value are both seen.
     N, mean, error = points[:, 0] * (1.0 if filled else 1.12), points[:, 1], points[:, 2]
     known = np.abs(mean) > SURE * error
-    face = {} if filled else {"markerfacecolor": "white"}
+    face: dict[str, Any] = {} if filled else {"markerfacecolor": "white"}
     size = np.abs(mean[known])
     bars = [np.minimum(error[known], 0.9 * size), error[known]]
     axes.errorbar(N[known], size, bars, linestyle="none", **style, **face)

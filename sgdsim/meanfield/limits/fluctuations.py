@@ -19,6 +19,7 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -98,11 +99,11 @@ class _Path:
     - `rate`, `S`: dc_j/dm_j, and the covariance of the slopes of the loss.
     """
 
-    F: Float[Array | np.ndarray, "*grid V n"]
-    G: Float[Array | np.ndarray, "*grid V dim n"]
-    back: Float[Array | np.ndarray, "*grid J dim n"]
-    rate: Float[Array | np.ndarray, "*grid J"]
-    S: Float[Array | np.ndarray, "*grid J J"]
+    F: Float[Any, "*grid V n"]
+    G: Float[Any, "*grid V dim n"]
+    back: Float[Any, "*grid J dim n"]
+    rate: Float[Any, "*grid J"]
+    S: Float[Any, "*grid J J"]
 
 
 def fluctuations(model: Model, final: float) -> Fluctuations:
@@ -157,7 +158,8 @@ def _path(model: Model, start: Positions, p: Float[Array, "n 1"], gaps: Float[Ar
 
     def step(state: tuple[Array, ...], dt: Array) -> tuple[tuple[Array, ...], _Path]:
         state = rk4(velocity, state, jnp.zeros(()), dt)
-        return state, _at(model, *state, p)
+        w, Phi, inverse = state
+        return state, _at(model, w, Phi, inverse, p)
 
     return jax.lax.scan(step, (jnp.stack(start)[..., 0], unit, unit), gaps)[1]
 

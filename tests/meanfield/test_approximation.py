@@ -100,10 +100,10 @@ def test_runs_that_are_apart_are_so_by_the_noise_of_both(data, c, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("simulator", [Approximation(), Copies()])
-def test_batch_and_division_into_blocks_change_no_bit(simulator, monkeypatch):
+@pytest.mark.parametrize(("simulator", "N"), [(Approximation(), 200), (Copies(), 4000)])
+def test_batch_and_division_into_blocks_change_no_bit(simulator, N, monkeypatch):
     monkeypatch.setattr(approximation, "COPIES", 8)
-    problem = MeanField(model=MODEL, N=200, gamma=0.1, beta=1.0)
+    problem = MeanField(model=MODEL, N=N, gamma=0.1, beta=1.0)
 
     def ensemble(batch: int | None) -> Ensemble:
         return Ensemble(problem, LawStart(), simulator, None, np.array([0.2, 0.5]), 20, 3, batch=batch)

@@ -8,8 +8,8 @@ Run as `python -m tests.nursery`; it reads a request a line and answers with a l
 
 "die" has the process kill itself in the middle of writing: at its count-th "sync" (the data are written, the name is
 not) or its count-th "save" of a block (half of the data are written). With a signal as a third entry it sends itself
-that one; stopped, it goes on where it was. More of a start: "memory" and "largest" as limits in bytes on its address space
-and on a file, and "patch": {"package.module.NAME": value}. More of a wait: "seconds" until SIGALRM.
+that one; stopped, it goes on where it was. More of a start: "memory" and "largest" as limits in bytes on its address
+space and on a file, and "patch": {"package.module.NAME": value}. More of a wait: "seconds" until SIGALRM.
 """
 
 import ctypes

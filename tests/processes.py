@@ -128,7 +128,7 @@ class Process:
 
 
 def starved(pid):
-    """Seconds that a process would have worked, and a busy machine did not let it: of the thread that waited longest."""
+    """Seconds that a process would have worked if the machine had let it: of the thread that waited longest."""
     waited = [0]
     for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with suppress(OSError):  # it has ended

@@ -299,8 +299,23 @@ def test_code_that_is_in_no_file_is_refused(monkeypatch, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["results.nc", "summary.json", "provenance.json", "figures", "live", "logs", "failed"])
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("nowhere"), Path.touch])
+def nowhere(path):
+    path.symlink_to("nowhere")
+
+
+SIDE_FILES = ["results.nc", "summary.json", "provenance.json", "figures", "live", "logs", "failed"]
+PLACED = [os.mkfifo, os.mkdir, nowhere, Path.touch]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        # Every day another thing in every place.
+        pytest.param(name, make, marks=[pytest.mark.slow] * ((number - place) % len(PLACED) != 0))
+        for place, name in enumerate(SIDE_FILES)
+        for number, make in enumerate(PLACED)
+    ],
+)
 def test_what_lies_in_the_place_of_a_side_file_stops_no_run(whole, tmp_path, name, make):
     path = tmp_path / name
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from tests.torture.parts import Part
 SECONDS = 20.0
 """Of processor time in Python, before a case counts as hung."""
 WALL = 180.0
-"""Of the clock, for what waits instead of working, or does so outside of Python; time that others had is not counted."""
+"""Of the clock, for what waits instead of working, or works outside of Python; time that others had is not counted."""
 GROWTH = 500.0
 """MB that a case may take on top of what its process has."""
 ROOM = 3 << 30

@@ -58,7 +58,7 @@ class PowerSpectrum(Spectrum):
         check_fields(self)
 
     def blocks_at(self, d: int) -> InputBlocks:
-        """See `InputBlocks.power_law`."""
+        """The blocks of a power law at this d, see `InputBlocks.power_law`."""
         return InputBlocks.power_law(d, self.spectrum, self.blocks)
 
 
@@ -80,7 +80,7 @@ class Blocks(Spectrum):
         return cls(made.sizes, made.variances.tolist())
 
     def blocks_at(self, d: int) -> InputBlocks:
-        """The given ones."""
+        """The blocks that were given, at every d."""
         if d != self.given.d:
             raise ArgumentError("d", f"be {self.given.d}, as the sizes of the inputs' blocks add up to", d)
         return self.given

@@ -149,7 +149,7 @@ class OverPoints(Target):
         """Those of k standard normals, and how many terms of a series they are good for."""
 
     def square(self, P: Float[Array, "k k"]) -> Float[Array, ""]:
-        """Over the points."""
+        """E[f*^2], summed over the points."""
         points = self.points(len(P))
         return jnp.asarray(points.w) @ self._values(points, P) ** 2
 
@@ -220,7 +220,7 @@ class Products(OverPoints):
         return total
 
     def points(self, k: int) -> TeacherPoints:
-        """Exact ones."""
+        """The points of a quadrature that is exact for this target."""
         return teacher_points.exact(k, max(len(term) for term in self.terms))
 
     def errors(

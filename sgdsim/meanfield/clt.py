@@ -65,7 +65,7 @@ class Clt(MeanFieldLimit):
             raise ArgumentError("model", must, problem.model.name)
 
     def cost(self, problem: MeanField, start: Start, times: Float[np.ndarray, " times"]) -> float:
-        """Sampling of paths."""
+        """Seconds for sampling the paths of the predictions."""
         return 0.5
 
     def spread(self, problem: MeanField, start: Start, times: Float[np.ndarray, " times"]) -> Spread:

@@ -49,15 +49,15 @@ class Fresh(Selection):
     def correlation(
         self, b: Float[Array, ""], t: Int[Array, ""], steps: Int[Array, " n"]
     ) -> Float[Array, " n"] | float:
-        """One."""
+        """One: different steps are independent."""
         return 1.0
 
     def begin(self, size: int, lanes: int) -> Drawn | None:
-        """Nothing."""
+        """Nothing is remembered."""
         return None
 
     def drawn(self, before: Drawn | None, keys: Key, b: Float[Array, ""], step: Int[Array, ""]) -> Drawn | None:
-        """Nothing."""
+        """Nothing is remembered."""
         return None
 
     def used(
@@ -83,7 +83,7 @@ class Shuffled(Selection):
         return jnp.where(steps // self.batches == t // self.batches, 0.0, 1.0)
 
     def begin(self, size: int, lanes: int) -> Drawn | None:
-        """No order yet."""
+        """Zeros: the first step draws the order."""
         return jnp.zeros((size, lanes), jnp.int32)
 
     def drawn(self, before: Drawn | None, keys: Key, b: Float[Array, ""], step: Int[Array, ""]) -> Drawn | None:

@@ -57,7 +57,7 @@ class OptaxUpdate(Optimiser):
         return 2
 
     def transformation(self, unit: Any, root: Any) -> optax.GradientTransformation:
-        """It."""
+        """The transformation of optax that was given."""
         return self.given
 
 
@@ -82,7 +82,7 @@ class Named(Optimiser):
 
     @abc.abstractmethod
     def direction(self) -> optax.GradientTransformation:
-        """D."""
+        """The direction D of a step, as a transformation of optax."""
 
     def transformation(self, unit: Any, root: Any) -> optax.GradientTransformation:
         """U; what is 0 is left out."""
@@ -109,7 +109,7 @@ class SGD(Named):
         return not (self.decays or self.clips)
 
     def direction(self) -> optax.GradientTransformation:
-        """The gradient itself."""
+        """The gradient itself, D(g) = g."""
         return optax.identity()
 
 
@@ -124,11 +124,11 @@ class HeavyBall(Named):
 
     @property
     def copies(self) -> int:
-        """u."""
+        """One copy of the parameters: the velocity u."""
         return 1
 
     def direction(self) -> optax.GradientTransformation:
-        """optax.trace."""
+        """The trace of optax: u <- mu u + g."""
         return optax.trace(self.momentum, self.nesterov)
 
 
@@ -154,11 +154,11 @@ class Adam(Named):
 
     @property
     def copies(self) -> int:
-        """m and v."""
+        """Two copies of the parameters: the means m and v."""
         return 2
 
     def direction(self) -> optax.GradientTransformation:
-        """optax.scale_by_adam."""
+        """Adam without its rate, as optax has it."""
         return optax.scale_by_adam(self.beta1, self.beta2, self.epsilon)
 
 
@@ -172,11 +172,11 @@ class RMSProp(Named):
 
     @property
     def copies(self) -> int:
-        """v."""
+        """One copy of the parameters: the mean square v."""
         return 1
 
     def direction(self) -> optax.GradientTransformation:
-        """optax.scale_by_rms."""
+        """RMSProp without its rate, as optax has it."""
         return optax.scale_by_rms(self.beta2, self.epsilon)
 
 
@@ -187,7 +187,7 @@ class SignDescent(Named):
     name: ClassVar[str] = "sign"
 
     def direction(self) -> optax.GradientTransformation:
-        """optax.scale_by_sign."""
+        """The sign of every entry, as optax has it."""
         return optax.scale_by_sign()
 
 

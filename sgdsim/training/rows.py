@@ -57,7 +57,7 @@ class DataRows(InputLaw):
         check_dimension(problem, self.X.shape[1], "the numbers in a row of the data")
 
     def cost(self, d: int) -> tuple[float, float]:
-        """Reading them."""
+        """A step reads its rows, and draws nothing else."""
         return 2.0 * d, 0.0
 
 
@@ -101,7 +101,7 @@ class ImageRows(InputLaw):
         check_dimension(problem, load_images(self.data).pixels, f"the pixels of {self.name}")
 
     def cost(self, d: int) -> tuple[float, float]:
-        """Reading them."""
+        """A step reads its rows, and draws nothing else."""
         return 2.0 * d, 0.0
 
     def digests(self) -> dict[str, str]:

@@ -49,7 +49,7 @@ class BadMinimaFigure(FigureKind):
         )
 
     def draw(self, run: Stored) -> Figure:
-        """Four panels."""
+        """Four panels: accuracy and loss, of training and of test images."""
         figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
         (above, seeds), below = figure.subplots(2, 2)
         for name, axes in zip(CURVES, (above, *below), strict=True):

@@ -1,6 +1,8 @@
 """What is shipped: the version from one place, what the wheel and the source distribution hold, CITATION.cff."""
 
+import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import tarfile
@@ -70,6 +72,29 @@ def test_what_few_need_is_behind_an_extra(built):
         assert found
         assert all("; extra == " in line for line in found)
         assert any(f"extra == '{extra}'" in line for line in found)
+
+
+def imported():
+    """The packages that modules of sgdsim import, wherever in them, with the rooms that do."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "sgdsim").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"sgdsim"}:
+                found.setdefault(name, set()).add(path.parent.relative_to(ROOT / "sgdsim").as_posix())
+    return found
+
+
+def test_every_package_that_is_imported_is_asked_for():
+    """By the project itself, whatever the tests bring; Dask by its extra, for its room alone."""
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    known = {re.split(r"[>\[]", line)[0].replace("-", "_") for line in asked}
+    missing = {name: rooms for name, rooms in imported().items() if name not in known}
+    assert missing.pop("pydantic_core") == {"experiment"}  # of pydantic
+    assert missing.pop("distributed") == missing.pop("dask") == {"run/dask"}
+    assert missing == {}
 
 
 def citation():

@@ -222,8 +222,11 @@ def advance(
 ) -> Kernels:
     """From step t to `until`, or to where all elements have stopped."""
     every = jax.vmap(partial(step, products=products), in_axes=(0, None, 0, None))
-    going = lambda known: ~known.stopped.all()  # noqa: E731
-    return steps_while(t, until, going, lambda t, known: every(rates, selection, known, t), known)
+
+    def advanced(t: Int[Array, ""], known: Kernels) -> Kernels:
+        return every(rates, selection, known, t)
+
+    return steps_while(t, until, lambda known: ~known.stopped.all(), advanced, known)
 
 
 def _grow(known: Kernels, size: int) -> Kernels:

@@ -7,7 +7,6 @@ import pytest
 from scipy.special import ndtri
 
 from sgdsim.ensemble.random import replica_keys
-from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.kernels import approximation
@@ -17,6 +16,7 @@ from sgdsim.meanfield.particles import Approximation, Copies
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart, LawStart
 from tests.helpers import run
+from tests.meanfield.batches import check_batches
 from tests.meanfield.by_hand import LABELS, MODEL, X, drift_and_variance
 
 
@@ -105,16 +105,7 @@ def test_batch_and_division_into_blocks_change_no_bit(simulator, N, monkeypatch)
     monkeypatch.setattr(approximation, "COPIES", 8)
     problem = MeanField(model=MODEL, N=N, gamma=0.1, beta=1.0)
 
-    def ensemble(batch: int | None) -> Ensemble:
-        return Ensemble(problem, LawStart(), simulator, None, np.array([0.2, 0.5]), 20, 3, batch=batch)
-
-    whole = ensemble(None)
-    tiles = whole.run()
-    assert whole.n_tiles > 1
-    parts = type(tiles).concatenate([whole.run(range(1)), whole.run(range(1, whole.n_tiles))])
-    for other in (ensemble(1).run(), parts):
-        for name, value in tiles.to_arrays().items():
-            np.testing.assert_array_equal(other.to_arrays()[name], value, err_msg=name)
+    check_batches(problem, simulator, 20)
 
 
 @pytest.mark.parametrize(

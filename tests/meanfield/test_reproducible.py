@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.dynamics import Sde, Sgd
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.models import output_model
 from sgdsim.meanfield.particles import Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import LawStart
+from tests.meanfield.batches import check_batches
 from tests.meanfield.by_hand import MODEL
 
 OUTPUT = output_model()
@@ -27,13 +26,4 @@ THREE = Model(name="three", feature=OUTPUT.feature, loss=OUTPUT.loss, data=FEW, 
 def test_batch_and_division_into_blocks_change_no_bit(dynamics, model, simulator, beta):
     problem = MeanField(model=model, N=4000, gamma=0.1, beta=beta, dynamics=dynamics, bins=8)
 
-    def ensemble(batch: int | None) -> Ensemble:
-        return Ensemble(problem, LawStart(), simulator, None, np.array([0.2, 0.5]), 30, 3, batch=batch)
-
-    whole = ensemble(None)
-    tiles = whole.run()
-    assert whole.n_tiles > 1
-    parts = type(tiles).concatenate([whole.run(range(1)), whole.run(range(1, whole.n_tiles))])
-    for other in (ensemble(1).run(), parts):
-        for name, value in tiles.to_arrays().items():
-            np.testing.assert_array_equal(other.to_arrays()[name], value, err_msg=name)
+    check_batches(problem, simulator, 30)

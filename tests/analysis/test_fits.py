@@ -58,7 +58,7 @@ def test_the_measured_finite_size_law_of_the_committee():
     assert law.chi2 / law.dof < 2
 
 
-@pytest.mark.parametrize("from_replicas", [True, False])
+@pytest.mark.parametrize("from_replicas", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_reported_errors_match_the_scatter_of_many_experiments(from_replicas):
     rng = np.random.default_rng(7)
     laws = []

@@ -63,7 +63,7 @@ def test_a_lost_fit_against_the_mixture_is_the_square_of_the_exclusion():
     assert growth.excluded.sqrt_log**2 == pytest.approx(growth.rival.chi2 - growth.excluded.chi2, rel=1e-6)
 
 
-@pytest.mark.parametrize("exponent", [None, S])
+@pytest.mark.parametrize("exponent", [pytest.param(None, marks=pytest.mark.slow), S])
 @pytest.mark.parametrize("truth", GROWTHS)
 def test_the_other_form_is_excluded_and_the_truth_is_not(truth, exponent):
     """The number of standard errors of the truth is that of a standard normal, over 200 experiments."""

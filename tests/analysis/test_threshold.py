@@ -70,7 +70,7 @@ def test_scatter_moves_the_threshold_by_what_repeated_experiments_show():
 
 
 @given(factor=st.floats(1e-6, 1e6))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=6)
 def test_the_unit_of_time_changes_the_prefactor_alone(factor):
     plain, scaled = noisy_law(), fit_threshold(X, factor * NOISY)
     assert scaled.threshold == pytest.approx(plain.threshold, rel=1e-9)
@@ -79,7 +79,7 @@ def test_the_unit_of_time_changes_the_prefactor_alone(factor):
 
 
 @given(order=st.permutations(range(20)))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=6)
 def test_the_order_of_the_points_does_not_matter(order):
     assert fit_threshold(X[order], NOISY[order]) == noisy_law()
 

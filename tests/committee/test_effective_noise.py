@@ -80,6 +80,7 @@ def measured():
     )
 
 
+@pytest.mark.slow
 def test_along_trajectories_theory_has_them_too(measured):
     n = 3 * 2 + 6
     assert measured.noise_covariance.shape == (2, n, n)

@@ -111,7 +111,7 @@ def test_moments_of_the_error_are_those_of_a_sum_over_units():
 
 
 STEPS = [
-    (5, 1, 0.3, Erf(), 3.0),
+    pytest.param(5, 1, 0.3, Erf(), 3.0, marks=pytest.mark.slow),
     pytest.param(8, 2, 0.3, Erf(), 1.0, marks=pytest.mark.slow),
     pytest.param(8, 1, 0.15, Erf(), 1.0, marks=pytest.mark.slow),
     pytest.param(8, 1, 0.5, Relu(), 0.5, marks=pytest.mark.slow),
@@ -233,7 +233,10 @@ LAWS = [
 ]
 
 
-@pytest.mark.parametrize(("p", "case"), [(8, 0), (8, 1), (8, 2), (16, 0), (16, 1), (32, 1)])
+@pytest.mark.parametrize(
+    ("p", "case"),
+    [(8, 0), (8, 1), (8, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((16, 0), (16, 1), (32, 1)))],
+)
 def test_the_largest_of_all_entries_against_brute_force(p, case):
     """Every route draws at random: 1 % is 3 of their errors together.
 

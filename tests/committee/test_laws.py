@@ -141,7 +141,14 @@ def test_test_inputs_are_fresh_and_any_number_of_them_will_do():
         np.testing.assert_allclose(observe(kernel, state)["excess_risk"], by_hand, rtol=1e-10)
 
 
-@pytest.mark.parametrize("noise", [RademacherNoise(), UniformNoise(), None])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param(RademacherNoise(), marks=pytest.mark.slow),
+        UniformNoise(),
+        pytest.param(None, marks=pytest.mark.slow),
+    ],
+)
 def test_the_excess_risk_of_classes(noise):
     """E (y - f)^2/2 less what E[y|x] leaves, of a million samples that NumPy has drawn, with noise and without."""
     variance = 0.3 if noise else 0.0
@@ -214,7 +221,9 @@ def test_in_the_first_coordinates_few_components_make_a_field():
     assert axes > 20
 
 
-@pytest.mark.parametrize("keys", [{"inputs": Rademacher()}, {"labels": "sign", "batch": 3}])
+@pytest.mark.parametrize(
+    "keys", [pytest.param({"inputs": Rademacher()}, marks=pytest.mark.slow), {"labels": "sign", "batch": 3}]
+)
 def test_the_laws_of_a_kernel(keys):
     """Segments, lanes, company, keys and purity, to the bit."""
     check_system(SYSTEM, committee(**keys), START, simulator=Weights(block=8), compare=False, replicas=8)

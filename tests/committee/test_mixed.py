@@ -53,7 +53,7 @@ def by_quadrature(teacher, student):
 
 @pytest.mark.parametrize(
     ("teacher", "student"),
-    [pytest.param(*pair, marks=[pytest.mark.slow] * (pair == ("linear", "erf"))) for pair in PAIRS],
+    [pytest.param(*pair, marks=[pytest.mark.slow] * (pair != ("erf", "tanh"))) for pair in PAIRS],
 )
 def test_all_averages_are_those_of_a_quadrature(teacher, student):
     mixed = Mixed(KINDS[teacher], KINDS[student], 1)

@@ -56,7 +56,7 @@ REFERENCE = {
 OUTPUTS = {(4, 4, 1): [0.494726, 0.825984, 1.20108, 1.366435], (2, 3, 3): [0.530943, 1.408527]}
 
 
-@pytest.mark.parametrize(("p", "k", "seed"), REFERENCE)
+@pytest.mark.parametrize(("p", "k", "seed"), [pytest.param(4, 4, 1, marks=pytest.mark.slow), (2, 3, 3)])
 def test_the_ode_has_the_numbers_of_another_program(p, k, seed):
     """Excess risk at t = 1 ... 200, and a(50), of a solution in NumPy with quadratures of its own."""
     layer = SecondLayer(a0=np.linspace(0.5, 1.5, p), gamma_a=p / 2, a_star=np.linspace(1, 2, k))
@@ -186,7 +186,10 @@ def test_soft_numbers_are_those_of_sums():
     np.testing.assert_array_equal(of_sums["excess_risk"], of_means["excess_risk"])
 
 
-@pytest.mark.parametrize(("K", "M", "eta"), [(2, 2, 0.3), (4, 2, 0.25), (3, 3, 0.1)])
+@pytest.mark.parametrize(
+    ("K", "M", "eta"),
+    [pytest.param(2, 2, 0.3, marks=pytest.mark.slow), (4, 2, 0.25), pytest.param(3, 3, 0.1, marks=pytest.mark.slow)],
+)
 def test_a_linear_network_has_the_error_of_goldt(K, M, eta):
     """First layer only, L = K - M: the excess risk tends to eta noise (L + M)/(4 - 2 eta (L + M))."""
     noise = 0.01
@@ -197,7 +200,7 @@ def test_a_linear_network_has_the_error_of_goldt(K, M, eta):
     np.testing.assert_allclose(solved, eta * noise * K / (4 - 2 * eta * K), rtol=1e-6)
 
 
-@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("K", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_error_of_a_first_layer_grows_with_its_width(K):
     """Soft committee, two teachers: excess/(eta noise) -> (L + M/sqrt(3))/(2 pi) as eta -> 0 (Goldt et al. 2019)."""
     noise, etas, rates = 0.01, (0.08, 0.04), []

@@ -82,7 +82,8 @@ def test_linear_units_against_an_integral_over_angles():
 
 
 @pytest.mark.parametrize(
-    ("kind", "noise", "law"), [(Erf, 0.05, None), (Relu, 0.0, None), (Quadratic, 0.3, RademacherNoise())]
+    ("kind", "noise", "law"),
+    [pytest.param(Erf, 0.05, None, marks=pytest.mark.slow), (Relu, 0.0, None), (Quadratic, 0.3, RademacherNoise())],
 )
 def test_averages_against_random_numbers(kind, noise, law):
     """Of fields and noise drawn by NumPy: within five errors, and those of the points."""

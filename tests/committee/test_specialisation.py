@@ -35,7 +35,7 @@ def by_hand(P, M, Q):
     return max(found)
 
 
-@pytest.mark.parametrize(("p", "k"), [(3, 3), (4, 2), (2, 3)])
+@pytest.mark.parametrize(("p", "k"), [pytest.param(3, 3, marks=pytest.mark.slow), (4, 2), (2, 3)])
 def test_it_is_the_best_assignment(p, k):
     """Of three random students at once, and in whatever order the units are."""
     rows = np.random.default_rng(p + 10 * k).normal(size=(3, p + k, 9))

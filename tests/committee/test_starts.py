@@ -77,12 +77,16 @@ def test_draws_are_overlaps_of_vectors(kind):
     np.testing.assert_allclose(student @ student.mT / 100, draw.Q, rtol=0, atol=1e-12)
 
 
+DIMENSIONS = [6, 20, pytest.param(1000, marks=pytest.mark.slow)]
+"""k + p = 8: vectors at d = 6, Bartlett's factor otherwise."""
+
+
 def z_of_mean(samples, expected):
     """Deviation of the mean from its expected value, in standard errors, of every column."""
     return (samples.mean(axis=0) - expected) / (samples.std(axis=0, ddof=1) / len(samples) ** 0.5)
 
 
-@pytest.mark.parametrize("d", [6, 20, 1000])  # k + p = 8: vectors at d = 6, Bartlett's factor otherwise
+@pytest.mark.parametrize("d", DIMENSIONS)
 def test_law_of_the_sphere(d):
     draw = SphereStart(per_replica=True).draw(problem(d=d), np.random.default_rng(11), 4000)
     np.testing.assert_allclose(np.linalg.diagonal(draw.Q), 1.0, rtol=0, atol=1e-14)
@@ -93,7 +97,7 @@ def test_law_of_the_sphere(d):
     assert np.abs(z_of_mean(pairs**4, 3 / (d * (d + 2)))).max() < 5
 
 
-@pytest.mark.parametrize("d", [6, 20, 1000])
+@pytest.mark.parametrize("d", DIMENSIONS)
 def test_law_of_gaussian_weights(d):
     draw = GaussianStart(per_replica=True).draw(problem(d=d), np.random.default_rng(12), 4000)
     lengths = np.stack([draw.P[:, 0, 0], draw.Q[:, 0, 0], draw.Q[:, 4, 4]], axis=1)

@@ -131,7 +131,7 @@ def found_by(rule, overlaps, a):
     return seen["excess_risk"], fields, moments.squares, moments.numbers / rule.output_step
 
 
-EVERY_DAY = ("He_3", "staircase", "squares", "function")
+EVERY_DAY = ("He_3", "function")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ def started(problem, dtype="float64", lanes=2, steps=8):
     return kernel, begin(kernel, initial, replica_keys(3, 0, 0, lanes))
 
 
-@pytest.mark.parametrize(("batch", "block"), [(1, 8), (3, 8), (1, 18)])
+@pytest.mark.parametrize(
+    ("batch", "block"),
+    [pytest.param(1, 8, marks=pytest.mark.slow), (3, 8), pytest.param(1, 18, marks=pytest.mark.slow)],
+)
 def test_blocks_are_the_step_by_step_loop(batch, block):
     """21 steps against plain SGD on the same inputs: two blocks of 8 and five steps of a third, or 18 steps and 3.
 

@@ -66,7 +66,10 @@ def test_one_weight_as_by_matrices_of_nodes():
     assert abs(found.of_two_particles(0.1, 50, common=False)[0, 0] - other.start_covariance / 50) < 2e-5
 
 
-@pytest.mark.parametrize(("dynamics", "times"), [(Sgd(batch=2), [1.0, 3.0]), (Sde("independent", dt=0.1), [1.0, 3.0])])
+@pytest.mark.parametrize(
+    ("dynamics", "times"),
+    [pytest.param(Sgd(batch=2), [1.0, 3.0], marks=pytest.mark.slow), (Sde("independent", dt=0.1), [1.0, 3.0])],
+)
 def test_spread_of_predictions_over_runs(dynamics, times):
     """Standard deviations of m and the mean, and the largest deviation, over 4096 runs of 40 particles."""
     problem = MeanField(model=MODEL, N=40, gamma=0.3, beta=0.25, dynamics=dynamics)

@@ -102,7 +102,7 @@ def test_noise_of_their_own_drives_them_apart(dynamics):
         Sgd(batch=3),
         pytest.param(Sgd("per_particle"), marks=pytest.mark.slow),
         pytest.param(Sde(), marks=pytest.mark.slow),
-        Sde("common"),
+        pytest.param(Sde("common"), marks=pytest.mark.slow),
     ],
 )
 def test_a_run_may_be_divided_anywhere(dynamics):

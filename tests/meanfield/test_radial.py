@@ -79,6 +79,7 @@ def test_start_has_the_chi_square_law(solved):
     np.testing.assert_allclose(found[1] @ centres**2, 40 * variance, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_quadrature_agrees_with_samples_of_the_start(solved):
     (r,), _ = radial.start_quantiles(MODEL)
     chance = radial.start_quantiles(MODEL)[1]

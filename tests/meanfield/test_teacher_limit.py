@@ -154,6 +154,7 @@ def test_starts_in_high_dimension():
     np.testing.assert_allclose(rows[7, :, 2:], np.eye(3), atol=1e-15)
 
 
+@pytest.mark.slow
 def test_both_limits_commute(few):
     """Many units in high dimension: the mean-field limit at d = 100 is near the ODE of N = 32."""
     wide = problem(teacher_model(100, 2, overlap=0.5), N=32)

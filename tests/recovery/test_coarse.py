@@ -59,7 +59,7 @@ def kept(alpha, b, waiting):
     return correlation / np.sqrt(seen["C"][first] * seen["C"][second])
 
 
-@pytest.mark.parametrize("name", ["sgd", "gd", "sgd_few_data"])
+@pytest.mark.parametrize("name", ["sgd", "gd", pytest.param("sgd_few_data", marks=pytest.mark.slow)])
 def test_sgd_is_stationary_where_gd_freezes(name):
     """To 2e-3: SGD at alpha = 1.4 saturates; GD, and SGD at alpha = 1, forget less and less."""
     known = KNOWN[name]

@@ -61,13 +61,10 @@ CASES = [
     ("lanes", "reused", 1),
     ("blocks", "reused", 3),
 ]
-EVERY_DAY = 1
 
 
-@pytest.mark.parametrize(
-    ("form", "name", "batch"),
-    [pytest.param(*case, marks=[pytest.mark.slow] * (number >= EVERY_DAY)) for number, case in enumerate(CASES)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "name", "batch"), CASES)
 def test_chain_and_full_weights_have_one_law(form, name, batch):
     agree(of_weights(name, batch), simulated(chain(form, around(name, cluster_net(RATE)), batch), 2, STEPS, TILES))
 

@@ -42,10 +42,8 @@ def test_lane_root(p, rank):
         (3, 3),
         (8, 8),
         (9, 9),
-        (20, 20),
         (20, 6),
-        (32, 32),
-        *(pytest.param(77, r, marks=pytest.mark.slow) for r in (77, 9)),
+        *(pytest.param(p, r, marks=pytest.mark.slow) for p, r in ((20, 20), (32, 32), (77, 77), (77, 9))),
     ],
 )
 def test_batched_root(p, rank):
@@ -68,7 +66,7 @@ def test_a_zero_or_duplicated_row_gives_zeros_not_infinities(root_of, dtype):
     assert np.array_equal(np.asarray(root)[:, :, 1:], np.zeros((2, 3, 2)))
 
 
-@pytest.mark.parametrize("p", [16, 64, 128])
+@pytest.mark.parametrize("p", [16, *(pytest.param(p, marks=pytest.mark.slow) for p in (64, 128))])
 @pytest.mark.parametrize("smallest", [1e-5, 1e-4, 1e-2])
 def test_nearly_singular_matrices_in_float32(p, smallest):
     """Inverses of ill-conditioned blocks do not amplify rounding beyond the tolerance of a pivot."""

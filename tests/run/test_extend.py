@@ -54,11 +54,11 @@ def extended(folder, replicas=24, experiment=None):
 @pytest.mark.parametrize(
     ("before", "kept", "cut"),
     [
-        (8, ["r0000000-0000008"], []),
+        pytest.param(8, ["r0000000-0000008"], [], marks=pytest.mark.slow),
         pytest.param(12, ["r0000000-0000008", "r0000008-0000012"], [], marks=pytest.mark.slow),
         (10, ["r0000000-0000008"], []),
         (14, ["r0000000-0000008"], ["r0000008-0000012"]),
-        (3, [], []),
+        pytest.param(3, [], [], marks=pytest.mark.slow),
         pytest.param(1, [], [], marks=pytest.mark.slow),
     ],
 )

@@ -326,7 +326,9 @@ def test_what_lies_in_the_place_of_a_side_file_stops_no_run(whole, tmp_path, nam
     Stored.load(tmp_path)
 
 
-@pytest.mark.parametrize("junk", [b"", b"PK", b"{", b"\xff" * 8])
+@pytest.mark.parametrize(
+    "junk", [b"PK", *(pytest.param(junk, marks=pytest.mark.slow) for junk in (b"", b"{", b"\xff" * 8))]
+)
 @pytest.mark.parametrize("name", ["results.nc", "summary.json", "provenance.json", "experiment.toml"])
 def test_a_report_refuses_what_is_damaged_in_one_line(whole, tmp_path, name, junk):
     begin_session(whole.directory, whole.experiment, "sgdsim run")

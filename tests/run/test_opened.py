@@ -154,12 +154,12 @@ def test_what_cannot_be_fitted_says_why(tmp_path):
     assert summary.cells[0].sup_deviation.sem is None
 
 
-@pytest.mark.parametrize("batch", [1, 4, 12, 10**6])
+@pytest.mark.parametrize("batch", [4, *(pytest.param(batch, marks=pytest.mark.slow) for batch in (1, 12, 10**6))])
 def test_the_batch_size_changes_no_number(finished, tmp_path, batch):
     assert_bitwise(run(tmp_path, batch=batch)[0], finished[1])
 
 
-@pytest.mark.parametrize("block", [1, 12, None])
+@pytest.mark.parametrize("block", [12, *(pytest.param(block, marks=pytest.mark.slow) for block in (1, None))])
 def test_the_block_size_changes_no_number(finished, tmp_path, block):
     data, _, _ = run(tmp_path, block=block)
     assert len(list(tmp_path.glob("blocks/*/*.npz"))) == {1: 18, 12: 6, None: 3}[block]

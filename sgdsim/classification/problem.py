@@ -39,7 +39,8 @@ class Classification(Problem):
     step. Every epoch goes through the training images in a new random order; what is left when no full batch can be
     made is dropped until the next.
 
-    `data` is "digits", "mnist5k", or a folder of IDX files; pixels are standardised over the training images. `init` is
+    `data` is "digits", "mnist5k", or a folder of the IDX files of MNIST or the binary files of CIFAR-10; pixels are
+    standardised over the training images. `init` is
     "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N), 1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1) whatever N,
     which is torch's law at N = 100.
 
@@ -60,7 +61,7 @@ class Classification(Problem):
     order_parameters: ClassVar[tuple[str, ...]] = ("test_loss",)
 
     _: KW_ONLY
-    data: Annotated[str, Parameter("", "digits, mnist5k, or a folder of IDX files")] = eqx.field(
+    data: Annotated[str, Parameter("", "digits, mnist5k, or a folder of IDX or CIFAR-10 files")] = eqx.field(
         static=True, default=DIGITS
     )
     N: Annotated[int, Parameter("N", "hidden units", least=1, limit=10_000_000, example=1000)] = eqx.field(static=True)
@@ -180,5 +181,6 @@ class Classification(Problem):
             "test_images": len(images.test),
             "eps": self.eps,
             "inverse_N": 1 / self.N,
+            "epochs_per_time": 1 / (self.eps * self.epoch_steps),
             "dt": self.dt,
         }

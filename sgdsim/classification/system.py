@@ -15,5 +15,5 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Network(),
     default_theory=None,
-    figures=("weight_histograms", "small_gamma", "regularisation", "bad_minima"),
+    figures=("weight_histograms", "small_gamma", "regularisation", "bad_minima", "accuracy"),
 )

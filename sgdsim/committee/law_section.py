@@ -35,7 +35,7 @@ OWN_KEYS = tuple(one.name for owner in OWNERS for one in declared(owner))
 
 INPUTS_KEY = Parameter("", "law of the inputs, for the simulator weights; N(0, I) where left out")
 NOISE_KEY = Parameter("", "law of the label noise, of variance `noise`; gaussian where left out")
-FOLDER = Parameter("", "folder of IDX files whose training images are the inputs, beside inputs = idx")
+FOLDER = Parameter("", "folder of IDX or CIFAR-10 files whose training images are the inputs, beside inputs = idx")
 OWN: Mapping[str, Any] = {
     "inputs": (Annotated[Literal[tuple(INPUTS)] | None, INPUTS_KEY], None),  # type: ignore[valid-type]
     "folder": (Annotated[str | None, FOLDER], Field(default=None, examples=["data/fashion"])),

@@ -26,9 +26,9 @@ FILES = {
 """The four files of a folder, each as it is or with .gz behind its name."""
 
 Folder = tuple[
-    UInt8[np.ndarray, "train rows columns"],
+    UInt8[np.ndarray, "train *pixels"],
     UInt8[np.ndarray, " train"],
-    UInt8[np.ndarray, "test rows columns"],
+    UInt8[np.ndarray, "test *pixels"],
     UInt8[np.ndarray, " test"],
 ]
 """Images and labels for training, then for testing."""
@@ -115,21 +115,9 @@ def read_folder(folder: Path) -> Folder:
     return train, train_labels, test, test_labels
 
 
-def is_folder(path: str) -> bool:
-    """Whether there is a folder of this name; there is none of a name that no folder can have."""
-    try:
-        return Path(path).is_dir()
-    except OSError:  # of a name that is too long, or that may not be looked at
-        return False
-
-
-def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, size and time of writing (ns) of the four files of a folder.
-
-    **Raises:** ArgumentError naming the file where one is missing.
-    """
-    files = [_find(folder, name) for name, _ in FILES.values()]
-    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+def paths(folder: Path) -> tuple[Path, ...]:
+    """The four files of a folder. **Raises:** ArgumentError naming one that is missing."""
+    return tuple(_find(folder, name) for name, _ in FILES.values())
 
 
 def _find(folder: Path, name: str) -> Path:

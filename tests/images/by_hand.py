@@ -24,3 +24,17 @@ def write_folder(folder, train=6, test=3, size=2, seed=0):
         path.write_bytes(gzip.compress(idx_bytes(values)) if labels else idx_bytes(values))
         arrays.append(values)
     return arrays
+
+CIFAR = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
+
+
+def write_cifar(folder, count=2, seed=0):
+    """The six files of a made-up CIFAR-10 of so many images in each; returns a list of labels and images for each."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for name in CIFAR:
+        labels, images = rng.integers(0, 10, count, np.uint8), rng.integers(0, 256, (count, 3, 32, 32), np.uint8)
+        records = b"".join(bytes([label]) + image.tobytes() for label, image in zip(labels, images, strict=True))
+        (folder / name).write_bytes(records)
+        arrays.append((labels, images))
+    return arrays

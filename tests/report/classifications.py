@@ -46,18 +46,20 @@ def _final(name, axes):
     }[name]
 
 
-def classification(cells, keys, lost=(), bins=BINS):
+def classification(cells, keys, lost=(), bins=BINS, times=None):
     """A finished run of cells with the given parameters (N, beta, gamma, ...), of which `keys` are axes of the grid.
 
-    In the cells `lost` all replicas have diverged; the first replica has in all.
+    In the cells `lost` all replicas have diverged; the first replica has in all. `times` are the save times of each
+    cell, at which values grow by 0.001 each; 30 alone by default.
     """
+    times = np.full((len(cells), 1), 30.0) if times is None else np.array(times)
     usual = {"N": 100, "gamma": 1.0, "beta": 0.5, "random_labels": 0, "weight_decay": 0.0}
     cells = [usual | {"dt": 0.5, "batch": 100, "train_images": 1297} | cell for cell in cells]
     humps = np.array([[_masses(shift(axes, seed)) for seed in range(SEEDS)] for axes in cells])
     humps[:, 0], humps[list(lost)] = np.nan, np.nan
     data = {f"{name}_final": (("cell", "replica", "bin"), humps) for name in ("histogram", "active_histogram")}
     for name in SCALARS:
-        values = np.array([[_final(name, axes)] for axes in cells])
+        values = np.array([[_final(name, axes)] for axes in cells]) + 0.001 * np.arange(times.shape[1])
         values[list(lost)] = np.nan
         words = {"long_name": name.replace("_", " "), "symbol": "x"}
         data |= {
@@ -66,7 +68,7 @@ def classification(cells, keys, lost=(), bins=BINS):
     finals = np.array([_final("test_accuracy", axes) + 0.001 * np.arange(SEEDS) for axes in cells])
     finals[:, 0], finals[list(lost)] = np.nan, np.nan
     data["test_accuracy_final"] = (("cell", "replica"), finals)
-    data["t"] = (("cell", "time"), np.full((len(cells), 1), 30.0))
+    data["t"] = (("cell", "time"), times)
     data["n_replicas"] = ("cell", np.full(len(cells), SEEDS))
     data["n_diverged"] = ("cell", np.array([SEEDS if cell in lost else 1 for cell in range(len(cells))]))
     rows = []

@@ -13,6 +13,7 @@ from tests.report.classifications import BINS, SEEDS, WINDOW, classification, sh
 PLANE = [{"N": N, "beta": beta} for beta in (0.5, 1.0) for N in (100, 1000, 10_000)]
 GAMMAS = [{"beta": 0.5, "gamma": 1.0}, *({"beta": 1.0, "gamma": gamma} for gamma in (0.2, 1.0, 0.4))]
 BETAS = [{"beta": beta} for beta in (1.0, 0.5, 0.75)]
+WIDTHS = [{"N": N, "beta": beta, "dt": dt} for N, beta, dt in ((100, 0.75, 0.25), (100, 1.0, 0.5), (400, 0.75, 0.125))]
 MINIMA = [{"random_labels": epochs, "weight_decay": decay} for decay in (0.0, 0.001) for epochs in (0, 3)]
 BOTH = ("random_labels", "weight_decay")
 
@@ -22,8 +23,8 @@ def draw(name, run):
     return styled(lambda: FIGURES[name].draw(run))
 
 
-def steps(axes):
-    return [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+def steps(axes, filled=False):
+    return [patch for patch in axes.patches if isinstance(patch, StepPatch) and patch.get_fill() == filled]
 
 
 def texts(axes):
@@ -120,6 +121,54 @@ def test_bad_minima_against_epochs_and_seed_by_seed():
     assert figure.axes[0].lines[0].get_color() != figure.axes[0].containers[1].lines[0].get_color()
 
 
+def test_accuracies_at_equal_times_and_at_equal_epochs():
+    """An epoch has 12 steps of dt: the cells have run for 60, 60 and 30, which is 20, 10 and 20 epochs."""
+    run = classification(WIDTHS, ("N", "beta"), times=((20.0, 30.0, 60.0), (20.0, 29.0, 60.0), (10.0, 16.0, 30.0)))
+    figure = draw("accuracy", run)
+    times, epochs, table = figure.axes
+    assert [axes.get_xlabel() for axes in figure.axes] == ["time $t$", "epochs", ""]
+    train, test, *_ = times.containers
+    assert (train.lines[0].get_linestyle(), test.lines[0].get_linestyle()) == ("--", "-")
+    for container, name in ((train, "train_accuracy"), (test, "test_accuracy")):
+        line, _, (bars,) = container.lines
+        assert line.get_ydata().tolist() == run.results[name][0].to_numpy().tolist()
+        assert [one[1, 1] - one[0, 1] for one in bars.get_segments()] == pytest.approx(
+            (2 * run.results[f"{name}_sem"][0]).to_numpy()
+        )
+    assert epochs.containers[1].lines[0].get_xdata().tolist() == pytest.approx([20 / 3, 10, 20])
+    assert (times.lines[-1].get_xdata()[0], epochs.lines[-1].get_xdata()[0]) == (30, 10)
+    cells = {place: cell.get_text().get_text() for place, cell in table.tables[0].get_celld().items()}
+    assert [cells[0, column] for column in range(6)] == ["at", "$N$", r"$\beta$", "$t$", "epochs", "train accuracy"]
+    assert [[cells[row, column] for column in range(5)] for row in range(1, 7)] == [
+        ["equal t", "100", "0.75", "30", "10"],
+        ["equal t", "100", "1", "29", "4.83"],
+        ["equal t", "400", "0.75", "30", "20"],
+        ["equal epochs", "100", "0.75", "30", "10"],
+        ["equal epochs", "100", "1", "60", "10"],
+        ["equal epochs", "400", "0.75", "16", "10.7"],
+    ]
+    # The made-up accuracy grows by 0.001 from one save time to the next.
+    assert [cells[row, 6] for row in range(1, 7)] == ["0.916(9)", "0.921(9)", "0.917(9)", "0.916(9)", "0.922(9)", "0.916(9)"]
+    assert "at equal time, t = 30, and at equal epochs, 10" in FIGURES["accuracy"].caption(run)
+
+
+def test_the_limit_is_drawn_behind_the_histograms_and_the_corner_pixel_is_not_cut():
+    run = classification(PLANE, ("N", "beta"))
+    figure = draw("weight_histograms", run)
+    for axes in figure.axes:
+        (limit,) = [patch for patch in steps(axes, filled=True)]
+        mean = [line for line in steps(axes) if line.get_linestyle() != "solid"][0]
+        if axes in figure.axes[2:12:6]:  # N = 10000 at beta = 0.5
+            np.testing.assert_array_equal(limit.get_data()[0], mean.get_data()[0])
+    assert "mean over seeds at N = 10000, beta = 0.5 stands" in FIGURES["weight_histograms"].caption(run)
+    # At beta = 1 the humps of half-width 1/4 are at -1/4 and at 1/4; below, about 0.
+    assert figure.axes[0].get_xlim() == pytest.approx((-0.3, 0.3), abs=0.06)
+    assert figure.axes[3].get_xlim() == pytest.approx((-0.5, 0.5), abs=0.06)
+    at_one = classification([cell for cell in PLANE if cell["beta"] == 1], ("N", "beta"))
+    assert all(not steps(axes, filled=True) for axes in draw("weight_histograms", at_one).axes)
+    assert "Grey" not in FIGURES["weight_histograms"].caption(at_one)
+
+
 def test_a_beta_that_was_lost_is_left_out():
     figure = draw("regularisation", classification(BETAS, ("beta",), lost=(0,)))
     assert figure.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 0.75]
@@ -145,6 +194,8 @@ def test_figures_say_what_they_need():
         ("bad_minima", betas, "a grid over random_labels and weight_decay"),
         ("bad_minima", blind_minima, "the observables weight_norm"),
         ("bad_minima", classification(MINIMA, BOTH, lost=(1, 3)), "with and without random labels"),
+        ("accuracy", blind, "the observables test_loss"),
+        ("accuracy", everything_lost, "stayed finite"),
         ("regularisation", gammas, "a grid over beta"),
         ("regularisation", blind, "the observables test_loss"),
         ("regularisation", everything_lost, "stayed finite at two values"),

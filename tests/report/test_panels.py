@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from sgdsim.errors import ArgumentError
 from sgdsim.figures.catalogue import FIGURES
+from sgdsim.figures.classification.accuracy import draw_accuracy
 from sgdsim.figures.classification.bad_minima import draw_bad_minima, draw_final_accuracies
 from sgdsim.figures.classification.regularisation import draw_regularisation
 from sgdsim.figures.classification.small_gamma import draw_small_gamma
@@ -62,6 +63,7 @@ PANELS = [
     (draw_density, (1,), rows, "density", 1),
     (draw_distances, (), rows, "density", 3),
     (draw_regularisation, ("loss",), betas, "regularisation", 1),
+    (draw_accuracy, ("epochs",), betas, "accuracy", 1),
     (draw_bad_minima, ("weight_norm",), minima, "bad_minima", 3),
     (draw_final_accuracies, (), minima, "bad_minima", 1),
     (draw_small_gamma, (), lambda: images("beta", "gamma"), "small_gamma", 2),

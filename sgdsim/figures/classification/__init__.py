@@ -1,5 +1,6 @@
 """Figures of networks on images."""
 
+from sgdsim.figures.classification.accuracy import AccuracyFigure
 from sgdsim.figures.classification.bad_minima import BadMinimaFigure
 from sgdsim.figures.classification.regularisation import RegularisationFigure
 from sgdsim.figures.classification.small_gamma import SmallGammaFigure
@@ -11,4 +12,5 @@ KINDS: tuple[FigureKind, ...] = (
     SmallGammaFigure(),
     RegularisationFigure(),
     BadMinimaFigure(),
+    AccuracyFigure(),
 )

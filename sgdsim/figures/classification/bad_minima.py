@@ -1,6 +1,5 @@
 """Training on random labels first, then on the right ones: what a bad minimum does to the test accuracy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from sgdsim.analysis.names import KEPT
 from sgdsim.analysis.numbers import plain
+from sgdsim.figures.classification.epochs import epochs
 from sgdsim.figures.common.curves import alive
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
@@ -71,11 +71,10 @@ def draw_bad_minima(run: Stored, name: str = "test_accuracy", ax: Axes | None = 
     axes = panel(ax)
     for cell in alive(run):
         mean, error = (run.results[f"{name}{part}"].isel(cell=cell).to_numpy() for part in ("", "_sem"))
-        x = run.times(cell) / _epoch(run.parameters[cell])
         style = {"markersize": 3.0, "linewidth": 1.1, "capsize": 1.5, "elinewidth": 0.8}
-        axes.errorbar(x, mean, np.nan_to_num(error), label=_label(run, cell), **style, **_look(run, cell))
-    for epochs in sorted({row["random_labels"] for row in run.parameters} - {0}):
-        axes.axvline(epochs, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+        axes.errorbar(epochs(run, cell), mean, np.nan_to_num(error), label=_label(run, cell), **style, **_look(run, cell))
+    for last in sorted({row["random_labels"] for row in run.parameters} - {0}):
+        axes.axvline(last, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
     axes.set(xlabel="epochs", ylabel=run.words(name).replace(" on the ", " on the\n"))
     if CURVES[name] == "logit":
         axes.set_yscale("logit", one_half="0.5")
@@ -124,11 +123,6 @@ def _finals(run: Stored, cell: int) -> Float[np.ndarray, " seeds"]:
     """The final test accuracies of the seeds of a cell that stayed finite."""
     values = run.results[f"test_accuracy{KEPT}"].isel(cell=cell).to_numpy()
     return values[np.isfinite(values)]
-
-
-def _epoch(row: Mapping[str, Any]) -> float:
-    """The time of one epoch: of its full batches."""
-    return row["dt"] * (row["train_images"] // row["batch"])
 
 
 def _look(run: Stored, cell: int) -> dict[str, Any]:

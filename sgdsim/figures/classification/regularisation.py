@@ -7,12 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdsim.analysis.numbers import plain, rounded
+from sgdsim.analysis.numbers import plain
+from sgdsim.figures.classification.table import ROW, draw_table, number
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
 from sgdsim.figures.style import CATEGORIES, WIDTH, math_name
 from sgdsim.store.stored import Stored
-from sgdsim.store.summary import CellSummary, End
+from sgdsim.store.summary import CellSummary
 
 AXIS = "beta"
 PARTS = {"train": ("training", CATEGORIES[1], "s"), "test": ("test", CATEGORIES[0], "o")}
@@ -43,8 +44,9 @@ class RegularisationFigure(FigureKind):
     def draw(self, run: Stored) -> Figure:
         """Two panels, and a row of the table for each beta."""
         rows = _cells(run)
-        figure = Figure(figsize=(WIDTH, 3.2 + 0.19 * (len(rows) + 1)), layout="constrained")
-        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.0, 0.3 + 0.19 * (len(rows) + 1)))[:, 0]
+        table = ROW * (len(rows) + 1)
+        figure = Figure(figsize=(WIDTH, 3.2 + table), layout="constrained")
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.0, 0.3 + table))[:, 0]
         for axis, measure in zip(above.subplots(1, 2), MEASURES, strict=True):
             draw_regularisation(run, measure, axis).legend(loc="best")
         _draw_table(below.subplots(), run, rows)
@@ -89,17 +91,6 @@ def draw_regularisation(run: Stored, measure: str = "accuracy", ax: Axes | None 
 def _draw_table(axes: Axes, run: Stored, rows: list[CellSummary]) -> None:
     """The numbers with their standard errors."""
     head = [math_name(AXIS), *(run.words(name) for name in COLUMNS)]
-    text = [[plain(cell.parameters[AXIS]), *(_number(cell.final[name]) for name in COLUMNS)] for cell in rows]
-    axes.axis("off")
-    table = axes.table(text, colLabels=head, loc="center", cellLoc="center", edges="horizontal")
-    table.auto_set_font_size(False)
-    table.set_fontsize(7.5)
-    table.auto_set_column_width(list(range(len(head))))
-    for place in table.get_celld().values():
-        place.set_linewidth(0.4)
-
-
-def _number(final: End) -> str:
-    """Mean and error; a fraction without an exponent."""
-    text = rounded(final.mean, final.sem)
-    return text if "e" not in text else plain(final.mean, digits=2)
+    finals = [[cell.final[name] for name in COLUMNS] for cell in rows]
+    numbers = [[number(final.mean, final.sem) for final in row] for row in finals]
+    draw_table(axes, head, [[plain(cell.parameters[AXIS]), *row] for cell, row in zip(rows, numbers, strict=True)])

@@ -1,16 +1,18 @@
 """Histograms of weights, a line for every seed: below beta = 1 the lines fall together as N grows, at beta = 1 not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from sgdsim.analysis.numbers import plain, rounded
-from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, central, lacks_histograms, seeds
+from sgdsim.figures.classification.weights import ACTIVE, ONE, bins_of, cells, central, lacks_histograms, seeds, whole
 from sgdsim.figures.common.curves import place_label
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import panel, pick
@@ -26,6 +28,7 @@ TITLES = {
 }
 SEED = {"color": CATEGORIES[0], "linewidth": 0.9, "alpha": 0.75}
 MEAN = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 2))}
+LIMIT = {"color": "#9a9aa2", "alpha": 0.35, "linewidth": 0}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class WeightHistogramsFigure(FigureKind):
             "Densities of the weights of the first layer at the final time, a line for each seed, and their mean "
             "(dashed). Where the limit N to infinity is deterministic the lines fall together as N grows; where it is "
             "random, at beta = 1, they stay apart, so the mean over seeds is the histogram of no network. W1: "
-            "Wasserstein distance between two seeds, for the weights of the corner pixel."
+            "Wasserstein distance between two seeds, for the weights of the corner pixel, whose whole range is shown."
+            f"{_limit_words(run)}"
         )
 
     def draw(self, run: Stored) -> Figure:
@@ -58,23 +62,27 @@ class WeightHistogramsFigure(FigureKind):
         for block, name in zip(figure.subfigures(2, 1, squeeze=False)[:, 0], (ONE, ACTIVE), strict=True):
             block.suptitle(TITLES[name], fontsize=9, x=0.01, ha="left")
             _draw_block(block, run, name, places)
-        keys = [Line2D([], [], **SEED, label="one seed"), Line2D([], [], **MEAN, label="mean over seeds")]
-        figure.legend(handles=keys, loc="outside upper right", ncols=2)
+        keys: list[Artist] = [Line2D([], [], **SEED, label="one seed"), Line2D([], [], **MEAN, label="mean over seeds")]
+        if limit_cell(run) is not None:
+            keys.append(Patch(**LIMIT, label="limit below $\\beta$ = 1"))
+        figure.legend(handles=keys, loc="outside upper right", ncols=3)
         return figure
 
 
 def _draw_block(block: SubFigure, run: Stored, name: str, places: dict[str, list]) -> None:
-    """All panels of one histogram, on the same axis of weights."""
-    axes = block.subplots(len(places[DOWN]), len(places[ACROSS]), squeeze=False, sharex=True, sharey="row")
-    edges = bins_of(run).edges
-    every = np.concatenate([seeds(run, name, index) for index in range(len(run.summary.cells))])
+    """All panels of one histogram, on the same axes in a row."""
+    axes = block.subplots(len(places[DOWN]), len(places[ACROSS]), squeeze=False, sharex="row", sharey="row")
     for axis in axes.flat:
         axis.set_visible(False)
     for index, cell in enumerate(run.summary.cells):
         row, column = (places[key].index(cell.parameters[key]) for key in (DOWN, ACROSS))
         axes[row, column].set_visible(True)
         draw_weight_histograms(run, name, index, axes[row, column])
-    axes[0, 0].set_xlim(*central(every, edges))
+    for beta, row in zip(places[DOWN], axes, strict=True):
+        ours = [index for index, cell in enumerate(run.summary.cells) if cell.parameters[DOWN] == beta]
+        every, edges = np.concatenate([seeds(run, name, index) for index in ours]), bins_of(run).edges
+        if len(every):
+            row[0].set_xlim(*(whole if name == ONE else central)(every, edges))
     # Once for a column and once for a row: over every panel it would be read eighteen times.
     for column, value in zip(axes.T, places[ACROSS], strict=True):
         _shown(column).set_title(place_label({ACROSS: value}, (ACROSS,)), pad=4)
@@ -93,6 +101,8 @@ def _shown(panels: Iterable[Axes]) -> Axes:
 def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes | None = None) -> Axes:
     """Densities of the weights of a cell at the final time: a line for each seed, and their mean (dashed).
 
+    Grey behind them is the limit below beta = 1, where `limit_cell` finds one.
+
     - `name`: "histogram" of the weights from the corner pixel, with the distance W_1 between two seeds where it is
       measured, or "active_histogram" of those from all pixels that vary.
     - `cell`: its number in the grid; "diverged" is written where no seed stayed finite.
@@ -106,6 +116,9 @@ def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes
     if not len(densities):
         axes.text(0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", fontsize=8)
         return axes
+    limit = limit_cell(run)
+    if limit is not None:
+        axes.stairs(seeds(run, name, limit).mean(axis=0) / bins.width, bins.edges, fill=True, **LIMIT)
     for density in densities:
         axes.stairs(density / bins.width, bins.edges, **SEED)
     axes.stairs(densities.mean(axis=0) / bins.width, bins.edges, **MEAN)
@@ -114,6 +127,30 @@ def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes
         text = f"$W_1$ = {_distance(apart)}"
         axes.text(0.98, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=7)
     return axes
+
+
+def limit_cell(run: Stored) -> int | None:
+    """The cell whose mean over seeds stands for the deterministic limit of beta < 1: the widest of the smallest beta.
+
+    The limit does not depend on beta, and at finite N eps = gamma N^(beta - 1) sets the distance from it. None where no
+    seed at beta < 1 stayed finite.
+    """
+    below = [cell for cell in cells(run) if run.parameters[cell][DOWN] < 1]
+    return min(below, key=lambda cell: _eps(run.parameters[cell]), default=None)
+
+
+def _eps(row: Mapping[str, Any]) -> float:
+    """N^(beta - 1): what a step moves a unit by, over gamma."""
+    return row[ACROSS] ** (row[DOWN] - 1)
+
+
+def _limit_words(run: Stored) -> str:
+    """What stands for the limit."""
+    cell = limit_cell(run)
+    if cell is None:
+        return ""
+    N, beta = (plain(run.parameters[cell][key]) for key in (ACROSS, DOWN))
+    return f" Grey: the limit N to infinity of beta < 1, for which the mean over seeds at N = {N}, beta = {beta} stands."
 
 
 def _distance(apart: End) -> str:

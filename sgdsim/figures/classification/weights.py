@@ -58,3 +58,9 @@ def central(density: Float[np.ndarray, "rows bins"], edges: Float[np.ndarray, " 
     # Of the mean over seeds: one seed with a far weight would stretch the panel.
     low, high = np.searchsorted(mass / mass[-1], [1e-3, 1 - 1e-3])
     return float(edges[low]), float(edges[min(high + 1, len(edges) - 1)])
+
+
+def whole(density: Float[np.ndarray, "rows bins"], edges: Float[np.ndarray, " edges"]) -> tuple[float, float]:
+    """The edges that hold all mass of every row."""
+    taken = np.flatnonzero(density.any(axis=0))
+    return float(edges[taken[0]]), float(edges[taken[-1] + 1])

@@ -40,9 +40,8 @@ class Classification(Problem):
     made is dropped until the next.
 
     `data` is "digits", "mnist5k", or a folder of the IDX files of MNIST or the binary files of CIFAR-10; pixels are
-    standardised over the training images. `init` is
-    "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N), 1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1) whatever N,
-    which is torch's law at N = 100.
+    standardised over the training images. `init` is "torch", W1 ~ U(-1/sqrt(d), 1/sqrt(d)) and W2 ~ U(-1/sqrt(N),
+    1/sqrt(N)); or "fixed", W2 ~ U(-0.1, 0.1) whatever N, which is torch's law at N = 100.
 
     In the first `random_labels` epochs every training image has a random label instead of its own, uniform over the
     classes, the same in all of them, drawn for each replica (Liu, Papailiopoulos & Achlioptas, arXiv:1906.02613). With

@@ -35,8 +35,10 @@ def paths(folder: Path) -> tuple[Path, ...]:
 
 
 def read_batch(path: Path) -> tuple[UInt8[np.ndarray, "count 3 32 32"], UInt8[np.ndarray, " count"]]:
-    """Images and labels of one file: records of 3073 bytes, a label from 0 to 9 and then the red, green and blue of
-    32 x 32 pixels, row by row (Krizhevsky, Learning multiple layers of features from tiny images, 2009).
+    """Images and labels of one file.
+
+    A record of 3073 bytes is a label from 0 to 9, and then the red, green and blue of 32 x 32 pixels, row by row
+    (Krizhevsky, Learning multiple layers of features from tiny images, 2009).
 
     **Raises:** ArgumentError naming the file where it cannot be read, is no whole number of records, has none or too
     many, or a label is beyond 9.

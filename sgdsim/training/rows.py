@@ -62,7 +62,7 @@ class DataRows(InputLaw):
 
 
 class ImageRows(InputLaw):
-    """The training images of a data set as inputs, d pixels each: "digits", "mnist5k", or a folder of IDX or CIFAR-10 files.
+    """The training images of a data set as inputs, d pixels each: "digits", "mnist5k", or a folder, IDX or CIFAR-10.
 
     See `DataRows`, and `sgdsim.images.images.load_images` for the data.
 

@@ -40,6 +40,8 @@ def test_constants_and_derived_numbers():
     given = {"data": "digits", "N": 1000, "gamma": 0.3, "beta": 0.75, "batch": 100, "init": "torch"}
     derived = {"inputs": 64, "classes": 10, "train_images": 1297, "test_images": 500}
     assert (given | derived).items() <= problem.parameters().items()
+    per = problem.parameters()["epochs_per_time"]
+    assert problem.steps(np.array([28 / per])) == 28 * 12  # full batches of 100 of 1297 images
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def write_folder(folder, train=6, test=3, size=2, seed=0):
         arrays.append(values)
     return arrays
 
+
 CIFAR = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 
 

@@ -78,5 +78,5 @@ def test_an_unreadable_file_is_told(tmp_path, monkeypatch):
         raise OSError("Input/output error")
 
     monkeypatch.setattr(np, "fromfile", broken)
-    with pytest.raises(ArgumentError, match="readable data_batch_1.bin, but got 'Input/output error'"):
+    with pytest.raises(ArgumentError, match=r"readable data_batch_1\.bin, but got 'Input/output error'"):
         load_images(str(tmp_path))

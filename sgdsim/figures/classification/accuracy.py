@@ -40,7 +40,7 @@ class AccuracyFigure(FigureKind):
         """Where the cells are compared."""
         time, last = (plain(common(run, abscissa)) for abscissa in ABSCISSAE)
         return (
-            "Accuracy on training images (dashed) and test images (solid): means over seeds with their standard errors. "
+            "Accuracy on training images (dashed) and test images (solid): means over seeds, with standard errors. "
             "A step takes a time gamma N^(beta - 1), so that runs over equal times have seen the images unequally "
             f"often. (a) Against time; (b) against epochs. The table compares all cells at equal time, t = {time}, and "
             f"at equal epochs, {last}: each at its save time that is nearest, as given. Errors do not cover the choice "

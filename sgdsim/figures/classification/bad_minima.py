@@ -72,7 +72,9 @@ def draw_bad_minima(run: Stored, name: str = "test_accuracy", ax: Axes | None = 
     for cell in alive(run):
         mean, error = (run.results[f"{name}{part}"].isel(cell=cell).to_numpy() for part in ("", "_sem"))
         style = {"markersize": 3.0, "linewidth": 1.1, "capsize": 1.5, "elinewidth": 0.8}
-        axes.errorbar(epochs(run, cell), mean, np.nan_to_num(error), label=_label(run, cell), **style, **_look(run, cell))
+        axes.errorbar(
+            epochs(run, cell), mean, np.nan_to_num(error), label=_label(run, cell), **style, **_look(run, cell)
+        )
     for last in sorted({row["random_labels"] for row in run.parameters} - {0}):
         axes.axvline(last, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
     axes.set(xlabel="epochs", ylabel=run.words(name).replace(" on the ", " on the\n"))

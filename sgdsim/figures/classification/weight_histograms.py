@@ -150,7 +150,7 @@ def _limit_words(run: Stored) -> str:
     if cell is None:
         return ""
     N, beta = (plain(run.parameters[cell][key]) for key in (ACROSS, DOWN))
-    return f" Grey: the limit N to infinity of beta < 1, for which the mean over seeds at N = {N}, beta = {beta} stands."
+    return f" Grey: the limit of beta < 1 for N to infinity, as the mean over seeds at N = {N}, beta = {beta}."
 
 
 def _distance(apart: End) -> str:

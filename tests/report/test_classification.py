@@ -131,7 +131,7 @@ def test_accuracies_at_equal_times_and_at_equal_epochs():
     assert (train.lines[0].get_linestyle(), test.lines[0].get_linestyle()) == ("--", "-")
     for container, name in ((train, "train_accuracy"), (test, "test_accuracy")):
         line, _, (bars,) = container.lines
-        assert line.get_ydata().tolist() == run.results[name][0].to_numpy().tolist()
+        assert line.get_ydata().tolist() == (1 - run.results[name][0]).to_numpy().tolist()
         assert [one[1, 1] - one[0, 1] for one in bars.get_segments()] == pytest.approx(
             (2 * run.results[f"{name}_sem"][0]).to_numpy()
         )
@@ -161,7 +161,7 @@ def test_the_limit_is_drawn_behind_the_histograms_and_the_corner_pixel_is_not_cu
         mean = next(line for line in steps(axes) if line.get_linestyle() != "solid")
         if axes in figure.axes[2:12:6]:  # N = 10000 at beta = 0.5
             np.testing.assert_array_equal(limit.get_data()[0], mean.get_data()[0])
-    assert "mean over seeds at N = 10000, beta = 0.5 ." in FIGURES["weight_histograms"].caption(run)
+    assert "mean over seeds at N = 10000, beta = 0.5." in FIGURES["weight_histograms"].caption(run)
     # At beta = 1 the humps of half-width 1/4 are at -1/4 and at 1/4; below, about 0.
     assert figure.axes[0].get_xlim() == pytest.approx((-0.3, 0.3), abs=0.06)
     assert figure.axes[3].get_xlim() == pytest.approx((-0.5, 0.5), abs=0.06)

@@ -1,4 +1,4 @@
-"""Accuracies against time and against epochs, and the numbers at equal times and at equal epochs: two comparisons."""
+"""Errors against time and against epochs, and the numbers at equal times and at equal epochs: two comparisons."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,7 +23,7 @@ COLUMNS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "dead_f
 ABSCISSAE = {"t": "time $t$", "epochs": "epochs"}
 """What runs are compared at, and the label of its axis."""
 PARTS = {"train_accuracy": (0, (4, 2)), "test_accuracy": "-"}
-"""The accuracies that are drawn, with their lines."""
+"""The accuracies whose distance from 1 is drawn, with their lines."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class AccuracyFigure(FigureKind):
         """Where the cells are compared."""
         time, last = (plain(common(run, abscissa)) for abscissa in ABSCISSAE)
         return (
-            "Accuracy on training images (dashed) and test images (solid): means over seeds, with standard errors. "
+            "Part of the training images (dashed) and of the test images (solid) that are told wrongly, one less the "
+            "accuracy: means over seeds, with standard errors; where none is wrong there is no place on the axis. "
             "A step takes a time gamma N^(beta - 1), so that runs over equal times have seen the images unequally "
             f"often. (a) Against time; (b) against epochs. The table compares all cells at equal time, t = {time}, and "
             f"at equal epochs, {last}: each at its save time that is nearest, as given. Errors do not cover the choice "
@@ -59,17 +60,23 @@ class AccuracyFigure(FigureKind):
         panels[1].set_ylabel("")
         handles, _ = panels[0].get_legend_handles_labels()
         lines = [
-            Line2D([], [], color=INK, linewidth=1.1, linestyle=style, label=run.words(name))
+            Line2D([], [], color=INK, linewidth=1.1, linestyle=style, label=f"1 - {run.words(name)}")
             for name, style in PARTS.items()
         ]
         above.legend(handles=[*handles, *lines], loc="outside upper center", ncols=3)
-        head = ["at", *(math_name(name) for name in run.varying), "$t$", "epochs", *map(run.words, COLUMNS)]
+        head = [
+            "at",
+            *(math_name(name) for name in run.varying),
+            "$t$",
+            "epochs",
+            *(run.words(name).removeprefix("fraction of ") for name in COLUMNS),
+        ]
         draw_table(below.subplots(), head, rows)
         return figure
 
 
 def draw_accuracy(run: Stored, abscissa: str = "t", ax: Axes | None = None) -> Axes:
-    """Accuracies on training images (dashed) and test images (solid) of every cell, with their errors, labelled.
+    """One less the accuracy on training images (dashed) and test images (solid) of every cell, with errors, labelled.
 
     - `abscissa`: "t" or "epochs"; what all cells have reached is marked by a vertical line.
 
@@ -85,9 +92,11 @@ def draw_accuracy(run: Stored, abscissa: str = "t", ax: Axes | None = None) -> A
             look = {"color": colours[cell], "linestyle": style, "linewidth": 1.1, "elinewidth": 0.8, "capsize": 1.5}
             if name == "test_accuracy":
                 look |= {"marker": MARKERS[place % len(MARKERS)], "markersize": 3.0, "label": curve_label(run, cell)}
-            axes.errorbar(places(run, cell, abscissa), mean, np.nan_to_num(error), **look)
+            axes.errorbar(
+                places(run, cell, abscissa), np.where(mean < 1, 1 - mean, np.nan), np.nan_to_num(error), **look
+            )
     axes.axvline(common(run, abscissa), color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
-    axes.set(xlabel=ABSCISSAE[abscissa], ylabel="accuracy")
+    axes.set(xlabel=ABSCISSAE[abscissa], ylabel="error, 1 - accuracy", yscale="log")
     return axes
 
 

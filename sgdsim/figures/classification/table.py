@@ -8,7 +8,7 @@ from sgdsim.analysis.numbers import plain, rounded
 
 ROW = 0.19
 """Inches that a row takes."""
-_SIZE = 7.5
+_SIZE = 7.0
 
 
 def draw_table(axes: Axes, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -125,7 +125,7 @@ def draw_weight_histograms(run: Stored, name: str = ONE, cell: int = 0, ax: Axes
     apart = run.summary.cells[cell].final.get("seed_distance")
     if name == ONE and apart is not None:
         text = f"$W_1$ = {_distance(apart)}"
-        axes.text(0.98, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=7)
+        axes.text(0.02, 0.94, text, transform=axes.transAxes, ha="left", va="top", fontsize=7)
     return axes
 
 

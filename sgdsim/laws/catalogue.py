@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from sgdsim.errors import ArgumentError
 from sgdsim.laws.bias import Bias
+from sgdsim.laws.known import Known
 from sgdsim.laws.law import Fit, Fitted, Law, Members
 from sgdsim.laws.log_power import LogPower
 from sgdsim.laws.onset import Onset
@@ -32,6 +33,7 @@ _KINDS: tuple[Law[Any, Any], ...] = (
     TwoTerm(),
     LogPower(),
     PowerLog(),
+    Known(),
 )
 
 LAWS: Catalogue[Law[Any, Any]] = Catalogue({law.name: law for law in _KINDS}, "sgdsim.laws", Law)

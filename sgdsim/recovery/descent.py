@@ -14,6 +14,7 @@ from sgdsim.parameters import Parameter, Precision
 from sgdsim.recovery.descent_kernel import DescentKernel, block_rows
 from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
+from sgdsim.recovery.restarts_kernel import RestartsKernel
 
 LANES = 32
 """Replicas that share J, at most."""
@@ -53,6 +54,16 @@ class Descent(Simulator):
             limit=1e3,
         ),
     ] = None
+    restarts: Annotated[
+        int | None,
+        Parameter(
+            "",
+            "so many descents of each replica's data and signal, a power of two: means of them are observed, and "
+            "`perfect`, `ground` and `zero_modes`",
+            least=2,
+            most=1024,
+        ),
+    ] = None
     stored: Annotated[
         bool | None,
         Parameter(
@@ -77,21 +88,33 @@ class Descent(Simulator):
     paired: ClassVar[bool] = True
 
     def check(self, problem: Recovery) -> None:
-        """Raises ArgumentError for lanes that are no power of two, and where N leaves no room for the probe."""
-        if self.lanes is not None and self.lanes & (self.lanes - 1):
-            raise ArgumentError("lanes", "be a power of two", self.lanes)
+        """Raises ArgumentError for lanes or restarts that do not suit, and where N leaves no room for the probe."""
+        for name in ("lanes", "restarts"):
+            if (number := getattr(self, name) or 1) & (number - 1):
+                raise ArgumentError(name, "be a power of two", number)
+        if self.restarts is not None:
+            if self.lanes is not None:
+                raise ArgumentError("lanes", "be left out where there are restarts", self.lanes)
+            if self.recovered_below is None:
+                remedy = "`ground` and `perfect` are of descents that end elsewhere: 0.1 will do."
+                raise ArgumentError("recovered_below", "be given where there are restarts", None, remedy)
+            if self.response:
+                raise ArgumentError("response", "be false where there are restarts", self.response)
         if self.response and problem.N < 3:
             remedy = "A push orthogonal to the signal and to the start needs a third direction."
             raise ArgumentError("N", "be >= 3 to measure the response", problem.N, remedy)
 
-    def bind(self, problem: Recovery, replicas: int, final: float) -> DescentKernel:
+    def bind(self, problem: Recovery, replicas: int, final: float) -> DescentKernel | RestartsKernel:
         """The kernel of a problem, with tiles that are no larger than so many replicas need."""
-        lanes = min(self.most_lanes(problem), 1 << (replicas - 1).bit_length())
+        lanes = self.restarts or min(self.most_lanes(problem), 1 << (replicas - 1).bit_length())
         kept = self.keeps(problem)
-        return DescentKernel.of(problem, self.precision, lanes, kept, self.response, level=self.recovered_below)
+        kernel = DescentKernel.of(problem, self.precision, lanes, kept, self.response, level=self.recovered_below)
+        return kernel if self.restarts is None else RestartsKernel(descent=kernel)
 
     def most_lanes(self, problem: Recovery) -> int:
         """Replicas of a tile, where there are enough of them."""
+        if self.restarts is not None:
+            return 1
         if self.lanes is not None:
             return self.lanes
         # Replicas that share J are not independent: the docstring has the measured excess of their variance.
@@ -119,7 +142,8 @@ class Descent(Simulator):
         arrays = (6 + 4 * self._pushes(problem)) * features.count
         # An integer for every datum, before and after a step.
         remembered = 0 if problem.selection == "fresh" else 8 * problem.data
-        return (rows * features.count // self.most_lanes(problem) + vectors + arrays) * itemsize + remembered
+        each = (vectors + arrays) * itemsize + remembered
+        return rows * features.count // self.most_lanes(problem) * itemsize + each * (self.restarts or 1)
 
     def step_cost(self, problem: Recovery) -> StepCost:
         """Two matrix products with J, and with every push; its numbers drawn anew where it is not kept."""
@@ -129,8 +153,13 @@ class Descent(Simulator):
 
     def portable_cost(self, problem: Recovery) -> StepCost:
         """The products alone: whether data are drawn anew is up to the machine's memory."""
-        products = self._numbers(problem) * 4.0 * (1 + self._pushes(problem))
+        products = self._numbers(problem) * 4.0 * (1 + self._pushes(problem)) * (self.restarts or 1)
         return StepCost(operations=0.0, products=products, loops=60.0, launches=14.0)
+
+    def observe_cost(self, problem: Recovery) -> StepCost:
+        """Of restarts a Hessian each: gradients of all data, M N^2 products, and eigenvalues, some 10 N^3."""
+        N = float(problem.N)
+        return StepCost(0.0, products=(self.restarts or 0) * (2 * problem.data * N**2 + 10 * N**3))
 
     def _pushes(self, problem: Recovery) -> int:
         """Pushes whose responses are measured: at the first step, and two for each waiting time."""

@@ -111,7 +111,8 @@ class DescentKernel(Kernel):
         )
 
     @property
-    def _blocks(self) -> int:
+    def blocks(self) -> int:
+        """Blocks of data."""
         return -(-self.data // self.rows)
 
     @property
@@ -120,18 +121,26 @@ class DescentKernel(Kernel):
 
     def init(self, initial: SignalOverlaps, keys: UInt32[Array, "2 lanes"]) -> DescentState:
         """x* uniform on its sphere, x(0) with exactly the given overlaps, and a probe orthogonal to both."""
-        vectors = 3 if self.response else 2
-        frame = random_frame((keys[0], keys[1]), self.features.N, vectors)
-        start = exact_start(initial, frame[0], frame[1]).astype(self.dtype)
-        frame = frame.astype(self.dtype)
-        J = jax.lax.map(lambda index: self._drawn(keys, index), jnp.arange(self._blocks)) if self.stored else None
+        frame = random_frame((keys[0], keys[1]), self.features.N, 3 if self.response else 2)
+        return self.begin(exact_start(initial, frame[0], frame[1]), frame[0], frame[2] if self.response else None, keys)
+
+    def begin(
+        self,
+        start: Float[Array, "N lanes"],
+        signal: Float[Array, "N lanes"],
+        probe: Float[Array, "N lanes"] | None,
+        keys: UInt32[Array, "2 lanes"],
+    ) -> DescentState:
+        """The state at step 0 from vectors in float64, and data from their key."""
+        x = start.astype(self.dtype)
+        J = jax.lax.map(lambda index: self._drawn(keys, index), jnp.arange(self.blocks)) if self.stored else None
         return DescentState(
-            x=start,
-            signal=frame[0],
-            start=start,
-            waiting=jnp.broadcast_to(start, (len(self.waiting_steps), *start.shape)),
-            probe=frame[2] if self.response else None,
-            tangents=jnp.zeros((1 + 2 * len(self.waiting_steps), *start.shape), self.dtype) if self.response else None,
+            x=x,
+            signal=signal.astype(self.dtype),
+            start=x,
+            waiting=jnp.broadcast_to(x, (len(self.waiting_steps), *x.shape)),
+            probe=None if probe is None else probe.astype(self.dtype),
+            tangents=None if probe is None else jnp.zeros((1 + 2 * len(self.waiting_steps), *x.shape), self.dtype),
             J=J,
             drawn=self.selection.begin(self.data, self.lanes),
             keys=keys,
@@ -244,7 +253,7 @@ class DescentKernel(Kernel):
             weighted = self._weights(drawn, key, state.step, index) * self._residuals(here, phi)
             return sums[0] + _transposed(here[0], weighted), sums[1] + _transposed(here[1], weighted)
 
-        left, right = jax.lax.fori_loop(0, self._blocks, block, (jnp.zeros_like(phi[0]), jnp.zeros_like(phi[1])))
+        left, right = jax.lax.fori_loop(0, self.blocks, block, (jnp.zeros_like(phi[0]), jnp.zeros_like(phi[1])))
         G = jnp.concatenate([left, right])[: self.features.count]
         return jnp.asarray(self.features.scale, self.dtype) * self.features.pull(G, x)
 
@@ -257,7 +266,7 @@ class DescentKernel(Kernel):
             residuals = self._residuals(self._block(state.J, state.keys, index), phi).astype(jnp.float64)
             return total + jnp.sum(jnp.where(self._exist(index), residuals**2, 0), axis=0)
 
-        total = jax.lax.fori_loop(0, self._blocks, block, jnp.zeros(self.lanes))
+        total = jax.lax.fori_loop(0, self.blocks, block, jnp.zeros(self.lanes))
         return total / (2 * self.features.N)
 
     def _residuals(self, J: Halves, phi: Halves) -> Float[Array, "rows lanes"]:
@@ -291,6 +300,11 @@ class DescentKernel(Kernel):
         if J is None:
             return self._drawn(keys, index)
         return J[0][index], J[1][index]
+
+    def data_block(self, state: DescentState, index: Int[Array, ""]) -> Float[Array, "rows features"]:
+        """A block of J as one array, float64; rows beyond the last datum are zero."""
+        both = jnp.concatenate(self._block(state.J, state.keys, index), axis=1)[:, : self.features.count]
+        return jnp.where(self._exist(index), both.astype(jnp.float64), 0.0)
 
     def _drawn(self, keys: UInt32[Array, "2 lanes"], index: Int[Array, ""]) -> Halves:
         """A block of J: counter words are (mu, e mod half), under the first replica's key, N, degree and M.

@@ -12,13 +12,17 @@ VARIABLES = {
     "C_start": Variable("correlation with the start", "C(t,0)"),
     "R_start": Variable("response to a push at the start", "R(t,0)"),
     "recovered": Variable("rate of success", r"P_{\rm rec}"),
+    "perfect": Variable("share of perfect fits that are not the signal", r"P_{\rm fit}"),
+    "ground": Variable("lowest loss per dimension of all restarts", "E_0/N"),
+    "zero_modes": Variable("zero modes of the Hessian per dimension", "n_0"),
     "C_waiting": Variable("correlation with an earlier time", "C(t,t_w)", ("waiting",)),
     "R_waiting": Variable("response to a push at an earlier time", "R(t,t_w)", ("waiting",)),
     "chi_waiting": Variable("integrated response to a field since an earlier time", r"\chi(t,t_w)", ("waiting",)),
 }
 """m = x.x*/N, C(t,t') = x(t).x(t')/N, R(t,0) = (1/N) sum_i dx_i(t)/dH_i(0) for a field H added to the first step.
 
-`recovered` is 1 where the distance is below the level that the simulator was given, else 0.
+`recovered` is 1 where the distance is below the level that the simulator was given, else 0. `perfect`, `ground` and
+`zero_modes` are those of restarts, see `restarts_kernel`.
 
 For each waiting time t_w of the problem, C_waiting is C(t, min(t, t_w)), R_waiting is R(t,t_w), and
 

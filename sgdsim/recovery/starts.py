@@ -52,6 +52,14 @@ def random_frame(key: Key, N: int, vectors: int) -> Float[Array, "vectors {N} la
     return jnp.stack(frame)
 
 
+def transverse(signal: Float[Array, "N lanes"], vectors: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
+    """The vectors without their part along the signal, of length sqrt(N); the signal has this length."""
+    N = len(signal)
+    for _ in range(2):  # once leaves what rounding leaves, of vectors that are nearly along it
+        vectors = vectors - signal * (jnp.sum(signal * vectors, axis=0, keepdims=True) / N)
+    return vectors * (N / jnp.sum(vectors * vectors, axis=0, keepdims=True)) ** 0.5
+
+
 def exact_start(
     overlaps: SignalOverlaps, signal: Float[Array, "N lanes"], other: Float[Array, "N lanes"]
 ) -> Float[Array, "N lanes"]:

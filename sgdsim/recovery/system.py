@@ -18,14 +18,28 @@ class DescentOnset:
     def onset(self, quantity: str, against: str, problems: Sequence[Recovery]) -> float | None:
         """Where a quantity begins to rise; None where theory does not say.
 
-        Gradient descent of degree 2 leaves x* where eta times the largest eigenvalue of the Hessian there,
-        2 (alpha + 1), exceeds 2: the distance rises against eta at 1/(alpha + 1).
+        Of degree 2. Gradient descent leaves x* where eta times the largest eigenvalue of the Hessian there,
+        2 (alpha + 1), exceeds 2: the distance rises against eta at 1/(alpha + 1). The lowest loss rises against alpha
+        at 1, where there are as many equations as unknowns.
         """
+        if any(problem.degree != 2 for problem in problems):
+            return None
+        if (quantity, against) == ("ground", "alpha"):
+            return 1.0
         alphas = {problem.alpha for problem in problems}
-        descent = all(problem.b == 1 and problem.degree == 2 for problem in problems)
+        descent = all(problem.b == 1 for problem in problems)
         if (quantity, against) != ("distance", "eta") or len(alphas) != 1 or not descent:
             return None
         return 1 / (alphas.pop() + 1)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What counting of equations says, see `sgdsim.laws.known.KnownExpectation`."""
+
+    def value(self, quantity: str, problem: Recovery) -> float | None:
+        """M equations leave N - M of N directions flat; None for other quantities."""
+        return max(0.0, 1 - problem.data / problem.N) if quantity == "zero_modes" else None
 
 
 SYSTEM = System(
@@ -38,6 +52,6 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Descent(),
     default_theory=Dmft(),
-    figures=("aging", "effective_temperature"),
-    expectations={"onset": DescentOnset()},
+    figures=("aging", "canyon", "effective_temperature"),
+    expectations={"onset": DescentOnset(), "known": Counting()},
 )

@@ -41,11 +41,16 @@ HOLDS = {
         recovery.ExactStart(),
         {"simulator": recovery.Descent(response=True), "theory": recovery.LinearRegression()},
     ),
+    "restarts": (
+        GLASSY,
+        recovery.ExactStart(),
+        {"simulator": recovery.Descent(restarts=4, recovered_below=0.1), "compare": False},
+    ),
     "network": (IMAGES, classification.RandomStart(), {}),
 }
 
 
-LONG = ("chain", "chain, own starts", "pair", "linearised", "descent, degree 1")
+LONG = ("chain", "chain, own starts", "pair", "linearised", "descent, degree 1", "restarts")
 """Seconds to compile, of what is much like a neighbour."""
 
 

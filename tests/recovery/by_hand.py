@@ -19,7 +19,7 @@ def weights(kernel, state):
     stream = fold((state.keys[0], state.keys[1]), SELECTION)
     drawn = kernel.selection.drawn(state.drawn, stream, jnp.asarray(kernel.b), state.step)
     key = fold(stream, state.step)
-    blocks = jnp.arange(kernel._blocks)
+    blocks = jnp.arange(kernel.blocks)
     return jax.lax.map(lambda index: kernel._weights(drawn, key, state.step, index), blocks)
 
 

@@ -75,6 +75,18 @@ def recovery(cells=({"b": 1.0}, {"b": 0.2}), fits=None, figures=(), simulated=Fa
     return Stored(results, summary, {"seed": 0}, experiment)
 
 
+def canyon(grid=((0.5, 1.0), (1.0, 1.0), (1.2, 1.0), (0.5, 0.5), (1.0, 0.5), (1.2, 0.5))):
+    """A run of restarts at these alpha and b: flat modes by counting, and losses that rise with alpha from 0 on."""
+    run = recovery([{"alpha": alpha, "b": b} for alpha, b in grid], simulated=True, theory=False)
+    alpha, b = np.array(grid).T[:, :, None] * np.ones(len(TIMES))
+    losses = np.where(alpha < 1, 0.0, 0.01 * alpha * b)
+    values = {"zero_modes": np.maximum(1 - alpha, 0), "loss": losses, "ground": 0.1 * losses, "perfect": alpha < 1}
+    for name, value in values.items():
+        for part, factor in (("", 1.0), ("_sem", 0.02), ("_std", 0.1)):
+            run.results[f"{name}{part}"] = (("cell", "time"), factor * value, {"long_name": name, "symbol": name})
+    return run
+
+
 _PARTS = (("mean", ""), ("sem", "_sem"), ("theory", "_theory"))
 
 

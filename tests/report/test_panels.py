@@ -19,10 +19,11 @@ from sgdsim.figures.meanfield.linear_noise import draw_linear_noise, draw_linear
 from sgdsim.figures.meanfield.noise import draw_pair_correlation, draw_variance_between_runs
 from sgdsim.figures.meanfield.rates import draw_rates, draw_slopes
 from sgdsim.figures.recovery.aging import draw_aging
+from sgdsim.figures.recovery.canyon import draw_canyon
 from sgdsim.figures.recovery.effective_temperature import draw_effective_temperature
 from sgdsim.figures.style import styled
 from tests.report.classifications import classification
-from tests.report.recoveries import recovery, threshold
+from tests.report.recoveries import canyon, recovery, threshold
 from tests.report.wide import SIZES, lazy_run, noise_run, rates_run, wide
 
 
@@ -53,6 +54,7 @@ PANELS = [
     (draw_threshold_start, (), thresholds, "threshold_start", 0),
     (draw_aging, (1,), recovery, "aging", 1),
     (draw_effective_temperature, (1,), recovery, "effective_temperature", 1),
+    (draw_canyon, ("loss",), canyon, "canyon", 1),
     (draw_rates, (), rates_run, "rates", 0),
     (draw_slopes, (), rates_run, "rates", 1),
     (draw_linear_noise, (), rates_run, "linear_noise", 0),

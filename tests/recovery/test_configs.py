@@ -89,6 +89,17 @@ def test_older_systems_forget_more_slowly(tmp_path):
 
 
 @pytest.mark.slow
+def test_ageing_is_interrupted_as_is_known(tmp_path):
+    """C(t_w + 50, t_w) over both lengths, times in steps: SGD saturates where GD freezes, and freezes at alpha = 1."""
+    fits = run("interrupted_aging_long", tmp_path)[0].fits
+    assert all(fit.held and fit.off < 6e-4 for fit in fits.values())
+    last = {name: fit.points[-1][3] for name, fit in fits.items()}
+    assert last["sgd"] == pytest.approx(0.951, abs=5e-4)
+    assert last["gd"] > 0.9997
+    assert last["sgd_fits"] > 0.9975
+
+
+@pytest.mark.slow
 def test_fewer_data_than_weights_are_fitted_and_not_understood(tmp_path):
     """alpha = 1/2: the loss vanishes, and half of the distance stays."""
     _, results = run("linear_regression", tmp_path, "ensemble.replicas=64", "grid.N=[100]", "grid.alpha=[0.5]")

@@ -104,7 +104,10 @@ class EnsembleSection(Section):
     block: int | None = Field(default=None, ge=1, le=10**12)
 
 
-COMMON_FIGURES = ("scaling", "trajectories", "risk", "bias", "threshold", "threshold_start", "stability", "against")
+COMMON_FIGURES = (
+    *("scaling", "trajectories", "risk", "bias", "threshold", "threshold_start", "stability", "against"),
+    "finite_size",
+)
 """Figures that runs of any system can have; the others belong to one, see `System.figures`."""
 
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from sgdsim.errors import ArgumentError
 from sgdsim.laws.bias import Bias
+from sgdsim.laws.finite_size import FiniteSize
 from sgdsim.laws.known import Known
 from sgdsim.laws.law import Fit, Fitted, Law, Members
 from sgdsim.laws.log_power import LogPower
@@ -34,6 +35,7 @@ _KINDS: tuple[Law[Any, Any], ...] = (
     LogPower(),
     PowerLog(),
     Known(),
+    FiniteSize(),
 )
 
 LAWS: Catalogue[Law[Any, Any]] = Catalogue({law.name: law for law in _KINDS}, "sgdsim.laws", Law)

@@ -60,8 +60,8 @@ def fit(
 
     - `results`: a finished run or its folder; a Dataset over cells, e.g. `run.data`; or several that `simulate`
       returned, each of which is a cell. From a run, the fit says what theory expects too.
-    - `law`: "power", "log_power", "threshold", "bias", "onset", "two_term", "power_log", "known", or that of an
-      installed package.
+    - `law`: "power", "log_power", "threshold", "bias", "onset", "two_term", "power_log", "known",
+      "finite_size", or that of an installed package.
     - `quantity`: e.g. "sup_deviation", or a scalar observable at the last time, e.g. "excess_risk".
     - `along`, `where`: the axis of the grid that the law runs along, and the values of others to which it is kept.
     - `keys`: what the law takes besides, e.g. level=1e-3, second="p", together=True.

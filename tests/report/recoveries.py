@@ -7,6 +7,7 @@ import tomli_w
 import xarray as xr
 
 from sgdsim.laws.bias import FittedBias
+from sgdsim.laws.finite_size import FittedFiniteSize
 from sgdsim.laws.onset import FittedOnset
 from sgdsim.laws.threshold import FittedThreshold
 from sgdsim.store.stored import Stored, store_results
@@ -145,3 +146,29 @@ def write(run, directory):
     (directory / "provenance.json").write_text(json.dumps(run.provenance))
     (directory / "experiment.toml").write_text(run.experiment)
     return directory
+
+
+def finite_size(at, b=1.0):
+    """Two sizes with this midpoint and widths of 0.2 and 0.1, which cross there, with points on their functions."""
+    sizes = {50: 0.2, 100: 0.1}
+    points = [
+        [alpha, N, 0.0 if alpha == 1.2 else 1 / (1 + np.exp(-(alpha - at) / width)), 100]
+        for N, width in sizes.items()
+        for alpha in (1.2, 1.4, 1.6)
+    ]
+    return FittedFiniteSize(
+        quantity="m",
+        against="alpha",
+        second="N",
+        where={"b": [b]},
+        expected=1.54,
+        midpoint=at,
+        midpoint_error=0.01,
+        width=0.1,
+        width_error=0.01,
+        crossing=at,
+        crossing_error=0.02,
+        sizes=[[N, at, 0.01, width, 0.01, 1.0, 1] for N, width in sizes.items()],
+        crossings=[[50, 100, at, 0.02, 0.5]],
+        points=points,
+    )

@@ -9,7 +9,7 @@ from sgdsim.laws.power import FittedPower
 from sgdsim.report.laws import headlines, tables, unfitted
 from sgdsim.report.page import write_report
 from tests.report.changes import plain_text
-from tests.report.recoveries import bias, onset, recovery, threshold, write
+from tests.report.recoveries import bias, finite_size, onset, recovery, threshold, write
 
 STARTS = {
     f"threshold[m0={m0}, b={b}]": threshold(at)
@@ -37,7 +37,7 @@ def labelled(axes, words):
     return line.get_xdata(), line.get_ydata()
 
 
-@pytest.mark.parametrize("name", ["bias", "threshold", "threshold_start", "stability"])
+@pytest.mark.parametrize("name", ["bias", "threshold", "threshold_start", "stability", "finite_size"])
 def test_a_run_without_such_a_law_is_told_what_is_missing(name):
     power = {"scaling": FittedPower(quantity="m", against="dt", slope=0.5)}
     assert FIGURES[name].lacks(recovery(fits=power)) != ""
@@ -175,3 +175,19 @@ def test_many_laws_are_in_the_table_alone_and_a_failed_one_says_why(tmp_path):
     assert "only two points relaxed" in page
     assert "needs a fitted threshold" in page
     assert page.count("eta_max[") == 6
+
+
+def test_shares_are_drawn_by_size_with_their_functions_and_where_they_cross():
+    figure = draw("finite_size", recovery(fits={"gd": finite_size(1.5), "sgd": finite_size(1.3, 0.2)}))
+    gd, sgd = figure.axes
+    assert texts(gd.get_legend()) == ["$N$ = 50: 1.500(10)", "$N$ = 100: 1.500(10)"]
+    assert (gd.get_title(), sgd.get_title()) == ("$b$ = 1", "$b$ = 0.2")
+    curve = [line for line in gd.lines if len(line.get_xdata()) == 300][1]
+    np.testing.assert_allclose(curve.get_ydata(), 1 / (1 + np.exp(-(curve.get_xdata() - 1.5) / 0.1)))
+    points, bars = gd.containers[0].lines[0], gd.containers[0].lines[2][0]
+    np.testing.assert_allclose(points.get_xydata()[0], [1.2, 0.0])
+    height = np.ptp(bars.get_segments()[0][:, 1])
+    assert height == pytest.approx(2 * (1 / 102 * 101 / 102 / 100) ** 0.5)  # no success of 100: not without an error
+    (band,) = gd.patches
+    assert band.get_extents().transformed(gd.transData.inverted()).intervalx == pytest.approx([1.48, 1.52])
+    assert "Band: where" in FIGURES["finite_size"].caption(recovery(fits={"gd": finite_size(1.5)}))

@@ -11,6 +11,7 @@ from sgdsim.figures.classification.bad_minima import draw_bad_minima, draw_final
 from sgdsim.figures.classification.regularisation import draw_regularisation
 from sgdsim.figures.classification.small_gamma import draw_small_gamma
 from sgdsim.figures.classification.weight_histograms import draw_weight_histograms
+from sgdsim.figures.common.finite_size import draw_finite_size
 from sgdsim.figures.common.threshold import draw_critical_law, draw_threshold
 from sgdsim.figures.common.threshold_start import draw_threshold_start
 from sgdsim.figures.meanfield.density import draw_density, draw_distances
@@ -23,12 +24,16 @@ from sgdsim.figures.recovery.canyon import draw_canyon
 from sgdsim.figures.recovery.effective_temperature import draw_effective_temperature
 from sgdsim.figures.style import styled
 from tests.report.classifications import classification
-from tests.report.recoveries import canyon, recovery, threshold
+from tests.report.recoveries import canyon, finite_size, recovery, threshold
 from tests.report.wide import SIZES, lazy_run, noise_run, rates_run, wide
 
 
 def thresholds():
     return recovery(fits={f"at[b={b}]": threshold(b) for b in (0.5, 1.0)})
+
+
+def finite_sizes():
+    return recovery(fits={"gd": finite_size(1.5), "sgd": finite_size(1.3)})
 
 
 def images(*keys):
@@ -52,6 +57,7 @@ PANELS = [
     (draw_threshold, (), thresholds, "threshold", 0),
     (draw_critical_law, (), thresholds, "threshold", 1),
     (draw_threshold_start, (), thresholds, "threshold_start", 0),
+    (draw_finite_size, ("sgd",), finite_sizes, "finite_size", 1),
     (draw_aging, (1,), recovery, "aging", 1),
     (draw_effective_temperature, (1,), recovery, "effective_temperature", 1),
     (draw_canyon, ("loss",), canyon, "canyon", 1),

@@ -2,6 +2,7 @@
 
 from sgdsim.figures.common.against import AgainstFigure
 from sgdsim.figures.common.bias import BiasFigure
+from sgdsim.figures.common.finite_size import FiniteSizeFigure
 from sgdsim.figures.common.risk import RiskFigure
 from sgdsim.figures.common.scaling import ScalingFigure
 from sgdsim.figures.common.stability import StabilityFigure
@@ -19,4 +20,5 @@ KINDS: tuple[FigureKind, ...] = (
     ThresholdStartFigure(),
     StabilityFigure(),
     AgainstFigure(),
+    FiniteSizeFigure(),
 )

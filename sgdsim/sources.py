@@ -256,6 +256,7 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
     "radial": ("mei2018",),
     "bridge": ("veiga2022", "saad1995"),
     "support": ("chizat2018",),
+    "averages": ("polyak1992",),
     "weight_histograms": ("debortoli2020",),
     "aging": ("kamali2023sgd",),
     "effective_temperature": ("kamali2023sgd",),

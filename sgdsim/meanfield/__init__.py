@@ -1,6 +1,7 @@
 """Wide two-layer networks: SGD with gamma_N = gamma N^beta, propagation of chaos and McKean-Vlasov limits."""
 
 from sgdsim.analysis.pairs import pair_covariance as pair_covariance
+from sgdsim.meanfield.averaged import AveragedLimit as AveragedLimit
 from sgdsim.meanfield.bridge import TwoLimits as TwoLimits
 from sgdsim.meanfield.clt import Clt as Clt
 from sgdsim.meanfield.data import Atoms as Atoms
@@ -24,6 +25,7 @@ from sgdsim.meanfield.models import radial_model as radial_model
 from sgdsim.meanfield.models import tanh_model as tanh_model
 from sgdsim.meanfield.models import teacher_model as teacher_model
 from sgdsim.meanfield.particles import Approximation as Approximation
+from sgdsim.meanfield.particles import Averaged as Averaged
 from sgdsim.meanfield.particles import Copies as Copies
 from sgdsim.meanfield.particles import Linearised as Linearised
 from sgdsim.meanfield.particles import Pair as Pair
@@ -31,6 +33,8 @@ from sgdsim.meanfield.particles import Particles as Particles
 from sgdsim.meanfield.problem import MeanField as MeanField
 from sgdsim.meanfield.starts import ExplicitStart as ExplicitStart
 from sgdsim.meanfield.starts import LawStart as LawStart
+from sgdsim.meanfield.starts import PointStart as PointStart
 from sgdsim.meanfield.teacher import GaussianTeacher as GaussianTeacher
 from sgdsim.meanfield.theory import MeanFieldLimit as MeanFieldLimit
 from sgdsim.meanfield.theory import NtkLimit as NtkLimit
+from sgdsim.rules.schedule import PowerSchedule as PowerSchedule

@@ -10,7 +10,7 @@ from sgdsim.contracts import Start
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.limits.narrow import narrow_cost, narrow_risk
 from sgdsim.meanfield.limits.teacher_limit import follows_teacher
-from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.problem import MeanField, check_constant
 from sgdsim.meanfield.starts import Given
 from sgdsim.meanfield.theory import LimitCurve, MeanFieldLimit
 
@@ -32,16 +32,18 @@ class TwoLimits(MeanFieldLimit):
     """
 
     name: ClassVar[str] = "bridge"
+    points: ClassVar[bool] = False
 
     def exists(self, problem: MeanField) -> bool:
         """Where both limits do: of a teacher's data, below beta = 1."""
-        return super().exists(problem) and follows_teacher(problem.model)
+        return super().exists(problem) and follows_teacher(problem.model) and problem.schedule is None
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where there is no mean-field limit, and of other data than a teacher's."""
         super().check(problem)
         if not follows_teacher(problem.model):
             raise ArgumentError("model", "be a teacher_model for both limits", problem.model.name)
+        check_constant(problem, "both limits")
 
     def cost(self, problem: MeanField, start: Start, times: Float[np.ndarray, " times"]) -> float:
         """That of the N particles in high dimension."""

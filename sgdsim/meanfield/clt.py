@@ -9,7 +9,7 @@ from jaxtyping import Float
 from sgdsim.contracts import Spread, Start
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.limits.fluctuations import MOST_DIM, Fluctuations, fluctuations
-from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.problem import MeanField, check_constant
 from sgdsim.meanfield.starts import Given
 from sgdsim.meanfield.theory import LimitCurve, MeanFieldLimit
 
@@ -48,11 +48,13 @@ class Clt(MeanFieldLimit):
     """
 
     name: ClassVar[str] = "clt"
+    points: ClassVar[bool] = False
 
     def exists(self, problem: MeanField) -> bool:
         """Below beta = 1, for finitely many atoms and few weights."""
         model = problem.model
-        return super().exists(problem) and problem.beta < 1 and model.atoms is not None and model.dim <= MOST_DIM
+        few = model.atoms is not None and model.dim <= MOST_DIM
+        return super().exists(problem) and problem.beta < 1 and few and problem.schedule is None
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where there is no limit, or none without noise, or too much to linearise."""
@@ -60,6 +62,7 @@ class Clt(MeanFieldLimit):
         if problem.beta == 1:
             remedy = 'At beta = 1 noise is left in the limit: take kind = "limit".'
             raise ArgumentError("beta", "be below 1 for fluctuations about the limit", problem.beta, remedy)
+        check_constant(problem, "fluctuations about the limit")
         if not self.exists(problem):
             must = f"have particles of <= {MOST_DIM} weights and finitely many atoms"
             raise ArgumentError("model", must, problem.model.name)

@@ -37,8 +37,14 @@ VARIABLES = {
     "fourth_moment": Variable("fourth moment of a particle, SGD less SDE", r"\Delta E W^4"),
     "m_linear": Variable("prediction of the linearised network at each input", r"m^{\rm lin}", ("input",)),
     "gap": Variable("largest distance over the inputs from the linearised network", r"|m - m^{\rm lin}|_\infty"),
+    "excess_risk_average": Variable("excess risk of the averaged network", r"\bar{R} - R_{\min}"),
+    "m_average": Variable("prediction of the averaged network at each input", r"\bar{m}", ("input",)),
+    "variance_average": Variable("variance of the averaged particles of one run", r"\bar{v}", ("weight",)),
     "displacement": Variable("mean squared displacement of a particle", r"|W - W_0|^2"),
 }
+
+AVERAGED = ("excess_risk_average", "m_average", "variance_average")
+"""What is observed of the network whose weights are averages over the steps."""
 
 Positions = tuple[Float[Array, "N lanes"], ...]
 """The particles of a tile, one array for each of their weights: what the compiler fuses best."""

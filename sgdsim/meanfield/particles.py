@@ -1,4 +1,4 @@
-"""The simulators: particles on their own, beside their limit, their copies, their SDE, or the linearised network."""
+"""The simulators: particles alone, beside their limit, averages, copies, SDE, or the linearised network."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,6 +10,7 @@ from sgdsim.cost import Once, StepCost
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.kernels.approximation import COPIES, FOLDS, ApproximationKernel
+from sgdsim.meanfield.kernels.averaged import AveragedKernel
 from sgdsim.meanfield.kernels.copies import COUNT, CopiesKernel
 from sgdsim.meanfield.kernels.linearised import LinearisedKernel
 from sgdsim.meanfield.kernels.pair import PairKernel
@@ -17,7 +18,7 @@ from sgdsim.meanfield.kernels.particle import ParticleKernel
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.limits.limit import limit_cost
 from sgdsim.meanfield.observables import UNROLLED
-from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.problem import MeanField, check_constant
 from sgdsim.parameters import Precision
 
 SMALLEST_STEP = 1e-4
@@ -40,13 +41,22 @@ class Particles(Simulator):
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where the increments of SGD would be lost in float32."""
-        if isinstance(problem.dynamics, Sgd) and problem.dt < SMALLEST_STEP and self.precision == "float32":
-            remedy = f'Steps of eps = {problem.dt:.2g} lose their increments in float32: set precision = "float64".'
-            raise ArgumentError("precision", f"be float64 for steps below {SMALLEST_STEP:g}", self.precision, remedy)
+        self._check_step(problem, problem.dt)
 
     def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
         """The kernel of a problem, with tiles that are no larger than so many replicas need."""
+        self._check_last(problem, final)
         return ParticleKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
+
+    def _check_step(self, problem: MeanField, step: float) -> None:
+        if isinstance(problem.dynamics, Sgd) and step < SMALLEST_STEP and self.precision == "float32":
+            remedy = f'Steps of eps = {step:.2g} lose their increments in float32: set precision = "float64".'
+            raise ArgumentError("precision", f"be float64 for steps below {SMALLEST_STEP:g}", self.precision, remedy)
+
+    def _check_last(self, problem: MeanField, final: float) -> None:
+        """Raises ArgumentError where the last of steps that fall would be lost in float32."""
+        if problem.schedule is not None:
+            self._check_step(problem, problem.dt * float(problem.schedule.value(jnp.asarray(final))))
 
     def most_lanes(self, problem: MeanField, replicas: int) -> int:
         """Replicas of a tile: a power of two, so many that a tile's weights stay in the cache."""
@@ -88,6 +98,7 @@ class Pair(Particles):
 
     def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
         """The kernel of a problem, with its limit up to the time `final`."""
+        self._check_last(problem, final)
         return PairKernel.of(problem, self.precision, self.most_lanes(problem, replicas), final)
 
     def outline(self, problem: MeanField, replicas: int, final: float) -> Kernel:
@@ -123,6 +134,7 @@ class Linearised(Particles):
         """
         super().check(problem)
         _check_atoms(problem, self.name)
+        check_constant(problem, f"the simulator {self.name!r}")
         if not problem.dynamics.common:
             remedy = "The linearised network has no particles that could feel a noise of their own."
             raise ArgumentError("noise", "be common beside the linearised network", "independent", remedy)
@@ -138,6 +150,22 @@ class Linearised(Particles):
 
 
 @dataclass(frozen=True)
+class Averaged(Particles):
+    """The particles beside their running means: Polyak and Ruppert's average of the weights over all steps so far."""
+
+    name: ClassVar[str] = "averaged"
+
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The kernel of a problem."""
+        self._check_last(problem, final)
+        return AveragedKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
+
+    def bytes_per_replica(self, problem: MeanField) -> int:
+        """Twice the particles."""
+        return 2 * super().bytes_per_replica(problem)
+
+
+@dataclass(frozen=True)
 class Copies(Particles):
     """Seven runs a replica, four of their own and three on the data of the first: how independent two particles are."""
 
@@ -145,6 +173,7 @@ class Copies(Particles):
 
     def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
         """The kernel of a problem."""
+        self._check_last(problem, final)
         return CopiesKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
 
     def bytes_per_replica(self, problem: MeanField) -> int:
@@ -167,6 +196,7 @@ class Approximation(Particles):
         """Raises ArgumentError as `Particles`, and unless particles of one weight learn finitely many atoms by SGD."""
         super().check(problem)
         _check_atoms(problem, self.name)
+        check_constant(problem, f"the simulator {self.name!r}")
         if not isinstance(problem.dynamics, Sgd):
             raise ArgumentError("dynamics", "be SGD: its SDE is simulated beside it", problem.dynamics.name)
         if problem.model.dim > 1 or problem.a < 1:

@@ -14,9 +14,16 @@ from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.model_checks import check_kind
 from sgdsim.parameters import Parameter, given
+from sgdsim.rules.schedule import PowerSchedule
 
 MANY_STEPS = 20_000
 """Steps per unit of time from which on a user is told."""
+
+
+def check_constant(problem: "MeanField", what: str) -> None:
+    """Raises ArgumentError for steps that fall with a schedule."""
+    if problem.schedule is not None:
+        raise ArgumentError("schedule", f"be left out for {what}", problem.schedule.name)
 
 
 @lenient
@@ -29,6 +36,10 @@ class MeanField(Problem):
         SDE:  dW^k = N^(a - 1) [-h(W^k, nu) dt + sqrt(eps) Sigma^(1/2)(W^k, nu) dB^k],   h = E H, Sigma = Cov H
 
     a = 1 is the mean-field scaling; for a < 1 the particles hardly move and the network becomes linear in them (lazy).
+    A `schedule` s(t) = (1 + t/t0)^-x multiplies every increment, t = n eps as before: the rate of step n is
+
+        gamma N^beta s(n eps) = gamma' N^beta' (n + c)^-x,
+        c = t0/eps,   gamma' = t0^x gamma^(1 - x),   1 - beta' = (1 - x)(1 - beta).
 
     **Raises:** ArgumentError where a value is out of range, where a step eps >= 1 is unstable, and where the dynamics
     need averages over data that only a sampler gives.
@@ -55,12 +66,15 @@ class MeanField(Problem):
     window: Annotated[
         tuple[float, float], Parameter("", "ends of the histogram; the model's if left out", written=list[float] | None)
     ] = eqx.field(static=True, default=None)
+    schedule: PowerSchedule | None = None
 
     def __post_init__(self) -> None:
         remedy = "Take tanh_model(), output_model(), radial_model(), teacher_model(), or a Model of your own."
         check_kind("model", self.model, Model, remedy)
         if not isinstance(self.dynamics, Sgd | Sde):
             raise ArgumentError("dynamics", "be an Sgd or an Sde", self.dynamics, "Write Sgd(), or Sde().")
+        if self.schedule is not None:
+            check_kind("schedule", self.schedule, PowerSchedule, "Write PowerSchedule(t0=1.0, exponent=0.5), or None.")
         check_fields(self)
         self.window = interval("window", self.model.window if self.window is None else self.window)
         self._check_dynamics()
@@ -129,6 +143,7 @@ class MeanField(Problem):
             "model": self.model.name,
             **self.model.data.parameters,
             **given(self),
+            **({} if self.schedule is None else {"schedule": self.schedule.name} | given(self.schedule)),
             "dynamics": self.dynamics.name,
             "noise": "common" if self.dynamics.common else "independent",
             "batch": self.dynamics.batch,

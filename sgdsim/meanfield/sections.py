@@ -7,14 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from sgdsim.contracts import Start
 from sgdsim.ensemble.section import section_of, section_of_kinds
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.averaged import AveragedLimit
 from sgdsim.meanfield.bridge import TwoLimits
 from sgdsim.meanfield.clt import Clt
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import MOST_WEIGHTS, Model
 from sgdsim.meanfield.models import LossName, Support, output_model, radial_model, tanh_model, teacher_model
-from sgdsim.meanfield.particles import Approximation, Copies, Linearised, Pair, Particles
+from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import ExplicitStart, LawStart
+from sgdsim.meanfield.starts import ExplicitStart, LawStart, PointStart
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 from sgdsim.meanfield.words import PROBLEM_WORDS
 from sgdsim.parameters import Parameter
@@ -96,34 +97,46 @@ def _model(name: ModelName, loss: LossName, support: Support, sizes: tuple[tuple
     return tanh_model(loss) if name == "tanh" else output_model(_ACTIVATIONS[name], loss, support)
 
 
-class StartSection(section_of(ExplicitStart, optional=("particles",))):
-    """[start]: independent particles from the model's law, or N rows of given `particles`."""
+class StartSection(section_of(ExplicitStart, PointStart, optional=("particles", "point"))):
+    """[start]: independent particles from the model's law, all at one `point`, or N rows of given `particles`."""
 
-    kind: Literal["law", "explicit"] = "law"
+    kind: Literal["law", "explicit", "point"] = "law"
 
     def build(self) -> Start:
-        """The start. **Raises:** ArgumentError where `particles` are missing or too many."""
-        particles = self.of(ExplicitStart).get("particles")
+        """The start. **Raises:** ArgumentError where `particles` or a `point` are missing or too many."""
+        particles, point = self.of(ExplicitStart).get("particles"), self.of(PointStart).get("point")
         # Both mistakes are one: rows without their kind, and a kind without its rows.
-        if (self.kind == "explicit") != (particles is not None):
-            raise ArgumentError("particles", 'be given with kind = "explicit", and only then', particles)
+        for name, kind, given in (("particles", "explicit", particles), ("point", "point", point)):
+            if (self.kind == kind) != (given is not None):
+                raise ArgumentError(name, f'be given with kind = "{kind}", and only then', given)
+        if point is not None:
+            return PointStart(tuple(point))
         return LawStart() if particles is None else ExplicitStart(tuple(tuple(row) for row in particles))
 
 
-_THEORIES = {"limit": MeanFieldLimit, "clt": Clt, "bridge": TwoLimits, "ntk": NtkLimit, "none": None}
+_THEORIES = {
+    "limit": MeanFieldLimit,
+    "averaged": AveragedLimit,
+    "clt": Clt,
+    "bridge": TwoLimits,
+    "ntk": NtkLimit,
+    "none": None,
+}
 
 
 class TheorySection(section_of_kinds(_THEORIES)):
     """[theory]: the mean-field limit (where it is deterministic), the tangent-kernel limit (a < 1), or none.
 
-    With `kind = "clt"` the mean-field limit and the fluctuations about it, for beta < 1; with `kind = "bridge"`, of the
-    model teacher, the mean-field limit and that of d -> infinity.
+    With `kind = "averaged"` the mean-field limit and that of averaged trajectories, with `kind = "clt"` the
+    fluctuations about it, both for beta < 1; with `kind = "bridge"`, of the model teacher, the limit and that of d ->
+    infinity.
     """
 
 
 _SIMULATORS = {
     "particles": Particles,
     "pair": Pair,
+    "averaged": Averaged,
     "copies": Copies,
     "approximation": Approximation,
     "linearised": Linearised,
@@ -134,6 +147,6 @@ _SIMULATORS = {
 class SimulatorSection(section_of_kinds(_SIMULATORS)):
     """[simulator]: the particles, alone or beside their limit or the linearised network; or the theory alone.
 
-    With `kind = "copies"` seven runs a replica, for the dependence of two particles; with `kind = "approximation"` SGD
-    beside its SDE.
+    With `kind = "averaged"` the network of averaged weights beside; with `kind = "copies"` seven runs a replica, for
+    the dependence of two particles; with `kind = "approximation"` SGD beside its SDE.
     """

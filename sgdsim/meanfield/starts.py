@@ -1,4 +1,4 @@
-"""The start: independent particles from the model's law, or given ones."""
+"""The start: independent particles from the model's law, all at one point, or given ones."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from sgdsim.checks import row
 from sgdsim.contracts import Problem, Start
 from sgdsim.ensemble.random import Key, block_normals, fold
 from sgdsim.errors import ArgumentError
@@ -62,6 +63,27 @@ class ExplicitStart(Start):
         """The particles, `size` times."""
         # A view: the same N rows are not copied for every replica.
         return Given(np.broadcast_to(np.asarray(self.particles, np.float64), (size, problem.N, problem.model.dim)))
+
+
+@dataclass(frozen=True)
+class PointStart(Start):
+    """All particles of all replicas at one point: with noise that they share they stay together, exactly."""
+
+    point: Annotated[
+        tuple[float, ...], Parameter("w_0", "the dim weights that all particles start with", written=list[float])
+    ]
+    takes: ClassVar[type[Problem]] = MeanField
+    per_replica: bool = field(default=False, init=False)
+
+    def check(self, problem: MeanField) -> None:
+        """Raises ArgumentError where it is no point of the model's dimension."""
+        given = row("point", self.point)
+        if len(given) != problem.model.dim or not np.isfinite(given).all():
+            raise ArgumentError("point", f"be {problem.model.dim} finite weights", self.point)
+
+    def draw(self, problem: MeanField, rng: np.random.Generator, size: int) -> Given:
+        """The point, N times, `size` times."""
+        return Given(np.broadcast_to(np.asarray(self.point, np.float64), (size, problem.N, problem.model.dim)))
 
 
 def _table(particles: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ from sgdsim.contracts import System
 from sgdsim.meanfield.observables import VARIABLES
 from sgdsim.meanfield.particles import Particles
 from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.schedule_section import ScheduleSection
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.meanfield.theory import MeanFieldLimit
 
@@ -60,9 +61,10 @@ SYSTEM = System(
     simulator_section=SimulatorSection,
     default_simulator=Particles(),
     default_theory=MeanFieldLimit(),
+    tables={"rule": ScheduleSection},
     figures=(
         *("rates", "linear_noise", "noise", "density", "radial", "lazy", "bridge", "support"),
-        *("approximation", "dependence", "clt"),
+        *("approximation", "dependence", "clt", "averages"),
     ),
     expectations={"power": MeanFieldSlopes(), "power_log": MeanFieldSlopes()},
 )

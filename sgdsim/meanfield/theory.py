@@ -1,9 +1,10 @@
 """The theories of wide networks: the mean-field limit, and the lazy one."""
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -17,8 +18,9 @@ from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.limits.limit import check_limit, has_drift, limit_cost, solution
 from sgdsim.meanfield.limits.ntk import check_ntk, solve_ntk
 from sgdsim.meanfield.limits.radial import is_radial, risk
-from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import Given, LawStart
+from sgdsim.meanfield.model import GaussianLaw
+from sgdsim.meanfield.problem import MeanField, check_constant
+from sgdsim.meanfield.starts import Given, LawStart, PointStart
 from sgdsim.meanfield.teacher import GaussianTeacher
 
 _POINTS_LOG2 = 16
@@ -42,9 +44,13 @@ class HostCurve(Curve):
 class LimitCurve(HostCurve):
     """The mean-field limit of one problem."""
 
+    def excess_risk(self, m: Float[Array, "times J"]) -> Float[Array, " times"]:
+        """Of predictions, or other order parameters of the data."""
+        return _excess_risk(self.problem, m)
+
     def solve(self, initial: Given, times: Float[np.ndarray, " times"]) -> dict[str, np.ndarray]:
         """Excess risk, m, mean, variance, and the histogram where there are bins."""
-        problem, at = self.problem, np.asarray(times, np.float64)
+        problem, at = at_start(self.problem, initial), np.asarray(times, np.float64)
         # A limit is solved over a time > 0, and t = 0 may be the only save time.
         solved = solution(problem, float(max(at[-1], problem.dt)))
         m = solved.limit.m_at(jnp.asarray(at))
@@ -92,6 +98,15 @@ def _excess_risk(problem: MeanField, m: Float[Array, "times J"]) -> Float[Array,
     return data.risk(problem.model.loss, m.T) - problem.model.least_risk
 
 
+def at_start(problem: MeanField, initial: Given) -> MeanField:
+    """The problem whose law is that of the start: the model's, or the point where all given particles are."""
+    if initial.particles is None:
+        return problem
+    point = np.asarray(initial.particles).reshape(-1, problem.model.dim)[0]
+    law = GaussianLaw(point, np.zeros_like(point))
+    return replace(problem, model=eqx.tree_at(lambda model: model.law, problem.model, law))
+
+
 def _check_start(theory: Theory, start: Start) -> None:
     if not isinstance(start, LawStart):
         remedy = "The limit is that of independent particles from the model's law."
@@ -107,6 +122,8 @@ class MeanFieldLimit(Theory):
 
     takes: ClassVar[type[Problem]] = MeanField
     name: ClassVar[str] = "limit"
+    points: ClassVar[bool] = True
+    """Whether the law at t = 0 may be a point that the start gives."""
 
     def exists(self, problem: MeanField) -> bool:
         """Where the limit is deterministic, and is not that of a lazy network."""
@@ -117,8 +134,9 @@ class MeanFieldLimit(Theory):
         check_limit(problem)
 
     def check_start(self, problem: MeanField, start: Start) -> None:
-        """Raises ArgumentError for given particles."""
-        _check_start(self, start)
+        """Raises ArgumentError for given particles, unless they are all at one point."""
+        if not (self.points and isinstance(start, PointStart)):
+            _check_start(self, start)
 
     def once(self, problem: MeanField, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
         """The limit, which all N share."""
@@ -138,7 +156,8 @@ class NtkLimit(Theory):
 
     def exists(self, problem: MeanField) -> bool:
         """For 1/2 < a < 1, finitely many atoms, and noise that vanishes."""
-        return 0.5 < problem.a < 1 and not problem.random_limit and problem.model.atoms is not None
+        possible = 0.5 < problem.a < 1 and not problem.random_limit and problem.model.atoms is not None
+        return possible and problem.schedule is None
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where there is no such limit, also where E F does not vanish at t = 0."""
@@ -146,6 +165,7 @@ class NtkLimit(Theory):
             raise ArgumentError("a", "be above 1/2 and below 1 for the lazy limit", problem.a)
         if problem.random_limit:
             raise ArgumentError("beta", "be below 1 for a deterministic limit with common noise", problem.beta)
+        check_constant(problem, "the lazy limit")
         check_ntk(problem.model)
 
     def check_start(self, problem: MeanField, start: Start) -> None:

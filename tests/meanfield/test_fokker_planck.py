@@ -15,7 +15,7 @@ from sgdsim.meanfield.model import GaussianLaw
 from tests.meanfield.by_hand import MODEL, X, drift_and_variance
 
 
-def mean_reverting(faces, centres, masses):
+def mean_reverting(faces, centres, masses, time):
     """v = -(w - mean/2), D = 0.3: the mean falls as exp(-t/2), the variance is 0.3 + (v0 - 0.3) exp(-2 t)."""
     return -(faces - masses @ centres / 2), jnp.full(faces.shape, 0.3)
 
@@ -53,7 +53,7 @@ def test_the_implicit_scheme_is_of_first_order_in_time():
 
 def test_pure_transport_is_upwind_and_keeps_the_mass():
     """Without diffusion mass moves to the right and piles up at the end."""
-    rates = Partial(lambda masses: (jnp.ones(39), jnp.zeros(39)))
+    rates = Partial(lambda masses, time: (jnp.ones(39), jnp.zeros(39)))
     start = jnp.zeros(40).at[3].set(1.0)
     found = np.asarray(fokker_planck.evolve(rates, start, 0.1, 0.05, 200, 1, 1.0))[-1]
     assert found.min() >= 0
@@ -130,7 +130,7 @@ def test_rates_of_the_model_by_differences(density):
     """v = -h - Sigma'/2 noise, D = Sigma noise/2, with h and Sigma by sums over the atoms."""
     from sgdsim.meanfield.limits.density import ModelRates
 
-    v, D = jax.jit(ModelRates.of(MODEL, density.edges, 0.1).__call__)(jnp.asarray(density.masses[-1]))
+    v, D = jax.jit(ModelRates.of(MODEL, density.edges, 0.1).__call__)(jnp.asarray(density.masses[-1]), 0.0)
     at, faces, m = slice(1000, 1400, 57), density.edges[1:-1], density.m[-1]
     h, Sigma = drift_and_variance(faces[at], m)
     slope = (drift_and_variance(faces[at] + 1e-5, m)[1] - drift_and_variance(faces[at] - 1e-5, m)[1]) / 2e-5

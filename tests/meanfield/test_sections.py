@@ -3,14 +3,17 @@
 import pytest
 
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.averaged import AveragedLimit
 from sgdsim.meanfield.bridge import TwoLimits
 from sgdsim.meanfield.clt import Clt
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.particles import Approximation, Copies, Linearised, Pair, Particles
+from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles
+from sgdsim.meanfield.schedule_section import ScheduleSection
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
-from sgdsim.meanfield.starts import ExplicitStart, LawStart
+from sgdsim.meanfield.starts import ExplicitStart, LawStart, PointStart
 from sgdsim.meanfield.system import SYSTEM, MeanFieldSlopes
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
+from sgdsim.rules.schedule import PowerSchedule
 
 SLOPES = MeanFieldSlopes()
 
@@ -73,19 +76,32 @@ def test_starts():
     assert StartSection().build() == LawStart()
     given = StartSection(kind="explicit", particles=[[0.0], [1.0]]).build()
     assert given == ExplicitStart(((0.0,), (1.0,)))
-    for wrong in ({"kind": "explicit"}, {"particles": [[0.0]]}):
-        with pytest.raises(ArgumentError, match="particles"):
+    assert StartSection(kind="point", point=[0.4, 1.0]).build() == PointStart((0.4, 1.0))
+    for wrong in ({"kind": "explicit"}, {"particles": [[0.0]]}, {"kind": "point"}, {"point": [0.4]}):
+        with pytest.raises(ArgumentError, match="be given with kind"):
             StartSection.model_validate(wrong).build()
 
 
+def test_rules():
+    """A table [rule] without a schedule changes nothing; what belongs to a power is refused beside a constant."""
+    plain = problem()
+    assert ScheduleSection().apply(plain) is plain
+    applied = ScheduleSection(schedule="power", exponent=0.5).apply(plain)
+    assert applied.schedule == PowerSchedule(t0=1.0, exponent=0.5)
+    assert ScheduleSection(schedule="power", t0=3.0).apply(plain).schedule == PowerSchedule(t0=3.0, exponent=1.0)
+    with pytest.raises(ArgumentError, match="exponent"):
+        ScheduleSection(exponent=0.5).apply(plain)
+
+
 def test_theories_and_simulators():
-    built = [TheorySection(kind=kind).build() for kind in ("limit", "clt", "bridge", "ntk", "none")]
-    assert built == [MeanFieldLimit(), Clt(), TwoLimits(), NtkLimit(), None]
-    kinds = ("particles", "pair", "copies", "approximation", "linearised", "none")
+    built = [TheorySection(kind=kind).build() for kind in ("limit", "averaged", "clt", "bridge", "ntk", "none")]
+    assert built == [MeanFieldLimit(), AveragedLimit(), Clt(), TwoLimits(), NtkLimit(), None]
+    kinds = ("particles", "pair", "averaged", "copies", "approximation", "linearised", "none")
     built = [SimulatorSection(kind=kind, precision="float64").build() for kind in kinds]
     assert built == [
         Particles("float64"),
         Pair("float64"),
+        Averaged("float64"),
         Copies("float64"),
         Approximation("float64"),
         Linearised("float64"),

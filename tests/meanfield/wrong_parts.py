@@ -19,7 +19,7 @@ from sgdsim.meanfield.losses import CallableLoss, CrossEntropy, Logistic, Square
 from sgdsim.meanfield.model import GaussianLaw, Model, ParticleLaw, SubspaceLaw
 from sgdsim.meanfield.models import output_model, radial_model, tanh_model
 from sgdsim.meanfield.problem import MeanField
-from sgdsim.meanfield.starts import ExplicitStart
+from sgdsim.meanfield.starts import ExplicitStart, PointStart
 
 ONE_X, TWO = [[0.5], [1.0]], [[0.5, 0.0], [0.25, 0.25]]
 
@@ -116,6 +116,8 @@ REFUSED = [
     (lambda: problem(model="tanh"), "model", "tanh_model"),
     (lambda: problem(dynamics="sgd"), "dynamics", "Sgd()"),
     (lambda: problem(dynamics=Sgd), "dynamics", "Sgd()"),
+    (lambda: problem(schedule=lambda t: 1 / t), "schedule", "PowerSchedule(t0"),
+    (lambda: PointStart((0.4, 0.1)).check(problem()), "point", "1 finite"),
     (lambda: problem(window=(0.0, 1.0, 2.0)), "window", "two increasing"),
     (lambda: ExplicitStart(((0.4,),) * 5 + ((np.nan,),)).check(problem()), "particles", "finite"),
     (lambda: ExplicitStart(((0.4,), (0.4, 0.1))).check(problem()), "particles", "as many numbers"),

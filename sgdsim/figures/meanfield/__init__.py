@@ -2,6 +2,7 @@
 
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.meanfield.approximation import ApproximationFigure
+from sgdsim.figures.meanfield.averages import AveragesFigure
 from sgdsim.figures.meanfield.bridge import BridgeFigure
 from sgdsim.figures.meanfield.clt import CltFigure
 from sgdsim.figures.meanfield.density import DensityFigure
@@ -25,4 +26,5 @@ KINDS: tuple[FigureKind, ...] = (
     ApproximationFigure(),
     DependenceFigure(),
     CltFigure(),
+    AveragesFigure(),
 )

@@ -18,6 +18,7 @@ from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import fold
 from sgdsim.ensemble.sobol import sobol_normals
+from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.features import dot
 from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, ParticleState
 from sgdsim.meanfield.limits.drives import DriftAlone, Drive, minus
@@ -74,9 +75,7 @@ class PairKernel(Kernel):
         drive = system.drive
         # Below beta = 1 the noise of a step vanishes with N, and the limit follows the drift alone.
         noiseless = problem.beta < 1
-        follow = (
-            DriftAlone(dt=drive.dt, noise=drive.noise, scale=drive.scale, batch=drive.batch) if noiseless else drive
-        )
+        follow = noiseless_drive(drive) if noiseless else drive
         nodes, weights = law_nodes(problem)
         return cls(
             lanes=lanes,
@@ -95,7 +94,10 @@ class PairKernel(Kernel):
         return cls(lanes=lanes, segment=1, system=system, follow=system.drive, limit=None, nodes=(), weights=nobody)
 
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> PairState:
-        """Both at the same start."""
+        """Both at the same start, which the limit is solved from. **Raises:** ArgumentError for given particles."""
+        if initial.particles is not None:
+            remedy = "A law of one's own, also that of one point, is the model's: Model(law=GaussianLaw(mean, std))."
+            raise ArgumentError("start", "be the model's law beside the limit", "given particles", remedy)
         system = self.system.init(initial, keys)
         dtype = self.system.dtype
         nodes = tuple(jnp.broadcast_to(node.astype(dtype), (len(node), self.lanes)) for node in self.nodes)
@@ -113,13 +115,14 @@ class PairKernel(Kernel):
 
         def step(number: Array, carry: Any) -> Any:
             W, star, peak, nodes = carry
-            model, drive, N = self.system.model, self.system.drive, self.system.N
+            model, N = self.system.model, self.system.N
+            drive, follow = self.system.drive.at(number, pin), self.follow.at(number, pin)
             drawn = drive.draw(model, key, number, N, self.system.dtype, pin)
             outputs = drive.outputs(model, W, self.system.scale, drawn)
             star_outputs = self._limit_outputs(number, nodes, drawn)
-            W, star = drive.move(model, W, outputs, drawn), self.follow.move(model, star, star_outputs, drawn)
+            W, star = drive.move(model, W, outputs, drawn), follow.move(model, star, star_outputs, drawn)
             if nodes is not None:
-                nodes = self.follow.move(model, nodes, star_outputs, drawn)
+                nodes = follow.move(model, nodes, star_outputs, drawn)
             apart = minus(W, star)
             # At every step, not at save times only: the theorems bound the largest distance over all of [0, T].
             return W, star, jnp.maximum(peak, dot(apart, apart)), nodes
@@ -145,6 +148,12 @@ class PairKernel(Kernel):
             "coupling": jnp.mean(state.peak.astype(jnp.float64), axis=0),
             "pair_covariance": sum(pair_product(deviation) for deviation in apart),
         }
+
+
+def noiseless_drive(drive: Drive) -> DriftAlone:
+    """The drift of a drive, without its noise."""
+    same: dict[str, Any] = {"noise": drive.noise, "scale": drive.scale, "batch": drive.batch}
+    return DriftAlone(dt=drive.dt, schedule=drive.schedule, **same)
 
 
 def pair_product(D: Float[Array, "N lanes"]) -> Float[Array, " lanes"]:

@@ -1,5 +1,6 @@
 """N particles per replica under one drive: SGD, or its SDE, at finite width."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -9,7 +10,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
-from sgdsim.ensemble.random import fold
+from sgdsim.ensemble.random import Key, fold
 from sgdsim.meanfield.dynamics import Sgd
 from sgdsim.meanfield.limits.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
 from sgdsim.meanfield.model import Model
@@ -26,7 +27,8 @@ def drive_of(problem: MeanField) -> Drive:
     own = SharedSgd if problem.dynamics.common else OwnSgd
     kind = own if isinstance(problem.dynamics, Sgd) else sde_of(problem)
     batch = problem.dynamics.batch
-    return kind(dt=problem.dt, noise=problem.eps / batch, scale=problem.N ** (problem.a - 1), batch=batch)
+    scale, noise = problem.N ** (problem.a - 1), problem.eps / batch
+    return kind(dt=problem.dt, noise=noise, scale=scale, batch=batch, schedule=problem.schedule)
 
 
 def sde_of(problem: MeanField) -> type[Drive]:
@@ -85,14 +87,15 @@ class ParticleKernel(Kernel):
     def advance(self, state: ParticleState, n_steps: Int[Array, ""]) -> ParticleState:
         """n_steps of the drive; the law of the particles is that of the step's beginning."""
         pin, key = Pin.of(n_steps, self.dtype), fold((state.keys[0], state.keys[1]), DRIVEN)
-
-        def step(number: Array, W: Positions) -> Positions:
-            drawn = self.drive.draw(self.model, key, number, self.N, self.dtype, pin)
-            outputs = self.drive.outputs(self.model, W, self.scale, drawn)
-            return self.drive.move(self.model, W, outputs, drawn)
-
-        W = steps_loop(state.step, state.step + n_steps, step, state.W)
+        W = steps_loop(state.step, state.step + n_steps, partial(self.step, key, pin), state.W)
         return ParticleState(W=W, keys=state.keys, step=state.step + n_steps)
+
+    def step(self, key: Key, pin: Pin, number: Array, W: Positions) -> Positions:
+        """The particles after one step, under the key that the replica drives them with."""
+        drive = self.drive.at(number, pin)
+        drawn = drive.draw(self.model, key, number, self.N, self.dtype, pin)
+        outputs = drive.outputs(self.model, W, self.scale, drawn)
+        return drive.move(self.model, W, outputs, drawn)
 
     def observe(self, state: ParticleState) -> Observables:
         """What is observed of the particles."""

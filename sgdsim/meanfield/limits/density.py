@@ -3,6 +3,7 @@
     d_t lam = d_w (lam h) + (noise/2) d_w^2 (lam Sigma),   h = sum_j c_j F_j',   Sigma = sum_j s_j F_j'^2 - h^2
 
 As a conservation law v = -h - (noise/2) Sigma' and D = (noise/2) Sigma; c and s depend on lam through m_j = lam[F_j].
+Where the steps fall with a schedule, h is multiplied by it, and Sigma by its square.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from sgdsim.meanfield.limits import fokker_planck
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.losses import Loss
 from sgdsim.meanfield.model import GaussianLaw, Model
+from sgdsim.rules.schedule import PowerSchedule
 
 CELLS = 2400
 """Cells between 15 standard deviations of the law at t = 0 to either side: 80 in each of them."""
@@ -37,7 +39,7 @@ class ModelRates(eqx.Module):
     """v and D of a model on a mesh.
 
     - `feature`: F_j at the centres of the cells, (cells, J); `slope`, `curvature`: F_j' and F_j'' at the inner faces.
-    - `noise`: gamma/batch.
+    - `noise`: gamma/batch; `schedule`: of the steps, None where they are constant.
     """
 
     feature: Float[Array, "cells J"]
@@ -46,9 +48,12 @@ class ModelRates(eqx.Module):
     noise: float
     atoms: Atoms
     loss: Loss = eqx.field(static=True)
+    schedule: PowerSchedule | None = None
 
     @classmethod
-    def of(cls, model: Model, edges: Float[np.ndarray, " edges"], noise: float) -> "ModelRates":
+    def of(
+        cls, model: Model, edges: Float[np.ndarray, " edges"], noise: float, schedule: PowerSchedule | None = None
+    ) -> "ModelRates":
         """On cells between these edges."""
         centres, faces = jnp.asarray((edges[1:] + edges[:-1]) / 2), jnp.asarray(edges[1:-1])
         atoms = atoms_of(model)
@@ -63,15 +68,21 @@ class ModelRates(eqx.Module):
 
         # Forward twice: F is elementwise in w, so that one tangent of ones gives all derivatives.
         curvature = jax.jvp(slope, (faces,), (jnp.ones_like(faces),))[1]
-        return cls(feature(centres), slope(faces), curvature, noise, atoms, model.loss)
+        return cls(feature(centres), slope(faces), curvature, noise, atoms, model.loss, schedule)
 
-    def __call__(self, masses: Float[Array, " cells"]) -> tuple[Float[Array, " faces"], Float[Array, " faces"]]:
+    def __call__(
+        self, masses: Float[Array, " cells"], time: Float[Array, ""] | float
+    ) -> tuple[Float[Array, " faces"], Float[Array, " faces"]]:
         """v and D at the inner faces."""
         c, s = (values[:, 0] for values in self.atoms.coefficients(self.loss, (masses @ self.feature)[:, None]))
         h, h_slope = self.slope @ c, self.curvature @ c
         Sigma = self.slope**2 @ s - h**2
         Sigma_slope = 2 * (self.slope * self.curvature) @ s - 2 * h * h_slope
-        return -h - self.noise / 2 * Sigma_slope, self.noise / 2 * Sigma
+        if self.schedule is None:
+            return -h - self.noise / 2 * Sigma_slope, self.noise / 2 * Sigma
+        factor = self.schedule.value(jnp.asarray(time))
+        noise = self.noise / 2 * factor**2
+        return -factor * h - noise * Sigma_slope, noise * Sigma
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,14 @@ class Density:
         return np.diff(np.stack([np.interp(edges, self.edges, row) for row in below]), axis=1)
 
 
-def solve_density(model: Model, noise: float, final: float, spacing: float, cells: int = CELLS) -> Density:
+def solve_density(
+    model: Model,
+    noise: float,
+    final: float,
+    spacing: float,
+    cells: int = CELLS,
+    schedule: PowerSchedule | None = None,
+) -> Density:
     """The law of the particles up to `final`, saved at multiples of a spacing that divides it, at most the given one.
 
     The interval reaches REACH standard deviations to either side of the mean at t = 0, and is doubled while mass comes
@@ -127,15 +145,16 @@ def solve_density(model: Model, noise: float, final: float, spacing: float, cell
     saves = max(1, int(np.ceil(final / spacing)))
     for doubled in range(_WIDER + 1):
         edges = mean + std * REACH * 2**doubled * np.linspace(-1, 1, cells * 2**doubled + 1)
-        found = _solve(model, noise, edges, np.diff(ndtr((edges - mean) / std)), final / saves, saves)
+        rates = ModelRates.of(model, edges, noise, schedule)
+        found = _solve(rates, edges, np.diff(ndtr((edges - mean) / std)), final / saves, saves)
         # Mass at the ends would be reflected there: the law would be that of particles between walls.
         if found.masses[:, [0, -1]].max() < _LOST:
             return found
     raise ArgumentError("gamma", "leave the particles within a bounded interval", noise, "Take a smaller one.")
 
 
-def _solve(model: Model, noise: float, edges: np.ndarray, masses: np.ndarray, spacing: float, saves: int) -> Density:
-    rates, dx = ModelRates.of(model, edges, noise), float(edges[1] - edges[0])
+def _solve(rates: ModelRates, edges: np.ndarray, masses: np.ndarray, spacing: float, saves: int) -> Density:
+    dx = float(edges[1] - edges[0])
     # The tails that the interval leaves out, 1e-50, are given back: masses sum to 1 and stay so.
     start = jnp.asarray(masses / masses.sum())
     positive = int(np.ceil(spacing * float(fokker_planck.fastest_loss(rates, start, dx)) / 2))

@@ -19,6 +19,7 @@ from sgdsim.ensemble.random import Key, fold, lane_normals, normal_pair
 from sgdsim.meanfield.data import Atoms
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import UNROLLED, Positions, Weights, average, predictions
+from sgdsim.rules.schedule import PowerSchedule
 
 Step = Int[Array, ""]
 """The number of a step, of which 64 bits count."""
@@ -28,12 +29,22 @@ class Drive(eqx.Module):
     """One step of one kind of dynamics.
 
     - `dt`: time of the step; `noise`: eps/batch, the factor of Sigma; `scale`: N^(a - 1), the factor of all increments.
+    - `schedule`: s(t), another factor of them, at the time of the step; `at` takes it in.
     """
 
     dt: float
     noise: float
     scale: float
     batch: int = eqx.field(static=True)
+    schedule: PowerSchedule | None = None
+
+    def at(self, step: Step, pin: Pinning) -> "Drive":
+        """The drive of one step, which begins at t = step dt: of a constant rate it is the same for all of them."""
+        if self.schedule is None:
+            return self
+        # Pinned: within a loop over the particles a compiler would take another exponential, by a last bit.
+        factor = pin(self.schedule.value(jnp.asarray(step * self.dt, jnp.float64)))
+        return eqx.tree_at(lambda drive: drive.scale, self, self.scale * factor)
 
     def draw(self, model: Model, key: Key, step: Step, N: int, dtype: np.dtype, pin: Pinning) -> Any:
         """What is random in this step, for N particles.

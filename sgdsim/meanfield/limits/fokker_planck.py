@@ -1,13 +1,13 @@
 """Nonlinear Fokker-Planck equations in one dimension, conservative and of second order.
 
-    d_t lam = -d_w J,   J = v lam - D d_w lam,   with v and D functionals of lam
+    d_t lam = -d_w J,   J = v lam - D d_w lam,   with v and D functionals of lam, and functions of t
 
 Flux of Scharfetter and Gummel between cells i and i + 1, with P = v dx/D and Bern(z) = z/(exp(z) - 1):
 
     J = (D/dx) [Bern(-P) lam_i - Bern(P) lam_{i+1}]
 
 It is upwind where D is small, of second order where it is not, and zero at both ends. In time, Crank and Nicolson's
-scheme with the coefficients of the law at the midpoint, found by iteration.
+scheme with the coefficients of the law and the time at the midpoint, the law found by iteration.
 
 Source: Scharfetter & Gummel 1969; Chang & Cooper 1970.
 """
@@ -21,8 +21,9 @@ from jaxtyping import Array, Float
 
 Cells = Float[Array, " cells"]
 Faces = Float[Array, " faces"]
-Rates = Callable[[Cells], tuple[Faces, Faces]]
-"""From the masses of the cells to v and D at the cells' inner faces. A pytree: an equinox module, or a partial."""
+Time = Float[Array, ""] | float
+Rates = Callable[[Cells, Time], tuple[Faces, Faces]]
+"""From masses of cells and a time to v and D at the cells' inner faces. A pytree: an equinox module, or a partial."""
 
 ITERATIONS = 2
 """Of the law at the midpoint of a step: the first is with the law of its beginning."""
@@ -63,11 +64,11 @@ def theta_step(masses: Cells, right: Faces, left: Faces, dt: Float[Array, ""] | 
     return jax.lax.linalg.tridiagonal_solve(lower, 1 + then * out, upper, explicit[:, None])[:, 0]
 
 
-def step(rates: Rates, masses: Cells, dx: Array | float, dt: Array | float, theta: float) -> Cells:
-    """One step, with the coefficients of (masses before + masses after)/2."""
+def step(rates: Rates, masses: Cells, time: Time, dx: Array | float, dt: Array | float, theta: float) -> Cells:
+    """One step, with the coefficients of (masses before + masses after)/2 at its middle, `time`."""
     middle = after = masses
     for _ in range(ITERATIONS):
-        right, left = exchange(*rates(middle), dx)
+        right, left = exchange(*rates(middle, time), dx)
         after = theta_step(masses, right, left, dt, theta)
         middle = (masses + after) / 2
     return after
@@ -89,14 +90,17 @@ def evolve(
       is at most 2; 1 always does, and is of first order in dt.
     """
 
-    def save(masses: Cells, _: None) -> tuple[Cells, Cells]:
-        after = jax.lax.fori_loop(0, every, lambda _, now: step(rates, now, dx, dt, theta), masses)
+    def save(masses: Cells, number: Array) -> tuple[Cells, Cells]:
+        def one(index: Array, now: Cells) -> Cells:
+            return step(rates, now, (number * every + index + 0.5) * dt, dx, dt, theta)
+
+        after = jax.lax.fori_loop(0, every, one, masses)
         return after, after
 
-    return jnp.concatenate([masses[None], jax.lax.scan(save, masses, None, length=saves)[1]])
+    return jnp.concatenate([masses[None], jax.lax.scan(save, masses, jnp.arange(saves))[1]])
 
 
 @jax.jit
 def fastest_loss(rates: Rates, masses: Cells, dx: Array | float) -> Float[Array, ""]:
-    """The largest rate of loss of a cell, per unit of time."""
-    return jnp.max(loss(*exchange(*rates(masses), dx)))
+    """The largest rate of loss of a cell at t = 0, per unit of time."""
+    return jnp.max(loss(*exchange(*rates(masses, 0.0), dx)))

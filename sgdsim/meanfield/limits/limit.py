@@ -6,6 +6,7 @@ noise common to all particles has a random limit, which is not here.
 
 import math
 from collections.abc import Hashable
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -22,6 +23,7 @@ from sgdsim.meanfield.kernels.particle import drive_of
 from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
 from sgdsim.meanfield.limits.density import Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
+from sgdsim.meanfield.limits.scheduled import ScheduledSolution, elapsed
 from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, identity, refined, rounded_up
 from sgdsim.meanfield.limits.teacher_limit import TeacherSolution, follows_teacher
 from sgdsim.meanfield.model import GaussianLaw, Model, first_weight
@@ -71,7 +73,9 @@ class DensitySolution(Solution):
     seconds = 0.5
 
     def __init__(self, problem: MeanField, final: float) -> None:
-        self.density: Density = solve_density(problem.model, problem.limit_noise, final, SPACING)
+        self.density: Density = solve_density(
+            problem.model, problem.limit_noise, final, SPACING, schedule=problem.schedule
+        )
         columns = (jnp.asarray(values)[:, None] for values in (self.density.mean, self.density.variance))
         self.limit = Limit(self.density.spacing, jnp.asarray(self.density.m), *columns)
 
@@ -165,9 +169,10 @@ def limit_cost(problem: MeanField, final: float) -> Once:
 
 
 def _key(problem: MeanField, final: float) -> tuple[Hashable, Hashable, float]:
-    """What a solution depends on: the model, at beta = 1 the dynamics, and the last time that it is solved to."""
+    """What a solution depends on: model and schedule, at beta = 1 the dynamics, and the last time it is solved to."""
     dynamics = (problem.gamma, problem.dynamics) if problem.beta == 1 else None
-    return identity(problem.model), dynamics, rounded_up(final)
+    schedule = problem.schedule and (problem.schedule.t0, problem.schedule.exponent)
+    return identity(problem.model), (dynamics, schedule), rounded_up(final)
 
 
 _solved: dict[Hashable, Solution] = {}
@@ -204,4 +209,7 @@ def _kind(problem: MeanField) -> type[Solution]:
 
 
 def _solve(problem: MeanField, final: float) -> Solution:
+    if problem.schedule is not None and problem.beta < 1:
+        last = float(elapsed(problem.schedule, np.asarray(final)))
+        return ScheduledSolution(solution(replace(problem, schedule=None), last), problem.schedule, final)
     return _kind(problem)(problem, final)

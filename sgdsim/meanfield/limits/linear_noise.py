@@ -12,6 +12,7 @@ nodes the equations are linear ones between matrices, and second moments follow 
     Cov(delta^1, delta^2) = common_covariance eps + deviation_covariance/N   (common noise)
 
 The covariance of the particles themselves has start_covariance/N instead: the start of one also moves the other.
+Where steps fall with a schedule s(t), drift and noise of d delta are multiplied by s, so that its variance gains s^2.
 
 Source: Sirignano & Spiliopoulos 2020 (central limit theorem of a network of one hidden layer).
 """
@@ -29,6 +30,7 @@ from sgdsim.meanfield.limits.characteristics import Weights, drift, hermite_node
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import Positions
+from sgdsim.rules.schedule import Constant, PowerSchedule
 
 _LONGEST = 0.05
 """Longest step of RK4."""
@@ -55,8 +57,8 @@ class LinearNoise:
     start_covariance: float
 
 
-def linear_noise(model: Model, t: float) -> LinearNoise:
-    """The coefficients at time t.
+def linear_noise(model: Model, t: float, schedule: PowerSchedule | None = None) -> LinearNoise:
+    """The coefficients at time t, of steps that are constant or fall with a schedule.
 
     **Raises:** ArgumentError for particles of more than one weight, for data from a sampler, and unless t > 0.
     """
@@ -65,7 +67,7 @@ def linear_noise(model: Model, t: float) -> LinearNoise:
     t = positive("t", t)
     W, weights = hermite_nodes(model, _NODES)
     steps = max(1, round(t / _LONGEST))
-    final = _evolve(model, W, weights, t / steps, steps)
+    final = _evolve(model, W, weights, t / steps, steps, schedule)
     return LinearNoise(**{name: float(value) for name, value in _coefficients(final, weights[:, 0]).items()})
 
 
@@ -74,7 +76,8 @@ State = tuple[Array, Array, Array, Array]
 of the field at one node to the fluctuation of the starts at another, times N^(1/2)."""
 
 
-def _velocity(model: Model, weights: Weights, state: State) -> State:
+def _velocity(model: Model, weights: Weights, state: State, factor: Array) -> State:
+    """The factor s(t) of drift and noise times all of it but the noise, which has it once more."""
     w, own, common, response = state
     atoms = atoms_of(model)
     m = mean_output(model, (w,), weights)
@@ -95,27 +98,35 @@ def _velocity(model: Model, weights: Weights, state: State) -> State:
     matrix = -jnp.diag(damping[:, 0]) - through @ (weights * G).T
     S = jnp.diag(s[:, 0]) - c @ c.T
     (moved,) = drift(model, (w,), m)
-    return (
+    velocities = (
         moved,
-        -2 * damping * own + G**2 @ s - h**2,
-        matrix @ common + common @ matrix.T + G @ S @ G.T,
+        -2 * damping * own + factor * (G**2 @ s - h**2),
+        matrix @ common + common @ matrix.T + factor * (G @ S @ G.T),
         matrix @ response - through @ F.T,
     )
+    first, second, third, fourth = (factor * one for one in velocities)
+    return first, second, third, fourth
 
 
 @partial(jax.jit, static_argnames="steps")
-def _evolve(model: Model, W: Positions, weights: Weights, dt: Float[Array, ""] | float, steps: int) -> State:
+def _evolve(
+    model: Model,
+    W: Positions,
+    weights: Weights,
+    dt: Float[Array, ""] | float,
+    steps: int,
+    schedule: PowerSchedule | None,
+) -> State:
     n = len(W[0])
     state = (W[0], jnp.zeros((n, 1)), jnp.zeros((n, n)), jnp.zeros((n, n)))
 
-    def step(_: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
-        a, b, c, d = state
-        return rk4(
-            lambda s, t: _velocity(model, weights, (s[0], s[1], s[2], s[3])),
-            (a, b, c, d),
-            jnp.zeros(()),
-            jnp.asarray(dt),
-        )
+    falling = Constant() if schedule is None else schedule
+
+    def velocity(s: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
+        return _velocity(model, weights, (s[0], s[1], s[2], s[3]), falling.value(t))
+
+    def step(number: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+        return rk4(velocity, state, number * jnp.asarray(dt), jnp.asarray(dt))
 
     w, own, common, response = jax.lax.fori_loop(0, steps, step, state)
     return w, own, common, response

@@ -34,6 +34,7 @@ from sgdsim.meanfield.problem import MeanField as MeanField
 from sgdsim.meanfield.starts import ExplicitStart as ExplicitStart
 from sgdsim.meanfield.starts import LawStart as LawStart
 from sgdsim.meanfield.starts import PointStart as PointStart
+from sgdsim.meanfield.stationary import StationaryLimit as StationaryLimit
 from sgdsim.meanfield.teacher import GaussianTeacher as GaussianTeacher
 from sgdsim.meanfield.theory import MeanFieldLimit as MeanFieldLimit
 from sgdsim.meanfield.theory import NtkLimit as NtkLimit

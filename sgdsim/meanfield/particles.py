@@ -18,7 +18,7 @@ from sgdsim.meanfield.kernels.particle import ParticleKernel
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.limits.limit import limit_cost
 from sgdsim.meanfield.observables import UNROLLED
-from sgdsim.meanfield.problem import MeanField, check_constant
+from sgdsim.meanfield.problem import MeanField, check_plain
 from sgdsim.parameters import Precision
 
 SMALLEST_STEP = 1e-4
@@ -134,7 +134,7 @@ class Linearised(Particles):
         """
         super().check(problem)
         _check_atoms(problem, self.name)
-        check_constant(problem, f"the simulator {self.name!r}")
+        check_plain(problem, f"the simulator {self.name!r}")
         if not problem.dynamics.common:
             remedy = "The linearised network has no particles that could feel a noise of their own."
             raise ArgumentError("noise", "be common beside the linearised network", "independent", remedy)
@@ -196,7 +196,7 @@ class Approximation(Particles):
         """Raises ArgumentError as `Particles`, and unless particles of one weight learn finitely many atoms by SGD."""
         super().check(problem)
         _check_atoms(problem, self.name)
-        check_constant(problem, f"the simulator {self.name!r}")
+        check_plain(problem, f"the simulator {self.name!r}")
         if not isinstance(problem.dynamics, Sgd):
             raise ArgumentError("dynamics", "be SGD: its SDE is simulated beside it", problem.dynamics.name)
         if problem.model.dim > 1 or problem.a < 1:

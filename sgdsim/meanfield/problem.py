@@ -26,6 +26,13 @@ def check_constant(problem: "MeanField", what: str) -> None:
         raise ArgumentError("schedule", f"be left out for {what}", problem.schedule.name)
 
 
+def check_plain(problem: "MeanField", what: str) -> None:
+    """Raises ArgumentError for steps that fall, and for weight decay."""
+    check_constant(problem, what)
+    if problem.decay is not None:
+        raise ArgumentError("decay", f"be left out for {what}", problem.decay)
+
+
 @lenient
 class MeanField(Problem):
     """A wide two-layer network (De Bortoli, Durmus, Fontaine & Simsekli, arXiv:2007.06352).
@@ -36,7 +43,8 @@ class MeanField(Problem):
         SDE:  dW^k = N^(a - 1) [-h(W^k, nu) dt + sqrt(eps) Sigma^(1/2)(W^k, nu) dB^k],   h = E H, Sigma = Cov H
 
     a = 1 is the mean-field scaling; for a < 1 the particles hardly move and the network becomes linear in them (lazy).
-    A `schedule` s(t) = (1 + t/t0)^-x multiplies every increment, t = n eps as before: the rate of step n is
+    With a `decay` there is (decay/2) E |w|^2 beside the risk: H and h have decay W more. A `schedule` s(t) =
+    (1 + t/t0)^-x multiplies every increment, t = n eps as before: the rate of step n is
 
         gamma N^beta s(n eps) = gamma' N^beta' (n + c)^-x,
         c = t0/eps,   gamma' = t0^x gamma^(1 - x),   1 - beta' = (1 - x)(1 - beta).
@@ -66,6 +74,11 @@ class MeanField(Problem):
     window: Annotated[
         tuple[float, float], Parameter("", "ends of the histogram; the model's if left out", written=list[float] | None)
     ] = eqx.field(static=True, default=None)
+    decay: Annotated[float | None, Parameter("w", "weight decay, none if left out", above=0, limit=1e6)] = None
+    neighbours: Annotated[
+        int | None,
+        Parameter("k", "spacings that the entropy of particles is estimated from, none if left out", least=1),
+    ] = eqx.field(static=True, default=None)
     schedule: PowerSchedule | None = None
 
     def __post_init__(self) -> None:
@@ -78,6 +91,16 @@ class MeanField(Problem):
         check_fields(self)
         self.window = interval("window", self.model.window if self.window is None else self.window)
         self._check_dynamics()
+        if self.decay is not None and self.a < 1:
+            raise ArgumentError("decay", "be left out for a < 1", self.decay)
+        if self.neighbours is not None:
+            self._check_neighbours(self.neighbours)
+
+    def _check_neighbours(self, count: int) -> None:
+        if self.model.dim > 1 or self.model.atoms is None:
+            raise ArgumentError("neighbours", "be left out but for particles of one weight and atoms", count)
+        if count >= self.N:
+            raise ArgumentError("neighbours", f"be below N = {self.N}", count)
 
     def _check_dynamics(self) -> None:
         if self.eps == 0:  # rounded to nothing, as of gamma = 5e-324

@@ -16,6 +16,7 @@ from sgdsim.meanfield.models import LossName, Support, output_model, radial_mode
 from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart, LawStart, PointStart
+from sgdsim.meanfield.stationary import StationaryLimit
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 from sgdsim.meanfield.words import PROBLEM_WORDS
 from sgdsim.parameters import Parameter
@@ -117,6 +118,7 @@ class StartSection(section_of(ExplicitStart, PointStart, optional=("particles", 
 _THEORIES = {
     "limit": MeanFieldLimit,
     "averaged": AveragedLimit,
+    "stationary": StationaryLimit,
     "clt": Clt,
     "bridge": TwoLimits,
     "ntk": NtkLimit,
@@ -128,8 +130,8 @@ class TheorySection(section_of_kinds(_THEORIES)):
     """[theory]: the mean-field limit (where it is deterministic), the tangent-kernel limit (a < 1), or none.
 
     With `kind = "averaged"` the mean-field limit and that of averaged trajectories, with `kind = "clt"` the
-    fluctuations about it, both for beta < 1; with `kind = "bridge"`, of the model teacher, the limit and that of d ->
-    infinity.
+    fluctuations about it, both for beta < 1; with `kind = "stationary"`, at beta = 1 with weight decay, the law that
+    the limit comes to; with `kind = "bridge"`, of the model teacher, the limit and that of d -> infinity.
     """
 
 

@@ -64,7 +64,7 @@ SYSTEM = System(
     tables={"rule": ScheduleSection},
     figures=(
         *("rates", "linear_noise", "noise", "density", "radial", "lazy", "bridge", "support"),
-        *("approximation", "dependence", "clt", "averages"),
+        *("approximation", "dependence", "clt", "averages", "entropy"),
     ),
     expectations={"power": MeanFieldSlopes(), "power_log": MeanFieldSlopes()},
 )

@@ -15,7 +15,8 @@ from sgdsim.ensemble.histograms import bin_fractions
 from sgdsim.ensemble.sobol import sobol_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms
-from sgdsim.meanfield.limits.limit import check_limit, has_drift, limit_cost, solution
+from sgdsim.meanfield.limits.free_energy import entropies
+from sgdsim.meanfield.limits.limit import DensitySolution, check_limit, has_drift, limit_cost, may_decay, solution
 from sgdsim.meanfield.limits.ntk import check_ntk, solve_ntk
 from sgdsim.meanfield.limits.radial import is_radial, risk
 from sgdsim.meanfield.model import GaussianLaw
@@ -62,6 +63,8 @@ class LimitCurve(HostCurve):
         }
         if problem.bins:
             found["histogram"] = jnp.asarray(solved.histogram(at, problem.bin_edges))
+        if problem.neighbours is not None and isinstance(solved, DensitySolution):
+            found |= entropies(problem, solved.density, at)
         return {name: np.asarray(value) for name, value in found.items()}
 
 
@@ -127,7 +130,7 @@ class MeanFieldLimit(Theory):
 
     def exists(self, problem: MeanField) -> bool:
         """Where the limit is deterministic, and is not that of a lazy network."""
-        return problem.a == 1 and not problem.random_limit and has_drift(problem.model)
+        return problem.a == 1 and not problem.random_limit and has_drift(problem.model) and may_decay(problem)
 
     def check(self, problem: MeanField) -> None:
         """Raises ArgumentError where there is no such limit."""

@@ -13,11 +13,12 @@ from sgdsim.ensemble.random import fold, replica_keys
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield import Clt, NtkLimit, PowerSchedule, TwoLimits, solution
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
-from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel
+from sgdsim.meanfield.kernels.particle import DRIVEN, ParticleKernel, drive_of
 from sgdsim.meanfield.limits import fokker_planck
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.limits.linear_noise import linear_noise
 from sgdsim.meanfield.limits.scheduled import elapsed
+from sgdsim.meanfield.limits.sobol_particles import COLUMNS, one_step
 from sgdsim.meanfield.models import teacher_model
 from sgdsim.meanfield.particles import Approximation, Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
@@ -111,6 +112,15 @@ def test_limit_without_noise():
     below = [np.interp(0.3, column, ndtr(z)) for column in w.T]
     np.testing.assert_allclose(solved.histogram(t, np.array([-5.0, 0.3]))[:, 0], below, atol=5e-3)
     assert solution(problem(N=20), 5.0) is solved
+
+
+def test_particles_that_carry_a_limit_take_these_steps_too():
+    """The fourth step of Sobol particles is s(3 dt) times that of constant steps, on the same draws."""
+    W, m = (jnp.linspace(-1.0, 2.0, 2 * COLUMNS).reshape(2, COLUMNS),), jnp.full((8, 1), 0.2)
+    for dynamics in (Sgd("per_particle"), Sde(dt=0.05)):
+        drives = [drive_of(problem(dynamics, schedule, beta=1.0)) for schedule in (FALLING, None)]
+        moved, constant = (one_step(MODEL, drive, W, jnp.asarray(3), m)[0] - W[0] for drive in drives)
+        np.testing.assert_allclose(moved, s(3 * drives[0].dt) * constant, rtol=1e-11, atol=1e-15)
 
 
 def falling_ou(faces, masses, time):

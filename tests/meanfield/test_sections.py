@@ -11,6 +11,7 @@ from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearis
 from sgdsim.meanfield.schedule_section import ScheduleSection
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.meanfield.starts import ExplicitStart, LawStart, PointStart
+from sgdsim.meanfield.stationary import StationaryLimit
 from sgdsim.meanfield.system import SYSTEM, MeanFieldSlopes
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 from sgdsim.rules.schedule import PowerSchedule
@@ -94,8 +95,10 @@ def test_rules():
 
 
 def test_theories_and_simulators():
-    built = [TheorySection(kind=kind).build() for kind in ("limit", "averaged", "clt", "bridge", "ntk", "none")]
-    assert built == [MeanFieldLimit(), AveragedLimit(), Clt(), TwoLimits(), NtkLimit(), None]
+    built = [
+        TheorySection(kind=kind).build() for kind in ("limit", "averaged", "stationary", "clt", "bridge", "ntk", "none")
+    ]
+    assert built == [MeanFieldLimit(), AveragedLimit(), StationaryLimit(), Clt(), TwoLimits(), NtkLimit(), None]
     kinds = ("particles", "pair", "averaged", "copies", "approximation", "linearised", "none")
     built = [SimulatorSection(kind=kind, precision="float64").build() for kind in kinds]
     assert built == [

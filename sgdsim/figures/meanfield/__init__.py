@@ -7,6 +7,7 @@ from sgdsim.figures.meanfield.bridge import BridgeFigure
 from sgdsim.figures.meanfield.clt import CltFigure
 from sgdsim.figures.meanfield.density import DensityFigure
 from sgdsim.figures.meanfield.dependence import DependenceFigure
+from sgdsim.figures.meanfield.entropy import EntropyFigure
 from sgdsim.figures.meanfield.lazy import LazyFigure
 from sgdsim.figures.meanfield.linear_noise import LinearNoiseFigure
 from sgdsim.figures.meanfield.noise import NoiseFigure
@@ -27,4 +28,5 @@ KINDS: tuple[FigureKind, ...] = (
     DependenceFigure(),
     CltFigure(),
     AveragesFigure(),
+    EntropyFigure(),
 )

@@ -120,9 +120,9 @@ class PairKernel(Kernel):
             drawn = drive.draw(model, key, number, N, self.system.dtype, pin)
             outputs = drive.outputs(model, W, self.system.scale, drawn)
             star_outputs = self._limit_outputs(number, nodes, drawn)
-            W, star = drive.move(model, W, outputs, drawn), follow.move(model, star, star_outputs, drawn)
+            W, star = drive.step(model, W, outputs, drawn), follow.step(model, star, star_outputs, drawn)
             if nodes is not None:
-                nodes = follow.move(model, nodes, star_outputs, drawn)
+                nodes = follow.step(model, nodes, star_outputs, drawn)
             apart = minus(W, star)
             # At every step, not at save times only: the theorems bound the largest distance over all of [0, T].
             return W, star, jnp.maximum(peak, dot(apart, apart)), nodes
@@ -153,7 +153,7 @@ class PairKernel(Kernel):
 def noiseless_drive(drive: Drive) -> DriftAlone:
     """The drift of a drive, without its noise."""
     same: dict[str, Any] = {"noise": drive.noise, "scale": drive.scale, "batch": drive.batch}
-    return DriftAlone(dt=drive.dt, schedule=drive.schedule, **same)
+    return DriftAlone(dt=drive.dt, schedule=drive.schedule, decay=drive.decay, **same)
 
 
 def pair_product(D: Float[Array, "N lanes"]) -> Float[Array, " lanes"]:

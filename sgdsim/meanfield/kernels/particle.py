@@ -12,7 +12,16 @@ from sgdsim.ensemble.loops import steps_loop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import Key, fold
 from sgdsim.meanfield.dynamics import Sgd
-from sgdsim.meanfield.limits.drives import CommonSde, Drive, OwnScalarSde, OwnSde, OwnSgd, SharedSgd
+from sgdsim.meanfield.entropy import ENTROPIES, free_energy, spacing_entropy
+from sgdsim.meanfield.limits.drives import (
+    CommonSde,
+    Drive,
+    OwnScalarSde,
+    OwnSde,
+    OwnSgd,
+    SharedSgd,
+    drift_and_covariance,
+)
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import Positions, observe_particles
 from sgdsim.meanfield.problem import MeanField
@@ -28,7 +37,8 @@ def drive_of(problem: MeanField) -> Drive:
     kind = own if isinstance(problem.dynamics, Sgd) else sde_of(problem)
     batch = problem.dynamics.batch
     scale, noise = problem.N ** (problem.a - 1), problem.eps / batch
-    return kind(dt=problem.dt, noise=noise, scale=scale, batch=batch, schedule=problem.schedule)
+    extras: dict[str, Any] = {"schedule": problem.schedule, "decay": problem.decay}
+    return kind(dt=problem.dt, noise=noise, scale=scale, batch=batch, **extras)
 
 
 def sde_of(problem: MeanField) -> type[Drive]:
@@ -50,10 +60,10 @@ class ParticleState(eqx.Module):
 class ParticleKernel(Kernel):
     """One problem's particles on a tile of replicas.
 
-    - `scale`: N^(-a), the factor of the output; `edges`: of the histogram's bins.
+    - `scale`: N^(-a), the factor of the output; `edges`: of the histogram's bins; `neighbours`: of the entropy.
     """
 
-    kept: ClassVar[tuple[str, ...]] = ("excess_risk", "mean", "variance", "m", "histogram")
+    kept: ClassVar[tuple[str, ...]] = ("excess_risk", "mean", "variance", "m", "histogram", *ENTROPIES)
 
     lanes: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)
@@ -63,6 +73,7 @@ class ParticleKernel(Kernel):
     drive: Drive
     scale: float
     edges: Float[Array, " edges"]
+    neighbours: int | None = eqx.field(static=True)
 
     @classmethod
     def of(cls, problem: MeanField, dtype: Any, lanes: int) -> "ParticleKernel":
@@ -76,6 +87,7 @@ class ParticleKernel(Kernel):
             drive=drive_of(problem),
             scale=problem.N**-problem.a,
             edges=jnp.asarray(problem.bin_edges),
+            neighbours=problem.neighbours,
         )
 
     def init(self, initial: Given, keys: UInt32[Array, "2 lanes"]) -> ParticleState:
@@ -95,8 +107,17 @@ class ParticleKernel(Kernel):
         drive = self.drive.at(number, pin)
         drawn = drive.draw(self.model, key, number, self.N, self.dtype, pin)
         outputs = drive.outputs(self.model, W, self.scale, drawn)
-        return drive.move(self.model, W, outputs, drawn)
+        return drive.step(self.model, W, outputs, drawn)
 
     def observe(self, state: ParticleState) -> Observables:
         """What is observed of the particles."""
-        return observe_particles(self.model, state.W, self.scale, self.edges)
+        seen = observe_particles(self.model, state.W, self.scale, self.edges)
+        return seen if self.neighbours is None else seen | self._entropies(state.W[0].astype(jnp.float64), seen)
+
+    def _entropies(self, w: Float[Array, "N lanes"], seen: Observables) -> Observables:
+        """Entropy, temperature and free energy of particles of one weight."""
+        assert self.neighbours is not None
+        entropy, drive = spacing_entropy(w, self.neighbours), self.drive
+        temperature = drive.noise / 2 * jnp.mean(drift_and_covariance(self.model, w, seen["m"])[1], axis=0)
+        decay = 0.0 if drive.decay is None else drive.decay
+        return free_energy(seen["excess_risk"], jnp.mean(w**2, axis=0), entropy, temperature, decay)

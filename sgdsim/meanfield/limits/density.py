@@ -3,15 +3,17 @@
     d_t lam = d_w (lam h) + (noise/2) d_w^2 (lam Sigma),   h = sum_j c_j F_j',   Sigma = sum_j s_j F_j'^2 - h^2
 
 As a conservation law v = -h - (noise/2) Sigma' and D = (noise/2) Sigma; c and s depend on lam through m_j = lam[F_j].
-Where the steps fall with a schedule, h is multiplied by it, and Sigma by its square.
+Weight decay adds decay w to h. Where the steps fall with a schedule, h is multiplied by it, and Sigma by its square.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
 from scipy.special import ndtr
 
@@ -39,7 +41,7 @@ class ModelRates(eqx.Module):
     """v and D of a model on a mesh.
 
     - `feature`: F_j at the centres of the cells, (cells, J); `slope`, `curvature`: F_j' and F_j'' at the inner faces.
-    - `noise`: gamma/batch; `schedule`: of the steps, None where they are constant.
+    - `noise`: gamma/batch; `schedule`: of the steps, None where they are constant; `pull`: decay w at the faces.
     """
 
     feature: Float[Array, "cells J"]
@@ -49,10 +51,16 @@ class ModelRates(eqx.Module):
     atoms: Atoms
     loss: Loss = eqx.field(static=True)
     schedule: PowerSchedule | None = None
+    pull: Float[Array, " faces"] | None = None
 
     @classmethod
     def of(
-        cls, model: Model, edges: Float[np.ndarray, " edges"], noise: float, schedule: PowerSchedule | None = None
+        cls,
+        model: Model,
+        edges: Float[np.ndarray, " edges"],
+        noise: float,
+        schedule: PowerSchedule | None = None,
+        decay: float | None = None,
     ) -> "ModelRates":
         """On cells between these edges."""
         centres, faces = jnp.asarray((edges[1:] + edges[:-1]) / 2), jnp.asarray(edges[1:-1])
@@ -68,16 +76,37 @@ class ModelRates(eqx.Module):
 
         # Forward twice: F is elementwise in w, so that one tangent of ones gives all derivatives.
         curvature = jax.jvp(slope, (faces,), (jnp.ones_like(faces),))[1]
-        return cls(feature(centres), slope(faces), curvature, noise, atoms, model.loss, schedule)
+        return cls(
+            feature(centres),
+            slope(faces),
+            curvature,
+            noise,
+            atoms,
+            model.loss,
+            schedule,
+            None if decay is None else decay * faces,
+        )
 
     def __call__(
         self, masses: Float[Array, " cells"], time: Float[Array, ""] | float
     ) -> tuple[Float[Array, " faces"], Float[Array, " faces"]]:
         """v and D at the inner faces."""
-        c, s = (values[:, 0] for values in self.atoms.coefficients(self.loss, (masses @ self.feature)[:, None]))
+        return self.at(masses @ self.feature, time)
+
+    def stronger(self, factor: float) -> "ModelRates":
+        """With so many times the noise."""
+        return eqx.tree_at(lambda rates: rates.noise, self, factor * self.noise)
+
+    def at(
+        self, m: Float[Array, " J"], time: Float[Array, ""] | float
+    ) -> tuple[Float[Array, " faces"], Float[Array, " faces"]]:
+        """v and D at the inner faces, for given m."""
+        c, s = (values[:, 0] for values in self.atoms.coefficients(self.loss, m[:, None]))
         h, h_slope = self.slope @ c, self.curvature @ c
         Sigma = self.slope**2 @ s - h**2
         Sigma_slope = 2 * (self.slope * self.curvature) @ s - 2 * h * h_slope
+        if self.pull is not None:
+            h = h + self.pull
         if self.schedule is None:
             return -h - self.noise / 2 * Sigma_slope, self.noise / 2 * Sigma
         factor = self.schedule.value(jnp.asarray(time))
@@ -110,14 +139,24 @@ class Density:
         dx = self.edges[1] - self.edges[0]
         return self.masses @ self.centres**2 - self.mean**2 - dx**2 / 12
 
+    def masses_at(self, times: Float[np.ndarray, " times"]) -> Float[np.ndarray, "times cells"]:
+        """Masses of the cells, linear between times."""
+        at = np.clip(np.asarray(times) / self.spacing, 0, len(self.masses) - 1)
+        # At the last time, of which there may be one only, the left neighbour is the law itself.
+        left = np.minimum(at.astype(int), max(len(self.masses) - 2, 0))
+        share = (at - left)[:, None]
+        return (1 - share) * self.masses[left] + share * self.masses[np.minimum(left + 1, len(self.masses) - 1)]
+
+    @property
+    def entropy(self) -> Float[np.ndarray, " grid"]:
+        """-sum p log(p/dx) of the masses p."""
+        return -np.sum(scipy.special.xlogy(self.masses, self.masses / (self.edges[1] - self.edges[0])), axis=1)
+
     def histogram(
         self, times: Float[np.ndarray, " times"], edges: Float[np.ndarray, " bin_edges"]
     ) -> Float[np.ndarray, "times bins"]:
         """Expected fractions in bins, linear between times, and with mass spread evenly over a cell."""
-        at = np.clip(np.asarray(times) / self.spacing, 0, len(self.masses) - 1)
-        left = np.minimum(at.astype(int), len(self.masses) - 2)
-        share = (at - left)[:, None]
-        masses = (1 - share) * self.masses[left] + share * self.masses[left + 1]
+        masses = self.masses_at(times)
         below = np.concatenate([np.zeros((len(masses), 1)), np.cumsum(masses, axis=1)], axis=1)
         return np.diff(np.stack([np.interp(edges, self.edges, row) for row in below]), axis=1)
 
@@ -129,6 +168,7 @@ def solve_density(
     spacing: float,
     cells: int = CELLS,
     schedule: PowerSchedule | None = None,
+    decay: float | None = None,
 ) -> Density:
     """The law of the particles up to `final`, saved at multiples of a spacing that divides it, at most the given one.
 
@@ -138,19 +178,29 @@ def solve_density(
 
     **Raises:** ArgumentError where the law at t = 0 is a point, or spreads without end.
     """
-    law = model.law
-    if not isinstance(law, GaussianLaw) or float(law.std[0]) <= 0:
-        raise ArgumentError("law", "be a Gaussian of positive width for the Fokker-Planck equation", law)
-    mean, std = float(law.mean[0]), float(law.std[0])
     saves = max(1, int(np.ceil(final / spacing)))
-    for doubled in range(_WIDER + 1):
-        edges = mean + std * REACH * 2**doubled * np.linspace(-1, 1, cells * 2**doubled + 1)
-        rates = ModelRates.of(model, edges, noise, schedule)
-        found = _solve(rates, edges, np.diff(ndtr((edges - mean) / std)), final / saves, saves)
+    for edges, start in grids(model, cells):
+        found = _solve(ModelRates.of(model, edges, noise, schedule, decay), edges, start, final / saves, saves)
         # Mass at the ends would be reflected there: the law would be that of particles between walls.
         if found.masses[:, [0, -1]].max() < _LOST:
             return found
     raise ArgumentError("gamma", "leave the particles within a bounded interval", noise, "Take a smaller one.")
+
+
+def grids(
+    model: Model, cells: int = CELLS
+) -> Iterator[tuple[Float[np.ndarray, " edges"], Float[np.ndarray, " cells"]]]:
+    """Edges of cells on intervals that grow, and the masses of the law at t = 0 between them.
+
+    **Raises:** ArgumentError where that law is a point.
+    """
+    law = model.law
+    if not isinstance(law, GaussianLaw) or float(law.std[0]) <= 0:
+        raise ArgumentError("law", "be a Gaussian of positive width for the Fokker-Planck equation", law)
+    mean, std = float(law.mean[0]), float(law.std[0])
+    for doubled in range(_WIDER + 1):
+        edges = mean + std * REACH * 2**doubled * np.linspace(-1, 1, cells * 2**doubled + 1)
+        yield edges, np.diff(ndtr((edges - mean) / std))
 
 
 def _solve(rates: ModelRates, edges: np.ndarray, masses: np.ndarray, spacing: float, saves: int) -> Density:

@@ -29,6 +29,7 @@ class Drive(eqx.Module):
     """One step of one kind of dynamics.
 
     - `dt`: time of the step; `noise`: eps/batch, the factor of Sigma; `scale`: N^(a - 1), the factor of all increments.
+    - `decay`: w, by which a particle is pulled to 0, in time w W.
     - `schedule`: s(t), another factor of them, at the time of the step; `at` takes it in.
     """
 
@@ -37,6 +38,7 @@ class Drive(eqx.Module):
     scale: float
     batch: int = eqx.field(static=True)
     schedule: PowerSchedule | None = None
+    decay: float | None = None
 
     def at(self, step: Step, pin: Pinning) -> "Drive":
         """The drive of one step, which begins at t = step dt: of a constant rate it is the same for all of them."""
@@ -60,6 +62,14 @@ class Drive(eqx.Module):
     def outputs(self, model: Model, W: Positions, weights: Weights, drawn: Any) -> Float[Array, "J #lanes"]:
         """What the step needs to know of the law of the particles: m_j, or the predictions at the data drawn."""
         return predictions(model, W, weights, atoms_of(model).points)
+
+    def step(self, model: Model, W: Positions, outputs: Float[Array, "J #lanes"], drawn: Any) -> Positions:
+        """What `move` gives, after weight decay."""
+        moved = self.move(model, W, outputs, drawn)
+        if self.decay is None:
+            return moved
+        share = jnp.asarray(self.dt * self.scale * self.decay, W[0].dtype)
+        return minus(moved, tuple(share * w for w in W))
 
     @abc.abstractmethod
     def move(self, model: Model, W: Positions, outputs: Float[Array, "J #lanes"], drawn: Any) -> Positions:
@@ -207,16 +217,24 @@ class OwnScalarSde(CommonSde):
 
     def move(self, model: Model, W: Positions, outputs: Array, drawn: Any) -> Positions:
         """W - h dt - sqrt(eps Sigma) dB with Sigma = sum_j s_j F_j'^2 - h^2."""
-        c, s = atoms_of(model).coefficients(model.loss, outputs)
-        points = atoms_of(model).points.astype(c.dtype)
+        h, Sigma = drift_and_covariance(model, W[0], outputs)
+        drift, diffusion = (jnp.asarray(value, h.dtype) for value in self.factors)
+        return (W[0] - drift * h - diffusion * jnp.sqrt(jnp.maximum(Sigma, 0)) * drawn,)
 
-        def term(j: Any) -> tuple[Array, Array]:
-            (gradient,) = pull(model, W, tuple(points[j]), jnp.ones((), c.dtype))
-            return c[j][None] * gradient, s[j][None] * gradient**2
 
-        h, second = add_up(len(c), term)
-        drift, diffusion = (jnp.asarray(value, c.dtype) for value in self.factors)
-        return (W[0] - drift * h - diffusion * jnp.sqrt(jnp.maximum(second - h * h, 0)) * drawn,)
+def drift_and_covariance(
+    model: Model, w: Float[Array, "N lanes"], outputs: Float[Array, "J #lanes"]
+) -> tuple[Float[Array, "N lanes"], Float[Array, "N lanes"]]:
+    """h = sum_j c_j F_j' and Sigma = sum_j s_j F_j'^2 - h^2 of particles of one weight."""
+    c, s = atoms_of(model).coefficients(model.loss, outputs)
+    points = atoms_of(model).points.astype(c.dtype)
+
+    def term(j: Any) -> tuple[Array, Array]:
+        (gradient,) = pull(model, (w,), tuple(points[j]), jnp.ones((), c.dtype))
+        return c[j][None] * gradient, s[j][None] * gradient**2
+
+    h, second = add_up(len(c), term)
+    return h, second - h * h
 
 
 def particles_of(key: Key, N: int) -> UInt32[Array, "N lanes"]:

@@ -27,7 +27,7 @@ Rates = Callable[[Cells, Time], tuple[Faces, Faces]]
 
 ITERATIONS = 2
 """Of the law at the midpoint of a step: the first is with the law of its beginning."""
-_SMALLEST = 1e-30
+SMALLEST = 1e-30
 """D is at least this: the flux of pure transport."""
 
 
@@ -43,7 +43,7 @@ def bernoulli(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 def exchange(v: Faces, D: Faces, dx: Float[Array, ""] | float) -> tuple[Faces, Faces]:
     """Rates at which mass passes each face, to the right and to the left."""
-    D = jnp.maximum(D, _SMALLEST)
+    D = jnp.maximum(D, SMALLEST)
     P = v * dx / D
     return D / dx**2 * bernoulli(-P), D / dx**2 * bernoulli(P)
 

@@ -21,7 +21,7 @@ from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.dynamics import Sde
 from sgdsim.meanfield.kernels.particle import drive_of
 from sgdsim.meanfield.limits import characteristics, radial, sobol_particles
-from sgdsim.meanfield.limits.density import Density, solve_density
+from sgdsim.meanfield.limits.density import CELLS, Density, solve_density
 from sgdsim.meanfield.limits.radial import is_radial
 from sgdsim.meanfield.limits.scheduled import ScheduledSolution, elapsed
 from sgdsim.meanfield.limits.solution import SPACING, Limit, Solution, identity, refined, rounded_up
@@ -32,6 +32,8 @@ from sgdsim.meanfield.problem import MeanField
 
 _COARSE = 0.1
 """Step of RK4 for many particles; a spline then gives the times between."""
+_MOST_SAVES = 2000
+"""Times that a law with weight decay is kept at."""
 _KEPT = 16
 """Limits that are kept in memory."""
 
@@ -73,9 +75,10 @@ class DensitySolution(Solution):
     seconds = 0.5
 
     def __init__(self, problem: MeanField, final: float) -> None:
-        self.density: Density = solve_density(
-            problem.model, problem.limit_noise, final, SPACING, schedule=problem.schedule
-        )
+        model, noise, extras = problem.model, problem.limit_noise, (problem.schedule, problem.decay)
+        # Decay is slow: over long times the law is kept at fewer of them.
+        spacing = SPACING if problem.decay is None else max(SPACING, final / _MOST_SAVES)
+        self.density: Density = solve_density(model, noise, final, spacing, CELLS, *extras)
         columns = (jnp.asarray(values)[:, None] for values in (self.density.mean, self.density.variance))
         self.limit = Limit(self.density.spacing, jnp.asarray(self.density.m), *columns)
 
@@ -164,7 +167,7 @@ def solution(problem: MeanField, final: float) -> Solution:
 
 def limit_cost(problem: MeanField, final: float) -> Once:
     """What solving the limit up to `final` takes, for a plan: once for all N that share it."""
-    kind = _kind(problem)
+    kind = kind_of(problem)
     return Once((kind, _key(problem, final)), compile=kind.compiling, solve=kind.seconds * final)
 
 
@@ -172,7 +175,7 @@ def _key(problem: MeanField, final: float) -> tuple[Hashable, Hashable, float]:
     """What a solution depends on: model and schedule, at beta = 1 the dynamics, and the last time it is solved to."""
     dynamics = (problem.gamma, problem.dynamics) if problem.beta == 1 else None
     schedule = problem.schedule and (problem.schedule.t0, problem.schedule.exponent)
-    return identity(problem.model), (dynamics, schedule), rounded_up(final)
+    return identity(problem.model), (dynamics, schedule, problem.decay), rounded_up(final)
 
 
 _solved: dict[Hashable, Solution] = {}
@@ -185,9 +188,17 @@ def check_limit(problem: MeanField) -> None:
     if problem.random_limit:
         remedy = "With noise common to all particles, as SGD has it, the limit at beta = 1 is random."
         raise ArgumentError("beta", "be below 1 for a deterministic limit", problem.beta, remedy)
+    if not may_decay(problem):
+        remedy = 'It is solved for particles of one weight at beta = 1, with dynamics = "sde" and noise of their own.'
+        raise ArgumentError("decay", "be left out for this limit", problem.decay, remedy)
     if not has_drift(problem.model):
         remedy = "Of samplers the drift is known for radial_model and teacher_model, from a symmetric law."
         raise ArgumentError("model", "have finitely many atoms for its limit", problem.model.name, remedy)
+
+
+def may_decay(problem: MeanField) -> bool:
+    """Whether there is no weight decay, or a limit with it."""
+    return problem.decay is None or kind_of(problem) is DensitySolution
 
 
 def has_drift(model: Model) -> bool:
@@ -195,7 +206,7 @@ def has_drift(model: Model) -> bool:
     return model.atoms is not None or is_radial(model) or follows_teacher(model)
 
 
-def _kind(problem: MeanField) -> type[Solution]:
+def kind_of(problem: MeanField) -> type[Solution]:
     """How a limit is solved."""
     model = problem.model
     if model.atoms is None:
@@ -212,4 +223,4 @@ def _solve(problem: MeanField, final: float) -> Solution:
     if problem.schedule is not None and problem.beta < 1:
         last = float(elapsed(problem.schedule, np.asarray(final)))
         return ScheduledSolution(solution(replace(problem, schedule=None), last), problem.schedule, final)
-    return _kind(problem)(problem, final)
+    return kind_of(problem)(problem, final)

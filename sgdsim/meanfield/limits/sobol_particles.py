@@ -43,6 +43,7 @@ def own_keys() -> Key:
 
 def one_step(model: Model, drive: Drive, W: Positions, number: Array, m: Float[Array, "J 1"]) -> Positions:
     """One step of every particle, all with noise of their own."""
+    drive = drive.at(number, no_pin)
     drawn = drive.draw(model, own_keys(), number, len(W[0]), np.dtype(np.float64), no_pin)
     return drive.move(model, W, m, drawn)
 

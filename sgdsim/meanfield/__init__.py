@@ -21,6 +21,7 @@ from sgdsim.meanfield.model import Model as Model
 from sgdsim.meanfield.model import ParticleLaw as ParticleLaw
 from sgdsim.meanfield.model import SubspaceLaw as SubspaceLaw
 from sgdsim.meanfield.models import output_model as output_model
+from sgdsim.meanfield.models import quadratic_model as quadratic_model
 from sgdsim.meanfield.models import radial_model as radial_model
 from sgdsim.meanfield.models import tanh_model as tanh_model
 from sgdsim.meanfield.models import teacher_model as teacher_model
@@ -30,7 +31,10 @@ from sgdsim.meanfield.particles import Copies as Copies
 from sgdsim.meanfield.particles import Linearised as Linearised
 from sgdsim.meanfield.particles import Pair as Pair
 from sgdsim.meanfield.particles import Particles as Particles
+from sgdsim.meanfield.particles import Regimes as Regimes
 from sgdsim.meanfield.problem import MeanField as MeanField
+from sgdsim.meanfield.quadratic import GaussianQuadratic as GaussianQuadratic
+from sgdsim.meanfield.regimes import RegimesLimit as RegimesLimit
 from sgdsim.meanfield.starts import ExplicitStart as ExplicitStart
 from sgdsim.meanfield.starts import LawStart as LawStart
 from sgdsim.meanfield.starts import PointStart as PointStart

@@ -45,6 +45,11 @@ def erf_unit(w: Components, x: Components) -> Float[Array, "*batch"]:
     return jax.lax.erf(dot(w, x) * 0.5**0.5)
 
 
+def square_unit(w: Components, x: Components) -> Float[Array, "*batch"]:
+    """F = (w.x)^2 - |w|^2, of mean 0 for x ~ N(0, I_d)."""
+    return dot(w, x) ** 2 - dot(w, w)
+
+
 LOW, HIGH = -2.5, 7.5
 """The two levels of `step`, below u = 1/2 and above u = 3/2."""
 

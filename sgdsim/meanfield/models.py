@@ -11,6 +11,7 @@ from sgdsim.meanfield import features
 from sgdsim.meanfield.data import Atoms, TwoGaussians
 from sgdsim.meanfield.losses import CrossEntropy, Logistic, Loss, Squared
 from sgdsim.meanfield.model import ConeLaw, GaussianLaw, Model, ParticleLaw, SubspaceLaw, radius
+from sgdsim.meanfield.quadratic import GaussianQuadratic
 from sgdsim.meanfield.teacher import GaussianTeacher
 
 LossName = Literal["squared", "logistic", "cross_entropy"]
@@ -107,6 +108,19 @@ def teacher_model(d: int = 16, k: int = 2, overlap: float | None = None, label_n
         std[:k], std[k:] = positive("overlap", overlap), (data.d - k) ** -0.5
     law = GaussianLaw(np.zeros(data.d), std)
     return Model(name="teacher", feature=features.erf_unit, loss=Squared(), data=data, law=law, window=(-3.0, 3.0))
+
+
+def quadratic_model(d: int = 20) -> Model:
+    """Particles w in R^d with F = (w.x)^2 - |w|^2 on x ~ N(0, I_d), and labels x.Bx - tr B (Ghorbani et al. 2019).
+
+    B is diagonal, its entries quantiles of the exponential law, and |B|_F = 1: the risk of no network is 1. At t = 0
+    w ~ N(0, I_d/(4 d)), which is small beside B.
+
+    **Raises:** ArgumentError unless 2 <= d <= 128.
+    """
+    data = GaussianQuadratic(d)
+    law = GaussianLaw(np.zeros(data.d), np.full(data.d, 0.5 * data.d**-0.5))
+    return Model(name="quadratic", feature=features.square_unit, loss=Squared(), data=data, law=law)
 
 
 _FEATURES = {"tanh": features.output_tanh, "erf": features.output_erf, "relu": features.output_relu}

@@ -15,10 +15,12 @@ from sgdsim.meanfield.kernels.copies import COUNT, CopiesKernel
 from sgdsim.meanfield.kernels.linearised import LinearisedKernel
 from sgdsim.meanfield.kernels.pair import PairKernel
 from sgdsim.meanfield.kernels.particle import ParticleKernel
+from sgdsim.meanfield.kernels.regimes import RegimesKernel
 from sgdsim.meanfield.limits.drives import atoms_of
 from sgdsim.meanfield.limits.limit import limit_cost
 from sgdsim.meanfield.observables import UNROLLED
 from sgdsim.meanfield.problem import MeanField, check_plain
+from sgdsim.meanfield.quadratic import GaussianQuadratic
 from sgdsim.parameters import Precision
 
 SMALLEST_STEP = 1e-4
@@ -163,6 +165,27 @@ class Averaged(Particles):
     def bytes_per_replica(self, problem: MeanField) -> int:
         """Twice the particles."""
         return 2 * super().bytes_per_replica(problem)
+
+
+@dataclass(frozen=True)
+class Regimes(Particles):
+    """A network of quadratic units beside the two models that are linear about its start, fitted to the population."""
+
+    name: ClassVar[str] = "regimes"
+
+    def check(self, problem: MeanField) -> None:
+        """Raises ArgumentError as `Particles`, for another target, and for more features than there are matrices."""
+        super().check(problem)
+        if not isinstance(problem.model.data, GaussianQuadratic):
+            raise ArgumentError("model", "be quadratic for the simulator 'regimes'", problem.model.name)
+        most = problem.model.dim * (problem.model.dim + 1) // 2
+        if most <= problem.N:
+            raise ArgumentError("N", f"be below d (d + 1)/2 = {most}: more features have no unique fit", problem.N)
+
+    def bind(self, problem: MeanField, replicas: int, final: float) -> Kernel:
+        """The kernel of a problem."""
+        self._check_last(problem, final)
+        return RegimesKernel.of(problem, self.precision, self.most_lanes(problem, replicas))
 
 
 @dataclass(frozen=True)

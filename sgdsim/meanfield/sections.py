@@ -12,16 +12,25 @@ from sgdsim.meanfield.bridge import TwoLimits
 from sgdsim.meanfield.clt import Clt
 from sgdsim.meanfield.dynamics import Dynamics, Sde, Sgd
 from sgdsim.meanfield.model import MOST_WEIGHTS, Model
-from sgdsim.meanfield.models import LossName, Support, output_model, radial_model, tanh_model, teacher_model
-from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles
+from sgdsim.meanfield.models import (
+    LossName,
+    Support,
+    output_model,
+    quadratic_model,
+    radial_model,
+    tanh_model,
+    teacher_model,
+)
+from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles, Regimes
 from sgdsim.meanfield.problem import MeanField
+from sgdsim.meanfield.regimes import RegimesLimit
 from sgdsim.meanfield.starts import ExplicitStart, LawStart, PointStart
 from sgdsim.meanfield.stationary import StationaryLimit
 from sgdsim.meanfield.theory import MeanFieldLimit, NtkLimit
 from sgdsim.meanfield.words import PROBLEM_WORDS
 from sgdsim.parameters import Parameter
 
-ModelName = Literal["tanh", "output_tanh", "output_erf", "output_relu", "radial", "teacher"]
+ModelName = Literal["tanh", "output_tanh", "output_erf", "output_relu", "radial", "teacher", "quadratic"]
 
 _ACTIVATIONS: dict[str, Literal["tanh", "erf", "relu"]] = {
     "output_tanh": "tanh",
@@ -31,12 +40,13 @@ _ACTIVATIONS: dict[str, Literal["tanh", "erf", "relu"]] = {
 
 
 _SIZES = ("d", "k", "overlap", "label_noise")
-_TAKES: dict[str, tuple[str, ...]] = {"radial": _SIZES[:1], "teacher": _SIZES}
+_TAKES: dict[str, tuple[str, ...]] = {"radial": _SIZES[:1], "teacher": _SIZES, "quadratic": _SIZES[:1]}
 """Models with sizes of their own, and the keys that say them."""
 
 MODEL = Parameter("", "feature function, data and law of the start")
 LOSS = Parameter("", "loss of a prediction")
-INPUTS = Parameter("d", "inputs of the models radial, 40 if left out, and teacher, 16", least=2, limit=MOST_WEIGHTS)
+_WIDTHS = "inputs of the models radial, 40 if left out, quadratic, 20, and teacher, 16"
+INPUTS = Parameter("d", _WIDTHS, least=2, limit=MOST_WEIGHTS)
 UNITS = Parameter("k", "units of the model teacher, 2 if left out", least=1, limit=MOST_WEIGHTS - 1)
 OVERLAP = Parameter("", "standard deviation of w.v_r at t = 0, d^-1/2 if left out: model teacher", above=0)
 LABEL_NOISE = Parameter(r"\Delta", "variance of the label noise of the model teacher, 0 if left out", least=0)
@@ -49,8 +59,8 @@ class ProblemSection(section_of(MeanField, Sgd, Sde, optional=("dt",))):
     """[problem]: model and loss, N, gamma, beta, a, the dynamics with their noise, batch and dt, and the histogram.
 
     With `dynamics = "sgd"` common noise is true SGD, all particles see the same data; independent noise has every
-    particle draw its own. `dt` belongs to `dynamics = "sde"`, `d` to `model = "radial"` and "teacher", `k`, `overlap`
-    and `label_noise` to "teacher", and a `support` other than "all" to the models output_*.
+    particle draw its own. `dt` belongs to `dynamics = "sde"`, `d` to `model = "radial"`, "quadratic" and "teacher",
+    `k`, `overlap` and `label_noise` to "teacher", and a `support` other than "all" to the models output_*.
     """
 
     model: Annotated[ModelName, MODEL] = "tanh"
@@ -94,7 +104,8 @@ class ProblemSection(section_of(MeanField, Sgd, Sde, optional=("dt",))):
 def _model(name: ModelName, loss: LossName, support: Support, sizes: tuple[tuple[str, Any], ...]) -> Model:
     """A ready model; one for all cells of a grid, as checking one takes a tenth of a second."""
     if name in _TAKES:
-        return (radial_model if name == "radial" else teacher_model)(**dict(sizes))
+        sized = {"radial": radial_model, "teacher": teacher_model, "quadratic": quadratic_model}
+        return sized[name](**dict(sizes))
     return tanh_model(loss) if name == "tanh" else output_model(_ACTIVATIONS[name], loss, support)
 
 
@@ -119,6 +130,7 @@ _THEORIES = {
     "limit": MeanFieldLimit,
     "averaged": AveragedLimit,
     "stationary": StationaryLimit,
+    "regimes": RegimesLimit,
     "clt": Clt,
     "bridge": TwoLimits,
     "ntk": NtkLimit,
@@ -139,6 +151,7 @@ _SIMULATORS = {
     "particles": Particles,
     "pair": Pair,
     "averaged": Averaged,
+    "regimes": Regimes,
     "copies": Copies,
     "approximation": Approximation,
     "linearised": Linearised,

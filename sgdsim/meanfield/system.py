@@ -64,7 +64,7 @@ SYSTEM = System(
     tables={"rule": ScheduleSection},
     figures=(
         *("rates", "linear_noise", "noise", "density", "radial", "lazy", "bridge", "support"),
-        *("approximation", "dependence", "clt", "averages", "entropy"),
+        *("approximation", "dependence", "clt", "averages", "entropy", "regimes"),
     ),
     expectations={"power": MeanFieldSlopes(), "power_log": MeanFieldSlopes()},
 )

@@ -110,7 +110,8 @@ def at_start(problem: MeanField, initial: Given) -> MeanField:
     return replace(problem, model=eqx.tree_at(lambda model: model.law, problem.model, law))
 
 
-def _check_start(theory: Theory, start: Start) -> None:
+def check_law_start(theory: Theory, start: Start) -> None:
+    """Raises ArgumentError for another start than the model's law."""
     if not isinstance(start, LawStart):
         remedy = "The limit is that of independent particles from the model's law."
         raise ArgumentError("start", f"be the model's law for the theory {theory.name!r}", start, remedy)
@@ -139,7 +140,7 @@ class MeanFieldLimit(Theory):
     def check_start(self, problem: MeanField, start: Start) -> None:
         """Raises ArgumentError for given particles, unless they are all at one point."""
         if not (self.points and isinstance(start, PointStart)):
-            _check_start(self, start)
+            check_law_start(self, start)
 
     def once(self, problem: MeanField, start: Start, times: Float[np.ndarray, " times"]) -> tuple[Once, ...]:
         """The limit, which all N share."""
@@ -173,7 +174,7 @@ class NtkLimit(Theory):
 
     def check_start(self, problem: MeanField, start: Start) -> None:
         """Raises ArgumentError for given particles."""
-        _check_start(self, start)
+        check_law_start(self, start)
 
     def bind(self, problem: MeanField) -> NtkCurve:
         """The curve of this problem."""

@@ -7,7 +7,8 @@ from sgdsim.meanfield.averaged import AveragedLimit
 from sgdsim.meanfield.bridge import TwoLimits
 from sgdsim.meanfield.clt import Clt
 from sgdsim.meanfield.dynamics import Sde, Sgd
-from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles
+from sgdsim.meanfield.particles import Approximation, Averaged, Copies, Linearised, Pair, Particles, Regimes
+from sgdsim.meanfield.regimes import RegimesLimit
 from sgdsim.meanfield.schedule_section import ScheduleSection
 from sgdsim.meanfield.sections import ProblemSection, SimulatorSection, StartSection, TheorySection
 from sgdsim.meanfield.starts import ExplicitStart, LawStart, PointStart
@@ -44,6 +45,7 @@ def test_dynamics(keys, dynamics):
         ({"model": "radial"}, "radial", 40),
         ({"model": "radial", "d": 7}, "radial", 7),
         ({"model": "teacher"}, "teacher", 16),
+        ({"model": "quadratic", "d": 5}, "quadratic", 5),
         ({"model": "teacher", "d": 5, "k": 3, "overlap": 0.4, "label_noise": 0.1}, "teacher", 5),
         ({"model": "output_relu", "support": "cone"}, "output_relu", 3),
     ],
@@ -95,16 +97,24 @@ def test_rules():
 
 
 def test_theories_and_simulators():
-    built = [
-        TheorySection(kind=kind).build() for kind in ("limit", "averaged", "stationary", "clt", "bridge", "ntk", "none")
-    ]
-    assert built == [MeanFieldLimit(), AveragedLimit(), StationaryLimit(), Clt(), TwoLimits(), NtkLimit(), None]
-    kinds = ("particles", "pair", "averaged", "copies", "approximation", "linearised", "none")
+    theories = {
+        "limit": MeanFieldLimit(),
+        "averaged": AveragedLimit(),
+        "stationary": StationaryLimit(),
+        "regimes": RegimesLimit(),
+        "clt": Clt(),
+        "bridge": TwoLimits(),
+        "ntk": NtkLimit(),
+        "none": None,
+    }
+    assert {kind: TheorySection(kind=kind).build() for kind in theories} == theories
+    kinds = ("particles", "pair", "averaged", "regimes", "copies", "approximation", "linearised", "none")
     built = [SimulatorSection(kind=kind, precision="float64").build() for kind in kinds]
     assert built == [
         Particles("float64"),
         Pair("float64"),
         Averaged("float64"),
+        Regimes("float64"),
         Copies("float64"),
         Approximation("float64"),
         Linearised("float64"),

@@ -13,6 +13,7 @@ from sgdsim.figures.meanfield.linear_noise import LinearNoiseFigure
 from sgdsim.figures.meanfield.noise import NoiseFigure
 from sgdsim.figures.meanfield.radial import RadialFigure
 from sgdsim.figures.meanfield.rates import RatesFigure
+from sgdsim.figures.meanfield.regimes import RegimesFigure
 from sgdsim.figures.meanfield.support import SupportFigure
 
 KINDS: tuple[FigureKind, ...] = (
@@ -29,4 +30,5 @@ KINDS: tuple[FigureKind, ...] = (
     CltFigure(),
     AveragesFigure(),
     EntropyFigure(),
+    RegimesFigure(),
 )

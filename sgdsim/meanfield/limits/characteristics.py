@@ -92,17 +92,17 @@ def evolve(
     return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, later)
 
 
-def itself(W: Positions) -> Positions:
+def itself(W: State) -> State:
     """The particles as they are: what `follow` sees unless it is told otherwise."""
     return W
 
 
 @jax.jit
 def follow(
-    velocity: Callable[[Positions, Array], Positions],
-    W: Positions,
+    velocity: Callable[[State, Array], State],
+    W: State,
     times: Float[Array, " times"],
-    see: Callable[[Positions], Any] = Partial(itself),  # noqa: B008  (frozen)
+    see: Callable[[State], Any] = Partial(itself),  # noqa: B008  (frozen)
     longest: Float[Array, ""] | float = LONGEST,
 ) -> Any:
     """What `see` sees of particles that move with a known velocity(W, t), from t = 0, at increasing `times`.
@@ -110,7 +110,7 @@ def follow(
     Both functions are pytrees: equinox modules, or partials. Steps are no longer than `longest`.
     """
 
-    def until(carry: tuple[Positions, Array], t: Array) -> tuple[tuple[Positions, Array], Any]:
+    def until(carry: tuple[State, Array], t: Array) -> tuple[tuple[State, Array], Any]:
         W, before = carry
         # Steps of equal length that end at the save time itself: nothing is interpolated in time.
         count = jnp.ceil((t - before) / longest).astype(jnp.int64)

@@ -1,4 +1,4 @@
-"""The law "finite_size": a share that rises with `against`, a logistic function for every size, and their crossings."""
+"""The law "finite_size": a share that rises with `against`, a law of Gumbel for every size, and their crossings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from sgdsim.analysis.goodness import judged
-from sgdsim.analysis.logistic import Crossing, LogisticLaw, crossing, fit_logistic
+from sgdsim.analysis.gumbel import Crossing, GumbelLaw, crossing, fit_gumbel
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.errors import ArgumentError
 from sgdsim.laws.law import Finite, Fit, Fitted, Judged, Law, Members, Missing, Rows, attempt, judgement
@@ -41,7 +41,7 @@ class FiniteSizeFit(Fit, frozen=True):
 
 
 class FittedFiniteSize(FiniteSizeFit, Fitted, Judged, frozen=True):
-    """Of the largest size midpoint and width, of it and the one before the crossing; see `sgdsim.analysis.logistic`.
+    """Of the largest size midpoint and width, of it and the one before the crossing; see `sgdsim.analysis.gumbel`.
 
     - `points`: against, size, share, number of replicas.
     - `sizes`: size, midpoint, its error, width, its error, chi2, degrees of freedom; errors widened where it fails.
@@ -61,7 +61,7 @@ class FittedFiniteSize(FiniteSizeFit, Fitted, Judged, frozen=True):
 
 @dataclass(frozen=True)
 class FiniteSize(Law[FiniteSizeFit, FittedFiniteSize]):
-    """share = 1/(1 + exp(-(against - midpoint)/width)) for every size."""
+    """share = 2^(-exp(-(against - midpoint)/width)) for every size."""
 
     keys = FiniteSizeFit
     found = FittedFiniteSize
@@ -84,7 +84,7 @@ class FiniteSize(Law[FiniteSizeFit, FittedFiniteSize]):
         return None
 
     def fit(self, fit: FiniteSizeFit, members: Members) -> FittedFiniteSize:
-        """A logistic function for every size, and the crossings of neighbours."""
+        """A law of Gumbel for every size, and the crossings of neighbours."""
         points = [
             [x, size, final(cell, fit.quantity)[0], float(cell["n_replicas"]) - float(cell["n_diverged"])]
             for x, size, cell in zip(members.x(fit), members.column(fit.second), members.cells, strict=True)
@@ -147,7 +147,7 @@ class FiniteSize(Law[FiniteSizeFit, FittedFiniteSize]):
         return [DIGITS, "Errors are those of independent replicas; the crossing is that of the two largest sizes."]
 
 
-def _laws(points: Sequence[Sequence[float]]) -> dict[float, LogisticLaw]:
+def _laws(points: Sequence[Sequence[float]]) -> dict[float, GumbelLaw]:
     """The function of every size. **Raises:** ArgumentError where one has none, and where a value is there twice."""
     table = np.array(points)
     laws = {}
@@ -155,15 +155,15 @@ def _laws(points: Sequence[Sequence[float]]) -> dict[float, LogisticLaw]:
         x, _, share, trials = table[table[:, 1] == size].T
         if len(np.unique(x)) < len(x):
             raise ArgumentError("where", "leave one cell for each value and size", x.tolist())
-        laws[size] = fit_logistic(x, share, trials)
+        laws[size] = fit_gumbel(x, share, trials)
     return laws
 
 
-def _told(law: LogisticLaw) -> list[float]:
+def _told(law: GumbelLaw) -> list[float]:
     return [law.midpoint, law.midpoint_error, law.width, law.width_error, law.chi2, float(law.dof)]
 
 
-def _crossings(laws: dict[float, LogisticLaw]) -> list[list[float]]:
+def _crossings(laws: dict[float, GumbelLaw]) -> list[list[float]]:
     """Of neighbouring sizes, where they cross."""
     found = []
     for first, second in pairwise(laws):

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.special import expit
 
-from sgdsim.analysis.logistic import crossing, fit_logistic
+from sgdsim.analysis.gumbel import crossing, fit_gumbel
 from sgdsim.laws.catalogue import LAWS, headline
 from sgdsim.laws.finite_size import FiniteSizeFit
 from sgdsim.laws.law import Members
@@ -18,9 +17,13 @@ SHAPES = {200: (1.55, 0.08), 50: (1.6, 0.2), 100: (1.58, 0.12)}
 KEYS = FiniteSizeFit(quantity="recovered", against="alpha", second="N", expected=1.5)
 
 
+def rise(z):
+    return 2.0 ** -np.exp(-z)
+
+
 def share(alpha, N):
     midpoint, width = SHAPES[N]
-    return float(expit((alpha - midpoint) / width))
+    return float(rise((alpha - midpoint) / width))
 
 
 def cell(value, replicas=400, diverged=0):
@@ -36,7 +39,7 @@ def members(values=share, sizes=(200, 50, 100)):
 
 def test_every_size_and_the_crossings_of_neighbours():
     found = LAW.fit(KEYS, members())
-    laws = [fit_logistic(ALPHA, [share(alpha, N) for alpha in ALPHA], [400.0] * 5) for N in (50, 100, 200)]
+    laws = [fit_gumbel(ALPHA, [share(alpha, N) for alpha in ALPHA], [400.0] * 5) for N in (50, 100, 200)]
     assert [row[:4] for row in found.sizes] == [
         pytest.approx([N, *SHAPES[N][:1], law.midpoint_error, SHAPES[N][1]])
         for N, law in zip((50, 100, 200), laws, strict=True)
@@ -48,7 +51,7 @@ def test_every_size_and_the_crossings_of_neighbours():
     ]
     assert (found.midpoint, found.width) == pytest.approx((1.55, 0.08))
     assert (found.crossing, found.crossing_error) == pytest.approx((1.49, second.error))
-    assert found.dof == 9
+    assert found.dof == sum(law.dof for law in laws) == 3
     assert found.points[0] == [1.0, 50, share(1.0, 50), 400]
     assert "at N = 200; crosses that at N = 100 at 1.49" in headline(found)
     assert "expected for an infinite size 1.5" in headline(found)
@@ -67,7 +70,7 @@ def test_replicas_that_diverged_are_no_trials():
 
 
 def test_sizes_of_one_slope_do_not_cross():
-    found = LAW.fit(KEYS, members(lambda alpha, N: float(expit((alpha - 1.5 - 1 / N) / 0.2))))
+    found = LAW.fit(KEYS, members(lambda alpha, N: float(rise((alpha - 1.5 - 1 / N) / 0.2))))
     assert found.crossings == []
     assert (found.crossing, found.midpoint) == (None, pytest.approx(1.505))
 

@@ -183,7 +183,7 @@ def test_shares_are_drawn_by_size_with_their_functions_and_where_they_cross():
     assert texts(gd.get_legend()) == ["$N$ = 50: 1.500(10)", "$N$ = 100: 1.500(10)"]
     assert (gd.get_title(), sgd.get_title()) == ("$b$ = 1", "$b$ = 0.2")
     curve = [line for line in gd.lines if len(line.get_xdata()) == 300][1]
-    np.testing.assert_allclose(curve.get_ydata(), 1 / (1 + np.exp(-(curve.get_xdata() - 1.5) / 0.1)))
+    np.testing.assert_allclose(curve.get_ydata(), 2.0 ** -np.exp(-(curve.get_xdata() - 1.5) / 0.1))
     points, bars = gd.containers[0].lines[0], gd.containers[0].lines[2][0]
     np.testing.assert_allclose(points.get_xydata()[0], [1.2, 0.0])
     height = np.ptp(bars.get_segments()[0][:, 1])

@@ -1,4 +1,4 @@
-"""A share of replicas that rises with a parameter: points and logistic functions of every size, and their crossings."""
+"""A share of replicas that rises with a parameter: points and fitted functions of every size, and their crossings."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import expit
 
+from sgdsim.analysis.gumbel import gumbel
 from sgdsim.analysis.numbers import plain, rounded
 from sgdsim.figures.common import quality
 from sgdsim.figures.common.fits import numbers
@@ -40,7 +40,7 @@ class FiniteSizeFigure(FigureKind):
             " Dashed: what is expected of an infinite size." if any(law.expected is not None for law in laws) else ""
         )
         return (
-            f"Points: {what}, with binomial standard errors. Lines: logistic functions by maximum likelihood, of every "
+            f"Points: {what}, with binomial standard errors. Lines: laws of Gumbel by maximum likelihood, of every "
             f"size. Band: where those of the two largest sizes cross, with its standard error.{known}"
             f"{quality.caution(laws)}"
         )
@@ -76,7 +76,7 @@ def draw_finite_size(run: Stored, name: str | None = None, ax: Axes | None = Non
         style: dict[str, Any] = {"color": colour, "fmt": MARKERS[index % len(MARKERS)], "markersize": 4.5}
         x, share, bar = _shares(points[points[:, 1] == size])
         axes.errorbar(x, share, bar, capsize=2.5, elinewidth=1.2, label=label, **style)
-        axes.plot(span, expit((span - midpoint) / width), color=colour, linewidth=1.2)
+        axes.plot(span, gumbel((span - midpoint) / width), color=colour, linewidth=1.2)
     if law.crossing is not None and law.crossing_error is not None:
         low, high = law.crossing - law.crossing_error, law.crossing + law.crossing_error
         axes.axvspan(low, high, color="#888888", alpha=0.25, linewidth=0, zorder=0)

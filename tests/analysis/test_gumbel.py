@@ -26,6 +26,7 @@ def test_exact_shares_are_found_again():
     assert (law.chi2, law.dof, law.widening) == (pytest.approx(0, abs=1e-9), 2, 1.0)
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_many_draws():
     """Means within 5 errors, standard deviations within 4, of many draws."""
     rng, trials = np.random.default_rng(1), 20 * N

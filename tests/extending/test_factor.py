@@ -130,7 +130,7 @@ def test_it_goes_the_whole_way(file, tmp_path):
     [
         ("within = 0.5", "within = -1.0", "experiment.toml:24: fits.agreement.within: must be > 0"),
         ("within = 0.5\n", "", 'fits.agreement.within: must be given for law = "factor"'),
-        ('law = "factor"', 'law = "bias"', "fits.agreement.within: unknown key"),
+        ('law = "factor"', 'law = "bias"', 'fits.agreement.within: must not be given for law = "bias"'),
         ('law = "factor"', 'law = "facter"', 'fits.agreement.law: must be "power", .*or "factor"'),
         ("within = 0.5", "within = 0.5\nlog = true", 'fits.agreement.log: must be false for law = "factor"'),
         ("within = 0.5", "within = 0.5\nlevel = 1.0", 'fits.agreement.level: must not be given for law = "factor"'),

@@ -63,6 +63,7 @@ def test_averages_of_the_limit():
     assert np.abs(found["m_average"] - found["m"])[1:].max() > 0.01
 
 
+@pytest.mark.slow
 def test_averages_of_runs_come_to_those_of_the_limit():
     """SGD at eps = 0.03, N = 400, whose averages lag by half a step, and scatter less than the last weights do."""
     fine = problem(N=400, beta=0.5)

@@ -155,6 +155,7 @@ def test_particles_follow_the_limit_with_noise():
         assert error.max() < 6e-3
 
 
+@pytest.mark.slow
 def test_deviations_have_the_constants_of_linear_noise():
     """E |W^N - W*|^2 = c eps + b/N at eps = 0.0125, N = 64, t = 2: with constant steps c would be 0.0058 more of it."""
     steep = PowerSchedule(t0=0.5, exponent=1.0)

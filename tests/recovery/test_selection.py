@@ -138,6 +138,7 @@ def test_langevin_noise():
         assert abs((one * other).mean()) < 5 / one.size**0.5
 
 
+@pytest.mark.slow
 def test_langevin_dynamics_of_linear_regression_ends_in_equipartition():
     """E |x - x*|^2/N = T int rho(l) 2/(2 l - eta l^2) dl: T/(alpha - 1) for small steps. By a plain sum over l."""
     alpha, eta, T = 2.5, 0.1, 0.4

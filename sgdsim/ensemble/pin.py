@@ -56,6 +56,14 @@ class Pin(eqx.Module):
         return jax.lax.div(value, jnp.broadcast_to(self.one.astype(value.dtype), value.shape))
 
 
+def once(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Gives an array back, computed once on a CPU, as by a `Pin`, where there is none at hand; NaN stays NaN."""
+    if not on_cpu():
+        return values
+    # A one that the compiler cannot know to be one: a number equals itself unless it is NaN.
+    return jax.lax.div(values, (values == values).astype(values.dtype))
+
+
 def no_pin(values: Any) -> Any:
     """Gives the values back as they are: the compiler may compute them as often as it likes."""
     return values

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-from sgdsim.ensemble.pin import Pinning, no_pin, pair_pinning
+from sgdsim.ensemble.pin import Pinning, no_pin, once, pair_pinning
 
 Key = tuple[Any, Any]
 """The two 32-bit words of a key, each a scalar or an array of lanes."""
@@ -121,6 +121,19 @@ def lane_normals(
     for pair in range((count + 1) // 2):
         normals += normal_pair(key, (first, jnp.full(lanes, pair, jnp.uint32)), dtype, pin)
     return normals[:count]
+
+
+def column_normals(
+    key: Key, count: int, dtype: Any, first: int = 0, second: UInt32[Array, ""] | int = 0
+) -> Float[Array, "count *lanes"]:
+    """`count` N(0, 1) for every lane: counter words (first + pair, second); all second ones of pairs come last."""
+    lanes = jnp.shape(key[0])
+    shape = ((count + 1) // 2, *lanes)
+    wide = (jnp.broadcast_to(key[0][None], shape), jnp.broadcast_to(key[1][None], shape))
+    pair = jax.lax.broadcasted_iota(jnp.uint32, shape, 0) + np.uint32(first)
+    pairs = normal_pair(wide, (pair, jnp.full(shape, second, jnp.uint32)), dtype)
+    # Joined only when they are there: a loop over the joined array asks at every element which part it is of.
+    return once(jnp.concatenate([once(part) for part in pairs])[:count])
 
 
 def block_normal_pairs(

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.checks import integer
 from sgdsim.contracts import Scalar
-from sgdsim.ensemble.random import Key, fold, normal_pair, threefry
+from sgdsim.ensemble.random import Key, column_normals, threefry
 from sgdsim.errors import ArgumentError
-from sgdsim.meanfield.features import Feature
+from sgdsim.meanfield.features import Components, Feature
 from sgdsim.meanfield.losses import Loss
 
 Predict = Callable[[Float[Array, "points inputs"]], Float[Array, "points lanes"]]
@@ -21,7 +21,13 @@ Predict = Callable[[Float[Array, "points inputs"]], Float[Array, "points lanes"]
 
 
 class Data(eqx.Module):
-    """A law of (x, y)."""
+    """A law of (x, y).
+
+    - `joined`: a drawn x is one array, its components along the first axis, and so are particles while they move on
+      such data. Of many components that is a shorter program; few that come one by one are fused better.
+    """
+
+    joined: ClassVar[bool] = False
 
     @property
     @abc.abstractmethod
@@ -48,7 +54,7 @@ class Data(eqx.Module):
 
     @abc.abstractmethod
     def observed(
-        self, loss: Loss, W: tuple[Float[Array, "N lanes"], ...], weights: Any, predict: Predict
+        self, loss: Loss, W: Components, weights: Any, predict: Predict
     ) -> tuple[Float[Array, "m lanes"], Float[Array, " lanes"]]:
         """Order parameters m and risk of a network.
 
@@ -56,9 +62,7 @@ class Data(eqx.Module):
         """
 
     @abc.abstractmethod
-    def draw(
-        self, key: Key, number: Array, dtype: np.dtype
-    ) -> tuple[tuple[Float[Array, "*lanes"], ...], Float[Array, "*lanes"]]:
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Components, Float[Array, "*lanes"]]:
         """One datum (x by component, y) for every key, of words (*lanes).
 
         The key is that of a step; `number`, of 32 bits, tells the data of the step apart.
@@ -83,7 +87,7 @@ class PointData(Data):
     def risk(self, loss: Loss, predictions: Float[Array, "points *lanes"]) -> Float[Array, "*lanes"]:
         """E l(prediction, y), from the predictions at the points."""
 
-    def observed(self, loss: Loss, W: tuple[Array, ...], weights: Any, predict: Predict) -> tuple[Array, Array]:
+    def observed(self, loss: Loss, W: Components, weights: Any, predict: Predict) -> tuple[Array, Array]:
         """m and risk, from the predictions at the points."""
         predictions = predict(self.points)
         return self.order_parameters(predictions), self.risk(loss, predictions)
@@ -182,6 +186,8 @@ class TwoGaussians(PointData):
     **Raises:** ArgumentError unless d >= 1 and the number of points is even.
     """
 
+    joined: ClassVar[bool] = True
+
     points: Float[Array, "points d"]
 
     def __init__(self, d: int, count: int = 2048) -> None:
@@ -206,18 +212,13 @@ class TwoGaussians(PointData):
         labels = jnp.asarray(_turns(len(predictions))).reshape(-1, *[1] * (predictions.ndim - 1))
         return jnp.mean(loss(predictions, labels), axis=0)
 
-    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """A label by one bit, and normals scaled by it."""
-        lanes, d = key[0].shape, self.points.shape[1]
-        sub = fold(key, number)
-        zero = jnp.zeros(lanes, jnp.uint32)
-        label = jnp.where(threefry(sub, (zero, zero))[0] & np.uint32(1), 1.0, -1.0).astype(dtype)
-        # Counter 0 was the bit of the label; each of the others makes two normals.
-        pairs = jnp.arange(1, (d + 1) // 2 + 1, dtype=jnp.uint32).reshape(-1, *[1] * len(lanes))
-        shape = (len(pairs), *lanes)
-        wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))
-        normals = normal_pair(wide, (jnp.broadcast_to(pairs, shape), jnp.zeros(shape, jnp.uint32)), dtype)
-        return tuple(normal * (1 + dtype.type(0.8) * label) for normal in jnp.concatenate(normals)[:d]), label
+        zero = jnp.zeros(key[0].shape, jnp.uint32)
+        label = jnp.where(threefry(key, (zero, zero + number))[0] & np.uint32(1), 1.0, -1.0).astype(dtype)
+        # Pair 0 of the counter was the bit of the label.
+        normals = column_normals(key, self.inputs, dtype, first=1, second=number)
+        return normals * (1 + dtype.type(0.8) * label)[None], label
 
 
 def _table(argument: str, values: Any) -> Float[np.ndarray, "rows columns"]:

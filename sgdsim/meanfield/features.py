@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Components = Sequence[Array] | Float[Array, "components *batch"]
+from sgdsim.ensemble.pin import once
+
+Components = Sequence[Array] | Float[Array, "components *#batch"]
 """Arrays by component: a sequence of them, or stacked along a leading axis."""
 Feature = Callable[[Components, Components], Float[Array, "*batch"]]
 
@@ -37,7 +39,25 @@ def output_relu(w: Components, x: Components) -> Float[Array, "*batch"]:
 
 def dot(w: Components, x: Components) -> Float[Array, "*batch"]:
     """w.x, component by component."""
+    if isinstance(w, jax.Array) and isinstance(x, jax.Array) and w.ndim == x.ndim:
+        return _joined_dot(w, x)
     return sum((a * b for a, b in zip(w[1:], x[1:], strict=True)), w[0] * x[0])
+
+
+@jax.custom_jvp
+def _joined_dot(w: Float[Array, "components *#batch"], x: Float[Array, "components *#batch"]) -> Float[Array, "*batch"]:
+    """The same of stacked arrays. Written out: XLA's CPU compiler makes that three times as fast as a sum over an axis.
+
+    Computed once: a compiler would compute it anew for every component of a gradient.
+    """
+    return once(sum((w[i] * x[i] for i in range(1, len(w))), w[0] * x[0]))
+
+
+# The rules of a sum over an axis: those of what is written out would pad every component to all of them.
+_joined_dot.defjvps(
+    lambda dw, _, w, x: jnp.sum(dw * x, axis=0),
+    lambda dx, _, w, x: jnp.sum(w * dx, axis=0),
+)
 
 
 def erf_unit(w: Components, x: Components) -> Float[Array, "*batch"]:

@@ -61,12 +61,14 @@ def check_law(law: Any) -> None:
 
 
 def check_draw(data: Any) -> None:
-    """**Raises:** ArgumentError unless a datum is x, by component, and y, in the shape of the key's words."""
+    """**Raises:** ArgumentError unless a datum is x, by component or joined, and y, in the shape of the key's words."""
     inputs, word = data.inputs, _array((3,), jnp.uint32)
-    remedy = f"`draw` gives ({inputs} arrays, an array), each in the shape of a word of the key and of the dtype."
+    parts = "one array of them" if data.joined else f"{inputs} arrays"
+    remedy = f"`draw` gives ({parts}, an array), each in the shape of a word of the key and of the dtype."
     drawn = _tried("data", lambda k: data.draw((k, k), jnp.uint32(0), np.dtype(np.float32)), (word,), remedy)
     found = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(drawn)]
-    if found != [((3,), jnp.float32)] * (inputs + 1):
+    x = [(inputs, 3)] if data.joined else [(3,)] * inputs
+    if found != [(shape, jnp.float32) for shape in (*x, (3,))]:
         raise ArgumentError("data", f"draw {inputs} inputs and a label", found, remedy)
 
 

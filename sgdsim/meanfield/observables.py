@@ -60,8 +60,9 @@ VARIABLES = {
 AVERAGED = ("excess_risk_average", "m_average", "variance_average")
 """What is observed of the network whose weights are averages over the steps."""
 
-Positions = tuple[Float[Array, "N lanes"], ...]
-"""The particles of a tile, one array for each of their weights: what the compiler fuses best."""
+Positions = tuple[Float[Array, "N lanes"], ...] | Float[Array, "dim N lanes"]
+"""The particles of a tile, one array for each of their weights, what the compiler fuses best; on data that are `joined`
+one array of all weights, where a step has no loop for each of them."""
 Weights = Float[Array, "N 1"] | Float[Array, ""] | float
 """What particles count in averages: N^(-a) each, or the weights of a quadrature's nodes."""
 UNROLLED = 16
@@ -80,7 +81,8 @@ def predictions(
     """sum_k weights_k F(W^k, x_j) at every point, one point at a time: no array of points times particles."""
 
     def values(x: Float[Array, " inputs"]) -> Float[Array, "N lanes"]:
-        return model.feature(W, tuple(x.astype(W[0].dtype)))
+        x = x.astype(W[0].dtype)
+        return model.feature(W, tuple(x) if isinstance(W, tuple) else x[:, None, None])
 
     # A loop over points compiles once; written out, 2048 of them would be as many loops over the particles to compile.
     if len(points) > UNROLLED:
@@ -108,7 +110,7 @@ def observe_particles(
     """Excess risk, m, mean, variance, and the histogram where there are bins. `scale` is N^(-a)."""
     # A sum of N numbers in float32 is off by about sqrt(N) 6e-8 of them, which the errors of many replicas would
     # show.
-    W = tuple(w.astype(jnp.float64) for w in W)
+    W = jax.tree.map(lambda w: w.astype(jnp.float64), W)
     m, risk = model.data.observed(model.loss, W, scale, lambda points: predictions(model, W, scale, points))
     means = [jnp.mean(w, axis=0) for w in W]
     seen: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """A quadratic target on Gaussian inputs, and particles with quadratic features: all averages are of matrices."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 
 from sgdsim.checks import integer
 from sgdsim.contracts import Scalar
-from sgdsim.ensemble.random import Key, fold, normal_pair
+from sgdsim.ensemble.random import Key, column_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Data, Predict
-from sgdsim.meanfield.features import Feature, square_unit
+from sgdsim.meanfield.features import Components, Feature, square_unit
 from sgdsim.meanfield.losses import Loss, Squared
 
 
@@ -29,6 +29,8 @@ class GaussianQuadratic(Data):
 
     **Raises:** ArgumentError unless d is an integer >= 2.
     """
+
+    joined: ClassVar[bool] = True
 
     b: Float[Array, " d"]
     d: int = eqx.field(static=True)
@@ -61,7 +63,7 @@ class GaussianQuadratic(Data):
         assert isinstance(loss, Squared)
         return loss.scale * (m[1] - 2 * m[0] + jnp.sum(self.b**2))
 
-    def observed(self, loss: Loss, W: tuple[Array, ...], weights: Any, predict: Predict) -> tuple[Array, Array]:
+    def observed(self, loss: Loss, W: Components, weights: Any, predict: Predict) -> tuple[Array, Array]:
         """m and risk, by the matrix A of every lane."""
         stacked, weights = jnp.stack(W), jnp.asarray(weights)
         A = jnp.einsum("iNl,jNl->ijl", weights * stacked, stacked)
@@ -69,17 +71,12 @@ class GaussianQuadratic(Data):
         m = jnp.stack([along, jnp.sum(A**2, axis=(0, 1))])
         return m, self.risk(loss, m)
 
-    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """d normals, and the label."""
-        sub, lanes = fold(key, number), key[0].shape
-        pairs = jnp.arange((self.d + 1) // 2, dtype=jnp.uint32).reshape(-1, *[1] * len(lanes))
-        shape = (len(pairs), *lanes)
-        wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))
-        normals = normal_pair(wide, (jnp.broadcast_to(pairs, shape), jnp.zeros(shape, jnp.uint32)), dtype)
-        x = tuple(jnp.concatenate(normals)[: self.d])
+        x = column_normals(key, self.d, dtype, second=number)
         return x, self.label(x)
 
-    def label(self, x: tuple[Float[Array, "*lanes"], ...]) -> Float[Array, "*lanes"]:
+    def label(self, x: Float[Array, "d *lanes"]) -> Float[Array, "*lanes"]:
         """sum_i b_i (x_i^2 - 1)."""
         b = self.b.astype(x[0].dtype)
         return sum((b[i] * (x[i] ** 2 - 1) for i in range(1, self.d)), b[0] * (x[0] ** 2 - 1))

@@ -1,7 +1,7 @@
 """Fresh Gaussian inputs with the labels of a teacher: the problem of `sgdsim.committee`, for particles."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 
 from sgdsim.checks import integer, number
 from sgdsim.contracts import Scalar
-from sgdsim.ensemble.random import Key, fold, normal_pair
+from sgdsim.ensemble.random import Key, column_normals
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Data, Predict
 from sgdsim.meanfield.erf_averages import product
-from sgdsim.meanfield.features import Feature, erf_unit
+from sgdsim.meanfield.features import Components, Feature, erf_unit
 from sgdsim.meanfield.losses import Loss, Squared
 
 
@@ -34,6 +34,8 @@ class GaussianTeacher(Data):
 
     **Raises:** ArgumentError unless d > k >= 1, noise >= 0, and P is symmetric and positive definite.
     """
+
+    joined: ClassVar[bool] = True
 
     root: Float[Array, "k k"]
     noise: float
@@ -85,7 +87,7 @@ class GaussianTeacher(Data):
         teacher = jnp.mean(product(self.root @ self.root.T, own[:, None], own[None, :]))
         return _scale(loss) / 2 * (m[-1] - 2 * jnp.mean(m[:-1], axis=0) + teacher + self.noise)
 
-    def observed(self, loss: Loss, W: tuple[Array, ...], weights: Any, predict: Predict) -> tuple[Array, Array]:
+    def observed(self, loss: Loss, W: Components, weights: Any, predict: Predict) -> tuple[Array, Array]:
         """m and risk in closed form, over all pairs of particles."""
         stacked = jnp.stack(W)
         squares, weights = jnp.sum(stacked**2, axis=0), jnp.asarray(weights)
@@ -100,17 +102,13 @@ class GaussianTeacher(Data):
         m = jnp.stack([jnp.sum(weights * values, axis=0) for values in (*along, rows)])
         return m, self.risk(loss, m)
 
-    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[tuple[Array, ...], Array]:
+    def draw(self, key: Key, number: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """d normals, and one more for the label."""
-        sub, lanes = fold(key, number), key[0].shape
-        pairs = jnp.arange((self.d + 2) // 2, dtype=jnp.uint32).reshape(-1, *[1] * len(lanes))
-        shape = (len(pairs), *lanes)
-        wide = (jnp.broadcast_to(sub[0][None], shape), jnp.broadcast_to(sub[1][None], shape))
-        normals = normal_pair(wide, (jnp.broadcast_to(pairs, shape), jnp.zeros(shape, jnp.uint32)), dtype)
-        *x, zeta = jnp.concatenate(normals)[: self.d + 1]
-        return tuple(x), self.label(tuple(x), zeta)
+        normals = column_normals(key, self.d + 1, dtype, second=number)
+        x, zeta = normals[:-1], normals[-1]
+        return x, self.label(x, zeta)
 
-    def label(self, x: tuple[Float[Array, "*lanes"], ...], zeta: Float[Array, "*lanes"]) -> Float[Array, "*lanes"]:
+    def label(self, x: Float[Array, "d *lanes"], zeta: Float[Array, "*lanes"]) -> Float[Array, "*lanes"]:
         """(1/k) sum_r sigma(v_r.x) + sqrt(noise) zeta."""
         rows = self.root.astype(zeta.dtype)
         units = [erf_unit(tuple(row[: r + 1]), x[: r + 1]) for r, row in enumerate(rows)]

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sgdsim.ensemble.random import block_normals, fold, lane_normals, normal_pair, replica_keys, threefry, words
+from sgdsim.ensemble.random import (
+    block_normals,
+    column_normals,
+    fold,
+    lane_normals,
+    normal_pair,
+    replica_keys,
+    threefry,
+    words,
+)
 
 # Known answers of Threefry-2x32-20 from the Random123 distribution (kat_vectors).
 KNOWN = [
@@ -73,6 +82,14 @@ def test_lanes_and_blocks_draw_from_the_key_of_the_replica():
     alone = jnp.stack(lane_normals((narrow[0], narrow[1]), jnp.uint32(9), 5, jnp.float32))
     among = jnp.stack(lane_normals((wide[0], wide[1]), jnp.uint32(9), 5, jnp.float32))
     assert jnp.array_equal(among[:, 40:48], alone)
+
+
+def test_columns_are_of_pairs_in_turn():
+    """Five normals are those of three counters, the second of each pair behind all the first."""
+    key = tuple(jnp.asarray(replica_keys(7, 1, 0, 8)))
+    columns = column_normals(key, 5, jnp.float64, first=2, second=jnp.uint32(9))
+    pairs = [normal_pair(key, (jnp.uint32(pair), jnp.uint32(9)), jnp.float64) for pair in (2, 3, 4)]
+    np.testing.assert_allclose(columns, [*(one for one, _ in pairs), *(other for _, other in pairs[:2])], rtol=1e-12)
 
 
 def test_all_numbers_of_a_replica_are_different():

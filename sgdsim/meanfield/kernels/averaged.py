@@ -8,6 +8,7 @@ The averaged network predicts N^(-a) sum_k F(V^k, x): it averages weights, not p
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
@@ -55,7 +56,7 @@ class AveragedKernel(Kernel):
         def step(number: Array, carry: tuple[Positions, Positions]) -> tuple[Positions, Positions]:
             W, V = carry
             share = (1 / (number + 1).astype(jnp.float64)).astype(self.system.dtype)
-            V = tuple(v + (w - v) * share for w, v in zip(W, V, strict=True))
+            V = jax.tree.map(lambda w, v: v + (w - v) * share, W, V)
             return self.system.step(key, pin, number, W), V
 
         W, V = steps_loop(first, first + n_steps, step, (state.system.W, state.average))

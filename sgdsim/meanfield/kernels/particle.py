@@ -94,7 +94,9 @@ class ParticleKernel(Kernel):
         """Particles of the start."""
         # Drawn in float64 and rounded once.
         W = start_particles(self.model, self.N, initial, (keys[0], keys[1]))
-        return ParticleState(W=tuple(w.astype(self.dtype) for w in W), keys=keys, step=jnp.zeros((), jnp.int64))
+        W = tuple(w.astype(self.dtype) for w in W)
+        W = jnp.stack(W) if self.model.data.joined else W
+        return ParticleState(W=W, keys=keys, step=jnp.zeros((), jnp.int64))
 
     def advance(self, state: ParticleState, n_steps: Int[Array, ""]) -> ParticleState:
         """n_steps of the drive; the law of the particles is that of the step's beginning."""

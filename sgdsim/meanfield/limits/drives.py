@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from sgdsim.ensemble.pin import Pinning
 from sgdsim.ensemble.random import Key, fold, lane_normals, normal_pair
 from sgdsim.meanfield.data import Atoms
+from sgdsim.meanfield.features import Components
 from sgdsim.meanfield.model import Model
 from sgdsim.meanfield.observables import UNROLLED, Positions, Weights, average, predictions
 from sgdsim.rules.schedule import PowerSchedule
@@ -69,7 +70,7 @@ class Drive(eqx.Module):
         if self.decay is None:
             return moved
         share = jnp.asarray(self.dt * self.scale * self.decay, W[0].dtype)
-        return minus(moved, tuple(share * w for w in W))
+        return minus(moved, jax.tree.map(lambda w: share * w, W))
 
     @abc.abstractmethod
     def move(self, model: Model, W: Positions, outputs: Float[Array, "J #lanes"], drawn: Any) -> Positions:
@@ -80,10 +81,10 @@ class SharedSgd(Drive):
     """SGD: all particles of a run see the same `batch` data points."""
 
     def draw_under(self, model: Model, key: Key, N: int, dtype: np.dtype, pin: Pinning) -> Any:
-        """`batch` pairs of x, by component, and y, each (1, lanes)."""
+        """`batch` pairs of x, every component of it (1, lanes), and y, (1, lanes)."""
         # Pinned: a compiler would draw a datum anew for every particle that sees it.
         data = [pin(model.data.draw(key, jnp.uint32(i), dtype)) for i in range(self.batch)]
-        return [(tuple(component[None] for component in x), y[None]) for x, y in data]
+        return [(x[:, None] if model.data.joined else tuple(part[None] for part in x), y[None]) for x, y in data]
 
     def draw_atoms(self, model: Model, key: Key, step: Step) -> list[Int[Array, " lanes"]]:
         """The indices of the atoms that `draw` draws."""
@@ -247,7 +248,7 @@ def wide(key: Key, N: int) -> Key:
     return jnp.broadcast_to(key[0][None], (N, *key[0].shape)), jnp.broadcast_to(key[1][None], (N, *key[1].shape))
 
 
-def pull(model: Model, W: Positions, x: tuple[Array, ...], weight: Array) -> Positions:
+def pull(model: Model, W: Positions, x: Components, weight: Array) -> Positions:
     """weight grad_w F(w, x) for every particle; the weight broadcasts over particles or lanes."""
     values, back = jax.vjp(lambda w: model.feature(w, x), W)
     return back(jnp.broadcast_to(weight, values.shape))[0]
@@ -261,7 +262,7 @@ def sum_pulls(model: Model, W: Positions, weights: Float[Array, "J #lanes"]) -> 
 
 def minus(W: Positions, step: Positions) -> Positions:
     """W - step, weight by weight."""
-    return tuple(w - s for w, s in zip(W, step, strict=True))
+    return jax.tree.map(jnp.subtract, W, step)
 
 
 def add_up(count: int, term: Callable[[Any], Any]) -> Any:

@@ -39,6 +39,15 @@ def shown(value: object, digits: int = 4) -> str:
     return typeset(plain(value, digits))
 
 
+def folded(label: str, width: int) -> str:
+    """A label of more than `width` characters in two lines, parted where both are about as long, not in mathematics."""
+    spaces = [place.start() for place in re.finditer(r" (?=[^$]*(?:\$[^$]*\$[^$]*)*$)", label)]
+    if len(label) <= width or "\n" in label or not spaces:
+        return label
+    middle = min(spaces, key=lambda place: abs(2 * place - len(label)))
+    return label[:middle] + "\n" + label[middle + 1 :]
+
+
 def _number(text: str) -> float | None:
     try:
         return float(text)

@@ -13,7 +13,7 @@ import sgdsim
 from sgdsim.figures.catalogue import FIGURES
 from sgdsim.figures.setting import setting
 from sgdsim.figures.style import styled
-from sgdsim.figures.typeset import shown, typeset
+from sgdsim.figures.typeset import folded, shown, typeset
 from sgdsim.report.page import write_report
 from sgdsim.store.stored import Stored
 from tests.report.changes import changed
@@ -99,6 +99,20 @@ def test_ticks_that_were_set_stay():
 )
 def test_a_number_in_a_label(value, text):
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("label", "lines"),
+    [
+        ("short, $a b$", ["short, $a b$"]),
+        ("a label of many words, $x y z$", ["a label of many", "words, $x y z$"]),
+        ("of symbols: $a + b + c + d + e + f + g$", ["of symbols:", "$a + b + c + d + e + f + g$"]),
+        ("$a + b + c + d + e + f + g$", ["$a + b + c + d + e + f + g$"]),
+        ("two lines\nas they are, of any length", ["two lines", "as they are, of any length"]),
+    ],
+)
+def test_long_labels_are_parted_between_words(label, lines):
+    assert folded(label, 20).split("\n") == lines
 
 
 def test_a_number_with_its_error_in_a_label():

@@ -14,7 +14,7 @@ from sgdsim.figures.common.fits import coordinates, group_label, panels
 from sgdsim.figures.kinds import FigureKind
 from sgdsim.figures.panels import around, legend_beside, panel, pick
 from sgdsim.figures.style import CATEGORIES, INK, MARKERS, WIDTH, math_name
-from sgdsim.figures.typeset import shown, typeset
+from sgdsim.figures.typeset import folded, shown, typeset
 from sgdsim.laws.law import number
 from sgdsim.laws.power import FittedPower
 from sgdsim.laws.quantities import MEDIANS
@@ -22,7 +22,7 @@ from sgdsim.store.stored import DEVIATIONS, Stored
 
 PANEL, HEIGHT = 3.9, 4.3
 """Width of one panel and height of a column of two, inches."""
-AXIS = 24
+AXIS = 34
 """Characters of an axis label from which on it takes two lines, to stay beside its panel."""
 LACKS = "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
 CROSSES: dict[str, Any] = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
@@ -106,8 +106,7 @@ def _guide(fit: FittedPower) -> tuple[float, str] | None:
 
 def _axis_label(run: Stored, fit: FittedPower) -> str:
     label = run.quantity_label(fit.quantity, fit.level)
-    label = label.replace(" to ", "\nto ", 1) if len(label) > AXIS else label
-    return f"{label} / ln {math_name(fit.against)}" if fit.log else label
+    return folded(f"{label} / ln {math_name(fit.against)}" if fit.log else label, AXIS)
 
 
 def draw_scaling(run: Stored, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -157,9 +156,10 @@ def draw_scaling_ratio(run: Stored, name: str | None = None, ax: Axes | None = N
 
 
 def _style(index: int) -> dict[str, Any]:
-    """The points of a group."""
+    """The points of a group: open where the colours come again."""
     colour, marker = CATEGORIES[index % len(CATEGORIES)], MARKERS[index % len(MARKERS)]
-    return {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
+    style = {"fmt": marker, "color": colour, "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2}
+    return style | ({"markerfacecolor": "white"} if index >= len(CATEGORIES) else {})
 
 
 def _guide_colour(series: dict[str, FittedPower], index: int) -> str:

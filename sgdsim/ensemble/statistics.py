@@ -64,14 +64,13 @@ def tile_statistics(
     finite = jnp.all(jnp.stack([_every(jnp.abs(value) < bounds[name]) for name, value in saved.items()]), axis=0)
     keep = valid & finite
     count = jnp.sum(keep)
-    divisor = jnp.maximum(count, 1).astype(jnp.float64)
     path = _distance(saved, reference, order_parameters)
     mean, m2 = {}, {}
     for name, value in (saved if reference is None else saved | {DEVIATION: path}).items():
-        mean[name] = tree_sum(jnp.where(keep, value, 0)) / divisor
+        mean[name] = _mean(value, keep)
         m2[name] = tree_sum(jnp.where(keep, (value - mean[name][..., None]) ** 2, 0))
     theory = {
-        name: tree_sum(jnp.where(keep, value, 0)) / divisor if value.shape[-1] > 1 else value[..., 0]
+        name: _mean(value, keep) if value.shape[-1] > 1 else value[..., 0]
         for name, value in (reference or {}).items()
     }
     return {
@@ -85,6 +84,14 @@ def tile_statistics(
         "sup_deviation": jnp.where(finite, jnp.max(path, axis=0), jnp.nan),
         "final_deviation": jnp.where(finite, path[-1], jnp.nan),
     }
+
+
+def _mean(values: Float[Array, "*shape lanes"], keep: Bool[Array, " lanes"]) -> Float[Array, "*shape"]:
+    """The mean of those lanes to keep, whose values are finite; 0 where there are none."""
+    # Counted for every entry. A division of all by one number the compiler turns into a product with its inverse, or
+    # not, by how many tiles there are: with 7 lanes to keep the batch would be seen in the last bit.
+    count = tree_sum(jnp.where(keep, (values == values).astype(jnp.float64), 0))
+    return tree_sum(jnp.where(keep, values, 0)) / jnp.maximum(count, 1)
 
 
 def _each_last(value: Float[Array, "times *dims lanes"], finite: Bool[Array, " lanes"]) -> Float[Array, "lanes *dims"]:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.loops import steps_loop
-from sgdsim.ensemble.pin import Pin
+from sgdsim.ensemble.pin import Pin, once
 from sgdsim.ensemble.random import Key, block_normals, fold, normal_pair
 from sgdsim.recovery.features import Features
 from sgdsim.recovery.problem import Recovery
@@ -194,7 +194,7 @@ class DescentKernel(Kernel):
         drawn = self.selection.drawn(state.drawn, fold(keys, SELECTION), b, state.step)
 
         def moved(x: Float[Array, "N lanes"]) -> Float[Array, "N lanes"]:
-            return x - eta * self._gradient(state, J, drawn, x)
+            return x - once(eta * self._gradient(state, J, drawn, x))
 
         if state.probe is not None and state.tangents is not None:
             # The step of x itself is the same for all tangents, and is made once.

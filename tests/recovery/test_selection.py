@@ -196,11 +196,21 @@ def run_moments(problem, replicas):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [KINDS["shuffled"][1], KINDS["persistent"][1], {"temperature": 0.1}], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [
+        KINDS["shuffled"][1],
+        KINDS["persistent"][1],
+        {"temperature": 0.1, "N": 31},
+        KINDS["persistent"][1] | {"temperature": 0.1, "m0": 0.1},
+    ],
+    ids=str,
+)
 def test_batch_changes_no_bit(more):
-    problem = Recovery(alpha=2.5, eta=0.25, b=0.25, N=30, **more)
+    """Of 23 replicas, seven of them in the last tile: a division by 7 rounds, a product with its inverse otherwise."""
+    problem = Recovery(**{"alpha": 2.5, "eta": 0.25, "b": 0.25, "N": 30} | more)
     simulator, times = Descent(lanes=8), [0.5, 1.5]
-    one, other = (run(problem, ExactStart(), simulator, times, 20, 3, batch=batch) for batch in (1, None))
+    one, other = (run(problem, ExactStart(), simulator, times, 23, 3, batch=batch) for batch in (1, None))
     for name, mean in one.mean.items():
         np.testing.assert_array_equal(mean, other.mean[name])
 

@@ -70,8 +70,7 @@ def tile_statistics(
         mean[name] = _mean(value, keep)
         m2[name] = tree_sum(jnp.where(keep, (value - mean[name][..., None]) ** 2, 0))
     theory = {
-        name: _mean(value, keep) if value.shape[-1] > 1 else value[..., 0]
-        for name, value in (reference or {}).items()
+        name: _mean(value, keep) if value.shape[-1] > 1 else value[..., 0] for name, value in (reference or {}).items()
     }
     return {
         "count": count,

@@ -34,6 +34,20 @@ def test_both_are_over_the_squared_length_at_the_later_time(simulated):
     assert ("dashed: theory" in FIGURE.caption(run)) == simulated
 
 
+def test_what_is_not_known_within_its_error_is_left_out():
+    """A tenth of theory's largest ratio is the most that an error may be."""
+    run = recovery(simulated=True)
+    length = run.results["C_theory"][1].to_numpy()
+    largest = float((run.results["chi_waiting_theory"][1].to_numpy() / length[:, None]).max())
+    measured = run.results["C"][1].to_numpy()
+    for at, share in ((-1, 0.11), (-2, 0.09)):
+        run.results["chi_waiting_sem"][1, at, 0] = share * largest * measured[at]
+    drawn = draw(run).axes[1].lines[0].get_ydata()
+    assert np.isnan(drawn[-1])
+    assert np.isfinite(drawn[:-1]).all()
+    assert "below 0.1 of theory's largest value" in FIGURE.caption(run)
+
+
 def test_what_was_not_measured_is_taken_from_theory():
     run = recovery(simulated=True)
     bare = Stored(run.results.drop_vars("chi_waiting"), run.summary, run.provenance, run.experiment)

@@ -27,6 +27,9 @@ from sgdsim.store.stored import Stored
 
 RESPONSE = "chi_waiting"
 """The observable chi(t, t_w)."""
+MOST = 0.1
+"""Largest standard error that is drawn, as a share of theory's largest chi/C of the cell. Where a run leaves for the
+signal its tangents grow without bound, and a mean over replicas says nothing any more."""
 NEEDED = "correlations with and responses to earlier times: set problem.waiting, and simulator.response to measure them"
 
 
@@ -45,7 +48,8 @@ class EffectiveTemperatureFigure(FigureKind):
     def caption(self, run: Stored) -> str:
         """What is drawn, and how a temperature is read off."""
         drawn: dict[tuple[str, ...], str] = {("",): "means over replicas", ("_theory",): "theory"}
-        lines = drawn.get(_sources(run), "means over replicas; dashed: theory")
+        known = f"means over replicas where their error is below {MOST:g} of theory's largest value; dashed: theory"
+        lines = drawn.get(_sources(run), known)
         return (
             "Integrated response to a force since t_w against the correlation with t_w, both over the squared length "
             f"at t; a curve for each t_w, {lines}. In equilibrium at temperature T all would fall on one line of slope "
@@ -74,6 +78,14 @@ def _sources(run: Stored) -> tuple[str, ...]:
     return tuple(part for part in ("", "_theory") if all(f"{name}{part}" in run.results for name in needed))
 
 
+def _largest_error(run: Stored, cell: int) -> float:
+    """The largest standard error of chi/C that is drawn; any without a theory to compare with."""
+    if "_theory" not in _sources(run):
+        return np.inf
+    chi, length = (run.results[f"{name}_theory"].isel(cell=cell) for name in (RESPONSE, LENGTH))
+    return MOST * float((chi / length).max())
+
+
 def draw_effective_temperature(run: Stored, cell: int | None = None, ax: Axes | None = None) -> Axes:
     """chi(t, t_w)/C(t, t) of a cell against C(t, t_w)/C(t, t), a curve for each waiting time t_w, labelled by it.
 
@@ -84,13 +96,15 @@ def draw_effective_temperature(run: Stored, cell: int | None = None, ax: Axes | 
     pick({RESPONSE: RESPONSE} if _sources(run) and waiting_times(run) else {}, None, NEEDED)
     cell = pick({str(one): one for one in alive(run)}, None if cell is None else str(cell), VALUES)
     axes, waiting, sources = panel(ax), waiting_times(run), _sources(run)
-    times = run.times(cell)
+    times, most = run.times(cell), _largest_error(run, cell)
     for index, colour in enumerate(series_colours(len(waiting))):
         later = times >= np.rint(waiting[index] / run.dt(cell)) * run.dt(cell) * (1 - 1e-9)
         own = {"color": colour, "linewidth": 1.6, "label": label_of(waiting[index])}
         for part in sources:
             length = run.results[f"{LENGTH}{part}"].isel(cell=cell).to_numpy()
             C, chi = (values_of(run, f"{name}{part}", cell, index) / length for name in (CORRELATION, RESPONSE))
+            if not part:
+                chi = np.where(values_of(run, f"{RESPONSE}_sem", cell, index) / length <= most, chi, np.nan)
             line: dict[str, Any] = own if part == sources[0] else THEORY | {"zorder": 3}
             axes.plot(C[later], chi[later], **line)
     axes.axvline(1.0, color=INK, linewidth=0.6, zorder=1)

@@ -99,7 +99,8 @@ CASES = {
         Classification(N=12, gamma=1.0, beta=0.75, batch=160), RandomStart(), Network("float64"), of_network
     ),
     "sgd": particles(Sgd(batch=2)),
-    "sgd of a sampler": particles(Sgd(), model=radial_model(4)),
+    # So many that some move in every lane: those on a flat part of the feature stay, whatever is drawn.
+    "sgd of a sampler": particles(Sgd(), model=radial_model(4), N=24),
     "own sgd": particles(Sgd("per_particle", batch=2)),
     "common sde": particles(Sde("common")),
     "own sde": particles(Sde(), model=THREE),

@@ -23,8 +23,8 @@ Predict = Callable[[Float[Array, "points inputs"]], Float[Array, "points lanes"]
 class Data(eqx.Module):
     """A law of (x, y).
 
-    - `joined`: a drawn x is one array, its components along the first axis, and so are particles while they move on
-      such data. Of many components that is a shorter program; few that come one by one are fused better.
+    - `joined`: a drawn x is one array, its components along the first axis. Of many components that is a shorter
+      program; few that come one by one are fused better.
     """
 
     joined: ClassVar[bool] = False

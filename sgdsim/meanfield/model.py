@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from sgdsim.checks import integer, interval, row
 from sgdsim.errors import ArgumentError
 from sgdsim.meanfield.data import Atoms, Data
-from sgdsim.meanfield.features import Components, Feature, dot
+from sgdsim.meanfield.features import JOINED, Components, Feature, dot
 from sgdsim.meanfield.losses import Loss
 from sgdsim.meanfield.model_checks import (
     check_coordinate,
@@ -184,6 +184,11 @@ class Model(eqx.Module):
     def dim(self) -> int:
         """Number of weights of a particle."""
         return self.law.dim
+
+    @property
+    def joined(self) -> bool:
+        """Whether particles are one array of all weights while they move: of such data, by features made for it."""
+        return self.data.joined and self.feature in JOINED
 
     @property
     def atoms(self) -> Atoms | None:

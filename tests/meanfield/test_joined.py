@@ -72,9 +72,29 @@ def test_steps_are_those_of_every_component_by_itself(simulator):
         model = Model(name="both", feature=radial_step, loss=Squared(scale=2.0), data=data, law=law)
         kernel = simulator.bind(MeanField(model=model, N=5, gamma=0.1, beta=0.75), LANES, 1.0)
         state = eqx.filter_jit(kernel.advance)(eqx.filter_jit(kernel.init)(Given(None), KEYS), jnp.asarray(7))
+        assert isinstance(state_of(state).W, tuple) != model.joined
         ends.append(eqx.filter_jit(kernel.observe)(state))
     for name, seen in ends[0].items():
         np.testing.assert_allclose(seen, ends[1][name], rtol=1e-10, err_msg=name)
+
+
+def test_features_of_ones_own_keep_an_array_for_each_weight():
+    """Written out by component, their gradient of one array would be a sum of mostly zeros."""
+
+    def own(w, x):
+        return jnp.tanh(sum(a * b for a, b in zip(w, x, strict=True)))
+
+    law = GaussianLaw(np.zeros(6), np.ones(6))
+    model = Model(name="own", feature=own, loss=Squared(), data=TwoGaussians(6, 8), law=law)
+    kernel = Particles("float64").bind(MeanField(model=model, N=5, gamma=0.1, beta=0.75), LANES, 1.0)
+    state = eqx.filter_jit(kernel.advance)(eqx.filter_jit(kernel.init)(Given(None), KEYS), jnp.asarray(2))
+    assert isinstance(state.W, tuple)
+    assert np.isfinite(np.stack(state.W)).all()
+
+
+def state_of(state):
+    """The particles of a state, also where it has averages beside them."""
+    return getattr(state, "system", state)
 
 
 @pytest.mark.bits

@@ -95,7 +95,7 @@ class ParticleKernel(Kernel):
         # Drawn in float64 and rounded once.
         W = start_particles(self.model, self.N, initial, (keys[0], keys[1]))
         W = tuple(w.astype(self.dtype) for w in W)
-        W = jnp.stack(W) if self.model.data.joined else W
+        W = jnp.stack(W) if self.model.joined else W
         return ParticleState(W=W, keys=keys, step=jnp.zeros((), jnp.int64))
 
     def advance(self, state: ParticleState, n_steps: Int[Array, ""]) -> ParticleState:

@@ -84,7 +84,7 @@ class SharedSgd(Drive):
         """`batch` pairs of x, every component of it (1, lanes), and y, (1, lanes)."""
         # Pinned: a compiler would draw a datum anew for every particle that sees it.
         data = [pin(model.data.draw(key, jnp.uint32(i), dtype)) for i in range(self.batch)]
-        return [(x[:, None] if model.data.joined else tuple(part[None] for part in x), y[None]) for x, y in data]
+        return [(x[:, None] if model.joined else tuple(part[None] for part in x), y[None]) for x, y in data]
 
     def draw_atoms(self, model: Model, key: Key, step: Step) -> list[Int[Array, " lanes"]]:
         """The indices of the atoms that `draw` draws."""

@@ -1,5 +1,7 @@
 """The theories' curves, and where they are refused; the lazy limit against the matrix exponential."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from scipy.linalg import expm
 
 from sgdsim.ensemble.theory import solve_theory
 from sgdsim.errors import ArgumentError
+from sgdsim.meanfield.limits.ntk import law_nodes, tangent_kernel
 from sgdsim.meanfield.models import output_model, radial_model
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import ExplicitStart, Given, LawStart
@@ -30,8 +33,6 @@ def test_curve_of_the_limit():
 @pytest.mark.slow
 def test_lazy_curve_is_the_matrix_exponential():
     """With a squared loss c = p (m - g): m = (1 - exp(-K diag(p) t)) g."""
-    from sgdsim.meanfield.limits.ntk import law_nodes, tangent_kernel
-
     model = output_model()
     found = solve_theory(problem(a=0.75, model=model, bins=4), LawStart(), TIMES, NtkLimit())
     # A sum over a fine grid of (b, c), with E a^2 = 1: exact to rounding for a smooth integrand.
@@ -49,6 +50,22 @@ def test_lazy_curve_is_the_matrix_exponential():
         np.testing.assert_allclose(m, g - expm(-exact * p[None, :] * time) @ g, atol=1e-5)
     np.testing.assert_allclose(found["variance"], 1, atol=1e-3)
     np.testing.assert_allclose(found["histogram"][0], found["histogram"][1])
+
+
+def test_the_cells_of_one_model_are_checked_once(monkeypatch):
+    """And another model, equal to it, anew: nothing says that two are equal."""
+    checked = []
+
+    def noted(model):
+        checked.append(model)
+        return law_nodes(model)
+
+    monkeypatch.setattr("sgdsim.meanfield.limits.ntk.law_nodes", noted)
+    model, other = output_model(), output_model()
+    for one in (model, model, other):
+        for N in (20, 40):
+            NtkLimit().check(dataclasses.replace(problem(a=0.75, model=one), N=N))
+    assert [one is model for one in checked] == [True, False]
 
 
 def test_where_theories_exist():

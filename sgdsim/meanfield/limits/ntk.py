@@ -6,7 +6,7 @@ m(0) = N^(1-a) E F + O(N^(1/2-a)) needs a law under which E F = 0, and a > 1/2.
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -90,7 +90,7 @@ def solve_ntk(model: Model, final: float) -> tuple[float, Float[np.ndarray, "gri
 
     **Raises:** ArgumentError for data from a sampler, and where E F does not vanish under the law at t = 0.
     """
-    W, weights = _checked_nodes(model)
+    W, weights = _checked_nodes(_Itself(model))
     K = tangent_kernel(model, W, weights)
     rate = float(jnp.linalg.eigvalsh(K)[-1])
     # A power of two: the number of steps is static, and cells that differ little share the compiled program. RK4 is
@@ -99,8 +99,24 @@ def solve_ntk(model: Model, final: float) -> tuple[float, Float[np.ndarray, "gri
     return final / steps, np.asarray(evolve(atoms_of(model), model.loss, K, final / steps, steps))
 
 
-def _checked_nodes(model: Model) -> tuple[Positions, Weights]:
+class _Itself:
+    """A model as a key: made of arrays and functions, it is equal to nothing but itself."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.model is other.model
+
+    def __hash__(self) -> int:
+        return id(self.model)
+
+
+# The cells of a grid have one model, and to average over its law takes a seventh of a second.
+@lru_cache(maxsize=1)
+def _checked_nodes(only: _Itself) -> tuple[Positions, Weights]:
     """Nodes of the law; raises ArgumentError as `solve_ntk`."""
+    model = only.model
     if model.atoms is None:
         raise ArgumentError("model", "have finitely many atoms for the tangent kernel", model.name)
     W, weights = law_nodes(model)
@@ -114,4 +130,4 @@ def _checked_nodes(model: Model) -> tuple[Positions, Weights]:
 
 def check_ntk(model: Model) -> None:
     """Raises ArgumentError as `solve_ntk`."""
-    _checked_nodes(model)
+    _checked_nodes(_Itself(model))

@@ -53,6 +53,24 @@ def test_a_predicted_exponent_takes_the_place_of_one_that_assumes_a_sharp_bound(
     assert "with log(p)" not in caption
 
 
+@pytest.mark.parametrize("slope", [-0.96, 0.96])
+def test_a_legend_with_all_that_is_to_say_finds_a_corner_beside_the_law(run, slope):
+    x = np.array([3e-5, 7e-5, 2e-4, 1e-3])
+    law = 3 * x**slope
+    said = {"expected_slope": np.sign(slope), "chi2": 1210.0, "dof": 2, "theory_points": law.tolist()}
+    points = np.stack([x, law, law / 100], axis=1).tolist()
+    run = with_fit(run, "scaling", slope=slope, constant=3.0, points=points, **said)
+    figure = draw("scaling", run)
+    figure.draw_without_rendering()
+    upper = figure.axes[0]
+    place = upper.get_legend().get_window_extent()
+    assert len(upper.get_legend().get_texts()) == 3
+    for line in upper.lines:
+        a, b = np.log(line.get_xydata()[[0, -1]])
+        along = upper.transData.transform(np.exp(a + np.linspace(0, 1, 200)[:, None] * (b - a)))
+        assert not any(place.contains(*point) for point in along)
+
+
 def test_groups_of_a_fit_share_a_panel_and_fits_do_not(run):
     fit = run.summary.fits["scaling"]
     fits = {"scaling[noise=0.1]": fit, "scaling[noise=0.2]": fit, "risk": fit.model_copy(update={"quantity": "risk"})}

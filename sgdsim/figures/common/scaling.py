@@ -168,9 +168,9 @@ def _guide_colour(series: dict[str, FittedPower], index: int) -> str:
 
 
 def _label(group: str, fit: FittedPower) -> str:
-    """A group with its exponent and chi2."""
+    """A group with its exponent, and chi2 below: in one line no corner of a panel would be wide enough."""
     name = group_label(coordinates(group), "simulation")
-    chi2 = quality.label(fit, ",\n" if group else ", ")
+    chi2 = quality.label(fit, ",\n")
     return f"{name}: slope {typeset(rounded(fit.slope, fit.slope_error))}{chi2}"
 
 

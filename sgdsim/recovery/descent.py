@@ -21,6 +21,10 @@ LANES = 32
 _STORED_ON_CPU = 2**28
 """Bytes of J that are kept on a CPU at most: beyond, copying them from call to call costs what drawing them does."""
 
+# `python -m benchmarks.plan --only recovery/linear_regression`, N = 100 and 400: 5 and 6e-11 s in place of `PRODUCT`.
+_ALONE = 2.5
+"""How many times as long a product takes in a tile of one replica: each number of J is read for one vector alone."""
+
 
 @dataclass(frozen=True)
 class Descent(Simulator):
@@ -149,7 +153,9 @@ class Descent(Simulator):
         """Two matrix products with J, and with every push; its numbers drawn anew where it is not kept."""
         # 30 operations make a number of J, once for all lanes of a tile.
         drawing = 0.0 if self.keeps(problem) else 30.0 / self.most_lanes(problem)
-        return replace(self.portable_cost(problem), operations=self._numbers(problem) * drawing)
+        counted = self.portable_cost(problem)
+        products = counted.products * self._unshared(problem)
+        return replace(counted, operations=self._numbers(problem) * drawing, products=products)
 
     def portable_cost(self, problem: Recovery) -> StepCost:
         """The products alone: whether data are drawn anew is up to the machine's memory."""
@@ -157,13 +163,21 @@ class Descent(Simulator):
         return StepCost(operations=0.0, products=products, loops=60.0, launches=14.0)
 
     def observe_cost(self, problem: Recovery) -> StepCost:
-        """Of restarts a Hessian each: gradients of all data, M N^2 products, and eigenvalues, some 10 N^3."""
-        N = float(problem.N)
-        return StepCost(0.0, products=(self.restarts or 0) * (2 * problem.data * N**2 + 10 * N**3))
+        """The loss over all data; of restarts a Hessian too: gradients, M N^2 products, and eigenvalues, 10 N^3."""
+        N, descents = float(problem.N), self.restarts or 1
+        hessians = 0.0 if self.restarts is None else 2 * problem.data * N**2 + 10 * N**3
+        losses = 2 * self._numbers(problem) * self._unshared(problem)
+        # Between two save times J is read and written with the rest of the state.
+        moved = 2 * self._numbers(problem) / self.most_lanes(problem) if self.keeps(problem) else 0.0
+        return StepCost(operations=moved, products=descents * (losses + hessians))
 
     def _pushes(self, problem: Recovery) -> int:
         """Pushes whose responses are measured: at the first step, and two for each waiting time."""
         return 1 + 2 * len(problem.waiting) if self.response else 0
+
+    def _unshared(self, problem: Recovery) -> float:
+        """What a product costs in units of one that the lanes of a tile share."""
+        return _ALONE if self.most_lanes(problem) == 1 and self.restarts is None else 1.0
 
     def _numbers(self, problem: Recovery) -> float:
         """How many numbers the data J of one replica have."""

@@ -81,7 +81,15 @@ class Particles(Simulator):
         shared = isinstance(problem.dynamics, Sgd) and problem.dynamics.common
         points = problem.dynamics.batch if shared else len(atoms_of(problem.model).points)
         normals = 0 if problem.dynamics.common else problem.N * problem.model.dim
-        return StepCost(_feature(problem, points) + 30.0 * normals, loops=40.0, launches=8.0)
+        return StepCost(self._feature(problem, points) + 30.0 * normals, loops=40.0, launches=8.0)
+
+    def _feature(self, problem: MeanField, points: int) -> float:
+        """Operations of F and its gradient for all particles at so many points: 18 for one weight or two (measured)."""
+        each = 18.0 * max(1, problem.model.dim // 3)
+        if problem.model.joined:
+            # `sgdsim run meanfield/mei` and `regimes`: 1.4 ns a weight in float64, half of it in float32.
+            each = problem.model.dim * (18.0 if self.precision == "float64" else 9.0)
+        return each * problem.N * points
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ class Pair(Particles):
     def step_cost(self, problem: MeanField) -> StepCost:
         """The particles' own, and the drift of their limits over all atoms."""
         own = super().step_cost(problem)
-        drift = _feature(problem, len(atoms_of(problem.model).points))
+        drift = self._feature(problem, len(atoms_of(problem.model).points))
         return StepCost(own.operations + drift, loops=2 * own.loops, launches=2 * own.launches)
 
     def once(self, problem: MeanField, final: float) -> tuple[Once, ...]:
@@ -240,13 +248,8 @@ class Approximation(Particles):
 
     def step_cost(self, problem: MeanField) -> StepCost:
         """Of all runs: SGD's own, and five passes over the atoms."""
-        own, atoms = super().step_cost(problem), _feature(problem, len(atoms_of(problem.model).points))
+        own, atoms = super().step_cost(problem), self._feature(problem, len(atoms_of(problem.model).points))
         return StepCost(FOLDS * COPIES * (own.operations + 5 * atoms), loops=2 * own.loops, launches=2 * own.launches)
-
-
-def _feature(problem: MeanField, points: int) -> float:
-    """Operations of F and its gradient for all particles at so many points: 18 for one weight or two (measured)."""
-    return 18.0 * problem.N * points * max(1, problem.model.dim // 3)
 
 
 def _check_atoms(problem: MeanField, name: str) -> None:

@@ -40,12 +40,17 @@ def shown(value: object, digits: int = 4) -> str:
 
 
 def folded(label: str, width: int) -> str:
-    """A label of more than `width` characters in two lines, parted where both are about as long, not in mathematics."""
+    """A label that shows more than `width` characters in two lines, parted in the middle, but not in mathematics."""
     spaces = [place.start() for place in re.finditer(r" (?=[^$]*(?:\$[^$]*\$[^$]*)*$)", label)]
-    if len(label) <= width or "\n" in label or not spaces:
+    if _length(label) <= width or "\n" in label or not spaces:
         return label
-    middle = min(spaces, key=lambda place: abs(2 * place - len(label)))
+    middle = min(spaces, key=lambda place: abs(2 * _length(label[:place]) - _length(label)))
     return label[:middle] + "\n" + label[middle + 1 :]
+
+
+def _length(label: str) -> int:
+    """Characters that are seen of a label: a command of mathematics is one, or only the style of what follows."""
+    return len(re.sub(r"[${}^_]", "", re.sub(r"\\[A-Za-z]+", "x", re.sub(r"\\math[a-z]+|\\,", "", label))))
 
 
 def _number(text: str) -> float | None:

@@ -108,6 +108,8 @@ def test_a_number_in_a_label(value, text):
         ("a label of many words, $x y z$", ["a label of many", "words, $x y z$"]),
         ("of symbols: $a + b + c + d + e + f + g$", ["of symbols:", "$a + b + c + d + e + f + g$"]),
         ("$a + b + c + d + e + f + g$", ["$a + b + c + d + e + f + g$"]),
+        (r"excess risk, $\mathcal{E}_{10}$", [r"excess risk, $\mathcal{E}_{10}$"]),
+        (r"a median time $\tau$ to a level", ["a median time", r"$\tau$ to a level"]),
         ("two lines\nas they are, of any length", ["two lines", "as they are, of any length"]),
     ],
 )

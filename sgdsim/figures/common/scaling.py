@@ -22,8 +22,8 @@ from sgdsim.store.stored import DEVIATIONS, Stored
 
 PANEL, HEIGHT = 3.9, 4.3
 """Width of one panel and height of a column of two, inches."""
-AXIS = 30
-"""Characters of an axis label from which on it takes two lines, to stay beside its panel."""
+AXIS = 26
+"""Characters that an axis label shows in one line, at most, to stay beside its panel."""
 LACKS = "a fit: add a table [fits.NAME] to the experiment, on an axis of the grid"
 CROSSES: dict[str, Any] = {"marker": "x", "color": INK, "linestyle": "none", "markersize": 5.5, "zorder": 4}
 """What theory predicts of the points."""

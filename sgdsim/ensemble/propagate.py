@@ -1,5 +1,6 @@
 """From save time to save time: the compiled call that advances tiles, and the pace of these calls."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _SECONDS_PER_CALL = 0.4
 """A call is meant to last so long: progress moves, and an interrupt is heard."""
 GROWTH = 8
 """How much longer one call may be than the one before."""
+_OVER_LEAST = 4
+"""How much longer a call is meant to last than the shortest one, which moves the whole state for hardly a step."""
 
 
 Progress = Callable[[int], None]
@@ -139,6 +142,7 @@ class Pace:
         self._first = 0
         self._budget = self._least
         self._began = clock()
+        self._shortest = math.inf
 
     @property
     def done(self) -> bool:
@@ -174,6 +178,10 @@ class Pace:
             self._left[:, call.stop] -= call.extra
         self._first = call.stop
         elapsed = max(self._clock() - self._began, 1e-6)
+        # Large states, and observables at many save times, are copied in every call: calls that were cut short for
+        # taking long would do nothing else.
+        self._shortest = min(self._shortest, elapsed)
+        wanted = max(_SECONDS_PER_CALL, _OVER_LEAST * self._shortest)
         # The first call may compile; its duration says nothing.
-        growth = GROWTH if self._budget == self._least else min(GROWTH, _SECONDS_PER_CALL / elapsed)
+        growth = GROWTH if self._budget == self._least else min(GROWTH, wanted / elapsed)
         self._budget = max(int(self._budget * growth), 2 * self._least)

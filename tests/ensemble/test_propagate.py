@@ -62,3 +62,18 @@ def test_calls_grow_while_they_are_short_and_shrink_when_they_are_long():
     assert lengths[1] > lengths[0]
     assert lengths[2] == pytest.approx(propagate.GROWTH * lengths[1], rel=0.01)
     assert lengths[4] < lengths[3]
+
+
+@pytest.mark.parametrize(("copying", "share"), [(0.0, 0.0), (2.0, 0.4)])
+def test_calls_that_copy_much_do_not_become_short(copying, share):
+    """A step takes 10 us; a call, beside that, as long as what it copies: a quarter of the whole, and at first more."""
+    clock, steps = [0.0], 5 * 10**7
+    pace = Pace(np.full((1, 50), steps // 50), np.array([16]), np.array([1]), clock=lambda: clock[0])
+    calls = 0
+    while not pace.done:
+        call = pace.next_call()
+        clock[0] += copying + 1e-5 * int(call.steps[0])
+        pace.record(call)
+        calls += 1
+        assert clock[0] <= (1 + share) * 1e-5 * steps * (1 + 1e-9)
+    assert calls > 10

@@ -27,6 +27,7 @@ from sgdsim.meanfield.particles import Linearised, Pair, Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import LawStart
 from sgdsim.recovery import Descent, ExactStart, Recovery
+from sgdsim.recovery.descent_kernel import DescentKernel
 from sgdsim.recovery.dmft import advance
 from sgdsim.recovery.dmft_products import WholeProducts
 from sgdsim.recovery.dmft_step import Rates, begin
@@ -95,6 +96,7 @@ def _descents() -> Iterator[Case]:
     problem = Recovery(alpha=2.5, eta=0.1, b=0.5, N=400)
     for stored in (True, False):
         tile = Descent(stored=stored).bind(problem, 32, 1.0)
+        assert isinstance(tile, DescentKernel)  # not one of restarts
         name = f"descent, N = 400, data {'stored' if stored else 'drawn'}, in {-(-tile.data // tile.rows)} blocks"
         yield Case(name, *_all_tiles(tile, problem, ExactStart(), 8), AT_ONCE)
 

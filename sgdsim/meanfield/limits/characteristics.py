@@ -83,8 +83,11 @@ def evolve(
 ) -> tuple[Float[Array, "grid J"], Float[Array, "grid dim"], Float[Array, "grid dim"]]:
     """Moments of the law at the times 0, dt, ..., steps dt, by one step of RK4 each."""
 
+    def velocity(V: State, _: Array) -> State:
+        return tuple(drift(model, V, mean_output(model, V, weights)))
+
     def step(W: Positions, _: None) -> tuple[Positions, Moments]:
-        ahead = rk4(lambda V, t: drift(model, V, mean_output(model, V, weights)), W, jnp.zeros(()), jnp.asarray(dt))
+        ahead = rk4(velocity, tuple(W), jnp.zeros(()), jnp.asarray(dt))
         return ahead, moments(model, ahead, weights)
 
     first = moments(model, W, weights)

@@ -112,7 +112,9 @@ def evolve(
         return order_parameters(r, weights), jnp.sum(weights * r[0] ** 2)
 
     def step(r: Positions, _: None) -> tuple[Positions, tuple[Array, Array]]:
-        ahead = rk4(lambda s, t: velocity(s, order_parameters(s, weights)), r, jnp.zeros(()), jnp.asarray(dt))
+        ahead = rk4(
+            lambda s, t: tuple(velocity(s, order_parameters(s, weights))), tuple(r), jnp.zeros(()), jnp.asarray(dt)
+        )
         return ahead, seen(ahead)
 
     _, later = jax.lax.scan(step, r, None, length=steps)

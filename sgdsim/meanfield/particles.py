@@ -86,7 +86,7 @@ class Particles(Simulator):
     def _feature(self, problem: MeanField, points: int) -> float:
         """Operations of F and its gradient for all particles at so many points: 18 for one weight or two (measured)."""
         if problem.model.joined:
-            # `sgdsim run meanfield/mei`: 1.4 ns a weight in float64. In float32, not measured, vectors hold twice as many.
+            # `sgdsim run meanfield/mei`: 1.4 ns a weight in float64. Float32, not measured, has vectors twice as wide.
             each = problem.model.dim * (18.0 if self.precision == "float64" else 9.0)
         else:
             each = 18.0 * max(1, problem.model.dim // 3)

@@ -149,7 +149,7 @@ def made(folder):
 
 def numbers(folder):
     """Every number of results.nc, and the fits of summary.json."""
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as data:
         arrays = {name: data[name].values.tobytes() for name in data.variables if data[name].dtype.kind in "fi"}
     assert {"risk", "sup_deviation", "Q", "M", "excess_risk"} & set(arrays)
     return arrays, json.loads((folder / "summary.json").read_text())["fits"]

@@ -1,7 +1,6 @@
 """What a run directory holds, as the figures and the page read it."""
 
 import hashlib
-import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +142,7 @@ class Stored(Curves):
 def store_results(directory: Path, data: xr.Dataset, summary: Summary) -> Summary:
     """Writes results.nc and summary.json; returns the summary, which vouches for the numbers by a digest now."""
     # In memory first: on a full disk the HDF5 library takes the process down with it.
-    content = bytes(data.to_netcdf(engine="h5netcdf"))
+    content = bytes(data.to_netcdf(engine="netcdf4"))
     with atomic(directory / "results.nc") as stream:
         stream.write(content)
     vouching = summary.model_copy(update={"results": file_digest(content)}).sealed()
@@ -160,7 +159,7 @@ def read_results(path: Path, summary: Summary) -> xr.Dataset:
         raw = read_bytes(path)
         if file_digest(raw) != summary.results:
             raise ValueError("its digest is not that in summary.json")
-        with xr.open_dataset(io.BytesIO(raw), engine="h5netcdf") as results:
+        with xr.open_dataset(raw, engine="netcdf4") as results:
             return results.load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         remedy = f"write it anew: sgdsim run {path.parent}"

@@ -73,7 +73,7 @@ def test_of_what_is_predicted_of_the_scatter(tmp_path):
     experiment = make_experiment(d=(3,), replicas=4)
     cells = tuple(dataclasses.replace(cell, theory=Told(), asked=ASKED, times=ASKED) for cell in experiment.cells)
     finish(dataclasses.replace(experiment, cells=cells, fits={}), tmp_path)
-    with xr.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as swept:
+    with xr.open_dataset(tmp_path / "results.nc", engine="netcdf4") as swept:
         for found in (data, swept.isel(cell=0)):
             np.testing.assert_allclose(found["x_predicted_std"][:, 0], REALISED, rtol=1e-15)
             np.testing.assert_allclose(found["t"], REALISED, rtol=1e-15)

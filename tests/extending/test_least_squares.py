@@ -107,7 +107,7 @@ def run(*arguments):
 
 
 def results(folder):
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as data:
         return data.load()
 
 

@@ -102,12 +102,12 @@ def test_the_way_of_a_rule(monkeypatch, tmp_path):
     config.write_text(CONFIG)
     assert "2 cells" in run("plan", config)
     run("run", config, "-o", out)
-    with xr.open_dataset(out / "results.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(out / "results.nc", engine="netcdf4") as data:
         whole = data.load()
     assert (abs(whole.error - whole.error_theory) < 5 * whole.error_sem + 0.02).all()
     next((out / "blocks").rglob("*.npz")).unlink()
     run("run", out)
-    with xr.open_dataset(out / "results.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(out / "results.nc", engine="netcdf4") as data:
         assert data.identical(whole)
     assert "report.html" in run("report", out)
     assert "part of the data that is wrong" in (out / "report.html").read_text()

@@ -18,7 +18,7 @@ def run(name, folder, *overrides):
     finish(load_experiment(FOLDER / f"{name}.toml", overrides, quick=True), folder)
     (folder / "provenance.json").write_text("{}")
     drawn = {path.stem for path in write_report(folder)}
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as results:
         return results.load(), drawn
 
 

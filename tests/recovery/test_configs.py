@@ -21,7 +21,7 @@ def run(name, folder, *overrides):
     summary = finish(load_experiment(FOLDER / f"{name}.toml", overrides, quick=True), folder)
     (folder / "provenance.json").write_text("{}")
     assert draw(folder)
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as results:
         return summary, results.load()
 
 

@@ -45,7 +45,7 @@ def run(folder):
 
 def test_a_run_gives_what_lies_in_its_folder(run, folder):
     assert isinstance(run, Run)
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as stored:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as stored:
         xr.testing.assert_identical(run.data.drop_vars(NUMBERED), stored.load())
     assert run.data["student"].values.tolist() == [0, 1]
     assert run.report.is_file()

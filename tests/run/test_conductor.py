@@ -42,7 +42,7 @@ def run(folder, experiment=None, **options):
 
 
 def data(folder):
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as stored:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as stored:
         return stored.load()
 
 

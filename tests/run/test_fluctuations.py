@@ -35,7 +35,7 @@ def results(tmp_path_factory):
     cells = tuple(replace(cell, theory=theory) for cell, theory in zip(experiment.cells, theories, strict=True))
     folder = tmp_path_factory.mktemp("fluctuations")
     summary = finish(replace(experiment, cells=cells), folder)
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as data:
         return data.load(), summary
 
 

@@ -187,9 +187,9 @@ def test_sound_results_are_those_of_the_blocks(whole):
 
 
 def double(path, name):
-    data = xr.load_dataset(path, engine="h5netcdf")
+    data = xr.load_dataset(path, engine="netcdf4")
     data[name][0, 2] *= 2
-    path.write_bytes(bytes(data.to_netcdf(engine="h5netcdf")))
+    path.write_bytes(bytes(data.to_netcdf(engine="netcdf4")))
 
 
 def test_a_doubled_number_in_the_results_is_found(whole):

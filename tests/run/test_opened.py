@@ -41,7 +41,7 @@ def run(path, **changes):
     meter = Count()
     sweep = make_blocks(make_experiment(**changes), path, meter)
     summary = write_results(sweep.experiment, sweep.directory, sweep.layout)
-    with xr.open_dataset(sweep.directory.results, engine="h5netcdf") as data:
+    with xr.open_dataset(sweep.directory.results, engine="netcdf4") as data:
         return data.load(), summary, meter
 
 

@@ -41,7 +41,7 @@ def run(config, *options):
     """Runs the experiment: its summary, its results, and the names of its figures."""
     folder = RunDirectory(config.parent / "run")
     sgdsim("run", config, "-o", folder.path, "-q", *(part for option in options for part in ("--set", option)))
-    with xr.open_dataset(folder.results, engine="h5netcdf") as data:
+    with xr.open_dataset(folder.results, engine="netcdf4") as data:
         results = data.load()
     assert (folder.path / "report.html").is_file()
     return Summary.load(folder.summary), results, {path.name for path in folder.path.glob("figures/*.png")}

@@ -232,7 +232,7 @@ def rights() -> tuple[str, ...]:
 
 def numbers(folder: Path) -> dict[str, tuple]:
     """Every number of results.nc, bit for bit."""
-    with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(folder / "results.nc", engine="netcdf4") as data:
         held = {name: data[name].values for name in data.variables}
     return {name: (value.dtype.str, value.shape, value.tobytes()) for name, value in held.items() if plain(value)}
 

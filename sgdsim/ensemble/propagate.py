@@ -15,7 +15,7 @@ from jaxtyping import Array, Int, UInt32
 
 from sgdsim.contracts import Initial, Kernel, Observables
 from sgdsim.ensemble.backend import on_cpu
-from sgdsim.ensemble.spread import on_every_tile
+from sgdsim.ensemble.spread import move_every_tile, on_every_tile
 from sgdsim.ensemble.stack import Stack
 from sgdsim.ensemble.vectors import compiler_options
 
@@ -65,7 +65,11 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
     """
 
     def tile(
-        common: tuple[Stack, Array, Array, Array, Array], cell: Array, state: Any, saved: Observables
+        common: tuple[Stack, Array, Array, Array, Array],
+        cell: Array,
+        state: Any,
+        saved: Observables,
+        at: tuple[Array, ...],
     ) -> tuple[Any, Observables]:
         kernels, increments, first, stop, extra = common
         kernel: Kernel = kernels.at(cell)
@@ -76,12 +80,12 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
             state, saved = carry
             state = advance(kernel, state, own[i])
             seen = kernel.observe(state)
-            return state, {name: saved[name].at[i].set(seen[name]) for name in saved}
+            return state, {name: saved[name].at[(*at, i)].set(seen[name]) for name in saved}
 
         state, saved = jax.lax.fori_loop(first, stop, to_save_time, (state, saved))
         return advance(kernel, state, extra[cell]), saved
 
-    return jax.jit(on_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=compiler_options())
+    return jax.jit(move_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=compiler_options())
 
 
 def _advance(kernel: Kernel, state: Any, steps: Int[Array, ""]) -> Any:

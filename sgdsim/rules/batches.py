@@ -72,7 +72,7 @@ class RuleBatches(Kernel):
     segment: int = eqx.field(static=True)
     rule: Rule
     inputs: InputBlocks
-    outside: tuple[Bartlett, ...]
+    outside: Bartlett
 
     @classmethod
     def of(
@@ -81,7 +81,7 @@ class RuleBatches(Kernel):
         """The kernel of a rule in dimension d >= k + n, or with blocks of as many directions each."""
         n, k = rule.sizes.moving, rule.sizes.fixed
         inputs = InputBlocks.isotropic(d) if inputs is None else inputs
-        outside = tuple(Bartlett.of(n, size - k - n, dtype) for size in inputs.sizes)
+        outside = Bartlett.of(n, [size - k - n for size in inputs.sizes], dtype)
         return cls(lanes=lanes, batch=batch, segment=1, rule=rule, inputs=inputs, outside=outside)
 
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> BlockState:
@@ -105,7 +105,7 @@ class RuleBatches(Kernel):
 
     def _step(self, state: BlockState, n_steps: Int[Array, ""]) -> BlockState:
         """One step, where n_steps is 1; none, where it is 0."""
-        dtype = self.outside[0].dtype
+        dtype = self.outside.dtype
         m, S, root, numbers = (part.astype(dtype) for part in (state.m, state.S, state.teacher_root, state.numbers))
         pin = Pin.of(n_steps, dtype)
         key = fold((state.keys[0], state.keys[1]), state.step)
@@ -175,13 +175,11 @@ class RuleBatches(Kernel):
 
     def _wishart_factors(self, key: Key, pin: Pinning) -> Float[Array, "lanes L n n"]:
         """T of every block."""
-        n = self.rule.sizes.moving
-        factors = []
-        for number, outside in enumerate(self.outside):
-            own = fold(fold(key, 0), number)
-            radial, off = normals_of_shapes(own, ((n,), ((n + 1) // 2, n)), outside.dtype, pin)
-            factors.append(outside.factor(radial, off, own))
-        return jnp.stack(factors, axis=1)
+        L, n = self.outside.freedom.shape
+        # Folded twice, as it was when every block had a key: the bits of inputs without blocks stay.
+        own = fold(fold(key, 0), 0)
+        radial, off = normals_of_shapes(own, ((L, n), (L, (n + 1) // 2, n)), self.outside.dtype, pin)
+        return self.outside.factor(radial, off, own, pin)
 
 
 def _drift(rule: Rule, rows: Float[Array, "lanes L n r"], time: Any) -> Float[Array, "lanes L n r"]:

@@ -52,7 +52,7 @@ class BlockInputs(eqx.Module):
         N = self.samples
         shapes = ((N, self.sizes.moving), (N, self.sizes.fixed), (N, self.sizes.normals), (N,), ((N + 1) // 2, N))
         z_s, z_t, own, radial, off = normals_of_shapes(key, shapes, self.dtype, pin)
-        return Frame(z_t, z_s, self.outside.factor(radial, off, key), own)
+        return Frame(z_t, z_s, self.outside.factor(radial, off, key, pin), own)
 
 
 def normals_of_shapes(key: Key, shapes: tuple[tuple[int, ...], ...], dtype: Any, pin: Pinning) -> list[Array]:

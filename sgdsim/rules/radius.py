@@ -69,14 +69,18 @@ def chi_square(
 
 
 def chi_square_by_squares(
-    key: Key, nu: Real[Array, "*nu"], first: tuple[UInt32[Array, "*shape"], UInt32[Array, "*shape"]], dtype: Any
+    key: Key,
+    nu: Real[Array, "*nu"],
+    first: tuple[UInt32[Array, "*shape"], UInt32[Array, "*shape"]],
+    dtype: Any,
+    most: int = SMALLEST,
 ) -> Float[Array, "*shape"]:
-    """chi^2 with nu < SMALLEST degrees of freedom: the sum of nu squares of normals.
+    """chi^2 with nu < SMALLEST degrees of freedom: the sum of nu squares of normals; nu <= `most`, an even number.
 
     Counter words are (first[0], first[1] + pair): the caller leaves SMALLEST/2 pairs free from first[1] on.
     """
     total = jnp.zeros(jnp.shape(first[0]), dtype)
-    for pair in range(SMALLEST // 2):
+    for pair in range(most // 2):
         left, right = normal_pair(key, (first[0], first[1] + np.uint32(pair)), dtype)
         total = total + jnp.where(2 * pair < nu, left * left, 0) + jnp.where(2 * pair + 1 < nu, right * right, 0)
     return total

@@ -146,6 +146,35 @@ def test_bartletts_factor_has_the_moments_of_a_wishart_matrix(rows, nu):
     np.testing.assert_allclose(W.var(0), variance, rtol=0.1)
 
 
+@pytest.mark.parametrize(("nu", "squares"), [((40, 33, 17, 1), 32), ((40, 17, 1), 24), ((40, 36), 0)])
+def test_blocks_of_directions_have_a_factor_each(nu, squares):
+    """Degrees of freedom on both sides of 32, and fewer than rows."""
+    rows, lanes, blocks = 3, 2**16, len(nu)
+    keys = replica_keys(3, 0, 0, lanes)
+    factor = Bartlett.of(rows, nu, "float64")
+    assert (factor.squares, factor.singular) == (squares, min(nu) < rows)
+    key = (jnp.asarray(keys[0]), jnp.asarray(keys[1]))
+    drawn = normals(key, ((blocks, rows), (blocks, (rows + 1) // 2, rows)))
+    T = np.asarray(jax.jit(Bartlett.factor)(factor, *drawn, key))
+    W = T @ T.swapaxes(2, 3)
+    for block, degrees in enumerate(nu):
+        mean, variance = degrees * np.eye(rows), degrees * (1 + np.eye(rows))
+        assert np.all(np.abs(W[:, block].mean(0) - mean) <= 5 * np.sqrt(variance / lanes))
+        np.testing.assert_allclose(W[:, block].var(0), variance, rtol=0.1)
+    across = np.corrcoef(np.trace(W, axis1=2, axis2=3).T) - np.eye(blocks)
+    assert np.abs(across).max() < 5 / np.sqrt(lanes)
+
+
+def test_a_step_of_many_blocks_is_no_longer_program_than_one_of_few():
+    def length(blocks):
+        inputs = InputBlocks([10] * blocks, [1.0] * blocks)
+        kernel = RuleBatches.of(RULES["momentum"], 10 * blocks, 1, "float32", 8, inputs)
+        state = begin(kernel, START, jnp.asarray(replica_keys(1, 0, 0, 8)))
+        return str(jax.make_jaxpr(RuleBatches._step)(kernel, state, jnp.asarray(1))).count(" = ")
+
+    assert length(16) == length(2)
+
+
 def test_no_steps_change_nothing():
     kernel = RuleBatches.of(RULES["momentum"], 30, 90, "float32", 8)
     state = begin(kernel, START, jnp.asarray(replica_keys(1, 0, 0, 8)))

@@ -40,6 +40,9 @@ class Kernel(eqx.Module):
     """Whether the tile's replicas share something, e.g. data, that is drawn under the key of lane 0: the laws of lanes
     hold for what is done to the others then."""
 
+    small_products: ClassVar[bool] = False
+    """Whether matrix products within a step are so small that XLA had better compile them itself on a CPU."""
+
     lanes: eqx.AbstractVar[int]
     """Replicas of a tile: a power of two, as they are added by halves. It does not depend on the machine."""
     segment: eqx.AbstractVar[int]

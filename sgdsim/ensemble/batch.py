@@ -145,8 +145,8 @@ class Batch:
         """One call of the propagator on so many tiles of each device; it takes state and saved over."""
         placed = self.placed
         common = (placed.kernels, *call.arguments(Stack.room(len(self.pieces))))
-        moved = make_propagator(placed.mesh)(common, placed.counted(counts), placed.rows, state, saved)
-        return jax.block_until_ready(moved)
+        propagate = make_propagator(placed.mesh, placed.first.kernel.small_products)
+        return jax.block_until_ready(propagate(common, placed.counted(counts), placed.rows, state, saved))
 
     def _summary(self, saved: Observables, counts: Int[np.ndarray, " devices"]) -> dict[str, Any]:
         """Averages over the replicas of each tile, and every replica's deviation from theory."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Float64, Int
 
 from sgdsim.ensemble.backend import on_cpu
-from sgdsim.ensemble.vectors import compiler_options
+from sgdsim.ensemble.vectors import wide_vectors
 
 Pinning = Callable[[Any], Any]
 """What is done to values that several results share: `Pin`, or `no_pin`."""
@@ -76,7 +76,7 @@ def pair_pinning(pin: Pinning, dtype: Any) -> tuple[Pinning, Pinning]:
     float64 number instead. That halves the length of vectors, and is no gain where they have 256 bits only: there, and
     for float64, it is the last shared values that are pinned, and what comes before them is computed twice.
     """
-    if not isinstance(pin, Pin) or jnp.dtype(dtype) != jnp.float32 or compiler_options() is None:
+    if not isinstance(pin, Pin) or jnp.dtype(dtype) != jnp.float32 or not wide_vectors():
         return pin, pin
     return no_pin, pin.packed
 

@@ -56,12 +56,12 @@ def make_starter(mesh: Mesh, times: int) -> Callable[..., tuple[Any, Observables
 
 
 @lru_cache(maxsize=16)
-def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
+def make_propagator(mesh: Mesh, small_products: bool) -> Callable[..., tuple[Any, Observables]]:
     """The compiled function ((kernels, increments, first, stop, extra), counts, cells, state, saved) -> (state, saved).
 
     On each tile it makes increments[i] steps of the tile's cell and saves the observables, for first <= i < stop, and
     then `extra` steps of the cell more. Numbers of steps are traced: one compilation serves all problems of the same
-    shapes. `kernels`, `cells` and `counts` are those of `make_starter`.
+    shapes. `kernels`, `cells` and `counts` are those of `make_starter`; `small_products` is that of the kernels.
     """
 
     def tile(
@@ -85,7 +85,8 @@ def make_propagator(mesh: Mesh) -> Callable[..., tuple[Any, Observables]]:
         state, saved = jax.lax.fori_loop(first, stop, to_save_time, (state, saved))
         return advance(kernel, state, extra[cell]), saved
 
-    return jax.jit(move_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=compiler_options())
+    options = compiler_options(small_products)
+    return jax.jit(move_every_tile(tile, mesh), donate_argnums=(3, 4), compiler_options=options)
 
 
 def _advance(kernel: Kernel, state: Any, steps: Int[Array, ""]) -> Any:

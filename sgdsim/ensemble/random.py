@@ -6,6 +6,7 @@ results cannot depend on the batch size, on the number of devices, or on where a
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,6 +18,9 @@ from sgdsim.ensemble.pin import Pinning, no_pin, once, pair_pinning
 
 Key = tuple[Any, Any]
 """The two 32-bit words of a key, each a scalar or an array of lanes."""
+
+NormalsForm = Callable[[Key, int, Any, Pinning], Float[Array, "lanes count"]]
+"""`block_normals`, or a form of it that agrees with it to rounding."""
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA

@@ -1,10 +1,12 @@
-// One row of normals: `pair`, which is emitted, makes two of a key and a counter (sample, pair). The first of each pair
-// come first. A row is filled up with zeros to `row` numbers.
+// One row of normals: `pair`, which is emitted, makes two of a key and a counter, whose words are (sample, pair), or the
+// other way round. The first of each pair come first. A row is filled up with zeros to `row` numbers.
 
+template <bool PAIR_FIRST = false>
 static void draw(const u32 *key, uint32_t sample, int64_t d, int64_t row, u32 place, REAL *x) {
   const int64_t pairs = (d + 1) / 2, rest = d - pairs;
   for (int64_t done = 0; done < pairs; done += W) {
-    const u32 counter[2] = {splat<u32>(sample), place + (uint32_t)done};
+    const u32 number = place + (uint32_t)done, counter[2] = {PAIR_FIRST ? number : splat<u32>(sample),
+                                                             PAIR_FIRST ? splat<u32>(sample) : number};
     real both[2];
     pair(key, counter, both);
     if (done + W <= rest) {

@@ -14,7 +14,7 @@ Inputs may have blocks of directions of different variance, see `rules.inputs`: 
 sqrt(s_l) times as large, fields that are sums over blocks, and kicks that are common.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.pin import Pin, Pinning
-from sgdsim.ensemble.random import Key, fold
+from sgdsim.ensemble.random import Key, NormalsForm, block_normals, fold
 from sgdsim.ensemble.segments import run_blocks
 from sgdsim.rules.bartlett import Bartlett
 from sgdsim.rules.block_inputs import normals_of_shapes
@@ -67,22 +67,32 @@ class RuleBatches(Kernel):
     Its state has an axis of the inputs' blocks behind the lanes: overlaps m, S of the vectors' parts in each.
     """
 
+    small_products: ClassVar[bool] = True
+
     lanes: int = eqx.field(static=True)
     batch: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)
+    form: NormalsForm = eqx.field(static=True)
     rule: Rule
     inputs: InputBlocks
     outside: Bartlett
 
     @classmethod
     def of(
-        cls, rule: Rule, d: int, batch: int, dtype: Any, lanes: int, inputs: InputBlocks | None = None
+        cls,
+        rule: Rule,
+        d: int,
+        batch: int,
+        dtype: Any,
+        lanes: int,
+        inputs: InputBlocks | None = None,
+        form: NormalsForm = block_normals,
     ) -> "RuleBatches":
         """The kernel of a rule in dimension d >= k + n, or with blocks of as many directions each."""
         n, k = rule.sizes.moving, rule.sizes.fixed
         inputs = InputBlocks.isotropic(d) if inputs is None else inputs
         outside = Bartlett.of(n, [size - k - n for size in inputs.sizes], dtype)
-        return cls(lanes=lanes, batch=batch, segment=1, rule=rule, inputs=inputs, outside=outside)
+        return cls(lanes=lanes, batch=batch, segment=1, form=form, rule=rule, inputs=inputs, outside=outside)
 
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> BlockState:
         """The state at step 0, where every block has its share d_l/d of all overlaps."""
@@ -150,7 +160,7 @@ class RuleBatches(Kernel):
         shapes = ((L, size, sizes.fixed), (L, size, sizes.moving), (size, sizes.normals))
 
         def chunk(sums: _Sums, number: Int[Array, ""]) -> tuple[_Sums, None]:
-            z_t, z_s, own = normals_of_shapes(fold(key, number + 1), shapes, dtype, pin)
+            z_t, z_s, own = normals_of_shapes(fold(key, number + 1), shapes, dtype, pin, self.form)
             scale: Any = 1.0
             if rule.clusters is not None:
                 (root,) = jnp.moveaxis(frame.root, 1, 0)
@@ -178,7 +188,7 @@ class RuleBatches(Kernel):
         L, n = self.outside.freedom.shape
         # Folded twice, as it was when every block had a key: the bits of inputs without blocks stay.
         own = fold(fold(key, 0), 0)
-        radial, off = normals_of_shapes(own, ((L, n), (L, (n + 1) // 2, n)), self.outside.dtype, pin)
+        radial, off = normals_of_shapes(own, ((L, n), (L, (n + 1) // 2, n)), self.outside.dtype, pin, self.form)
         return self.outside.factor(radial, off, own, pin)
 
 

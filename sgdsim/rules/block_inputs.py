@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sgdsim.ensemble.pin import Pinning, no_pin
-from sgdsim.ensemble.random import Key, block_normals
+from sgdsim.ensemble.random import Key, NormalsForm, block_normals
 from sgdsim.rules.bartlett import Bartlett
 from sgdsim.rules.rule import Sizes
 
@@ -35,12 +35,13 @@ class BlockInputs(eqx.Module):
 
     sizes: Sizes = eqx.field(static=True)
     samples: int = eqx.field(static=True)
+    form: NormalsForm = eqx.field(static=True)
     outside: Bartlett
 
     @classmethod
-    def of(cls, sizes: Sizes, d: int, samples: int, dtype: Any) -> "BlockInputs":
-        """Of so many samples in dimension d."""
-        return cls(sizes, samples, Bartlett.of(samples, d - sizes.fixed - sizes.moving, dtype))
+    def of(cls, sizes: Sizes, d: int, samples: int, dtype: Any, form: NormalsForm = block_normals) -> "BlockInputs":
+        """Of so many samples in dimension d, with a form of all normals."""
+        return cls(sizes, samples, form, Bartlett.of(samples, d - sizes.fixed - sizes.moving, dtype))
 
     @property
     def dtype(self) -> Any:
@@ -51,14 +52,16 @@ class BlockInputs(eqx.Module):
         """The inputs of the block with this key."""
         N = self.samples
         shapes = ((N, self.sizes.moving), (N, self.sizes.fixed), (N, self.sizes.normals), (N,), ((N + 1) // 2, N))
-        z_s, z_t, own, radial, off = normals_of_shapes(key, shapes, self.dtype, pin)
+        z_s, z_t, own, radial, off = normals_of_shapes(key, shapes, self.dtype, pin, self.form)
         return Frame(z_t, z_s, self.outside.factor(radial, off, key, pin), own)
 
 
-def normals_of_shapes(key: Key, shapes: tuple[tuple[int, ...], ...], dtype: Any, pin: Pinning) -> list[Array]:
+def normals_of_shapes(
+    key: Key, shapes: tuple[tuple[int, ...], ...], dtype: Any, pin: Pinning, form: NormalsForm = block_normals
+) -> list[Array]:
     """Standard normals of every lane in arrays of these shapes."""
     sizes = [math.prod(shape) for shape in shapes]
-    parts = jnp.split(block_normals(key, sum(sizes), dtype, pin), np.cumsum(sizes)[:-1], axis=1)
+    parts = jnp.split(form(key, sum(sizes), dtype, pin), np.cumsum(sizes)[:-1], axis=1)
     return [part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 

@@ -7,7 +7,7 @@ With the inputs X = (Z_t, Z_s, T) of `block_inputs`, one root B of S, B B^T = S,
     S <- A^T S A + A^T u^T K + K^T u A + K^T (Z_s Z_s^T + T T^T) K
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from sgdsim.contracts import Kernel, Observables
 from sgdsim.ensemble.pin import Pin
-from sgdsim.ensemble.random import fold
+from sgdsim.ensemble.random import NormalsForm, block_normals, fold
 from sgdsim.ensemble.segments import run_blocks
 from sgdsim.rules.block_inputs import BlockInputs, gram
 from sgdsim.rules.linear_algebra import batched_root
@@ -46,6 +46,8 @@ def begun_blocks(rule: Rule, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) 
 class RuleBlocks(Kernel):
     """The chain of one rule, `segment` steps to a block."""
 
+    small_products: ClassVar[bool] = True
+
     lanes: int = eqx.field(static=True)
     batch: int = eqx.field(static=True)
     segment: int = eqx.field(static=True)
@@ -55,10 +57,18 @@ class RuleBlocks(Kernel):
 
     @classmethod
     def of(
-        cls, rule: Rule, d: int, batch: int, dtype: Any, lanes: int, steps: int, recursion: Recursion = run_samples
+        cls,
+        rule: Rule,
+        d: int,
+        batch: int,
+        dtype: Any,
+        lanes: int,
+        steps: int,
+        recursion: Recursion = run_samples,
+        form: NormalsForm = block_normals,
     ) -> "RuleBlocks":
         """The kernel of a rule in dimension d, with blocks of `steps` steps; needs d - k - n >= steps * batch."""
-        inputs = BlockInputs.of(rule.sizes, d, steps * batch, dtype)
+        inputs = BlockInputs.of(rule.sizes, d, steps * batch, dtype, form)
         return cls(lanes=lanes, batch=batch, segment=steps, recursion=recursion, rule=rule, inputs=inputs)
 
     def init(self, initial: Overlaps, keys: UInt32[Array, "2 lanes"]) -> BlockState:

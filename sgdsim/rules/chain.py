@@ -16,6 +16,7 @@ from sgdsim.rules.batches import CHUNK, RuleBatches
 from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.forms import KERNEL, KernelChoice, check_fused, choose_form, fused_speedup, refused
 from sgdsim.rules.inputs import InputBlocks
+from sgdsim.rules.inputs_forms import choose_normals
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.mosaic import LoopShape
 from sgdsim.rules.problem import RuleProblem
@@ -105,14 +106,12 @@ class AnyChain(Simulator):
         if self._unrolled(problem):
             form = choose_form(self.loop_shape(problem), dtype, self.kernel)
             return self._lanes_kernel(problem, _lanes(replicas, 16, 256), form)
-        rule = self.rule(problem)
+        rule, form, lanes = self.rule(problem), choose_normals(self.kernel), _lanes(replicas, 2, 16)
         if self._whole_batches(problem):
-            lanes = _lanes(replicas, 2, 16)
-            return RuleBatches.of(rule, problem.d, problem.batch, dtype, lanes, self.inputs(problem))
+            return RuleBatches.of(rule, problem.d, problem.batch, dtype, lanes, self.inputs(problem), form)
         room = problem.d - sum(_vectors(rule))
         steps = min(block_steps(problem.batch, _block_samples(rule.sizes.moving)), room // problem.batch)
-        lanes, recursion = _lanes(replicas, 2, 16), self.recursion(problem)
-        return RuleBlocks.of(rule, problem.d, problem.batch, dtype, lanes, steps, recursion)
+        return RuleBlocks.of(rule, problem.d, problem.batch, dtype, lanes, steps, self.recursion(problem), form)
 
     def bytes_per_replica(self, problem: Any) -> int:
         """A few copies of the state, and the inputs of a block."""

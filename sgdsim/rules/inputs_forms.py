@@ -1,8 +1,10 @@
-"""Which form of their inputs full weights take: see `ensemble.inputs`."""
+"""Which form of their inputs full weights take, see `ensemble.inputs`, and of its normals the chain."""
 
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
+from sgdsim.ensemble.random import NormalsForm, block_normals
 from sgdsim.native.inputs import NativeInputs
+from sgdsim.native.normals import native_normals
 from sgdsim.rules.forms import KernelChoice, check_native, refused
 
 WIDEST_INPUTS = 128
@@ -18,6 +20,11 @@ def choose_inputs(samples: int, units: int, choice: KernelChoice) -> InputsForm:
     if not on_cpu() or choice == "xla" or (choice == "auto" and not small):
         return xla_inputs
     return NativeInputs(required=choice == "fused")
+
+
+def choose_normals(choice: KernelChoice) -> NormalsForm:
+    """The form for the devices at hand, of blocks of normals: the C++ one for CPUs, where a compiler is found."""
+    return native_normals if on_cpu() and choice != "xla" else block_normals
 
 
 def check_fused_inputs() -> None:

@@ -58,11 +58,16 @@ def test_where_jax_leaves_the_cpu_alone_nothing_changes(gpu, monkeypatch):
         assert backend.on_gpu()
 
 
-def test_wide_vectors_are_for_what_runs_on_the_cpu(gpu, monkeypatch):
+def test_options_are_for_what_runs_on_the_cpu(gpu, monkeypatch):
     monkeypatch.setattr(vectors, "_wide", lambda: {"wide": 512})
-    assert vectors.compiler_options() is None
+    monkeypatch.setattr(vectors, "_SMALL", (("threads", False), ("library", "")))
+    monkeypatch.setattr(vectors, "_known", lambda name, value: {name: value})
+    assert not vectors.wide_vectors()
+    assert vectors.compiler_options() is vectors.compiler_options(small_products=True) is None
     with backend.beside():
+        assert vectors.wide_vectors()
         assert vectors.compiler_options() == {"wide": 512}
+        assert vectors.compiler_options(small_products=True) == {"wide": 512, "threads": False, "library": ""}
 
 
 @pytest.mark.parametrize(("theory", "on_cpu"), [(WhereTheory(), True), (OnAccelerator(), False)])

@@ -13,7 +13,7 @@ from sgdsim.ensemble.random import lane_normals, replica_keys
 
 pytestmark = pytest.mark.bits  # the compiler decides what a program computes twice: that of users
 LANES = 64
-wide = pytest.mark.skipif(vectors.compiler_options() is None, reason="pairs are packed where vectors have 512 bits")
+wide = pytest.mark.skipif(not vectors.wide_vectors(), reason="pairs are packed where vectors have 512 bits")
 
 
 def loop(keys, n_steps, dtype, pinned):
@@ -66,12 +66,12 @@ def test_packed_values_are_the_same():
         np.testing.assert_array_equal(np.asarray(back).view(np.uint32), values.view(np.uint32))
 
 
-@pytest.mark.parametrize("options", [None, {"xla_cpu_prefer_vector_width": 512}])
-def test_pairs_are_packed_with_wide_vectors_only(options, monkeypatch):
-    monkeypatch.setattr("sgdsim.ensemble.pin.compiler_options", lambda: options)
+@pytest.mark.parametrize("wide", [False, True])
+def test_pairs_are_packed_with_wide_vectors_only(wide, monkeypatch):
+    monkeypatch.setattr("sgdsim.ensemble.pin.wide_vectors", lambda: wide)
     pin = Pin.of(jnp.asarray(1), jnp.float32)
     early, late = pair_pinning(pin, jnp.float32)
-    assert (early is no_pin, late is pin) == (options is not None, options is None)
+    assert (early is no_pin, late is pin) == (wide, not wide)
     assert pair_pinning(pin, jnp.float64) == (pin, pin)
     assert pair_pinning(no_pin, jnp.float32) == (no_pin, no_pin)
 
@@ -87,5 +87,5 @@ def test_wide_vectors_by_what_linux_says(tmp_path):
 
 def test_an_unknown_option_is_left_out(monkeypatch):
     monkeypatch.setattr(vectors, "has_wide_vectors", lambda: True)
-    monkeypatch.setattr(vectors, "_WIDE", {"xla_cpu_no_such_option": 512})
-    assert vectors._wide.__wrapped__() is None
+    monkeypatch.setattr(vectors, "_WIDE", ("xla_cpu_no_such_option", 512))
+    assert vectors._wide.__wrapped__() == {}

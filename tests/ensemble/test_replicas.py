@@ -202,7 +202,7 @@ def test_one_compilation_serves_an_axis_of_the_grid(p, times):
     from sgdsim.ensemble.devices import tile_mesh
     from sgdsim.ensemble.propagate import make_propagator
 
-    programs = make_propagator(tile_mesh(1)[0])
+    programs = make_propagator(tile_mesh(1)[0], small_products=p > 16)
     run(Committee.from_scaling(d=100, k=2, p0=p, noise=0.01), OverlapStart(0.5, 1), Chain(), times, 8)
     before = programs._cache_size()
     for d in (200, 500, 900):

@@ -1,13 +1,10 @@
 """The forms in C++ against those of XLA, which share the step and nothing of what runs it."""
 
-import logging
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdsim import notices
 from sgdsim.committee import Chain, Weights
 from sgdsim.committee.averages.activations import Custom, Erf, Linear, Quadratic, Relu
 from sgdsim.committee.chain_lanes import chain_lanes
@@ -169,20 +166,6 @@ def test_an_ensemble_has_the_same_bits_in_any_batch(simulator):
     ]
     for name in ("M", "Q"):
         np.testing.assert_array_equal(results[0].mean[name], results[1].mean[name])
-
-
-@pytest.fixture
-def told(caplog):
-    """The lines that are told from here on, those that were told before included."""
-    notices.notice.cache_clear()
-    with caplog.at_level(logging.WARNING, "sgdsim"):
-        yield caplog
-    notices.notice.cache_clear()
-
-
-@pytest.fixture
-def no_compiler(monkeypatch):
-    monkeypatch.setenv("CXX", "nothing-of-this-name")
 
 
 @pytest.mark.slow

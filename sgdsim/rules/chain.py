@@ -16,7 +16,7 @@ from sgdsim.rules.batches import CHUNK, RuleBatches
 from sgdsim.rules.blocks import RuleBlocks
 from sgdsim.rules.forms import KERNEL, KernelChoice, check_fused, choose_form, fused_speedup, refused
 from sgdsim.rules.inputs import InputBlocks
-from sgdsim.rules.inputs_forms import choose_normals
+from sgdsim.rules.inputs_forms import choose_normals, normal_operations
 from sgdsim.rules.lanes import RuleLanes
 from sgdsim.rules.mosaic import LoopShape
 from sgdsim.rules.problem import RuleProblem
@@ -30,9 +30,14 @@ _BLOCKS = ((32, 16), (65, 32))
 (measured)."""
 _LONGEST_BLOCK = 64
 """Samples of a block for more of them."""
-LARGEST_PAIRED = 32
-"""Batch up to which blocks take the inner products of all samples, where d allows: of p = k = 4, 16 replicas, a step of
-32 samples takes 136 us of a core in blocks and 186 us as a whole batch, one of 128 takes 1960 and 246 us."""
+_PAIRED = 8
+"""Blocks take the inner products of all samples up to a batch of n + 8, where d allows: of k = 4, 16 replicas, a step
+of 16 samples takes 16, 14, 19, 34 and 76 us of a core in blocks for n = 2, 4, 8, 16 and 32, and 8, 11, 19, 46 and
+143 us as a whole batch."""
+
+
+_PRODUCTS = 0.4
+"""Of the time that products of large networks take, see `cost`: these are of matrices in the nearest cache."""
 
 
 @dataclass(frozen=True)
@@ -134,16 +139,17 @@ class AnyChain(Simulator):
         if self._unrolled(problem):
             operations = _operations(rule)
             return StepCost(operations, loops=operations / 9, launches=2.0 if n <= 4 else n / 2)
-        batch = problem.batch
+        batch, normal = problem.batch, normal_operations(self.kernel)
         if self._whole_batches(problem):
             chunks, L = -(-batch // CHUNK), float(self._blocks(problem))
-            products = L * (batch * 2 * (n + k) * (k + 3 * n) + 3 * n**3)
-            operations = batch * (30.0 * L * (k + n + 1) + 15 * (k + n)) + 30.0 * L * n * (n + 3) / 2
-            return StepCost(operations, products, loops=200 + 40 * (chunks + L), launches=100 + 30 * (chunks + L))
+            products = _PRODUCTS * L * (batch * 2 * (n + k) * (k + 3 * n) + 3 * n**3)
+            operations = batch * (normal * L * (k + n + 1) + 20 * (k + n)) + (1 + L) * (400 * n + 25 * n * n)
+            loops = 40 + 5 * n + 75 * (chunks - 1) + 4 * L
+            return StepCost(operations, products, loops, launches=100 + 30 * (chunks + L))
         products = batch * (n**3 / samples + 6 * n * (k + n + samples)) + rule.drifts * 2 * n * n * (n + samples)
         blocks = batch / samples
-        normals = k + n + rule.sizes.normals - 1 + samples / 2
-        return StepCost(batch * 30.0 * normals, products, loops=200 * blocks, launches=139 * blocks)
+        operations = normal * (k + n + rule.sizes.normals - 1 + samples / 2) + 40 * (k + n) + 150
+        return StepCost(batch * operations, _PRODUCTS * products, loops=(30 + 10 * n) * blocks, launches=139 * blocks)
 
     def unrolled(self, problem: Any) -> float:
         """Operations of a step that is written out; other compilers take half of XLA's time for them (measured)."""
@@ -170,7 +176,7 @@ class AnyChain(Simulator):
         if self._unrolled(problem) or rule.visits > 1:
             return False
         room = problem.d - sum(_vectors(rule))
-        return self.inputs(problem) is not None or problem.batch > min(LARGEST_PAIRED, room)
+        return self.inputs(problem) is not None or problem.batch > min(rule.sizes.moving + _PAIRED, room)
 
     def _blocks(self, problem: Any) -> int:
         """Blocks of inputs."""

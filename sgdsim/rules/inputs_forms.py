@@ -3,6 +3,7 @@
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.inputs import InputsForm, xla_inputs
 from sgdsim.ensemble.random import NormalsForm, block_normals
+from sgdsim.native.build import find_compiler
 from sgdsim.native.inputs import NativeInputs
 from sgdsim.native.normals import native_normals
 from sgdsim.rules.forms import KernelChoice, check_native, refused
@@ -25,6 +26,11 @@ def choose_inputs(samples: int, units: int, choice: KernelChoice) -> InputsForm:
 def choose_normals(choice: KernelChoice) -> NormalsForm:
     """The form for the devices at hand, of blocks of normals: the C++ one for CPUs, where a compiler is found."""
     return native_normals if on_cpu() and choice != "xla" else block_normals
+
+
+def normal_operations(choice: KernelChoice) -> float:
+    """Elementwise operations that a normal of a block takes, for a plan: see `StepCost` (measured on a CPU)."""
+    return 14.0 if choose_normals(choice) is native_normals and find_compiler() is not None else 35.0
 
 
 def check_fused_inputs() -> None:

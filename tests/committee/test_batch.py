@@ -75,10 +75,10 @@ def test_the_chain_takes_any_batch_but_one_that_is_used_again():
 
 @pytest.mark.parametrize(
     ("d", "batch", "reuse", "kernel"),
-    [(1000, 32, 1, RuleBlocks), (1000, 33, 1, RuleBatches), (20, 16, 1, RuleBatches), (100, 50, 2, RuleBlocks)],
+    [(1000, 11, 1, RuleBlocks), (1000, 12, 1, RuleBatches), (14, 10, 1, RuleBatches), (100, 50, 2, RuleBlocks)],
 )
 def test_which_form_of_the_chain_serves_a_batch(d, batch, reuse, kernel):
-    """Up to 32 samples a step, where d leaves room, that of today: the bits of its results stay."""
+    """Inner products of all samples for p + 8 of them at most, where d leaves room, and of those used again."""
     update = Update(reuse=reuse) if reuse > 1 else None
     problem = Committee(d=d, p=3, k=2, gamma=1.0, batch=batch, update=update)
     assert type(Chain().bind(problem, 8, 1.0)) is kernel

@@ -13,6 +13,7 @@ from benchmarks.start import start_rows
 from benchmarks.table import Row, show, write
 from benchmarks.timing import cpu_seconds_each, machine
 from sgdsim.cgroups import usable_cores
+from sgdsim.committee import Chain
 from sgdsim.meanfield.dynamics import Sde, Sgd
 
 COMMAND = "make bench"
@@ -67,6 +68,16 @@ def replica_rows() -> Iterator[Row]:
         speed = forms.chain_rate(10**6, 4, replicas, max(200, min(20_000, 40_000_000 // replicas)))
         base = base or speed
         yield Row(section, f"{replicas} replicas", rate(speed), speed / base, "1 replica")
+
+
+def batch_rows() -> Iterator[Row]:
+    """The chain of batches, against its random numbers, and against itself without C++."""
+    section = "Chain of batches (k = 4, d = 10^6, 256 replicas)"
+    for p, batch, steps in ((4, 8, 4_000), (4, 32, 2_000), (2, 100, 1_000), (2, 1_000, 100)):
+        ours, xla = (forms.batch_rate(p, batch, steps, Chain(kernel=kernel)) for kernel in ("auto", "xla"))
+        floor = forms.batch_floor(p, 4, batch, steps)
+        yield Row(section, f"p = {p}, batch {batch}", rate(ours), ours / floor, "the floor, its random numbers in C++")
+        yield Row(section, f"p = {p}, batch {batch}, kernel = xla", rate(xla), xla / ours, "kernel = auto")
 
 
 def weights_rows() -> Iterator[Row]:
@@ -171,6 +182,7 @@ def main() -> None:
         dimension_rows,
         width_rows,
         replica_rows,
+        batch_rows,
         weights_rows,
         yardsticks.weights_rows,
         descent_rows,

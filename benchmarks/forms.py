@@ -1,6 +1,7 @@
 """Speed of each form, in steps of one trajectory per second, over all replicas and cores."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from sgdsim.classification import Classification, Network, RandomStart
 from sgdsim.committee import Chain, Committee, OverlapStart, Weights
 from sgdsim.contracts import Simulator
 from sgdsim.ensemble.devices import tile_mesh
+from sgdsim.ensemble.lane_loop import LaneArrays, LaneLoop
 from sgdsim.ensemble.pin import Pin
 from sgdsim.ensemble.random import block_normal_pairs, lane_normals, replica_keys
 from sgdsim.ensemble.replicas import Ensemble
@@ -29,6 +31,8 @@ from sgdsim.meanfield.models import tanh_model
 from sgdsim.meanfield.particles import Particles
 from sgdsim.meanfield.problem import MeanField
 from sgdsim.meanfield.starts import LawStart
+from sgdsim.native.form import NativeForm
+from sgdsim.native.normals import native_normals
 from sgdsim.recovery import Descent, Dmft, ExactStart, Recovery
 
 
@@ -46,6 +50,11 @@ def ensemble_rate(problem: Committee, simulator: Simulator, replicas: int, steps
 def chain_rate(d: int, p: int, replicas: int, steps: int) -> float:
     """The chain."""
     return ensemble_rate(committee(d, p), Chain(), replicas, steps)
+
+
+def batch_rate(p: int, batch: int, steps: int, simulator: Chain) -> float:
+    """The chain of batches, 256 replicas."""
+    return ensemble_rate(replace(committee(10**6, p), batch=batch), simulator, 256, steps)
 
 
 def weights_rate(d: int, p: int, replicas: int, steps: int) -> float:
@@ -128,13 +137,29 @@ def textbook_weights_rate(d: int, p: int, replicas: int, steps: int) -> float:
 def chain_floor(p: int, k: int, lanes: int, steps: int) -> float:
     """Random numbers alone of the unrolled chain: p + k + 2 normals a step, summed so that none is left out."""
 
-    def tile(keys: jax.Array) -> jax.Array:
-        def step(index: jax.Array, total: jax.Array) -> jax.Array:
-            return total + sum(lane_normals((keys[0], keys[1]), index.astype(jnp.uint32), p + k + 2, jnp.float32))
+    def step(whole, fixed, constants, change, key, index, pin):  # noqa: ANN001, ANN202
+        return [change[0] + sum(lane_normals(key, index, p + k + 2, jnp.float32, pin))]
 
-        return jax.lax.fori_loop(0, steps, step, jnp.zeros(lanes, jnp.float32))
+    def tile(keys: jax.Array) -> jax.Array:
+        nothing = jnp.zeros((0, lanes), jnp.float32)
+        arrays = LaneArrays(jnp.zeros((1, lanes)), nothing, nothing[:, 0], keys, jnp.asarray(0))
+        loop = LaneLoop(1, 0, 0, jnp.dtype("float32"), step)
+        return NativeForm()(loop, arrays, jnp.asarray(steps), steps)[0]
 
     return _on_every_device(tile, lanes) * lanes * steps
+
+
+def batch_floor(p: int, k: int, batch: int, steps: int) -> float:
+    """Random numbers alone of whole batches: those of the fields and of Bartlett's factor."""
+    count = batch * (p + k) + p * (p + 1) // 2
+
+    def tile(keys: jax.Array) -> jax.Array:
+        def step(index: jax.Array, total: jax.Array) -> jax.Array:
+            return total + native_normals((keys[0] + index.astype(jnp.uint32), keys[1]), count, jnp.float32)
+
+        return jax.lax.fori_loop(0, steps, step, jnp.zeros((16, count), jnp.float32))
+
+    return _on_every_device(tile, 16) * 16 * steps
 
 
 def weights_floor(d: int, lanes: int, blocks: int) -> float:

@@ -41,7 +41,7 @@ class Kernel(eqx.Module):
     hold for what is done to the others then."""
 
     small_products: ClassVar[bool] = False
-    """Whether matrix products within a step are so small that XLA had better compile them itself on a CPU."""
+    """Whether matrix products within a step are so small that threads are of no use to them on a CPU."""
 
     lanes: eqx.AbstractVar[int]
     """Replicas of a tile: a power of two, as they are added by halves. It does not depend on the machine."""

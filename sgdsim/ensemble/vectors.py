@@ -10,10 +10,8 @@ from sgdsim.ensemble.backend import on_cpu
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _WIDE = ("xla_cpu_prefer_vector_width", 512)
-_SMALL: tuple[tuple[str, Any], ...] = (
-    ("xla_cpu_experimental_ynn_fusion_type", ""),
-    ("xla_cpu_multi_thread_eigen", False),
-)
+_ONE_THREAD = ("xla_cpu_multi_thread_eigen", False)
+_LIBRARY = ("xla_cpu_experimental_ynn_fusion_type", "")
 
 
 def has_wide_vectors(info: Path = _CPU_INFO) -> bool:
@@ -32,17 +30,15 @@ def compiler_options(small_products: bool = False) -> dict[str, Any] | None:
     differently, as they do from one kind of processor to another anyway. An option that this version of XLA does not
     know is left out.
 
-    - `small_products`: that of `Kernel`. XLA hands matrix products over to a library, together with the functions of
-      their elements, and divides them among threads although a tile of another device has each core: that pays for
-      large ones alone. Without, gradients of a batch of 8 at p = k = 4 take a fifth of the time, full weights of
-      d = 1000 half as much again (measured).
+    - `small_products`: that of `Kernel`. XLA divides matrix products among threads although a tile of another device
+      has each core: of small ones without, gradients of a batch of 32 at p = k = 4 take a third of the time (measured).
+      With one thread XLA has a form of its own for what it does not hand over to a library, whose compilation takes
+      all memory for some shapes, 20 x 16 by 16 x 20 (jaxlib 0.10.2). So threads stay where XLA has no such library.
     """
     if not on_cpu():
         return None
-    options = dict(_wide())
-    for name, value in _SMALL if small_products else ():
-        options |= _known(name, value)
-    return options or None
+    alone = small_products and bool(_wide() and _known(*_LIBRARY))
+    return (_wide() | (_known(*_ONE_THREAD) if alone else {})) or None
 
 
 def wide_vectors() -> bool:

@@ -60,14 +60,15 @@ def test_where_jax_leaves_the_cpu_alone_nothing_changes(gpu, monkeypatch):
 
 def test_options_are_for_what_runs_on_the_cpu(gpu, monkeypatch):
     monkeypatch.setattr(vectors, "_wide", lambda: {"wide": 512})
-    monkeypatch.setattr(vectors, "_SMALL", (("threads", False), ("library", "")))
     monkeypatch.setattr(vectors, "_known", lambda name, value: {name: value})
     assert not vectors.wide_vectors()
     assert vectors.compiler_options() is vectors.compiler_options(small_products=True) is None
     with backend.beside():
         assert vectors.wide_vectors()
         assert vectors.compiler_options() == {"wide": 512}
-        assert vectors.compiler_options(small_products=True) == {"wide": 512, "threads": False, "library": ""}
+        assert vectors.compiler_options(small_products=True) == {"wide": 512, "xla_cpu_multi_thread_eigen": False}
+        monkeypatch.setattr(vectors, "_known", lambda name, value: {} if "ynn" in name else {name: value})
+        assert vectors.compiler_options(small_products=True) == {"wide": 512}
 
 
 @pytest.mark.parametrize(("theory", "on_cpu"), [(WhereTheory(), True), (OnAccelerator(), False)])

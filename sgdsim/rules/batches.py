@@ -37,7 +37,7 @@ from sgdsim.rules.units import UnitArray, values_of
 
 CHUNK = 128
 """Samples at a time at most: of p = k = 4 a chunk is 6 kB for each replica, and 16 of them stay in a core's cache. By
-chunks of 256 a step of 1000 samples takes one and a half times to twice as long (measured)."""
+chunks of 256 a step of 1000 samples takes a third to a half longer (measured)."""
 
 
 class _Sums(NamedTuple):

@@ -32,8 +32,8 @@ _LONGEST_BLOCK = 64
 """Samples of a block for more of them."""
 _PAIRED = 8
 """Blocks take the inner products of all samples up to a batch of n + 8, where d allows: of k = 4, 16 replicas, a step
-of 16 samples takes 16, 14, 19, 34 and 76 us of a core in blocks for n = 2, 4, 8, 16 and 32, and 8, 11, 19, 46 and
-143 us as a whole batch."""
+of 16 samples takes 23, 24, 29, 53 and 98 us of a core in blocks for n = 2, 4, 8, 16 and 32, and 13, 18, 32, 70 and
+186 us as a whole batch."""
 
 
 _PRODUCTS = 0.4
@@ -143,13 +143,13 @@ class AnyChain(Simulator):
         if self._whole_batches(problem):
             chunks, L = -(-batch // CHUNK), float(self._blocks(problem))
             products = _PRODUCTS * L * (batch * 2 * (n + k) * (k + 3 * n) + 3 * n**3)
-            operations = batch * (normal * L * (k + n + 1) + 20 * (k + n)) + (1 + L) * (400 * n + 25 * n * n)
-            loops = 40 + 5 * n + 75 * (chunks - 1) + 4 * L
+            operations = batch * (normal * L * (k + n + 1) + 50 * (k + n)) + (1 + L) * (400 * n + 25 * n * n)
+            loops = 60 + 12 * n + 75 * (chunks - 1) + 4 * L
             return StepCost(operations, products, loops, launches=100 + 30 * (chunks + L))
         products = batch * (n**3 / samples + 6 * n * (k + n + samples)) + rule.drifts * 2 * n * n * (n + samples)
         blocks = batch / samples
-        operations = normal * (k + n + rule.sizes.normals - 1 + samples / 2) + 40 * (k + n) + 150
-        return StepCost(batch * operations, _PRODUCTS * products, loops=(30 + 10 * n) * blocks, launches=139 * blocks)
+        operations = normal * (k + n + rule.sizes.normals - 1 + samples / 2) + 40 * (k + n) + 400
+        return StepCost(batch * operations, _PRODUCTS * products, loops=(100 + 15 * n) * blocks, launches=139 * blocks)
 
     def unrolled(self, problem: Any) -> float:
         """Operations of a step that is written out; other compilers take half of XLA's time for them (measured)."""

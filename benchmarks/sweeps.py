@@ -97,5 +97,6 @@ def _filled(folder: Path, blocks: int) -> OpenRun:
     origin = origin_here(sweep.code)
     for block in sweep.blocks:
         sweep.directory.write_block(block, result, origin)
-        sweep.directory.log.write(BLOCK, {"block": block.name, "seconds": 0.01, "replicas": 256, "diverged": 0})
+        facts = {"block": block.name, "seconds": 0.01, "replicas": 256, "diverged": 0, "origin": origin.model_dump()}
+        sweep.directory.log.write(BLOCK, facts)
     return sweep

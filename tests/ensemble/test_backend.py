@@ -1,5 +1,7 @@
 """What an accelerator is not asked to do: theory is solved on the CPU beside it."""
 
+import subprocess
+import sys
 from typing import ClassVar
 
 import jax
@@ -69,6 +71,21 @@ def test_options_are_for_what_runs_on_the_cpu(gpu, monkeypatch):
         assert vectors.compiler_options(small_products=True) == {"wide": 512, "xla_cpu_multi_thread_eigen": False}
         monkeypatch.setattr(vectors, "_known", lambda name, value: {} if "ynn" in name else {name: value})
         assert vectors.compiler_options(small_products=True) == {"wide": 512}
+
+
+PRODUCT = """
+import resource, jax, jax.numpy as jnp
+from sgdsim.ensemble.vectors import compiler_options
+resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))
+left, right = jnp.zeros((16, 20, 16), jnp.float32), jnp.zeros((16, 16, 20), jnp.float32)
+jax.jit(jnp.matmul, compiler_options=compiler_options(small_products=True)).lower(left, right).compile()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")
+def test_small_products_compile_in_little_memory():
+    """In a form of XLA's own this shape takes all there is."""
+    subprocess.run([sys.executable, "-c", PRODUCT], check=True, timeout=100)
 
 
 @pytest.mark.parametrize(("theory", "on_cpu"), [(WhereTheory(), True), (OnAccelerator(), False)])

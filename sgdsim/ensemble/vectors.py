@@ -33,7 +33,8 @@ def compiler_options(small_products: bool = False) -> dict[str, Any] | None:
     - `small_products`: that of `Kernel`. XLA divides matrix products among threads although a tile of another device
       has each core: of small ones without, gradients of a batch of 32 at p = k = 4 take a third of the time (measured).
       With one thread XLA has a form of its own for what it does not hand over to a library, whose compilation takes
-      all memory for some shapes, 20 x 16 by 16 x 20 (jaxlib 0.10.2). So threads stay where XLA has no such library.
+      all memory for some shapes, 20 x 16 by 16 x 20 (jaxlib 0.10.2). So threads stay where XLA has no such library,
+      and where vectors are narrower, on which this was not tried.
     """
     if not on_cpu():
         return None

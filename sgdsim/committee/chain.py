@@ -20,8 +20,8 @@ class Chain(AnyChain):
 
     States are float64 between segments, so that float32 loses no increment at any d. The forms of the unrolled loop
     have the same law and the same random numbers, and agree to rounding: `kernel` is "xla" as XLA compiles it, "fused"
-    with the state in registers, "auto" fused where that can be had. Where the chain goes by matrix products, "auto" draws
-    its normals in C++ on a CPU where a compiler is found.
+    with the state in registers, "auto" fused where that can be had. Where the chain goes by matrix products, "auto"
+    draws its normals in C++ on a CPU where a compiler is found.
     """
 
     takes: ClassVar[type[Problem]] = Committee

@@ -1,5 +1,6 @@
 """The dynamical mean-field theory of signal recovery over long times: its past is kept at few old times."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -15,7 +16,7 @@ from sgdsim.recovery.coarse_memory import MATRICES, Memory
 from sgdsim.recovery.coarse_step import CoarseRates, Now, begin, step
 from sgdsim.recovery.dmft import Tolerance, check_quadratic
 from sgdsim.recovery.old_times import PERIOD, most_times
-from sgdsim.recovery.path import Path, SharedCurve
+from sgdsim.recovery.path import Path, SharedCurve, outgrown, past_the_edge
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import SignalOverlaps
 
@@ -41,22 +42,40 @@ class CoarseCurve(SharedCurve):
         rates = CoarseRates(problem.alpha, problem.eta, problem.b, problem.temperature)
         memory = Memory(int(at.max()), self.spacing, (0, *problem.waiting_steps))
         now, t, points = begin(rates, float(initial.m), float(initial.C)), 0, []
-        descends = problem.b == 1 and problem.temperature == 0 and problem.eta <= problem.stable_eta
-        first, least = now.e2, now.e2
+        watch = _Watch(problem, now)
         memory.append(now.m, now.rows)
         # A blow-up ends in numbers that are not finite, which `Path.observe` marks.
         with np.errstate(over="ignore", invalid="ignore"):
             for save in at.tolist():
                 while t < save and not _stops(now, tolerance):
                     now, t = step(rates, memory, now), t + 1
-                    least = min(least, now.e2)
-                    # No descent goes up: where its loss does, what is remembered has become wrong.
-                    if descends and now.e2 > least + _RISE * first:
+                    if watch.lost(memory, now, t):
                         now = now.ended()
                     memory.append(now.m, now.rows)
                     now = now if t % PERIOD else now.thinned(memory)
                 points.append(_seen(memory, now, problem))
         return Path(*(np.array(values) for values in zip(*points, strict=True))).observe(problem)
+
+
+class _Watch:
+    """Sees where the solution of a descent is lost: none goes up, and none outgrows a push, see `outgrown`."""
+
+    def __init__(self, problem: Recovery, now: Now) -> None:
+        self._falls = problem.descends and problem.eta <= problem.stable_eta
+        self._first = self._least = now.e2
+        self._edge = problem.edge if problem.descends and now.rows.C[-1] <= problem.edge else math.inf
+        self._crossed = False
+        self._since = 0
+
+    def lost(self, memory: Memory, now: Now, t: int) -> bool:
+        """Whether it is at step t, the one after the last of the memory."""
+        self._least = min(self._least, now.e2)
+        if not self._crossed and now.rows.C[-1] > self._edge:
+            self._crossed, self._since = True, t
+        if self._crossed and outgrown(now.rows.R[np.searchsorted(memory.times, self._since) :]):
+            return True
+        # Where the loss of a descent rises, what is remembered has become wrong.
+        return self._falls and now.e2 > self._least + _RISE * self._first
 
 
 def _stops(now: Now, tolerance: float) -> bool:
@@ -81,8 +100,8 @@ class CoarseDmft(Theory):
     the square of log T where those of `Dmft` grow with T^2. Errors against it go as spacing^8: docs/exact.md has what
     was measured. Where the dynamics freezes (GD, or SGD that fits its data), errors may grow after some ten thousand
     steps, sooner the wider the spacing: look whether half of it gives the same. Where a mean square has become negative
-    by them, or the loss of a descent of stable step size has risen, the solution ends, and is told as one that grows
-    without bound.
+    by them, the loss of a descent of stable step size has risen, or one beyond the edge of stability is lost to them as
+    that of `Dmft` to rounding, the solution ends.
     """
 
     spacing: Annotated[
@@ -123,10 +142,10 @@ class CoarseDmft(Theory):
         return ()
 
     def unreached(self, problem: Recovery, last: float, final: float) -> ArgumentError:
-        """What to tell where the solution has blown up: at the edge of stability its own error may have done it."""
+        """What to tell where the solution ends: of a descent, why; its own error may have done it too."""
+        grows = past_the_edge(problem) if problem.descends else "The solution grows without bound from there."
         remedy = (
-            "The solution grows without bound from there. Where the dynamics freezes that may be an error of the "
-            "interpolation: take a smaller `spacing`."
+            f"{grows} Where the dynamics freezes that may be an error of the interpolation: take a smaller `spacing`."
         )
         return ArgumentError("times", f"end at or before t = {last:g}", final, remedy)
 

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from sgdsim.checks import Integer, Real, as_declared, integer
 from sgdsim.contracts import Problem, Start, Theory
@@ -24,7 +24,7 @@ from sgdsim.parameters import Parameter
 from sgdsim.recovery.dmft_loss import mean_squares
 from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
-from sgdsim.recovery.path import Path, SharedCurve
+from sgdsim.recovery.path import Path, SharedCurve, outgrown, past_the_edge
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.selection import Fresh, Selection
 from sgdsim.recovery.starts import SignalOverlaps
@@ -257,13 +257,23 @@ class DmftCurve(SharedCurve):
         # Beyond an early stop the arrays are zero: the last step that was made stands for what follows.
         at = np.minimum(at, int(known.last))
         earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
+        m, C = (np.asarray(values)[at] for values in (known.m, known.norm))
         path = Path(
-            *(np.asarray(values)[at] for values in (known.m, known.norm)),
+            m=np.where(_lost(problem, known, at), np.nan, m),
+            C=C,
             e2=mean_squares(known, problem.eta, selection)[at],
             earlier=np.asarray(known.C[at[:, None], earlier]),
             **_responses(np.asarray(known.R[at]), problem),
         )
         return path.observe(problem)
+
+
+def _lost(problem: Recovery, known: Kernels, at: Int[np.ndarray, " times"]) -> Bool[np.ndarray, " times"]:
+    """From which of these steps on a descent that began stable is lost, see `outgrown`."""
+    beyond = np.asarray(known.norm)[: int(known.last) + 1] > problem.edge
+    if not problem.descends or beyond[0] or not beyond.any():
+        return np.zeros(len(at), bool)
+    return np.maximum.accumulate(outgrown(np.asarray(known.R[at, int(beyond.argmax()) :])))
 
 
 def _responses(R: Float[np.ndarray, "times n"], problem: Recovery) -> dict[str, np.ndarray]:
@@ -288,7 +298,9 @@ class Dmft(Theory):
 
     It closes for every kind of selection, and with Langevin noise.
     The path of one replica concentrates on this solution: |x(t) - theory| = O(1/sqrt(N)), with a bias of O(1/N). It is
-    followed until the distance from the signal is below `tolerance`, and constant from there.
+    followed until the distance from the signal is below `tolerance`, and constant from there. Gradient descent whose
+    C(t,t) passes the edge of stability is followed until a response exceeds 1, see `outgrown`: beyond, it is told as a
+    solution that ends.
     """
 
     tolerance: Tolerance = 1e-12
@@ -318,6 +330,12 @@ class Dmft(Theory):
         stages = stage_sizes(int(problem.steps(times).max()))
         programs = tuple(Once((type(self), size), compile=STAGE) for size in stages)
         return programs if find_compiler() is None else (*programs, Once((type(self), "library"), compile=LIBRARY))
+
+    def unreached(self, problem: Recovery, last: float, final: float) -> ArgumentError:
+        """What to tell where the solution ends: of a descent, why."""
+        if not problem.descends:
+            return super().unreached(problem, last, final)
+        return ArgumentError("times", f"end at or before t = {last:g}", final, past_the_edge(problem))
 
     def bind(self, problem: Recovery) -> DmftCurve:
         """The curve of this problem."""

@@ -129,6 +129,20 @@ class Recovery(Problem):
         return tuple(int(step) for step in self.steps(np.asarray(self.waiting, np.float64)))
 
     @property
+    def descends(self) -> bool:
+        """Whether this is gradient descent: all data in every step, and no noise."""
+        return self.b == 1 and self.temperature == 0
+
+    @property
+    def edge(self) -> float:
+        """The edge of stability: C(t,t) up to which gradient descent of degree 2 is stable, 1/(eta (alpha + 1)).
+
+        Where residuals are small the largest eigenvalue of the Hessian is 2 (alpha + 1) C, along x itself, and that of
+        the bulk is (1 + sqrt(alpha))^2 C: it grows with the weights, as they do for long where the signal is not found.
+        """
+        return 1 / (self.eta * (self.alpha + 1))
+
+    @property
     def stable_eta(self) -> float:
         """A step size that is safe near x* (degree 2: 0.8 min(1/(alpha + 1), 1.4 b)).
 

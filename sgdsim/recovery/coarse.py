@@ -63,16 +63,16 @@ class _Watch:
     def __init__(self, problem: Recovery, now: Now) -> None:
         self._falls = problem.descends and problem.eta <= problem.stable_eta
         self._first = self._least = now.e2
-        self._edge = problem.edge if problem.descends and now.rows.C[-1] <= problem.edge else math.inf
-        self._crossed = False
-        self._since = 0
+        self._edge = problem.edge if problem.descends else math.inf
+        # Of a start beyond the edge all is in motion.
+        self._since = None if now.rows.C[-1] > self._edge else 0
 
     def lost(self, memory: Memory, now: Now, t: int) -> bool:
         """Whether it is at step t, the one after the last of the memory."""
         self._least = min(self._least, now.e2)
-        if not self._crossed and now.rows.C[-1] > self._edge:
-            self._crossed, self._since = True, t
-        if self._crossed and outgrown(now.rows.R[np.searchsorted(memory.times, self._since) :]):
+        if now.rows.C[-1] <= self._edge:
+            self._since = t + 1
+        elif self._since is not None and outgrown(now.rows.R[np.searchsorted(memory.times, self._since) :]):
             return True
         # Where the loss of a descent rises, what is remembered has become wrong.
         return self._falls and now.e2 > self._least + _RISE * self._first

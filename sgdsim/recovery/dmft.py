@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from sgdsim.checks import Integer, Real, as_declared, integer
 from sgdsim.contracts import Problem, Start, Theory
@@ -259,7 +259,7 @@ class DmftCurve(SharedCurve):
         earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
         m, C = (np.asarray(values)[at] for values in (known.m, known.norm))
         path = Path(
-            m=np.where(_lost(problem, known, at), np.nan, m),
+            m=np.where(at < _lost(problem, known), m, np.nan),
             C=C,
             e2=mean_squares(known, problem.eta, selection)[at],
             earlier=np.asarray(known.C[at[:, None], earlier]),
@@ -268,12 +268,15 @@ class DmftCurve(SharedCurve):
         return path.observe(problem)
 
 
-def _lost(problem: Recovery, known: Kernels, at: Int[np.ndarray, " times"]) -> Bool[np.ndarray, " times"]:
-    """From which of these steps on a descent that began stable is lost, see `outgrown`."""
-    beyond = np.asarray(known.norm)[: int(known.last) + 1] > problem.edge
-    if not problem.descends or beyond[0] or not beyond.any():
-        return np.zeros(len(at), bool)
-    return np.maximum.accumulate(outgrown(np.asarray(known.R[at, int(beyond.argmax()) :])))
+def _lost(problem: Recovery, known: Kernels) -> int:
+    """The step from which on a descent is lost, see `outgrown`; one beyond the last where it is not."""
+    steps = int(known.last) + 1
+    beyond = np.asarray(known.norm)[:steps] > problem.edge
+    if not problem.descends or not beyond.any():
+        return steps
+    R, since = np.asarray(known.R), np.maximum.accumulate(np.where(beyond, 0, np.arange(1, steps + 1)))
+    lost = (t for t in np.flatnonzero(beyond & (since > 0)).tolist() if outgrown(R[t, since[t] : t]))
+    return next(lost, steps)
 
 
 def _responses(R: Float[np.ndarray, "times n"], problem: Recovery) -> dict[str, np.ndarray]:
@@ -299,8 +302,8 @@ class Dmft(Theory):
     It closes for every kind of selection, and with Langevin noise.
     The path of one replica concentrates on this solution: |x(t) - theory| = O(1/sqrt(N)), with a bias of O(1/N). It is
     followed until the distance from the signal is below `tolerance`, and constant from there. Gradient descent whose
-    C(t,t) passes the edge of stability is followed until a response exceeds 1, see `outgrown`: beyond, it is told as a
-    solution that ends.
+    C(t,t) rises over the edge of stability is followed until a response exceeds 1, see `outgrown`: beyond, it is told
+    as a solution that ends.
     """
 
     tolerance: Tolerance = 1e-12

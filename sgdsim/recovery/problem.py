@@ -134,24 +134,32 @@ class Recovery(Problem):
         return self.b == 1 and self.temperature == 0
 
     @property
-    def edge(self) -> float:
-        """The edge of stability: C(t,t) up to which gradient descent of degree 2 is stable, 1/(eta (alpha + 1)).
+    def sharpness(self) -> float:
+        """The largest eigenvalue of the Hessian at x*: the edge of its bulk, (1 + sqrt(alpha))^2, or one beyond it.
 
-        Where residuals are small the largest eigenvalue of the Hessian is 2 (alpha + 1) C, along x itself, and that of
-        the bulk is (1 + sqrt(alpha))^2 C: it grows with the weights, as they do for long where the signal is not found.
+        For degree 2 and alpha > 1 that is 2 (alpha + 1), along x: a gradient has twice the variance in that direction.
+        Elsewhere, where residuals are small, the Hessian of degree 2 is C(t,t) times as large.
         """
-        return 1 / (self.eta * (self.alpha + 1))
+        if self.degree == 2 and self.alpha > 1:
+            return 2 * (self.alpha + 1)
+        return (1 + self.alpha**0.5) ** 2
+
+    @property
+    def edge(self) -> float:
+        """The edge of stability of gradient descent of degree 2: C(t,t) = 2/(eta sharpness).
+
+        The Hessian grows with the weights, and they do for long where the signal is not found.
+        """
+        return 2 / (self.eta * self.sharpness)
 
     @property
     def stable_eta(self) -> float:
-        """A step size that is safe near x* (degree 2: 0.8 min(1/(alpha + 1), 1.4 b)).
+        """A step size that is safe near x*, 0.8 min(2/sharpness, 1.4 b).
 
-        Gradient descent is stable up to 2 over the largest eigenvalue of the Hessian: 1/(alpha + 1) for degree 2,
-        2/(sqrt(alpha) + 1)^2 for degree 1. A single datum of weight 1/b is overshot from eta = 2b on; the 1.4 is what
-        data together leave of it.
+        Gradient descent is stable up to 2 over the largest eigenvalue of the Hessian. A single datum of weight 1/b is
+        overshot from eta = 2b on; the 1.4 is what data together leave of it.
         """
-        descent = 1 / (self.alpha + 1) if self.degree == 2 else 2 / (self.alpha**0.5 + 1) ** 2
-        return 0.8 * min(descent, 1.4 * self.b)
+        return 0.8 * min(2 / self.sharpness, 1.4 * self.b)
 
     def scale(self, steps: int) -> float:
         """The squared length at t = 0: a descent that is stable does not raise it by orders of magnitude."""

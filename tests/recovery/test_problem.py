@@ -63,7 +63,7 @@ def test_the_ends_of_the_range_are_allowed(m0):
 
 @pytest.mark.parametrize(
     ("alpha", "b", "degree", "safe"),
-    [(2.5, 1.0, 2, 0.8 / 3.5), (2.5, 0.1, 2, 0.8 * 0.14), (4.0, 1.0, 1, 1.6 / 9)],
+    [(2.5, 1.0, 2, 0.8 / 3.5), (2.5, 0.1, 2, 0.8 * 0.14), (4.0, 1.0, 1, 1.6 / 9), (0.25, 1.0, 2, 1.6 / 2.25)],
 )
 def test_a_step_size_beyond_the_safe_rule_is_cautioned(alpha, b, degree, safe):
     fine = Recovery(alpha=alpha, eta=0.999 * safe, b=b, degree=degree)

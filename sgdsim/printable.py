@@ -1,8 +1,9 @@
 """Text as it may be shown: nothing in it that moves a cursor, changes a colour or turns the direction of reading."""
 
 import html
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 def printable(text: str) -> str:
@@ -24,6 +25,14 @@ def _seen(one: str) -> str:
 def shorten(text: str, most: int = 60) -> str:
     """The beginning and the end of a text that is longer than `most`."""
     return text if len(text) <= most else f"{text[: most * 2 // 3]}...{text[-most // 6 :]}"
+
+
+def alike(texts: Iterable[tuple[str, int]]) -> list[tuple[str, list[int]]]:
+    """Texts about cells as (text, cells): those that differ in their numbers only are one, that of the first."""
+    found: dict[str, tuple[str, list[int]]] = {}
+    for text, cell in texts:
+        found.setdefault(re.sub(r"\d+(\.\d+)?(e[-+]?\d+)?", "#", text), (text, []))[1].append(cell)
+    return list(found.values())
 
 
 def one_line(text: str) -> str:

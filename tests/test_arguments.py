@@ -133,3 +133,10 @@ def test_cautions_are_warned_of(monkeypatch):
         sgdsim.simulate(PROBLEM, OverlapStart(), [0.1, 0.2], replicas=8, compare=False)
     assert [str(warning.message) for warning in caught] == ["mind the step", "mind the noise"]
     assert {warning.category for warning in caught} == {sgdsim.CautionWarning}
+
+
+def test_doubts_are_warned_of(monkeypatch):
+    """Once it has run, from the means of all scalars."""
+    monkeypatch.setattr(Committee, "doubts", lambda problem, final: [", ".join(sorted(final))])
+    with pytest.warns(CautionWarning, match=r"^excess_risk$"):
+        sgdsim.simulate(PROBLEM, OverlapStart(), [0.1, 0.2], replicas=8, compare=False)

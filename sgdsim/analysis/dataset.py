@@ -1,6 +1,7 @@
 """Results as xarray datasets: one cell, and all cells of a sweep side by side."""
 
-from collections.abc import Hashable, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -188,3 +189,9 @@ def _completed(data: xr.Dataset, variables: Mapping[Hashable, xr.DataArray]) -> 
 def _padded(data: xr.Dataset, sizes: Mapping[Hashable, int]) -> xr.Dataset:
     """The dataset with NaN appended along every dimension that is shorter than in `sizes`."""
     return data.pad({dim: (0, size - data.sizes[dim]) for dim, size in sizes.items() if size > data.sizes[dim]})
+
+
+def final_means(data: xr.Dataset, names: Iterable[str]) -> dict[str, float]:
+    """The means of those scalar observables that were simulated at the last save time, where they are numbers."""
+    means = {name: float(data[name][-1]) for name in names if name in data}
+    return {name: mean for name, mean in means.items() if math.isfinite(mean)}

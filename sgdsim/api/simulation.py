@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sgdsim.analysis.dataset import to_dataset
+from sgdsim.analysis.dataset import final_means, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.api.bar import check_progress, shown
 from sgdsim.api.introduction import introduced
@@ -80,8 +80,8 @@ def simulate(
 
     **Raises:** ArgumentError where something does not fit, or results do not fit into memory.
 
-    **Warns:** CautionWarning for what should be known of the problem, e.g. a step size beyond a safe rule, and where
-    the default theory does not exist for it, so that the results have no theory beside them.
+    **Warns:** CautionWarning for what should be known of the problem, e.g. a step size beyond a safe rule, or of what
+    came out, and where the default theory does not exist for it, so that the results have no theory beside them.
     """
     began = time.perf_counter()
     check_problem(problem)
@@ -114,6 +114,8 @@ def simulate(
     spread = predicted_spread(problem, start, ensemble.realised_times, theory)
     bound = divergence_bound(problem, start, ensemble.total_steps)
     data = to_dataset(system, problem, times, ensemble.steps, merge(tiles), tiles, spread, bound)
+    for text in problem.doubts(final_means(data, system.scalars)):
+        warnings.warn(text, CautionWarning, stacklevel=2)
     data = add_trajectories(data, system, whom, tiles.paths)
     asked = {"problem": problem, "start": start, "simulator": simulator, "theory": theory, "seed": seed}
     return introduced(data, asked, time.perf_counter() - began)

@@ -212,12 +212,14 @@ def say(text: str) -> None:
 def headline(summary: "Summary") -> Iterator[str]:
     """The fits beside what theory expects, and the size and speed of the run."""
     from sgdsim.laws.catalogue import headline
+    from sgdsim.run.plan import doubts
     from sgdsim.store.origin import mixture
 
     for name, fit in summary.fits.items():
         yield f"{name}: {headline(fit)}"
     if told := mixture(summary.origins):
         yield told
+    yield from doubts(summary)
     if summary.steps_per_second is None:
         diverged = sum(cell.theory_diverged or False for cell in summary.cells)
         yield f"{len(summary.cells)} cells of theory, {diverged} diverged, in {summary.wall_seconds:.1f} s"

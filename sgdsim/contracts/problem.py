@@ -1,7 +1,7 @@
 """What is asked: a problem, which holds all constants of the physics, and the start of its trajectories."""
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -115,6 +115,10 @@ class Problem(eqx.Module):
 
     def cautions(self) -> list[str]:
         """What a user should know before this problem is run, e.g. that its step size is beyond a safe rule."""
+        return []
+
+    def doubts(self, final: Mapping[str, float]) -> list[str]:
+        """What a user should know once it has been run, from the final means of the scalar observables that it has."""
         return []
 
 

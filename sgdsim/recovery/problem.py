@@ -1,6 +1,7 @@
 """The problem: a hidden signal, random data about it, and gradient descent on the squared error."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, ClassVar, Literal
 
@@ -12,6 +13,9 @@ from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
 from sgdsim.recovery.selection import Fresh, Persistent, Selection, Shuffled
+
+NEAR = 0.9
+"""Part of the edge of stability from which on the mean C(t,t) of descents is near it: single ones are beyond."""
 
 
 @lenient
@@ -184,6 +188,15 @@ class Recovery(Problem):
                 f"J is {size / 1e9:.1f} GB in float32 at {where}: drawn anew at every step where it does not fit."
             )
         return found
+
+    def doubts(self, final: Mapping[str, float]) -> list[str]:
+        """A line where descents have come to the edge of stability: they do not settle there."""
+        C, least = final.get("C", 0.0), NEAR * self.edge
+        if self.degree != 2 or not self.descends or least > C:
+            return []
+        edge = f"2/({self.sharpness:.4g} eta) = {self.edge:.4g}"
+        line = f"C = {C:.3g} is near the edge of stability of gradient descent, {edge}: descents that come to it swing"
+        return [f"{line}, and end at a higher loss than with a smaller eta, where they would settle."]
 
     def parameters(self) -> dict[str, Scalar]:
         """Constants and derived numbers by name; `eta_over_b` sets the strength of the noise of SGD."""

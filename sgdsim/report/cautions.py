@@ -7,6 +7,7 @@ from sgdsim.analysis.goodness import DOUBT
 from sgdsim.analysis.numbers import plain
 from sgdsim.laws.law import Judged, judgement
 from sgdsim.laws.quality import holds
+from sgdsim.printable import alike
 from sgdsim.report.laws import unfitted
 from sgdsim.store.origin import mixture
 from sgdsim.store.stored import Stored
@@ -27,7 +28,8 @@ class Caution:
 
 def cautions(run: Stored) -> list[Caution]:
     """Everything that is in doubt, the worst first; nothing where all is well."""
-    return [caution for about in (_failed, _diverged, _blown_up, _laws, _replicas, _origins) for caution in about(run)]
+    looks = (_failed, _diverged, _blown_up, _doubts, _laws, _replicas, _origins)
+    return [caution for look in looks for caution in look(run)]
 
 
 def all_well(run: Stored) -> str:
@@ -60,6 +62,11 @@ def _blown_up(run: Stored) -> Iterable[Caution]:
     cells = [cell.cell for cell in run.summary.cells if cell.theory_diverged]
     if cells:
         yield Caution(f"Theory became infinite in {_named(cells)}.")
+
+
+def _doubts(run: Stored) -> Iterable[Caution]:
+    for words, cells in alike((words, cell.cell) for cell in run.summary.cells for words in cell.doubts):
+        yield Caution(f"{words} ({_named(cells)})")
 
 
 def _laws(run: Stored) -> Iterable[Caution]:

@@ -19,7 +19,7 @@ from sgdsim.run.conductor import Conductor
 from sgdsim.run.memory import wait_for_devices
 from sgdsim.run.opened import load_run, open_run
 from sgdsim.run.options import Options
-from sgdsim.run.plan import cautions
+from sgdsim.run.plan import cautions, doubts
 from sgdsim.run.stop import Exit
 from sgdsim.store.directory import RunDirectory
 from sgdsim.store.finished import Run
@@ -58,7 +58,8 @@ def run(
     **Raises:** ExperimentError with one line for each thing that is wrong; KeyboardInterrupt after Ctrl-C, and
     SystemExit with code 75 after SIGTERM or SIGUSR1.
 
-    **Warns:** CautionWarning for what should be known of the problem, and for every cell that failed.
+    **Warns:** CautionWarning for what should be known of the problem, or of what came out, and for every cell that
+    failed.
     """
     for name, value, known in (("quick", quick, (True, False)), ("progress", progress, (True, False, None))):
         choice(name, value, known)
@@ -121,3 +122,5 @@ def _check(code: Exit, conductor: Conductor, said: list[str], folder: Path) -> N
         raise ExperimentError(said)
     for cell in failed:
         warnings.warn(f"cell {cell.cell} failed: {cell.error}", CautionWarning, stacklevel=4)
+    for text in doubts(summary):
+        warnings.warn(text, CautionWarning, stacklevel=4)

@@ -1,6 +1,5 @@
 """What an experiment would take: cells, steps, memory and time, without running, solving or writing anything."""
 
-import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from sgdsim.ensemble.evolution import Evolution
 from sgdsim.ensemble.replicas import Ensemble
 from sgdsim.experiment.cells import Cell
 from sgdsim.experiment.experiment import Experiment
+from sgdsim.printable import alike
 from sgdsim.run.ensembles import cut_all, ensemble_of
 from sgdsim.run.machine import slowness
+from sgdsim.store.summary import Summary
 
 SHOWN = 6
 """Cells named in a caution at most."""
@@ -144,11 +145,16 @@ def cautions(experiment: Experiment) -> list[str]:
 
     Cautions that differ in their numbers only are one; the words are those of the first.
     """
-    found: dict[str, list[tuple[str, int]]] = {}
-    for cell in experiment.cells:
-        for text in cell.problem.cautions():
-            found.setdefault(re.sub(r"\d+(\.\d+)?(e[-+]?\d+)?", "#", text), []).append((text, cell.index))
-    return [f"caution: {members[0][0]} ({_which([cell for _, cell in members])})" for members in found.values()]
+    return _told((text, cell.index) for cell in experiment.cells for text in cell.problem.cautions())
+
+
+def doubts(summary: Summary) -> list[str]:
+    """What a user should know once it has been run, in the same form; see `Problem.doubts`."""
+    return _told((text, cell.cell) for cell in summary.cells for text in cell.doubts)
+
+
+def _told(texts: Iterable[tuple[str, int]]) -> list[str]:
+    return [f"caution: {text} ({_which(cells)})" for text, cells in alike(texts)]
 
 
 def _which(cells: Sequence[int]) -> str:

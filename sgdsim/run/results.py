@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import xarray as xr
 
-from sgdsim.analysis.dataset import clock, merge_cells, to_dataset
+from sgdsim.analysis.dataset import clock, final_means, merge_cells, to_dataset
 from sgdsim.analysis.moments import merge
 from sgdsim.analysis.names import DEVIATIONS, PREDICTED
 from sgdsim.analysis.plateau import Plateau, find_plateau
@@ -213,6 +213,7 @@ def _summarise_cell(system: System, cell: Cell, result: CellResult, error: str |
         plateau_theory=_plateau(data, f"{system.risk}_theory"),
         steps_per_second=_rate(result.replica_steps, result.wall_seconds),
         wall_seconds=result.wall_seconds,
+        doubts=cell.problem.doubts(final_means(data, names)),
         error=error,
     )
 

@@ -57,6 +57,7 @@ class CellSummary(Record, frozen=True):
     - `max_deviation`, `sup_deviation`, `final_deviation`: distances from theory; None where nothing was simulated.
     - `final`: the scalar observables at the last save time, the risk first.
     - `plateau`, `plateau_theory`: where the risk stops falling for a while, of the mean and of theory.
+    - `doubts`: what a reader should know of its numbers, see `Problem.doubts`.
     - `error`: of a cell that failed for good; it has no replicas.
     """
 
@@ -77,6 +78,7 @@ class CellSummary(Record, frozen=True):
     plateau_theory: Plateau | None = None
     steps_per_second: Finite = None
     wall_seconds: float = 0.0
+    doubts: Sequence[str] = ()
     error: str | None = None
 
     @property

@@ -267,6 +267,14 @@ def test_a_traceback_is_never_shown_to_a_shell(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_ends_with_what_is_in_doubt(tmp_path, monkeypatch):
+    (tmp_path / "experiment.toml").write_text(GOOD)
+    monkeypatch.setattr("sgdsim.committee.problem.Committee.doubts", lambda problem, final: ["mind the end"])
+    done = sgdsim("run", tmp_path / "experiment.toml", "-o", tmp_path / "out", "--set", "report.figures=[]")
+    assert "caution: mind the end (cells 0 and 1)\n" in done.stdout
+    assert "mind the end (cells 0 and 1)" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_plan_and_run_show_cautions(tmp_path, monkeypatch):
     (tmp_path / "experiment.toml").write_text(GOOD)
     monkeypatch.setattr("sgdsim.committee.problem.Committee.cautions", lambda problem: ["mind the step"])

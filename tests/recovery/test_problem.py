@@ -56,6 +56,15 @@ def test_values_out_of_range_are_refused_by_name(change, argument):
     assert caught.value.argument == argument
 
 
+def test_descents_at_the_edge_of_stability_are_told_once_they_have_run():
+    problem = Recovery(alpha=1.2, eta=0.25)
+    assert problem.doubts({"C": 1.6}) == problem.doubts({}) == []
+    (line,) = problem.doubts({"C": 1.7})
+    assert line.startswith("C = 1.7 is near the edge of stability of gradient descent, 2/(4.4 eta) = 1.818: descents")
+    for other in ({"b": 0.9}, {"temperature": 0.1}, {"degree": 1}, {"eta": 0.125}):
+        assert Recovery(**{"alpha": 1.2, "eta": 0.25} | other).doubts({"C": 1.7}) == []
+
+
 @pytest.mark.parametrize("m0", [-1.0, 0.0, 1.0])
 def test_the_ends_of_the_range_are_allowed(m0):
     assert Recovery(alpha=2, eta=0.1, m0=m0).m0 == m0

@@ -73,6 +73,12 @@ def test_cells_are_named_while_they_are_few():
     assert told(blown) == [("", "Theory became infinite in cell 3.")]
 
 
+def test_what_is_in_doubt_of_cells_is_told_once():
+    run = recovery([{"b": 1.0 + index} for index in range(4)], simulated=True)
+    doubtful = with_cells(run, [{"doubts": [f"C = 1.{index} is at the edge."] if index else []} for index in range(4)])
+    assert told(doubtful) == [("", "C = 1.1 is at the edge. (cells 1, 2 and 3)")]
+
+
 def test_a_law_is_held_against_theory_number_by_number():
     (law,) = headlines(recovery(**SIMULATED))
     assert (law.quality, law.holds) == ("0.75/1, p = 0.39", True)

@@ -15,8 +15,9 @@ from sgdsim.parameters import Parameter
 from sgdsim.recovery.coarse_memory import MATRICES, Memory
 from sgdsim.recovery.coarse_step import CoarseRates, Now, begin, step
 from sgdsim.recovery.dmft import Tolerance, check_quadratic
+from sgdsim.recovery.edge import outgrown, past_the_edge
 from sgdsim.recovery.old_times import PERIOD, most_times
-from sgdsim.recovery.path import Path, SharedCurve, outgrown, past_the_edge
+from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import SignalOverlaps
 
@@ -58,12 +59,12 @@ class CoarseCurve(SharedCurve):
 
 
 class _Watch:
-    """Sees where the solution of a descent is lost: none goes up, and none outgrows a push, see `outgrown`."""
+    """Sees where the solution of a descent is lost: none goes up, and none outgrows a push, see `edge`."""
 
     def __init__(self, problem: Recovery, now: Now) -> None:
-        self._falls = problem.descends and problem.eta <= problem.stable_eta
+        self._edge = problem.edge
+        self._falls = math.isfinite(self._edge) and problem.eta <= problem.stable_eta
         self._first = self._least = now.e2
-        self._edge = problem.edge if problem.descends else math.inf
         # Of a start beyond the edge all is in motion.
         self._since = None if now.rows.C[-1] > self._edge else 0
 
@@ -143,11 +144,11 @@ class CoarseDmft(Theory):
 
     def unreached(self, problem: Recovery, last: float, final: float) -> ArgumentError:
         """What to tell where the solution ends: of a descent, why; its own error may have done it too."""
-        grows = past_the_edge(problem) if problem.descends else "The solution grows without bound from there."
-        remedy = (
-            f"{grows} Where the dynamics freezes that may be an error of the interpolation: take a smaller `spacing`."
-        )
-        return ArgumentError("times", f"end at or before t = {last:g}", final, remedy)
+        grows = "The solution grows without bound from there."
+        if math.isfinite(problem.edge):
+            grows = past_the_edge(problem.sharpness, problem.edge)
+        error = "Where the dynamics freezes that may be an error of the interpolation: take a smaller `spacing`."
+        return ArgumentError("times", f"end at or before t = {last:g}", final, f"{grows} {error}")
 
     def bind(self, problem: Recovery) -> CoarseCurve:
         """The curve of this problem."""

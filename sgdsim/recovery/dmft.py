@@ -1,6 +1,8 @@
 """Dynamical mean-field theory of signal recovery: the exact dynamics of GD and SGD for N -> infinity."""
 
+import math
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +20,14 @@ from sgdsim.cost import THEORY_OPERATION, Once
 from sgdsim.ensemble.backend import on_cpu
 from sgdsim.ensemble.devices import device_memory
 from sgdsim.ensemble.loops import steps_while
-from sgdsim.errors import ArgumentError
+from sgdsim.errors import ArgumentError, CautionWarning
 from sgdsim.native.build import find_compiler
 from sgdsim.parameters import Parameter
 from sgdsim.recovery.dmft_loss import mean_squares
 from sgdsim.recovery.dmft_products import TILE, NativeProducts, Products, WholeProducts
 from sgdsim.recovery.dmft_step import Kernels, Rates, begin, step
-from sgdsim.recovery.path import Path, SharedCurve, outgrown, past_the_edge
+from sgdsim.recovery.edge import edge_of_stability, lost_from, past_the_edge
+from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.selection import Fresh, Selection
 from sgdsim.recovery.starts import SignalOverlaps
@@ -94,6 +97,8 @@ def integrate(
 
     **Raises:** ArgumentError for parameters that are no finite numbers, outside the ranges of `Recovery`, or
     do not broadcast; for steps that are no integer >= 0; and for a tolerance outside [0, 1).
+
+    **Warns:** CautionWarning where rounding decides the last steps of a descent beyond its edge of stability.
     """
     steps, least = integer("steps", steps, 0), as_declared(Dmft, "tolerance", tolerance)
     given = _broadcast(alpha=alpha, eta=eta, b=b, temperature=temperature, m0=m0, C00=C00)
@@ -104,12 +109,25 @@ def integrate(
     parts = [_host(solve(*group, steps=steps, tolerance=least, selection=selection), steps) for group in groups]
     known = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     e2 = np.empty_like(known.m)
-    for i, eta_i in enumerate(flat[1]):
-        e2[i] = mean_squares(jax.tree.map(lambda leaf, i=i: leaf[i], known), eta_i, selection)
+    for i, (alpha_i, eta_i, b_i, temperature_i, *_) in enumerate(flat.T):
+        one = jax.tree.map(lambda leaf, i=i: leaf[i], known)
+        e2[i] = mean_squares(one, eta_i, selection)
+        _warn_of(_lost(one, edge_of_stability(alpha_i, eta_i, b_i, temperature_i)), one)
     found = {name: getattr(known, name) for name in ("m", "R", "LR", "last")}
     found |= {"e2": e2, "C": _symmetric(known.C), "LC": _symmetric(known.LC)}
     shape = given["alpha"].shape
     return DmftSolution(**{name: values.reshape((*shape, *values.shape[1:])) for name, values in found.items()})
+
+
+def _lost(known: Kernels, edge: float) -> int:
+    """The step from which on a descent is lost; one beyond the last where it is not."""
+    return lost_from(np.asarray(known.norm)[: int(known.last) + 1], np.asarray(known.R), edge)
+
+
+def _warn_of(lost: int, known: Kernels) -> None:
+    if lost <= int(known.last):
+        line = f"From step {lost} on this gradient descent is beyond its edge of stability, where rounding decides"
+        warnings.warn(f"{line}: take a smaller `eta`, or fewer steps.", CautionWarning, stacklevel=3)
 
 
 def _broadcast(**parameters: Values) -> dict[str, np.ndarray]:
@@ -259,24 +277,13 @@ class DmftCurve(SharedCurve):
         earlier = np.minimum(at[:, None], np.array([0, *problem.waiting_steps])[None, :])
         m, C = (np.asarray(values)[at] for values in (known.m, known.norm))
         path = Path(
-            m=np.where(at < _lost(problem, known), m, np.nan),
+            m=np.where(at < _lost(known, problem.edge), m, np.nan),
             C=C,
             e2=mean_squares(known, problem.eta, selection)[at],
             earlier=np.asarray(known.C[at[:, None], earlier]),
             **_responses(np.asarray(known.R[at]), problem),
         )
         return path.observe(problem)
-
-
-def _lost(problem: Recovery, known: Kernels) -> int:
-    """The step from which on a descent is lost, see `outgrown`; one beyond the last where it is not."""
-    steps = int(known.last) + 1
-    beyond = np.asarray(known.norm)[:steps] > problem.edge
-    if not problem.descends or not beyond.any():
-        return steps
-    R, since = np.asarray(known.R), np.maximum.accumulate(np.where(beyond, 0, np.arange(1, steps + 1)))
-    lost = (t for t in np.flatnonzero(beyond & (since > 0)).tolist() if outgrown(R[t, since[t] : t]))
-    return next(lost, steps)
 
 
 def _responses(R: Float[np.ndarray, "times n"], problem: Recovery) -> dict[str, np.ndarray]:
@@ -302,7 +309,7 @@ class Dmft(Theory):
     It closes for every kind of selection, and with Langevin noise.
     The path of one replica concentrates on this solution: |x(t) - theory| = O(1/sqrt(N)), with a bias of O(1/N). It is
     followed until the distance from the signal is below `tolerance`, and constant from there. Gradient descent whose
-    C(t,t) rises over the edge of stability is followed until a response exceeds 1, see `outgrown`: beyond, it is told
+    C(t,t) rises over the edge of stability is followed until a response exceeds 1, see `edge`: beyond, it is told
     as a solution that ends.
     """
 
@@ -336,9 +343,11 @@ class Dmft(Theory):
 
     def unreached(self, problem: Recovery, last: float, final: float) -> ArgumentError:
         """What to tell where the solution ends: of a descent, why."""
-        if not problem.descends:
+        if math.isinf(problem.edge):
             return super().unreached(problem, last, final)
-        return ArgumentError("times", f"end at or before t = {last:g}", final, past_the_edge(problem))
+        return ArgumentError(
+            "times", f"end at or before t = {last:g}", final, past_the_edge(problem.sharpness, problem.edge)
+        )
 
     def bind(self, problem: Recovery) -> DmftCurve:
         """The curve of this problem."""

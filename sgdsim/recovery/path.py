@@ -12,27 +12,6 @@ from sgdsim.recovery.problem import Recovery
 from sgdsim.recovery.starts import SignalOverlaps
 
 
-def outgrown(R: Float[np.ndarray, " earlier"]) -> bool:
-    """Whether a descent is lost to rounding: the response R(t,t') to a push exceeds the push, 1.
-
-    - `R`: at all t' since C rose over the edge of stability, see `Recovery.edge`.
-
-    In theory, N to infinity, nothing sets off what has become unstable: by then it has died out. Rounding does. As it
-    is the rounding of C, of the square of a motion, it grows twice as fast as R: on the way from 1 to 10 the error of
-    e2 from 1e-8 to 1e-6, then to all of it, of either sign. What is in motion anyway, from a start beyond the edge or
-    by noise, brings C back to the edge before.
-    """
-    return bool((np.abs(R) > 1.0).any())
-
-
-def past_the_edge(problem: Recovery) -> str:
-    """What to tell of a descent that has ended so."""
-    return (
-        f"Gradient descent is unstable where C(t, t) > 2/({problem.sharpness:.4g} eta) = {problem.edge:.4g}, and what "
-        "follows is for rounding to decide. A smaller `eta` raises that edge."
-    )
-
-
 class SharedCurve(Curve):
     """A curve that is solved on the host, step by step, for one start that all replicas share."""
 

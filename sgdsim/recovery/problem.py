@@ -12,6 +12,7 @@ from sgdsim.checks import Row, check_fields, lenient, row
 from sgdsim.contracts import Problem, Scalar
 from sgdsim.errors import ArgumentError
 from sgdsim.parameters import Parameter, given
+from sgdsim.recovery.edge import edge_of_stability, sharpness
 from sgdsim.recovery.selection import Fresh, Persistent, Selection, Shuffled
 
 NEAR = 0.9
@@ -133,28 +134,14 @@ class Recovery(Problem):
         return tuple(int(step) for step in self.steps(np.asarray(self.waiting, np.float64)))
 
     @property
-    def descends(self) -> bool:
-        """Whether this is gradient descent: all data in every step, and no noise."""
-        return self.b == 1 and self.temperature == 0
-
-    @property
     def sharpness(self) -> float:
-        """The largest eigenvalue of the Hessian at x*: the edge of its bulk, (1 + sqrt(alpha))^2, or one beyond it.
-
-        For degree 2 and alpha > 1 that is 2 (alpha + 1), along x: a gradient has twice the variance in that direction.
-        Elsewhere, where residuals are small, the Hessian of degree 2 is C(t,t) times as large.
-        """
-        if self.degree == 2 and self.alpha > 1:
-            return 2 * (self.alpha + 1)
-        return (1 + self.alpha**0.5) ** 2
+        """The largest eigenvalue of the Hessian at x*, see `sharpness`."""
+        return sharpness(self.alpha, self.degree)
 
     @property
     def edge(self) -> float:
-        """The edge of stability of gradient descent of degree 2: C(t,t) = 2/(eta sharpness).
-
-        The Hessian grows with the weights, and they do for long where the signal is not found.
-        """
-        return 2 / (self.eta * self.sharpness)
+        """C(t,t) up to which gradient descent of degree 2 is stable, see `edge_of_stability`."""
+        return math.inf if self.degree == 1 else edge_of_stability(self.alpha, self.eta, self.b, self.temperature)
 
     @property
     def stable_eta(self) -> float:
@@ -191,8 +178,8 @@ class Recovery(Problem):
 
     def doubts(self, final: Mapping[str, float]) -> list[str]:
         """A line where descents have come to the edge of stability: they do not settle there."""
-        C, least = final.get("C", 0.0), NEAR * self.edge
-        if self.degree != 2 or not self.descends or least > C:
+        C = final.get("C", 0.0)
+        if NEAR * self.edge > C:
             return []
         edge = f"2/({self.sharpness:.4g} eta) = {self.edge:.4g}"
         line = f"C = {C:.3g} is near the edge of stability of gradient descent, {edge}: descents that come to it swing"

@@ -121,7 +121,7 @@ def integrate(
 
 def _lost(known: Kernels, edge: float) -> int:
     """The step from which on a descent is lost; one beyond the last where it is not."""
-    return lost_from(np.asarray(known.norm)[: int(known.last) + 1], np.asarray(known.R), edge)
+    return lost_from(np.asarray(known.norm)[: int(known.last) + 1], known.R, edge)
 
 
 def _warn_of(lost: int, known: Kernels) -> None:

@@ -11,7 +11,7 @@ beyond the edge or by noise, brings C back to the edge before.
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 
 def sharpness(alpha: float, degree: int = 2) -> float:
@@ -32,12 +32,13 @@ def outgrown(R: Float[np.ndarray, " earlier"]) -> bool:
     return bool((np.abs(R) > 1.0).any())
 
 
-def lost_from(C: Float[np.ndarray, " steps"], R: Float[np.ndarray, "n n"], edge: float) -> int:
+def lost_from(C: Float[np.ndarray, " steps"], R: Float[Array | np.ndarray, "n n"], edge: float) -> int:
     """The step from which on a descent is lost, of C(t,t) and R(t,t') at t = 0, 1, ...; `steps` where it is not."""
     steps = len(C)
     beyond = edge < C
     if not beyond.any():
         return steps
+    R = np.asarray(R)  # from a device: only here
     since = np.maximum.accumulate(np.where(beyond, 0, np.arange(1, steps + 1)))  # 0: from the start on
     lost = (t for t in np.flatnonzero(beyond & (since > 0)).tolist() if outgrown(R[t, since[t] : t]))
     return next(lost, steps)

@@ -113,3 +113,19 @@ def test_a_theory_beyond_the_memory_is_refused_before_anything_is_written(kind, 
     with pytest.raises(ExperimentError, match=r"aging.toml: cell 0 \(b=1\): .*`times` must leave the theory `dmft`"):
         open_run(load_experiment(FOLDER / "aging.toml", options, quick=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_descents_are_held_at_the_edge_of_stability(tmp_path):
+    """C(t,t) near 1/(eta (alpha + 1)), with a loss of theory's own, where half the step size ends far below both."""
+    _, results = run("edge_of_stability", tmp_path, "ensemble.replicas=32")
+    last = results.isel(time=-1)
+    edge = 1 / (0.25 * 2.2)
+    held, free = last["C_theory"].to_numpy()
+    assert held == pytest.approx(1.0135 * edge, rel=3e-3)
+    assert free > 1.1 * edge
+    assert last["C"].to_numpy()[0] == pytest.approx(edge, rel=0.08)
+    found, theory, sem = (last[f"loss{part}"].to_numpy() for part in ("", "_theory", "_sem"))
+    assert theory[0] > 2.5 * theory[1]
+    assert found[0] - found[1] > 5 * np.hypot(*sem)
+    assert abs(found[0] - theory[0]) < 4 * sem[0]

@@ -166,7 +166,6 @@ AFTER = """
 - Table 1 of De Bortoli et al. (N = 10^4, MNIST and CIFAR-10) is reproduced in its sign on 5000 images of MNIST alone:
   neither data set is embedded, and both are read from folders. At equal times beta = 0.75 and 1 agree within errors,
   see [wide networks](meanfield.md#classification).
-- Ageing at full length, T = 10^4 steps, is a job for a GPU, and was not run.
 """
 
 

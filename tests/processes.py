@@ -25,7 +25,7 @@ p0 = 2
 noise = 0.01
 
 [grid]
-d = [3000, 6000]
+d = [30_000, 60_000]
 
 [start]
 kind = "overlap"

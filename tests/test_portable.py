@@ -25,7 +25,7 @@ from tests.processes import EXPERIMENT
 
 ROOT = Path(__file__).parents[1]
 STARTED = 133_000_000_000_000_001
-SMALL = EXPERIMENT.replace("d = [3000, 6000]", "d = [50, 100]").replace("replicas = 2000", "replicas = 40")
+SMALL = EXPERIMENT.replace("d = [30_000, 60_000]", "d = [50, 100]").replace("replicas = 2000", "replicas = 40")
 
 
 class Kernel:

@@ -25,7 +25,7 @@ from tests.helpers import ORIGIN, begin, lay_out
 from tests.processes import EXPERIMENT, blocks, numbers
 
 ROOT = Path(__file__).parents[2]
-SMALL = EXPERIMENT.replace("d = [3000, 6000]", "d = [50, 100]").replace("replicas = 2000", "replicas = 300")
+SMALL = EXPERIMENT.replace("d = [30_000, 60_000]", "d = [50, 100]").replace("replicas = 2000", "replicas = 300")
 ALONE = SMALL.replace('kind = "none"', 'kind = "exact"').replace("[ensemble]\nreplicas = 300\nblock = 256\n", "")
 ALONE += '\n[simulator]\nkind = "none"\n'
 

@@ -19,7 +19,7 @@ from sgdsim.store.stored import Stored
 from sgdsim.store.summary import Summary
 from tests.processes import EXPERIMENT
 
-SMALL = EXPERIMENT.replace("d = [3000, 6000]", "d = [50, 100]").replace("replicas = 2000", "replicas = 40")
+SMALL = EXPERIMENT.replace("d = [30_000, 60_000]", "d = [50, 100]").replace("replicas = 2000", "replicas = 40")
 FITTED = SMALL.replace('kind = "none"', 'kind = "exact"').replace("[fits.risk]", '[fits.final]\nagainst = "d"')
 OTHER = ("--set", "grid.d=[100, 200]", "--set", "ensemble.seed=3", "--set", "times.final=0.5")
 

@@ -15,7 +15,7 @@ from sgdsim.parameters import Parameter
 from sgdsim.recovery.coarse_memory import MATRICES, Memory
 from sgdsim.recovery.coarse_step import CoarseRates, Now, begin, step
 from sgdsim.recovery.dmft import Tolerance, check_quadratic
-from sgdsim.recovery.edge import outgrown, past_the_edge
+from sgdsim.recovery.edge import Excursion, past_the_edge
 from sgdsim.recovery.old_times import PERIOD, most_times
 from sgdsim.recovery.path import Path, SharedCurve
 from sgdsim.recovery.problem import Recovery
@@ -59,24 +59,19 @@ class CoarseCurve(SharedCurve):
 
 
 class _Watch:
-    """Sees where the solution of a descent is lost: none goes up, and none outgrows a push, see `edge`."""
+    """Sees where the solution of a descent is lost: none goes up, and none is followed far beyond the edge."""
 
     def __init__(self, problem: Recovery, now: Now) -> None:
-        self._edge = problem.edge
-        self._falls = math.isfinite(self._edge) and problem.eta <= problem.stable_eta
+        self._falls = math.isfinite(problem.edge) and problem.eta <= problem.stable_eta
         self._first = self._least = now.e2
-        # Of a start beyond the edge all is in motion.
-        self._since = None if now.rows.C[-1] > self._edge else 0
+        self._excursion = Excursion(problem.edge, now.rows.C[-1])
 
     def lost(self, memory: Memory, now: Now, t: int) -> bool:
         """Whether it is at step t, the one after the last of the memory."""
         self._least = min(self._least, now.e2)
-        if now.rows.C[-1] <= self._edge:
-            self._since = t + 1
-        elif self._since is not None and outgrown(now.rows.R[np.searchsorted(memory.times, self._since) :]):
-            return True
         # Where the loss of a descent rises, what is remembered has become wrong.
-        return self._falls and now.e2 > self._least + _RISE * self._first
+        rises = self._falls and now.e2 > self._least + _RISE * self._first
+        return self._excursion.lost(t, now.rows.C[-1], memory.times, now.rows.R) or rises
 
 
 def _stops(now: Now, tolerance: float) -> bool:

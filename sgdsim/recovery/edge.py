@@ -11,7 +11,7 @@ beyond the edge or by noise, brings C back to the edge before.
 import math
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 
 def sharpness(alpha: float, degree: int = 2) -> float:
@@ -27,21 +27,33 @@ def edge_of_stability(alpha: float, eta: float, b: float, temperature: float) ->
     return 2 / (eta * sharpness(alpha)) if b == 1 and temperature == 0 else math.inf
 
 
-def outgrown(R: Float[np.ndarray, " earlier"]) -> bool:
-    """Whether a descent is lost: R(t,t') at all t' since C rose over the edge."""
-    return bool((np.abs(R) > 1.0).any())
+class Excursion:
+    """Since when C(t,t) has been over the edge, from step to step, and what has become of pushes since.
+
+    - `norm`: C(0,0). Of a start beyond the edge all is in motion, until C comes below.
+    """
+
+    def __init__(self, edge: float, norm: float) -> None:
+        self._edge = edge
+        self._since = 0 if norm <= edge else None
+
+    def lost(self, t: int, norm: float, times: Int[np.ndarray, " earlier"], R: Float[np.ndarray, " responses"]) -> bool:
+        """Whether the descent is lost at step t, the one after the last: `norm`, C(t,t), and R(t,t') at `times` t'."""
+        if norm <= self._edge:
+            self._since = t + 1
+        elif self._since is not None:
+            return bool((np.abs(R[np.searchsorted(times, self._since) :]) > 1.0).any())
+        return False
 
 
-def lost_from(C: Float[np.ndarray, " steps"], R: Float[Array | np.ndarray, "n n"], edge: float) -> int:
+def lost_from(norm: Float[np.ndarray, " steps"], R: Float[Array | np.ndarray, "n n"], edge: float) -> int:
     """The step from which on a descent is lost, of C(t,t) and R(t,t') at t = 0, 1, ...; `steps` where it is not."""
-    steps = len(C)
-    beyond = edge < C
-    if not beyond.any():
-        return steps
-    R = np.asarray(R)  # from a device: only here
-    since = np.maximum.accumulate(np.where(beyond, 0, np.arange(1, steps + 1)))  # 0: from the start on
-    lost = (t for t in np.flatnonzero(beyond & (since > 0)).tolist() if outgrown(R[t, since[t] : t]))
-    return next(lost, steps)
+    if not (norm > edge).any():
+        return len(norm)
+    times, excursion = np.arange(len(norm)), Excursion(edge, norm[0])
+    rows = np.asarray(R)  # only here it leaves a device
+    lost = (t for t in range(1, len(norm)) if excursion.lost(t, norm[t], times[:t], rows[t, :t]))
+    return next(lost, len(norm))
 
 
 def past_the_edge(sharpness: float, edge: float) -> str:

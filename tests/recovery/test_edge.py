@@ -66,21 +66,25 @@ def by_rows(alpha, eta, C00, steps, dtype):
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="there are no numbers longer than float64 here")
-def test_a_descent_is_followed_until_rounding_shows():
-    """In 64 bits of mantissa it goes on; in 53 the error of e2 is 1e-8 at the end, and would be 3 % at step 400."""
+@pytest.mark.parametrize(("theory", "error"), [(Dmft(), 1e-7), (CoarseDmft(0.05), 3e-6)], ids=["dense", "coarse"])
+def test_a_descent_is_followed_until_rounding_shows(theory, error):
+    """In 64 bits of mantissa it goes on; in 53 the error of e2 is 1e-8 at the end, and would be 3 % at step 400.
+
+    Interpolation of old times is a coarser rounding.
+    """
     problem = Recovery(**GLASSY)
     C, e2 = by_rows(1.2, 0.25, 1.0, 400, np.longdouble)
     assert C[400] > 1.08 * problem.edge
     with pytest.warns(sgdsim.CautionWarning, match="From step 341 on"):
         rough = integrate(1.2, 0.25, 1.0, 0.0, 1.0, 400)
     assert abs(rough.e2[400] / e2[400] - 1) > 0.01
-    curve = solve_unchecked(problem, ExactStart(), np.arange(401) * problem.eta, Dmft())
+    curve = solve_unchecked(problem, ExactStart(), np.arange(401) * problem.eta, theory)
     good = np.isfinite(curve["loss"])
     last = int(good.argmin()) - 1
     assert 320 < last < 350
     assert not good[last + 1 :].any()
-    np.testing.assert_allclose(curve["C"][good], C[good], rtol=1e-9)
-    np.testing.assert_allclose(curve["loss"][good], 0.6 * e2[good], rtol=1e-7)
+    np.testing.assert_allclose(curve["C"][good], C[good], rtol=error / 30)
+    np.testing.assert_allclose(curve["loss"][good], 0.6 * e2[good], rtol=error)
 
 
 @pytest.mark.parametrize("theory", [Dmft(), CoarseDmft()])
